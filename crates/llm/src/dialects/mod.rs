@@ -1,0 +1,174 @@
+//! The wire dialects: one folder each, one line each in [`ALL`].
+//!
+//! A dialect decodes its requests, answers, streams and errors into the IR and encodes them from it. It never
+//! knows which provider or model is meant, and never another dialect.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ir;
+use crate::usage::Usage;
+
+/// The name of a wire format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// OpenAI Chat Completions, `POST /v1/chat/completions`.
+    #[serde(rename = "openai_chat")]
+    OpenAiChat,
+    /// OpenAI's legacy text completions, `POST /v1/completions`.
+    #[serde(rename = "openai_completions")]
+    OpenAiCompletions,
+    /// OpenAI Embeddings, `POST /v1/embeddings`.
+    #[serde(rename = "openai_embeddings")]
+    OpenAiEmbeddings,
+    /// Anthropic Messages, `POST /v1/messages`.
+    #[serde(rename = "anthropic_messages")]
+    AnthropicMessages,
+}
+
+/// What a request body could not be read as, in terms its sender understands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DecodeError {
+    /// What is wrong and what is expected, naming the field.
+    pub message: String,
+    /// Path of the field at fault, such as `messages[2].content`, when one can be named.
+    pub param: Option<String>,
+}
+
+/// An encoded request or answer and what it could not carry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Encoded {
+    /// The JSON body.
+    pub body: Vec<u8>,
+    /// Names of IR fields the dialect cannot say, such as `seed`; empty when nothing was lost.
+    pub lossy: Vec<String>,
+}
+
+/// What the encoder of an upstream request needs to know beside the request itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The provider's own model id, written to the body.
+    pub model: &'a str,
+    /// The model's output limit, for dialects in which a limit is mandatory and the client gave none.
+    pub max_output: Option<u64>,
+}
+
+/// What the encoder of a client's answer needs to know beside the answer itself.
+#[derive(Debug, Clone, Default)]
+pub struct AnswerContext {
+    /// The generation id; used as the answer's id when the upstream gave none.
+    pub id: String,
+    /// The model name to report when the upstream gave none.
+    pub model: String,
+    /// Unix seconds, for dialects that carry a creation time.
+    pub created: i64,
+    /// Whether an OpenAI client asked for usage in its stream.
+    pub include_usage: bool,
+}
+
+/// What kind of thing went wrong, in one vocabulary for every dialect and for the gateway itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum ErrorKind {
+    InvalidRequest,
+    Authentication,
+    PermissionDenied,
+    NotFound,
+    PayloadTooLarge,
+    PaymentRequired,
+    RateLimited,
+    Overloaded,
+    Timeout,
+    Server,
+}
+
+/// An error to be said to a client, or that an upstream said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorFacts {
+    /// HTTP status (of the answer, or that it would have had when the error comes in mid-stream).
+    pub status: u16,
+    /// The class of the error.
+    pub kind: ErrorKind,
+    /// One sentence for the person who reads it.
+    pub message: String,
+    /// A machine-readable code, such as `model_not_found`.
+    pub code: Option<String>,
+    /// The request field at fault.
+    pub param: Option<String>,
+    /// Further facts (JSON object) that the dialect carries under `metadata` when it can.
+    pub metadata: Option<serde_json::Value>,
+    /// The id of the exchange, for dialects whose errors carry one.
+    pub request_id: Option<String>,
+}
+
+/// What a side reader has learned of an answer that passes through in its own bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tap {
+    /// The upstream's id for this answer.
+    pub id: Option<String>,
+    /// The model that the upstream says has answered.
+    pub model: Option<String>,
+    /// The finish reason in the dialect's own word.
+    pub finish_reason: Option<String>,
+    /// Usage as reported, merged over the events seen so far (see pitfall 26: the last or largest, never the sum).
+    pub usage: Option<Usage>,
+    /// Bytes of generated text, reasoning and tool arguments seen so far: the ground for an estimate.
+    pub output_bytes: u64,
+    /// Whether any generated content (not only lifecycle frames) has been seen.
+    pub content_seen: bool,
+    /// Whether the dialect's terminal event has been seen (`[DONE]`, `message_stop`).
+    pub finished: bool,
+    /// An error event that the upstream sent inside the stream.
+    pub error: Option<Box<ErrorFacts>>,
+}
+
+/// One dialect. Implementations are stateless; streams have their own state objects.
+pub trait Codec: Sync + Send {
+    /// Which dialect this is.
+    fn dialect(&self) -> Dialect;
+
+    /// Reads a client's request. The body is known to be valid JSON with bounded nesting.
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError>;
+    /// Writes an upstream's request.
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError>;
+    /// Reads an upstream's whole answer.
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError>;
+    /// Writes a client's whole answer.
+    fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8>;
+
+    /// A reader for one upstream stream.
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder>;
+    /// A writer for one client stream.
+    fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder>;
+
+    /// Reads an upstream's error answer of any shape; never fails and never drops the message.
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts;
+    /// Writes an error answer's JSON body.
+    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8>;
+    /// Writes the SSE bytes that tell of an error after a stream has begun, terminator included.
+    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8>;
+
+    /// Reads what the record needs from a whole answer that passes through. Never fails: unreadable is empty.
+    fn tap_response(&self, body: &[u8], tap: &mut Tap);
+    /// Reads what the record needs from one event of a stream that passes through. `event` is the SSE event
+    /// name (empty when absent), `data` its payload.
+    fn tap_event(&self, event: &[u8], data: &[u8], tap: &mut Tap);
+}
+
+/// Reads one upstream stream, event by event.
+pub trait StreamDecoder: Send {
+    /// Reads one SSE event and appends what it says to `out`. An event that cannot be read is an error; the
+    /// stream is then broken.
+    fn decode(&mut self, event: &[u8], data: &[u8], out: &mut Vec<ir::StreamEvent>) -> Result<(), DecodeError>;
+    /// The upstream's stream has ended (cleanly, at the transport): says what is still to be said.
+    fn finish(&mut self, out: &mut Vec<ir::StreamEvent>);
+}
+
+/// Writes one client stream, event by event.
+pub trait StreamEncoder: Send {
+    /// Appends the SSE bytes of `event` (whole events, blank lines included) to `out`.
+    fn encode(&mut self, event: &ir::StreamEvent, out: &mut Vec<u8>);
+    /// Appends what closes the stream properly (`[DONE]`, `message_stop` …), once.
+    fn finish(&mut self, out: &mut Vec<u8>);
+}
