@@ -3,7 +3,54 @@
 //! In: the text of a configuration, the environment as a look-up function, the provider catalogue and the
 //! previous Snapshot. Out: a Snapshot and all diagnostics. This crate never reads a file, the environment or
 //! the clock itself, and never looks at a request.
+//!
+//! # What happens when something is wrong
+//!
+//! Everything that is wrong is reported at once, each with its line and column.
+//!
+//! - A fault in the syntax, at the top level, or in `gateway`, `admin`, `store` or `log`: there is no Snapshot.
+//!   A running server keeps the one it has, a starting server stops.
+//! - A fault in one provider, alias or key: it is left out and everything else works. On a reload a provider
+//!   keeps the checked form that it had in the previous Snapshot. A deployment or fallback whose provider was
+//!   left out is skipped. The name of an alias that was left out stands for nothing: a request for it is
+//!   refused, never sent to another model of the same name.
+//! - `yumen check` takes any error as failure.
+//!
+//! # Rooms
+//!
+//! `yaml` (text to a located tree) → `read` (tree to [`Spec`], by the shapes of `schema`, putting in the
+//! `environment`) → `check` (Spec to the checked form in `snapshot`, `provider`, `keys`). `diagnostic` and
+//! `place` say what is wrong and where; `reference` writes the documentation page.
 
+mod check;
+mod diagnostic;
+mod endpoint;
+mod environment;
+mod keys;
+mod near;
+mod patterns;
+mod place;
+mod provider;
+mod read;
+mod reference;
+mod rotation;
+mod schema;
+mod secret;
 mod snapshot;
+pub mod spec;
+mod yaml;
 
-pub use snapshot::*;
+pub use check::{Checked, from_environment, parse_and_check};
+pub use diagnostic::{Diagnostic, Position, Severity};
+pub use endpoint::{Endpoint, EndpointError, Scheme};
+pub use keys::{KeyTable, VirtualKey};
+pub use patterns::ModelPatterns;
+pub use provider::{AuthHeader, Credential, Provider, ServedModel, Timeouts};
+pub use reference::reference_markdown;
+pub use rotation::Rotation;
+pub use schema::json_schema;
+pub use secret::{KeyHash, KeyHasher, Secret};
+pub use snapshot::{
+    Deployment, GatewaySettings, LogFormat, LogLevel, ModelTarget, ProcessSettings, Snapshot, TargetKind,
+};
+pub use spec::Spec;

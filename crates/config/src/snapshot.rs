@@ -1,52 +1,42 @@
 //! The checked form: everything the data plane needs, immutable, swapped whole.
+//!
+//! In: what [`crate::parse_and_check`] has checked. Out: look-ups. Nothing here can fail or refuse; what was
+//! wrong was reported before and is not in here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use yumen_llm::catalogue::{Operation, Quirk};
-use yumen_llm::dialects::Dialect;
-use yumen_llm::price::Price;
+use crate::keys::KeyTable;
+use crate::near;
+use crate::patterns::ModelPatterns;
+use crate::provider::{Provider, ServedModel};
+use crate::rotation::Rotation;
 
-/// A secret: never shown by `Debug`, never serialised.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Arc<str>);
+/// Longest model name that is looked at; a longer one is unknown.
+pub(crate) const LONGEST_MODEL_NAME: usize = 256;
 
-impl Secret {
-    /// Wraps a secret.
-    pub fn new(text: &str) -> Self {
-        Self(Arc::from(text))
-    }
-
-    /// The secret itself; call it only where it is sent or hashed.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Secret(…)")
-    }
-}
-
-/// Everything the data plane needs.
-#[derive(Debug)]
+/// Everything the data plane needs. Its parts are shared, so a copy with other keys costs nothing to speak of.
+#[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Sockets, bounds and time-outs of the data plane.
-    pub gateway: GatewaySettings,
+    pub gateway: Arc<GatewaySettings>,
+    /// What the process around the data plane needs.
+    pub process: Arc<ProcessSettings>,
     /// Configured providers by their entry's name.
-    pub providers: BTreeMap<Arc<str>, Arc<Provider>>,
+    pub providers: Arc<BTreeMap<Arc<str>, Arc<Provider>>>,
     /// Every public model name and what it stands for: aliases, canonical ids, `provider/native-id`, and native
     /// ids that only one provider has. Earlier kinds win.
-    pub models: HashMap<Arc<str>, Arc<ModelTarget>>,
+    pub models: Arc<HashMap<Arc<str>, Arc<ModelTarget>>>,
+    /// Names of aliases that were left out because of their errors. They stand for nothing, so that a name
+    /// never silently falls through to another model.
+    pub withheld: Arc<HashSet<Arc<str>>>,
     /// Virtual keys by their keyed hash.
     pub keys: KeyTable,
 }
 
 /// Settings of the data plane.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct GatewaySettings {
     pub listen: String,
@@ -71,109 +61,43 @@ pub struct GatewaySettings {
     pub body_read_timeout: Duration,
 }
 
-/// Time-outs of one provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// To open a connection, TLS included.
-    pub connect: Duration,
-    /// From the request sent to the response head (and, for streams, the first content).
-    pub first_byte: Duration,
-    /// Between two reads of an answer.
-    pub idle: Duration,
-    /// For the whole exchange.
-    pub total: Duration,
-}
-
-/// One configured provider.
-#[derive(Debug)]
-pub struct Provider {
-    /// The entry's name in the configuration.
-    pub id: Arc<str>,
-    /// The definition's id (`type`).
-    pub kind: Arc<str>,
-    /// What people call it.
-    pub name: Arc<str>,
-    /// Where each wire format is spoken.
-    pub endpoints: BTreeMap<Dialect, Endpoint>,
-    /// How the credential is sent.
-    pub auth: AuthHeader,
-    /// Headers sent with each request; a client's own value wins for those we pass on.
-    pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
-    /// Credentials in weighted rotation; empty when none is needed.
-    pub credentials: Rotation<Arc<Credential>>,
-    /// Differences from the dialects.
-    pub quirks: Vec<Quirk>,
-    /// Time-outs.
-    pub timeouts: Timeouts,
-    /// Models it is known to serve, by native id.
-    pub models: BTreeMap<Arc<str>, Arc<ServedModel>>,
-}
-
-/// Where a wire format is spoken.
+/// Settings of the process around the data plane; a change takes effect at the next start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// `http`, `https` or `builtin`.
-    pub scheme: Scheme,
-    /// Host name or address without brackets.
-    pub host: Arc<str>,
-    /// Port.
-    pub port: u16,
-    /// Value of the `Host` header.
-    pub authority: http::HeaderValue,
-    /// Path and query of the request.
-    pub path: Arc<str>,
+pub struct ProcessSettings {
+    /// Where the store is (`sqlite://…`); `None` is a file in the data folder.
+    pub store_url: Option<String>,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// Which log lines are written.
+    pub log_level: LogLevel,
 }
 
-/// How an endpoint is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// Plain HTTP.
-    Http,
-    /// HTTP over TLS.
-    Https,
-    /// Answered inside the gateway.
-    Builtin,
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line, for machines.
+    Json,
 }
 
-/// How a credential is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuthHeader {
-    /// `Authorization: Bearer`.
-    Bearer,
-    /// A header of its own.
-    Header(http::HeaderName),
-    /// Nothing, unless a credential is configured: then as a bearer token.
-    None,
-}
-
-/// A secret we hold to call a provider.
-#[derive(Debug)]
-pub struct Credential {
-    /// Same for the same secret of the same provider entry, also after a reload: the key of its health.
-    pub id: u64,
-    /// What it is called in records: its configured name, else `#1`, `#2` …
-    pub label: Arc<str>,
-    /// The header value as it is sent, marked sensitive.
-    pub header: http::HeaderValue,
-}
-
-/// A model as one provider serves it.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ServedModel {
-    /// The provider's own id.
-    pub native_id: Arc<str>,
-    /// The native id as a JSON string, quotes included, ready to be spliced in.
-    pub native_json: bytes::Bytes,
-    /// `author/slug` when the catalogue knows it.
-    pub canonical_id: Option<Arc<str>>,
-    /// Context window in tokens.
-    pub context: Option<u64>,
-    /// Largest answer in tokens.
-    pub max_output: Option<u64>,
-    /// Operations it serves; empty when not known (then none is ruled out).
-    pub operations: Vec<Operation>,
-    /// Price, when known.
-    pub price: Option<Price>,
+/// Which log lines are written: those of this level and of the levels before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What went wrong.
+    Error,
+    /// What looks wrong.
+    Warn,
+    /// One line per exchange and each change of state.
+    #[default]
+    Info,
+    /// Each attempt and decision.
+    Debug,
+    /// Everything.
+    Trace,
 }
 
 /// What a public model name stands for.
@@ -208,51 +132,47 @@ pub struct Deployment {
     pub model: Arc<ServedModel>,
 }
 
-/// Things in smooth weighted rotation: `order` is one whole turn as indexes, interleaved by weight.
-#[derive(Debug)]
-pub struct Rotation<T> {
-    items: Vec<T>,
-    order: Vec<u16>,
-    cursor: AtomicUsize,
-}
-
-impl<T> Rotation<T> {
-    /// The items in the order in which they were declared.
-    pub fn items(&self) -> &[T] {
-        &self.items
+impl Deployment {
+    /// Whether both are the same model at the same provider.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.provider.id == other.provider.id && self.model.native_id == other.model.native_id
     }
 }
 
-/// A secret we issue to a consumer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VirtualKey {
-    /// Stable id: the store's, or `file:<name>`.
-    pub id: Arc<str>,
-    /// What people call it.
-    pub name: Arc<str>,
-    /// Allowed models.
-    pub models: ModelPatterns,
-    /// Unix seconds after which it is no longer good.
-    pub expires_at: Option<i64>,
-    /// Switched off.
-    pub disabled: bool,
-    /// Requests per minute.
-    pub requests_per_minute: Option<u32>,
-    /// Exchanges at the same time.
-    pub concurrency: Option<u32>,
+impl ModelTarget {
+    /// A name that stands for one deployment.
+    pub fn single(name: &str, kind: TargetKind, deployment: Deployment) -> Self {
+        let deployments = Rotation::even([deployment]);
+        Self { name: Arc::from(name), kind, deployments, fallbacks: Vec::new() }
+    }
 }
 
-/// Model names with `*` wildcards.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ModelPatterns {
-    patterns: Vec<Arc<str>>,
-}
+impl Snapshot {
+    /// What a public model name stands for: one look-up; a `provider/native-id` that is not listed is built.
+    pub fn target(&self, name: &str) -> Option<Arc<ModelTarget>> {
+        if let Some(target) = self.models.get(name) {
+            return Some(Arc::clone(target));
+        }
+        if name.len() > LONGEST_MODEL_NAME || self.withheld.contains(name) {
+            return None;
+        }
+        let (provider, native_id) = name.split_once('/')?;
+        let provider = Arc::clone(self.providers.get(provider)?);
+        if native_id.is_empty() || native_id.chars().any(char::is_control) {
+            return None;
+        }
+        let model = Arc::new(ServedModel::unlisted(native_id));
+        Some(Arc::new(ModelTarget::single(name, TargetKind::Qualified, Deployment { provider, model })))
+    }
 
-/// The keyed hash of a virtual key's secret (BLAKE3, 32 bytes).
-pub type KeyHash = [u8; 32];
+    /// Up to three allowed model names that look like `name`, the likeliest first.
+    pub fn near_names(&self, name: &str, allowed: &ModelPatterns) -> Vec<Arc<str>> {
+        let candidates = self.models.keys().filter(|known| allowed.allows(known)).map(|known| &**known);
+        near::nearest(name, candidates, 3).into_iter().map(Arc::from).collect()
+    }
 
-/// Virtual keys by keyed hash: immutable; a change copies one small shard, never all keys.
-#[derive(Debug, Clone, Default)]
-pub struct KeyTable {
-    shards: Vec<Arc<HashMap<KeyHash, Arc<VirtualKey>>>>,
+    /// The same Snapshot with other virtual keys.
+    pub fn with_keys(&self, keys: KeyTable) -> Self {
+        Self { keys, ..self.clone() }
+    }
 }

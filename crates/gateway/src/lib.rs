@@ -1,1 +1,24 @@
-//! placeholder
+//! The data plane: listener, stages, kinds, upstream, limits.
+//!
+//! In: a Snapshot, a sink for records and sockets. Out: answers and one record for each exchange. This crate
+//! never reads files, environment or arguments, never touches SQL, and a request never waits for another thread.
+
+mod answers;
+mod body;
+mod exchange;
+mod gauges;
+mod kinds;
+mod limits;
+mod listener;
+mod pipeline;
+mod rejection;
+mod route;
+mod stages;
+mod upstream;
+mod worker;
+
+pub use gauges::Gauges;
+pub use listener::DataPlane;
+pub use pipeline::STAGES;
+pub use rejection::{CODES, Code, CodeRow, Origin, Retry, reference_markdown};
+pub use worker::Gateway;

@@ -1,4 +1,9 @@
 //! Prices as decimal integers, and the cost of an exchange, rounded once.
+//!
+//! In: published prices and the counted tokens of one exchange. Out: nano-dollars. Nothing here is ever a
+//! float, and a price that is not known is absent, never zero.
+
+use std::fmt;
 
 use crate::usage::Usage;
 
@@ -23,43 +28,100 @@ pub struct Price {
     pub cache_write_1h: Option<PerToken>,
     /// Generated reasoning tokens.
     pub reasoning: Option<PerToken>,
+    /// Charged in place of the prices above when the prompt is long.
+    pub long: Option<LongPrice>,
+}
+
+/// What some providers charge for the whole exchange once its prompt passes a length.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LongPrice {
+    /// Prompt tokens, cached ones included, above which these prices hold.
+    pub above: u64,
+    /// Uncached prompt tokens.
+    pub input: PerToken,
+    /// Generated tokens, reasoning included.
+    pub output: PerToken,
+    /// Prompt tokens read from the provider's cache.
+    pub cache_read: Option<PerToken>,
+    /// Prompt tokens written to the provider's cache (five minutes).
+    pub cache_write: Option<PerToken>,
+    /// Prompt tokens written to the provider's cache (one hour).
+    pub cache_write_1h: Option<PerToken>,
 }
 
 /// Femto-dollars in one nano-dollar.
 const FEMTO_PER_NANO: u128 = 1_000_000;
+
+/// [`PerToken`] units in one dollar per million tokens.
+const PER_MILLION: u64 = 1_000_000_000;
 
 impl PerToken {
     /// From a decimal price in dollars per million tokens, such as `0.0375` or `15`.
     ///
     /// Up to nine decimals are exact; anything else (signs, exponents, more digits) is refused.
     pub fn per_million(decimal: &str) -> Option<Self> {
-        let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, ""));
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || whole.len() > 9 || fraction.len() > 9 || !digits(whole) || !digits(fraction) {
+        let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, "0"));
+        let digits =
+            |text: &str| (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) {
             return None;
         }
         let whole: u64 = whole.parse().ok()?;
-        let fraction: u64 = if fraction.is_empty() { 0 } else { format!("{fraction:0<9}").parse().ok()? };
-        Some(Self(whole * 1_000_000_000 + fraction))
+        let fraction: u64 = format!("{fraction:0<9}").parse().ok()?;
+        Some(Self(whole * PER_MILLION + fraction))
+    }
+}
+
+impl fmt::Display for PerToken {
+    /// Dollars per million tokens, in the shortest form that [`PerToken::per_million`] reads back.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.0 / PER_MILLION)?;
+        let fraction = format!("{:09}", self.0 % PER_MILLION);
+        match fraction.trim_end_matches('0') {
+            "" => Ok(()),
+            digits => write!(formatter, ".{digits}"),
+        }
     }
 }
 
 impl Price {
     /// The cost in nano-dollars (1e-9), rounded half up once.
     pub fn cost_nanos(&self, usage: &Usage) -> u64 {
-        let cache_write = self.cache_write.unwrap_or(self.input);
-        let cache_write_1h = self.cache_write_1h.unwrap_or(cache_write);
-        let special_input = usage.cached_input.saturating_add(usage.cache_write).saturating_add(usage.cache_write_1h);
+        let price = self.at(usage.input);
+        let cache_write = price.cache_write.unwrap_or(price.input);
+        let cache_write_1h = price.cache_write_1h.unwrap_or(cache_write);
+        let special_input =
+            usage.cached_input.saturating_add(usage.cache_write).saturating_add(usage.cache_write_1h);
         let parts = [
-            (usage.input.saturating_sub(special_input), self.input),
-            (usage.cached_input, self.cache_read.unwrap_or(self.input)),
+            (usage.input.saturating_sub(special_input), price.input),
+            (usage.cached_input, price.cache_read.unwrap_or(price.input)),
             (usage.cache_write, cache_write),
             (usage.cache_write_1h, cache_write_1h),
-            (usage.output.saturating_sub(usage.reasoning), self.output),
-            (usage.reasoning, self.reasoning.unwrap_or(self.output)),
+            (usage.output.saturating_sub(usage.reasoning), price.output),
+            (usage.reasoning, price.reasoning.unwrap_or(price.output)),
         ];
-        let femto: u128 = parts.iter().map(|(tokens, price)| u128::from(*tokens) * u128::from(price.0)).sum();
-        u64::try_from((femto + FEMTO_PER_NANO / 2) / FEMTO_PER_NANO).unwrap_or(u64::MAX)
+        // The counts come from upstreams: absurd ones must end at the maximum, not in an overflow.
+        let femto = parts
+            .iter()
+            .map(|(tokens, price)| u128::from(*tokens) * u128::from(price.0))
+            .fold(FEMTO_PER_NANO / 2, u128::saturating_add);
+        u64::try_from(femto / FEMTO_PER_NANO).unwrap_or(u64::MAX)
+    }
+
+    /// The prices that hold for a prompt of this length.
+    fn at(&self, input: u64) -> Self {
+        match self.long {
+            Some(long) if input > long.above => Self {
+                input: long.input,
+                output: long.output,
+                cache_read: long.cache_read,
+                cache_write: long.cache_write,
+                cache_write_1h: long.cache_write_1h,
+                reasoning: None,
+                long: None,
+            },
+            _ => *self,
+        }
     }
 }
 
@@ -71,8 +133,16 @@ mod tests {
     fn decimal_prices_are_exact() {
         assert_eq!(PerToken::per_million("15"), Some(PerToken(15_000_000_000)));
         assert_eq!(PerToken::per_million("0.0375"), Some(PerToken(37_500_000)));
-        for bad in ["", "-1", "1e3", ".5", "1.0000000001", "٣"] {
+        assert_eq!(PerToken::per_million("999999999.999999999"), Some(PerToken(999_999_999_999_999_999)));
+        for bad in ["", "-1", "+1", "1e3", ".5", "5.", "1.0000000001", "1000000000", "1.2.3", "٣", " 1"] {
             assert_eq!(PerToken::per_million(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn prices_are_shown_as_they_are_read() {
+        for text in ["0", "15", "0.0375", "0.000000001", "999999999.999999999", "10.5"] {
+            assert_eq!(PerToken::per_million(text).map(|price| price.to_string()).as_deref(), Some(text));
         }
     }
 
@@ -85,10 +155,55 @@ mod tests {
             cache_write: Some(PerToken(3_750_000_000)),
             ..Price::default()
         };
-        let usage = Usage { input: 1000, cached_input: 400, cache_write: 100, output: 10, reasoning: 4, ..Usage::default() };
+        let usage = Usage {
+            input: 1000,
+            cached_input: 400,
+            cache_write: 100,
+            output: 10,
+            reasoning: 4,
+            ..Usage::default()
+        };
         // 500 × 3000 + 400 × 300 + 100 × 3750 + 10 × 15000 nano-dollars
         assert_eq!(price.cost_nanos(&usage), 1_500_000 + 120_000 + 375_000 + 150_000);
         let third = Price { input: PerToken(500_000), ..Price::default() };
-        assert_eq!(third.cost_nanos(&Usage { input: 1, ..Usage::default() }), 1, "half a nano-dollar rounds up");
+        assert_eq!(
+            third.cost_nanos(&Usage { input: 1, ..Usage::default() }),
+            1,
+            "half a nano-dollar rounds up"
+        );
+    }
+
+    #[test]
+    fn a_long_prompt_is_charged_whole_at_the_long_price() {
+        let long = LongPrice {
+            above: 200,
+            input: PerToken(2_000_000),
+            output: PerToken(3_000_000),
+            ..LongPrice::default()
+        };
+        let price = Price {
+            input: PerToken(1_000_000),
+            output: PerToken(1_000_000),
+            reasoning: Some(PerToken(9_000_000)),
+            long: Some(long),
+            ..Price::default()
+        };
+        let usage = |input| Usage { input, output: 10, reasoning: 5, ..Usage::default() };
+        assert_eq!(price.cost_nanos(&usage(200)), 200 + 5 + 45, "the limit itself is still short");
+        assert_eq!(price.cost_nanos(&usage(201)), 402 + 30);
+    }
+
+    #[test]
+    fn absurd_counts_end_at_the_maximum() {
+        let price = Price { input: PerToken(u64::MAX), output: PerToken(u64::MAX), ..Price::default() };
+        let usage = Usage {
+            input: u64::MAX,
+            cached_input: u64::MAX,
+            cache_write: u64::MAX,
+            cache_write_1h: u64::MAX,
+            output: u64::MAX,
+            reasoning: u64::MAX,
+        };
+        assert_eq!(price.cost_nanos(&usage), u64::MAX);
     }
 }

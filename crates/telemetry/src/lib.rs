@@ -1,10 +1,16 @@
 //! The vocabulary of facts: the exchange record, metric names and how they are shown.
 //!
-//! In: what the data plane saw. Out: records to the spool and text for Prometheus. This crate never decides
-//! anything and knows none of our other crates.
+//! In: what the data plane saw. Out: records to the spool, one log line per exchange and text for Prometheus. This
+//! crate never decides anything and knows none of our other crates.
 
+mod log_line;
+mod metrics;
+mod observe;
 mod record;
 mod sink;
 
+pub use log_line::{JsonLog, LogLine};
+pub use metrics::{BuildInfo, CONTENT_TYPE, Metrics, MetricsObserver, Reading};
+pub use observe::RecordObserver;
 pub use record::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource};
 pub use sink::{AppendError, GenerationLookup, LookupError, RecordSink, RecordWriter};

@@ -16,6 +16,25 @@ pub enum Outcome {
     ClientGone,
 }
 
+impl Outcome {
+    /// The word used in records, logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::ClientGone => "client_gone",
+        }
+    }
+
+    /// The outcome that a word stands for.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Completed, Self::Refused, Self::Failed, Self::ClientGone]
+            .into_iter()
+            .find(|o| o.as_str() == word)
+    }
+}
+
 /// Where token counts come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -27,6 +46,22 @@ pub enum TokenSource {
     Reported,
     /// The gateway estimated them.
     Estimated,
+}
+
+impl TokenSource {
+    /// The word used in records, logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Reported => "reported",
+            Self::Estimated => "estimated",
+        }
+    }
+
+    /// The source that a word stands for.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::None, Self::Reported, Self::Estimated].into_iter().find(|s| s.as_str() == word)
+    }
 }
 
 /// Token counts; `input` includes cached and cache-write tokens, `output` includes reasoning.
@@ -113,4 +148,121 @@ pub struct ExchangeRecord {
     /// Names of request fields that could not be carried to the upstream's dialect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lossy: Vec<String>,
+}
+
+impl ExchangeRecord {
+    /// The model that the exchange counts under: the one that answered, else the one asked for when it was
+    /// tried. A name that reached no upstream counts under none: anybody can invent those without end.
+    pub fn counted_model(&self) -> Option<&str> {
+        self.model_served.as_deref().or_else(|| self.attempts.last().map(|_| self.model_requested.as_str()))
+    }
+
+    /// The provider that the exchange counts under: the one that answered, else the last one tried.
+    pub fn counted_provider(&self) -> Option<&str> {
+        self.provider.as_deref().or_else(|| self.attempts.last().map(|attempt| attempt.provider.as_str()))
+    }
+
+    /// Whether the exchange counts as an error. A client that left is not one.
+    pub fn is_error(&self) -> bool {
+        matches!(self.outcome, Outcome::Refused | Outcome::Failed)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::*;
+
+    /// A finished chat after one failed attempt.
+    pub(crate) fn completed(id: &str) -> ExchangeRecord {
+        let attempt = |provider: &str, status, cause: Option<&str>| AttemptRecord {
+            provider: provider.into(),
+            model: "gpt-oss".into(),
+            credential: "#1".into(),
+            status: Some(status),
+            cause: cause.map(Into::into),
+            started_us: 10,
+            duration_us: 900,
+        };
+        ExchangeRecord {
+            id: id.into(),
+            started_at_us: 1_763_606_400_123_456,
+            key_id: Some("key-1".into()),
+            key_name: Some("ci".into()),
+            dialect: "openai_chat".into(),
+            operation: "chat".into(),
+            model_requested: "smart".into(),
+            model_served: Some("openai/gpt-oss".into()),
+            provider: Some("openai".into()),
+            upstream_id: Some("chatcmpl-1".into()),
+            attempts: vec![attempt("groq", 429, Some("rate_limited")), attempt("openai", 200, None)],
+            status: 200,
+            outcome: Outcome::Completed,
+            error_code: None,
+            finish_reason: Some("stop".into()),
+            streamed: true,
+            tokens: TokenCounts {
+                input: 120,
+                cached_input: 20,
+                cache_write: 0,
+                output: 40,
+                reasoning: 8,
+                source: TokenSource::Reported,
+            },
+            cost_nanos: Some(42_000),
+            first_byte_us: Some(30_000),
+            total_us: 200_000,
+            overhead_us: 45,
+            lossy: Vec::new(),
+        }
+    }
+
+    /// A request that was turned away for its key.
+    pub(crate) fn refused(id: &str) -> ExchangeRecord {
+        ExchangeRecord {
+            key_id: None,
+            key_name: None,
+            model_served: None,
+            provider: None,
+            upstream_id: None,
+            attempts: Vec::new(),
+            status: 401,
+            outcome: Outcome::Refused,
+            error_code: Some("invalid_api_key".into()),
+            finish_reason: None,
+            streamed: false,
+            tokens: TokenCounts::default(),
+            cost_nanos: None,
+            first_byte_us: None,
+            total_us: 50,
+            ..completed(id)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_the_serialised_ones() {
+        for outcome in [Outcome::Completed, Outcome::Refused, Outcome::Failed, Outcome::ClientGone] {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
+            assert_eq!(Outcome::parse(outcome.as_str()), Some(outcome));
+        }
+        for source in [TokenSource::None, TokenSource::Reported, TokenSource::Estimated] {
+            assert_eq!(serde_json::to_value(source).unwrap(), source.as_str());
+            assert_eq!(TokenSource::parse(source.as_str()), Some(source));
+        }
+        assert_eq!(Outcome::parse("gone"), None);
+    }
+
+    #[test]
+    fn invented_names_count_under_none() {
+        let refused = samples::refused("gen-1");
+        assert_eq!((refused.counted_model(), refused.counted_provider()), (None, None));
+        let mut failed = samples::completed("gen-2");
+        (failed.model_served, failed.provider, failed.outcome) = (None, None, Outcome::Failed);
+        assert_eq!((failed.counted_model(), failed.counted_provider()), (Some("smart"), Some("openai")));
+        assert!(failed.is_error());
+    }
 }

@@ -3,9 +3,15 @@
 //! A dialect decodes its requests, answers, streams and errors into the IR and encodes them from it. It never
 //! knows which provider or model is meant, and never another dialect.
 
+mod anthropic_messages;
+mod openai_chat;
+mod openai_completions;
+mod openai_embeddings;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ir;
+pub use crate::ir::{ErrorFacts, ErrorKind};
 use crate::usage::Usage;
 
 /// The name of a wire format.
@@ -67,41 +73,6 @@ pub struct AnswerContext {
     pub include_usage: bool,
 }
 
-/// What kind of thing went wrong, in one vocabulary for every dialect and for the gateway itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum ErrorKind {
-    InvalidRequest,
-    Authentication,
-    PermissionDenied,
-    NotFound,
-    PayloadTooLarge,
-    PaymentRequired,
-    RateLimited,
-    Overloaded,
-    Timeout,
-    Server,
-}
-
-/// An error to be said to a client, or that an upstream said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorFacts {
-    /// HTTP status (of the answer, or that it would have had when the error comes in mid-stream).
-    pub status: u16,
-    /// The class of the error.
-    pub kind: ErrorKind,
-    /// One sentence for the person who reads it.
-    pub message: String,
-    /// A machine-readable code, such as `model_not_found`.
-    pub code: Option<String>,
-    /// The request field at fault.
-    pub param: Option<String>,
-    /// Further facts (JSON object) that the dialect carries under `metadata` when it can.
-    pub metadata: Option<serde_json::Value>,
-    /// The id of the exchange, for dialects whose errors carry one.
-    pub request_id: Option<String>,
-}
-
 /// What a side reader has learned of an answer that passes through in its own bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tap {
@@ -154,6 +125,24 @@ pub trait Codec: Sync + Send {
     /// Reads what the record needs from one event of a stream that passes through. `event` is the SSE event
     /// name (empty when absent), `data` its payload.
     fn tap_event(&self, event: &[u8], data: &[u8], tap: &mut Tap);
+}
+
+/// Every dialect, one line each.
+pub const ALL: [&dyn Codec; 4] = [
+    &openai_chat::OpenAiChat,
+    &openai_completions::OpenAiCompletions,
+    &openai_embeddings::OpenAiEmbeddings,
+    &anthropic_messages::AnthropicMessages,
+];
+
+/// The codec of `dialect`.
+pub fn codec(dialect: Dialect) -> &'static dyn Codec {
+    match dialect {
+        Dialect::OpenAiChat => &openai_chat::OpenAiChat,
+        Dialect::OpenAiCompletions => &openai_completions::OpenAiCompletions,
+        Dialect::OpenAiEmbeddings => &openai_embeddings::OpenAiEmbeddings,
+        Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,
+    }
 }
 
 /// Reads one upstream stream, event by event.

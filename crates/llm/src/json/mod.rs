@@ -1,7 +1,13 @@
 //! JSON as bytes: one validating scan that finds top-level keys, and splices that leave all other bytes alone.
 
+mod read;
 mod scan;
 mod splice;
+mod text;
 
-pub use scan::{Field, Kind, Object, ScanError, ScanReason, scan_object};
-pub use splice::{Edit, Pieces, splice};
+pub use read::Read;
+pub use scan::{Field, Kind, MAX_FIELDS, Object, ScanError, ScanReason, scan_object, scan_value};
+pub use splice::{Edit, Pieces, edit_value, splice};
+
+#[cfg(test)]
+mod tests;

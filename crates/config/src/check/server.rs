@@ -1,0 +1,76 @@
+//! The server's own sections: `gateway`, `admin`, `store` and `log`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::diagnostic::Diagnostics;
+use crate::place::Place;
+use crate::snapshot::{GatewaySettings, ProcessSettings};
+use crate::spec::Spec;
+
+/// The checked form; what is wrong is reported.
+pub(super) fn settings(spec: &Spec, root: &Place<'_>, found: &mut Diagnostics) -> (GatewaySettings, ProcessSettings) {
+    let listen = root.field("gateway").field("listen");
+    let admin_listen = root.field("admin").field("listen");
+    check_address(&spec.gateway.listen, &listen, found);
+    check_address(&spec.admin.listen, &admin_listen, found);
+    if spec.gateway.listen == spec.admin.listen && !spec.admin.listen.ends_with(":0") {
+        let place = if admin_listen.node.is_some() { &admin_listen } else { &listen };
+        let message = "gateway.listen and admin.listen are the same address".to_owned();
+        place.error(found, message, Some("give each listener a port of its own".to_owned()));
+    }
+    check_store(spec.store.url.as_deref(), &root.field("store").field("url"), found);
+    let gateway = &spec.gateway;
+    let settings = GatewaySettings {
+        listen: gateway.listen.clone(),
+        admin_listen: spec.admin.listen.clone(),
+        max_body_bytes: gateway.max_body_bytes,
+        max_event_bytes: gateway.max_event_bytes,
+        max_answer_bytes: gateway.max_answer_bytes,
+        max_json_depth: gateway.max_json_depth,
+        max_attempts: gateway.max_attempts,
+        max_connections: gateway.max_connections,
+        drain: Duration::from_millis(gateway.drain_ms),
+        header_read_timeout: Duration::from_millis(gateway.header_read_timeout_ms),
+        body_read_timeout: Duration::from_millis(gateway.body_read_timeout_ms),
+    };
+    let process = ProcessSettings {
+        store_url: spec.store.url.clone(),
+        log_format: spec.log.format,
+        log_level: spec.log.level,
+    };
+    (settings, process)
+}
+
+/// `address:port` with an address or a host name; names are looked up when the listener opens.
+fn check_address(text: &str, place: &Place<'_>, found: &mut Diagnostics) {
+    let named = |(host, port): (&str, &str)| {
+        let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+        !host.is_empty()
+            && host.bytes().all(letters)
+            && host.bytes().any(|byte| byte.is_ascii_alphabetic())
+            && port.parse::<u16>().is_ok()
+    };
+    if text.parse::<SocketAddr>().is_err() && !text.rsplit_once(':').is_some_and(named) {
+        let message = format!("{} is not an address with a port", place.with_value());
+        let hint = match text.strip_prefix(':') {
+            Some(port) if port.parse::<u16>().is_ok() => format!("write `0.0.0.0:{port}` for all addresses"),
+            _ => "write for example `127.0.0.1:8080`, `[::1]:8080` or `localhost:8080`".to_owned(),
+        };
+        place.error(found, message, Some(hint));
+    }
+}
+
+/// The message never repeats the URL: those of other databases hold passwords.
+fn check_store(url: Option<&str>, place: &Place<'_>, found: &mut Diagnostics) {
+    let Some(url) = url else { return };
+    let hint = || Some("write for example `sqlite://data/yumen.db`".to_owned());
+    match url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//")) {
+        Some("") => place.error(found, format!("{} names no file", place.path), hint()),
+        Some(_) => {}
+        None if url.starts_with("postgres") => {
+            place.error(found, format!("{}: PostgreSQL is not supported yet", place.path), hint());
+        }
+        None => place.error(found, format!("{} must begin with `sqlite://`", place.path), hint()),
+    }
+}

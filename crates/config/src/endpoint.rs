@@ -1,0 +1,217 @@
+//! Where a wire format is spoken: a base URL joined with a dialect's path, taken apart once.
+//!
+//! In: `https://host:port/base?query` and `/path`. Out: an [`Endpoint`] with everything a connection needs.
+//! Messages never repeat the URL: it may hold a secret.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+/// Where a wire format is spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `http`, `https` or `builtin`.
+    pub scheme: Scheme,
+    /// Host name or address without brackets.
+    pub host: Arc<str>,
+    /// Port.
+    pub port: u16,
+    /// Value of the `Host` header.
+    pub authority: HeaderValue,
+    /// Path and query of the request.
+    pub path: Arc<str>,
+}
+
+/// How an endpoint is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// Answered inside the gateway.
+    Builtin,
+}
+
+/// What is wrong with a base URL or a path, worded to follow the field's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum EndpointError {
+    #[error("must begin with `https://` or `http://`")]
+    Scheme,
+    #[error("must not contain a user name or a password; put the secret in `credentials`")]
+    UserInfo,
+    #[error("must not contain a fragment (`#…`)")]
+    Fragment,
+    #[error("names no host")]
+    NoHost,
+    #[error("has a host that is neither a name nor an address")]
+    Host,
+    #[error("has a port that is not a number from 1 to 65535")]
+    Port,
+    #[error("contains white space, a control character or a character that must be percent-encoded")]
+    Character,
+}
+
+impl Endpoint {
+    /// Joins a base URL and a path below it; exactly one slash stands between them.
+    pub fn join(base_url: &str, path: &str) -> Result<Self, EndpointError> {
+        if [base_url, path].iter().any(|text| !text.bytes().all(allowed_in_url)) {
+            return Err(EndpointError::Character);
+        }
+        if base_url.contains('#') || path.contains('#') {
+            return Err(EndpointError::Fragment);
+        }
+        let (scheme, rest) = base_url.split_once("://").ok_or(EndpointError::Scheme)?;
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            "builtin" => Scheme::Builtin,
+            _ => return Err(EndpointError::Scheme),
+        };
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, base) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let (host, port) = split_authority(authority)?;
+        let default_port = match scheme {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+            Scheme::Builtin => 0,
+        };
+        Ok(Self {
+            scheme,
+            host: Arc::from(host.to_ascii_lowercase()),
+            port: port.unwrap_or(default_port),
+            authority: HeaderValue::from_str(authority).map_err(|_| EndpointError::Host)?,
+            path: Arc::from(join_paths(base, path)),
+        })
+    }
+}
+
+/// Bytes that may stand in a URL as they are (RFC 3986), brackets only for IPv6 hosts.
+fn allowed_in_url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)
+}
+
+fn split_authority(authority: &str) -> Result<(&str, Option<u16>), EndpointError> {
+    if authority.contains('@') {
+        return Err(EndpointError::UserInfo);
+    }
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (address, after) = rest.split_once(']').ok_or(EndpointError::Host)?;
+            address.parse::<Ipv6Addr>().map_err(|_| EndpointError::Host)?;
+            match after.strip_prefix(':') {
+                Some(port) => (address, Some(port)),
+                None if after.is_empty() => (address, None),
+                None => return Err(EndpointError::Host),
+            }
+        }
+        None => {
+            let (host, port) = match authority.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (authority, None),
+            };
+            check_name(host)?;
+            (host, port)
+        }
+    };
+    let port = match port {
+        None => None,
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(digits.parse().ok().filter(|port| *port != 0).ok_or(EndpointError::Port)?)
+        }
+        Some(_) => return Err(EndpointError::Port),
+    };
+    Ok((host, port))
+}
+
+fn check_name(host: &str) -> Result<(), EndpointError> {
+    if host.is_empty() {
+        return Err(EndpointError::NoHost);
+    }
+    let numeric = host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    let named = host.len() <= 253 && host.strip_suffix('.').unwrap_or(host).split('.').all(label);
+    match if numeric { host.parse::<Ipv4Addr>().is_ok() } else { named } {
+        true => Ok(()),
+        false => Err(EndpointError::Host),
+    }
+}
+
+/// Joins paths with one slash; the queries of both follow, the base's first.
+fn join_paths(base: &str, path: &str) -> String {
+    let (base, base_query) = base.split_once('?').unwrap_or((base, ""));
+    let (path, path_query) = path.split_once('?').unwrap_or((path, ""));
+    let mut joined = base.trim_end_matches('/').to_owned();
+    if !path.trim_start_matches('/').is_empty() || joined.is_empty() {
+        joined.push('/');
+    }
+    joined.push_str(path.trim_start_matches('/'));
+    for (query, separator) in
+        [base_query, path_query].into_iter().filter(|query| !query.is_empty()).zip(['?', '&'])
+    {
+        joined.push(separator);
+        joined.push_str(query);
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn urls_are_joined_with_one_slash() {
+        for (base, path, expected) in [
+            ("https://api.openai.com/v1", "/chat/completions", "https api.openai.com 443 api.openai.com /v1/chat/completions"),
+            ("https://api.anthropic.com/", "/v1/messages", "https api.anthropic.com 443 api.anthropic.com /v1/messages"),
+            ("http://127.0.0.1:8000/v1//", "chat", "http 127.0.0.1 8000 127.0.0.1:8000 /v1/chat"),
+            ("http://[::1]:11434", "/api?a=1", "http ::1 11434 [::1]:11434 /api?a=1"),
+            ("https://X.example?v=2", "/p?q=3", "https x.example 443 X.example /p?v=2&q=3"),
+            ("builtin://demo", "/chat", "builtin demo 0 demo /chat"),
+            ("HTTP://host/base", "", "http host 80 host /base"),
+        ] {
+            let found = Endpoint::join(base, path).unwrap();
+            let scheme = format!("{:?}", found.scheme).to_lowercase();
+            let authority = found.authority.to_str().unwrap();
+            assert_eq!(format!("{scheme} {} {} {authority} {}", found.host, found.port, found.path), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_base_url_is_refused() {
+        for (base, expected) in [
+            ("api.openai.com/v1", EndpointError::Scheme),
+            ("ftp://host", EndpointError::Scheme),
+            ("https://user:pass@host/v1", EndpointError::UserInfo),
+            ("https://host/#top", EndpointError::Fragment),
+            ("https:///v1", EndpointError::NoHost),
+            ("https://ho st/", EndpointError::Character),
+            ("https://host/ü", EndpointError::Character),
+            ("https://host:0", EndpointError::Port),
+            ("https://host:65536", EndpointError::Port),
+            ("https://host:+80", EndpointError::Port),
+            ("https://host:", EndpointError::Port),
+            ("https://1.2.3", EndpointError::Host),
+            ("https://[::1", EndpointError::Host),
+            ("https://[::1]x", EndpointError::Host),
+            ("https://a..b", EndpointError::Host),
+        ] {
+            assert_eq!(Endpoint::join(base, "/x"), Err(expected), "{base}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_and_always_gives_a_path(base in "(https?://)?[a-z0-9:/?#@.\\[\\]%ü ]{0,24}", path in ".{0,12}") {
+            if let Ok(endpoint) = Endpoint::join(&base, &path) {
+                prop_assert!(endpoint.path.starts_with('/'));
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A provider as the data plane sees it: endpoints, credentials and models, all checked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use yumen_llm::catalogue::{Operation, Quirk};
+use yumen_llm::dialects::Dialect;
+use yumen_llm::price::Price;
+
+use crate::endpoint::Endpoint;
+use crate::rotation::Rotation;
+
+/// One configured provider.
+#[derive(Debug)]
+pub struct Provider {
+    /// The entry's name in the configuration.
+    pub id: Arc<str>,
+    /// The definition's id (`type`).
+    pub kind: Arc<str>,
+    /// What people call it.
+    pub name: Arc<str>,
+    /// Where each wire format is spoken.
+    pub endpoints: BTreeMap<Dialect, Endpoint>,
+    /// How the credential is sent.
+    pub auth: AuthHeader,
+    /// Headers sent with each request; a client's own value wins for those we pass on.
+    pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    /// Credentials in weighted rotation; empty when none is needed.
+    pub credentials: Rotation<Arc<Credential>>,
+    /// Differences from the dialects.
+    pub quirks: Vec<Quirk>,
+    /// Time-outs.
+    pub timeouts: Timeouts,
+    /// Models it is known to serve, by native id.
+    pub models: BTreeMap<Arc<str>, Arc<ServedModel>>,
+}
+
+/// Time-outs of one provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// To open a connection, TLS included.
+    pub connect: Duration,
+    /// From the request sent to the response head (and, for streams, the first content).
+    pub first_byte: Duration,
+    /// Between two reads of an answer.
+    pub idle: Duration,
+    /// For the whole exchange.
+    pub total: Duration,
+}
+
+/// How a credential is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthHeader {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// A header of its own.
+    Header(http::HeaderName),
+    /// Nothing, unless a credential is configured: then as a bearer token.
+    None,
+}
+
+/// A secret we hold to call a provider.
+#[derive(Debug)]
+pub struct Credential {
+    /// Same for the same secret of the same provider entry, also after a reload: the key of its health.
+    pub id: u64,
+    /// What it is called in records: its configured name, else `#1`, `#2` …
+    pub label: Arc<str>,
+    /// The header value as it is sent, marked sensitive.
+    pub header: http::HeaderValue,
+}
+
+/// A model as one provider serves it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ServedModel {
+    /// The provider's own id.
+    pub native_id: Arc<str>,
+    /// The native id as a JSON string, quotes included, ready to be spliced in.
+    pub native_json: bytes::Bytes,
+    /// `author/slug` when the catalogue knows it.
+    pub canonical_id: Option<Arc<str>>,
+    /// Other names under which it is found, such as `claude-sonnet-4.5`.
+    pub aliases: Vec<Arc<str>>,
+    /// Context window in tokens.
+    pub context: Option<u64>,
+    /// Largest answer in tokens.
+    pub max_output: Option<u64>,
+    /// Operations it serves; empty when not known (then none is ruled out).
+    pub operations: Vec<Operation>,
+    /// Price, when known.
+    pub price: Option<Price>,
+}
+
+impl ServedModel {
+    /// A model of which nothing but its native id is known.
+    pub fn unlisted(native_id: &str) -> Self {
+        Self {
+            native_id: Arc::from(native_id),
+            native_json: serde_json::Value::from(native_id).to_string().into(),
+            canonical_id: None,
+            aliases: Vec::new(),
+            context: None,
+            max_output: None,
+            operations: Vec::new(),
+            price: None,
+        }
+    }
+}
+
+impl Provider {
+    /// The model that is meant by `name`: a native id, else a canonical id, else another name of it.
+    pub fn model(&self, name: &str) -> Option<&Arc<ServedModel>> {
+        let find = |matches: &dyn Fn(&ServedModel) -> bool| self.models.values().find(|model| matches(model));
+        self.models
+            .get(name)
+            .or_else(|| find(&|model| model.canonical_id.as_deref() == Some(name)))
+            .or_else(|| find(&|model| model.aliases.iter().any(|alias| **alias == *name)))
+    }
+}

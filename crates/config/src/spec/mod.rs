@@ -1,0 +1,183 @@
+//! The configuration as it is written: one struct per mapping, a comment on every field, defaults beside.
+//!
+//! These structs are the only place where a field is declared. The JSON Schema, the reference page, the check
+//! of names and values, and reading itself all come from them.
+
+mod named;
+mod provider;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use crate::snapshot::{LogFormat, LogLevel};
+pub use provider::{
+    AuthScheme, AuthSpec, CredentialSpec, Decimal, DialectSpec, ModelSpec, PriceSpec, ProviderSpec, TimeoutSpec,
+};
+
+use crate::secret::Secret;
+
+/// The configuration of Yumen, usually in `yumen.yaml`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Spec {
+    /// The data plane: the listener that clients call, its bounds and time-outs.
+    pub gateway: GatewaySpec,
+    /// The control plane, on a listener of its own.
+    pub admin: AdminSpec,
+    /// Where keys and usage are kept.
+    pub store: StoreSpec,
+    /// The log on standard error.
+    pub log: LogSpec,
+    /// Who serves models, by a name of your choice (letters, digits, `.`, `_` and `-`).
+    pub providers: BTreeMap<String, ProviderSpec>,
+    /// Model aliases: public names that stand for deployments. An alias wins over a model of the same name.
+    pub models: BTreeMap<String, AliasSpec>,
+    /// Virtual keys: the secrets that we issue to consumers.
+    pub keys: Vec<KeySpec>,
+}
+
+/// The data plane: the listener that clients call, its bounds and time-outs.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GatewaySpec {
+    /// Address and port for clients; port 0 takes a free one.
+    pub listen: String,
+    /// Largest request body in bytes, compressed or expanded.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub max_body_bytes: usize,
+    /// Largest server-sent event in bytes.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub max_event_bytes: usize,
+    /// Largest whole answer in bytes that is held in memory to convert it to another dialect.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub max_answer_bytes: usize,
+    /// Deepest nesting of a request's JSON.
+    #[schemars(range(min = 8, max = 128))]
+    pub max_json_depth: usize,
+    /// Most tries for one exchange, over all deployments and fallbacks.
+    #[schemars(range(min = 1, max = 20))]
+    pub max_attempts: usize,
+    /// Most client connections open at the same time.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_connections: usize,
+    /// How long open streams may go on after a stop was asked for, in milliseconds.
+    #[schemars(range(min = 0, max = 3_600_000))]
+    pub drain_ms: u64,
+    /// How long a client may take to send its request head, in milliseconds.
+    #[schemars(range(min = 100, max = 3_600_000))]
+    pub header_read_timeout_ms: u64,
+    /// How long a client may take to send its body, in milliseconds.
+    #[schemars(range(min = 100, max = 3_600_000))]
+    pub body_read_timeout_ms: u64,
+}
+
+impl Default for GatewaySpec {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            max_body_bytes: 32 * 1024 * 1024,
+            max_event_bytes: 16 * 1024 * 1024,
+            max_answer_bytes: 64 * 1024 * 1024,
+            max_json_depth: 128,
+            max_attempts: 4,
+            max_connections: 16_384,
+            drain_ms: 30_000,
+            header_read_timeout_ms: 30_000,
+            body_read_timeout_ms: 120_000,
+        }
+    }
+}
+
+/// The control plane, on a listener of its own.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminSpec {
+    /// Address and port for metrics, health and administration; port 0 takes a free one.
+    pub listen: String,
+}
+
+impl Default for AdminSpec {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8081".to_owned() }
+    }
+}
+
+/// Where keys and usage are kept.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSpec {
+    /// `sqlite://` and a path. Without it: a file in the data folder.
+    pub url: Option<String>,
+}
+
+/// The log on standard error.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSpec {
+    /// How lines are written.
+    pub format: LogFormat,
+    /// Which lines are written: those of this level and of the levels before it.
+    pub level: LogLevel,
+}
+
+/// A model alias: a public name that stands for deployments.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AliasSpec {
+    /// Deployments that share the load by weight.
+    #[schemars(length(min = 1, max = 256))]
+    pub deployments: Vec<DeploymentSpec>,
+    /// Public model names that are tried after those, in order.
+    #[serde(default)]
+    #[schemars(length(max = 32))]
+    pub fallbacks: Vec<String>,
+}
+
+/// A model at a provider.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeploymentSpec {
+    /// The name of an entry under `providers`.
+    pub provider: String,
+    /// The provider's own id of the model, or another name by which the provider's model is known.
+    pub model: String,
+    /// Its share of the load relative to the others.
+    #[serde(default = "provider::one")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub weight: u32,
+}
+
+/// A virtual key: a secret that we issue to a consumer.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeySpec {
+    /// What people call it; it identifies the key in records, so it must be the only one of this name.
+    #[schemars(length(min = 1, max = 100))]
+    pub name: String,
+    /// The secret that the client sends, such as `sk-yu-…`. Keep it in the environment: `${YUMEN_KEY}`.
+    pub secret: Secret,
+    /// Model names that it may use; `*` stands for any text.
+    #[serde(default = "every_model")]
+    #[schemars(length(max = 1000))]
+    pub models: Vec<String>,
+    /// When it stops being good, such as `2027-01-31T00:00:00Z` (RFC 3339). Without it: never.
+    #[serde(default)]
+    pub expires: Option<String>,
+    /// Most requests per minute. Without it: no limit.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub requests_per_minute: Option<u32>,
+    /// Most exchanges at the same time. Without it: no limit.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub concurrency: Option<u32>,
+    /// Switches the key off without removing it.
+    #[serde(default)]
+    pub disabled: bool,
+}
+
+fn every_model() -> Vec<String> {
+    vec!["*".to_owned()]
+}

@@ -1,0 +1,207 @@
+//! A provider as it is written.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use yumen_llm::catalogue::{Operation, Quirk};
+use yumen_llm::dialects::Dialect;
+
+use super::named;
+use crate::secret::Secret;
+
+/// A provider. What is not said here comes from the definition that `type` names.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProviderSpec {
+    /// The provider definition, such as `openai` or `openai-compatible`. Without it: the entry's own name.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// What people call it.
+    pub name: Option<String>,
+    /// What the vendor's own SDK takes as its base: with `/v1` for OpenAI-style servers, without it for
+    /// Anthropic. When it is set, only dialects below this base are spoken.
+    pub base_url: Option<String>,
+    /// Secrets to call it with, used in weighted rotation. Without this field the provider's usual environment
+    /// variable is read (`OPENAI_API_KEY` …).
+    #[schemars(length(max = 256))]
+    pub credentials: Option<Vec<CredentialSpec>>,
+    /// How the credential is sent.
+    pub auth: Option<AuthSpec>,
+    /// Headers sent with each request, added to those of the definition. Their values are treated as secrets.
+    pub headers: BTreeMap<String, Secret>,
+    /// Wire formats that it speaks; when given, exactly these.
+    #[schemars(schema_with = "named::dialects")]
+    pub dialects: Option<BTreeMap<Dialect, DialectSpec>>,
+    /// Known differences from the dialects; when given, exactly these.
+    #[schemars(schema_with = "named::optional_list::<Quirk>")]
+    pub quirks: Option<Vec<Quirk>>,
+    /// Time-outs.
+    pub timeouts: TimeoutSpec,
+    /// Models by the provider's own id: added to those of the definition, or changed in place.
+    pub models: BTreeMap<String, ModelSpec>,
+}
+
+/// A secret that we hold to call a provider.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialSpec {
+    /// The secret. Keep it in the environment: `${OPENAI_API_KEY}`.
+    pub secret: Secret,
+    /// Its share of the load relative to the others.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub weight: u32,
+    /// What it is called in records. Without it: `#1`, `#2` … in order.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 100))]
+    pub name: Option<String>,
+}
+
+/// How the credential is sent.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthSpec {
+    /// The scheme.
+    pub scheme: AuthScheme,
+    /// The header's name, for the scheme `header` only.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// The scheme in which a credential is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthScheme {
+    /// `Authorization: Bearer …`.
+    Bearer,
+    /// A header of its own, such as `x-api-key`.
+    Header,
+    /// No credential is needed; one that is configured is sent as a bearer token.
+    None,
+}
+
+/// Where a wire format is spoken.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DialectSpec {
+    /// Path below the base URL, such as `/chat/completions`. Without it: the definition's.
+    pub path: Option<String>,
+    /// A base URL for this wire format only.
+    pub base_url: Option<String>,
+}
+
+/// Time-outs of a provider.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TimeoutSpec {
+    /// To open a connection, TLS included, in milliseconds.
+    #[schemars(range(min = 1, max = 600_000))]
+    pub connect_ms: u64,
+    /// From the request sent to the head of the answer (of a stream: its first content), in milliseconds.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub first_byte_ms: u64,
+    /// Between two reads of an answer, in milliseconds.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub idle_ms: u64,
+    /// For the whole exchange, in milliseconds.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub total_ms: u64,
+}
+
+impl Default for TimeoutSpec {
+    /// Reasoning models may think for minutes before they say anything, so the first byte is waited for longest.
+    fn default() -> Self {
+        Self { connect_ms: 5_000, first_byte_ms: 300_000, idle_ms: 120_000, total_ms: 1_800_000 }
+    }
+}
+
+/// A model as this provider serves it. What is not said here comes from the definition, when it lists the model.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSpec {
+    /// `author/slug`: the name that all providers of this model share.
+    pub canonical: Option<String>,
+    /// Context window in tokens.
+    #[schemars(range(min = 1))]
+    pub context: Option<u64>,
+    /// Largest answer in tokens.
+    #[schemars(range(min = 1))]
+    pub max_output: Option<u64>,
+    /// What can be asked of it.
+    #[schemars(schema_with = "named::optional_list::<Operation>")]
+    pub operations: Option<Vec<Operation>>,
+    /// What it costs; replaces the whole price of the definition.
+    pub price: Option<PriceSpec>,
+}
+
+/// Prices in US dollars per million tokens, as exact decimals.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PriceSpec {
+    /// Uncached prompt tokens.
+    pub input: Decimal,
+    /// Generated tokens.
+    pub output: Decimal,
+    /// Prompt tokens read from the provider's cache. Without it: as `input`.
+    #[serde(default)]
+    pub cache_read: Option<Decimal>,
+    /// Prompt tokens written to the provider's cache for five minutes. Without it: as `input`.
+    #[serde(default)]
+    pub cache_write: Option<Decimal>,
+    /// Prompt tokens written to the provider's cache for one hour. Without it: as `cache_write`.
+    #[serde(default)]
+    pub cache_write_1h: Option<Decimal>,
+    /// Generated reasoning tokens. Without it: as `output`.
+    #[serde(default)]
+    pub reasoning: Option<Decimal>,
+}
+
+/// A decimal number kept as it is written, so that no digit is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decimal(pub String);
+
+impl JsonSchema for Decimal {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Decimal".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["number", "string"] })
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Decimal;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a decimal number")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Decimal, E> {
+                Ok(Decimal(text.to_owned()))
+            }
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Decimal, E> {
+                Ok(Decimal(number.to_string()))
+            }
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Decimal, E> {
+                Ok(Decimal(number.to_string()))
+            }
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Decimal, E> {
+                Ok(Decimal(number.to_string()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// The weight of what has none.
+pub(super) fn one() -> u32 {
+    1
+}

@@ -1,0 +1,159 @@
+//! What the gateway answers by itself: the models list, look-ups of records, health.
+//!
+//! In: a route that asks no model. Out: an answer or a rejection. It never opens a connection.
+
+use http::{HeaderMap, HeaderValue, StatusCode, header, request};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use yumen_config::{ModelTarget, Snapshot, TargetKind, VirtualKey};
+use yumen_telemetry::{ExchangeRecord, Outcome};
+
+use crate::body::Body;
+use crate::kinds::llm::Answer;
+use crate::rejection::{Code, Rejection};
+use crate::route::{Route, speaks_anthropic};
+use crate::stages;
+use crate::worker::Worker;
+
+/// Answers a route that asks no model.
+pub async fn answer(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    route: &Route,
+    head: &request::Parts,
+) -> Result<Answer, Rejection> {
+    let gateway = &worker.gateway;
+    match route {
+        Route::Root => Ok(json_answer(&json!({ "name": "yumen", "version": env!("CARGO_PKG_VERSION") }))),
+        Route::Health => Ok(json_answer(&json!({ "status": "ok" }))),
+        Route::Ready if gateway.draining.load(Ordering::Relaxed) => {
+            Err(Rejection::new(Code::Draining, "The gateway is stopping and takes no new work."))
+        }
+        Route::Ready if !gateway.sink.has_room() => {
+            Err(Rejection::new(Code::SpoolFull, "Records wait for the database and their spool is full."))
+        }
+        Route::Ready => Ok(json_answer(&json!({ "status": "ready" }))),
+        Route::Models { id } => {
+            let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
+            models(snapshot, &key, id.as_deref(), speaks_anthropic(&head.headers))
+        }
+        Route::Generation => {
+            let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
+            generation(worker, &key, head).await
+        }
+        Route::Llm(_) => Err(Rejection::new(Code::Internal, "A model's route has come to the wrong place.")),
+    }
+}
+
+fn json_answer(value: &Value) -> Answer {
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Answer { status: StatusCode::OK, headers, body: Body::full(value.to_string()) }
+}
+
+/// The models that the key may use: aliases and canonical names; a provider's own name where there is no other.
+fn models(snapshot: &Snapshot, key: &VirtualKey, id: Option<&str>, anthropic: bool) -> Result<Answer, Rejection> {
+    if let Some(id) = id {
+        let target = snapshot.target(id).filter(|target| listed_for(key, target, id));
+        let target = target.ok_or_else(|| stages::unknown_model(snapshot, key, id))?;
+        return Ok(json_answer(&model(id, &target, anthropic)));
+    }
+    let mut names: Vec<&Arc<str>> = Vec::new();
+    for (name, target) in snapshot.models.iter() {
+        let shown = match target.kind {
+            TargetKind::Alias | TargetKind::Canonical => true,
+            TargetKind::Qualified => {
+                target.deployments.items().iter().all(|deployment| deployment.model.canonical_id.is_none())
+            }
+            TargetKind::Native => false,
+        };
+        if shown && key.models.allows(name) {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    let data: Vec<Value> =
+        names.iter().filter_map(|name| Some(model(name, snapshot.models.get(*name)?, anthropic))).collect();
+    Ok(json_answer(&if anthropic {
+        json!({ "data": data, "has_more": false, "first_id": names.first(), "last_id": names.last() })
+    } else {
+        json!({ "object": "list", "data": data })
+    }))
+}
+
+fn listed_for(key: &VirtualKey, target: &ModelTarget, id: &str) -> bool {
+    key.models.allows(id) || key.models.allows(&target.name)
+}
+
+fn model(name: &str, target: &ModelTarget, anthropic: bool) -> Value {
+    if anthropic {
+        return json!({ "type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z" });
+    }
+    let owner = match target.kind {
+        TargetKind::Alias => "yumen",
+        _ => match name.split_once('/') {
+            Some((author, _)) => author,
+            None => target.deployments.items().first().map_or("yumen", |deployment| &*deployment.provider.id),
+        },
+    };
+    json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
+}
+
+async fn generation(worker: &Worker, key: &VirtualKey, head: &request::Parts) -> Result<Answer, Rejection> {
+    let query = head.uri.query().unwrap_or_default();
+    let id = query.split('&').find_map(|pair| pair.strip_prefix("id=")).filter(|id| !id.is_empty());
+    let id = id.ok_or_else(|| Rejection::new(Code::InvalidRequest, "`id` is missing from the query.").param("id"))?;
+    let found = worker.gateway.lookup.find(id, Some(&key.id)).await;
+    let found = found.map_err(|error| {
+        Rejection::new(Code::LedgerUnavailable, "The ledger cannot be read at the moment.").cause(error).retry_after(1)
+    })?;
+    let record = found.ok_or_else(|| {
+        Rejection::new(Code::GenerationNotFound, format!("This key has made no generation `{id}`.")).param("id")
+    })?;
+    Ok(json_answer(&json!({ "data": generation_data(&record) })))
+}
+
+/// A record in the shape that OpenRouter's clients know, with what only we have under names of our own.
+fn generation_data(record: &ExchangeRecord) -> Value {
+    let tokens = &record.tokens;
+    let dollars = record.cost_nanos.map(|nanos| {
+        let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+        text.parse::<f64>().unwrap_or(0.0)
+    });
+    json!({
+        "id": record.id,
+        "upstream_id": record.upstream_id,
+        "created_at": jiff::Timestamp::from_microsecond(record.started_at_us).unwrap_or_default().to_string(),
+        "model": record.model_served.as_deref().unwrap_or(&record.model_requested),
+        "model_requested": record.model_requested,
+        "provider_name": record.provider,
+        "api_type": record.operation,
+        "dialect": record.dialect,
+        "status": record.status,
+        "outcome": record.outcome,
+        "error_code": record.error_code,
+        "streamed": record.streamed,
+        "cancelled": record.outcome == Outcome::ClientGone,
+        "finish_reason": record.finish_reason,
+        "native_finish_reason": record.finish_reason,
+        "tokens_prompt": tokens.input,
+        "tokens_completion": tokens.output,
+        "native_tokens_prompt": tokens.input,
+        "native_tokens_completion": tokens.output,
+        "native_tokens_reasoning": tokens.reasoning,
+        "native_tokens_cached": tokens.cached_input,
+        "native_tokens_cache_write": tokens.cache_write,
+        "tokens_source": tokens.source,
+        "usage": dollars,
+        "total_cost": dollars,
+        "cost_nanos": record.cost_nanos,
+        "latency": record.first_byte_us.map(|us| us / 1000),
+        "generation_time": record.total_us / 1000,
+        "first_byte_us": record.first_byte_us,
+        "total_us": record.total_us,
+        "overhead_us": record.overhead_us,
+        "provider_responses": record.attempts,
+        "lossy": record.lossy,
+    })
+}

@@ -1,0 +1,183 @@
+//! One request with its answer: ids, times and the draft of its record.
+//!
+//! In: facts as the stages learn them. Out: exactly one record, when it closes. Dropping an open exchange
+//! closes it as left by the client: that is the only way in which it ends without a stage saying so.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use yumen_config::VirtualKey;
+use yumen_llm::dialects::Dialect;
+use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts};
+
+use crate::limits::Permit;
+use crate::route::{LlmRoute, Task};
+use crate::worker::Worker;
+
+const GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
+const OVERHEAD_US: HeaderName = HeaderName::from_static("x-yumen-overhead-us");
+
+/// The status recorded when the client left before one was sent.
+pub const STATUS_CLIENT_GONE: u16 = 499;
+
+/// One request with its answer.
+#[derive(Debug)]
+pub struct Exchange {
+    worker: Arc<Worker>,
+    /// When the request's head had been read.
+    pub started: Instant,
+    /// The draft of the record.
+    pub record: ExchangeRecord,
+    /// The place taken in the key's limits.
+    pub permit: Option<Permit>,
+    /// Time spent waiting for upstreams until the response head.
+    pub waited: Duration,
+    /// Time spent working on the answer's body, once its head has been sent.
+    pub worked: Duration,
+    head_us: Option<u64>,
+    open: bool,
+}
+
+impl Exchange {
+    /// Opens an exchange: from here on it will leave a record unless it is `discard`ed.
+    pub fn open(worker: &Arc<Worker>) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let gauges = &worker.gateway.gauges;
+        gauges.in_flight.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Self {
+            started: Instant::now(),
+            record: ExchangeRecord {
+                id: worker.generation_id(since_epoch),
+                started_at_us: i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX),
+                key_id: None,
+                key_name: None,
+                dialect: String::new(),
+                operation: String::new(),
+                model_requested: String::new(),
+                model_served: None,
+                provider: None,
+                upstream_id: None,
+                attempts: Vec::new(),
+                status: STATUS_CLIENT_GONE,
+                outcome: Outcome::ClientGone,
+                error_code: None,
+                finish_reason: None,
+                streamed: false,
+                tokens: TokenCounts::default(),
+                cost_nanos: None,
+                first_byte_us: None,
+                total_us: 0,
+                overhead_us: 0,
+                lossy: Vec::new(),
+            },
+            worker: Arc::clone(worker),
+            permit: None,
+            waited: Duration::ZERO,
+            worked: Duration::ZERO,
+            head_us: None,
+            open: true,
+        }
+    }
+
+    /// The worker that serves it.
+    pub fn worker(&self) -> &Arc<Worker> {
+        &self.worker
+    }
+
+    /// Unix seconds of its start.
+    pub fn created(&self) -> i64 {
+        self.record.started_at_us / 1_000_000
+    }
+
+    /// Microseconds since its start.
+    pub fn elapsed_us(&self) -> u64 {
+        micros(self.started.elapsed())
+    }
+
+    /// Notes what is asked for.
+    pub fn routed(&mut self, route: LlmRoute) {
+        let (dialect, operation) = match (route.dialect, route.task) {
+            (Dialect::AnthropicMessages, Task::CountTokens) => ("anthropic_messages", "count_tokens"),
+            (Dialect::AnthropicMessages, Task::Generate) => ("anthropic_messages", "chat"),
+            (Dialect::OpenAiChat, _) => ("openai_chat", "chat"),
+            (Dialect::OpenAiCompletions, _) => ("openai_completions", "text_completion"),
+            (Dialect::OpenAiEmbeddings, _) => ("openai_embeddings", "embeddings"),
+        };
+        self.record.dialect = dialect.to_owned();
+        self.record.operation = operation.to_owned();
+    }
+
+    /// Notes who calls.
+    pub fn identified(&mut self, consumer: &VirtualKey) {
+        self.record.key_id = Some(consumer.id.to_string());
+        self.record.key_name = Some(consumer.name.to_string());
+    }
+
+    /// Adds the headers that every response carries; from here on only work on the body counts as ours.
+    pub fn stamp(&mut self, headers: &mut HeaderMap) {
+        if let Ok(id) = HeaderValue::from_str(&self.record.id) {
+            headers.insert(GENERATION_ID, id);
+        }
+        headers.insert(OVERHEAD_US, HeaderValue::from(self.head_sent()));
+    }
+
+    /// Appends one try.
+    pub fn attempted(&mut self, attempt: AttemptRecord) {
+        self.record.attempts.push(attempt);
+    }
+
+    /// Marks the first byte or content sent to the client; later calls change nothing.
+    pub fn first_byte(&mut self) {
+        if self.record.first_byte_us.is_none() {
+            self.record.first_byte_us = Some(self.elapsed_us());
+        }
+    }
+
+    /// The response head is made: from here on only work on the body counts as the gateway's time. Gives the
+    /// microseconds spent in the gateway so far.
+    fn head_sent(&mut self) -> u64 {
+        let spent = micros(self.started.elapsed().saturating_sub(self.waited));
+        *self.head_us.get_or_insert(spent)
+    }
+
+    /// Ends the exchange: settles the permit and appends its record, once.
+    pub fn close(&mut self, outcome: Outcome) {
+        if !std::mem::replace(&mut self.open, false) {
+            return;
+        }
+        let total = self.started.elapsed();
+        self.record.outcome = outcome;
+        self.record.total_us = micros(total);
+        self.record.overhead_us = match self.head_us {
+            Some(head_us) => head_us + micros(self.worked),
+            None => micros(total.saturating_sub(self.waited)),
+        };
+        self.permit = None;
+        self.worker.append(&self.record);
+        self.leave();
+    }
+
+    /// Ends an exchange that is not worth a record (health checks, the models list, look-ups).
+    pub fn discard(&mut self) {
+        if std::mem::replace(&mut self.open, false) {
+            self.permit = None;
+            self.leave();
+        }
+    }
+
+    fn leave(&self) {
+        self.worker.gateway.gauges.in_flight.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.close(Outcome::ClientGone);
+    }
+}
+
+/// Whole microseconds of a duration.
+pub fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

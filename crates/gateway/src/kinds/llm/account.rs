@@ -1,0 +1,43 @@
+//! What an answer has used: from the upstream's own count, or estimated and marked so.
+
+use bytes::Bytes;
+use yumen_llm::dialects::Tap;
+use yumen_llm::price::Price;
+use yumen_llm::tokens;
+use yumen_llm::usage::Usage;
+use yumen_telemetry::{Outcome, TokenSource};
+
+use crate::exchange::Exchange;
+use crate::stages::{Ending, record};
+
+/// What is needed to count an answer when it has ended.
+#[derive(Debug)]
+pub struct Account {
+    /// The deployment's price.
+    pub price: Option<Price>,
+    /// The request's body, kept for an estimate until the upstream has counted.
+    pub request: Bytes,
+}
+
+impl Account {
+    /// Closes the exchange with what the tap has learned. The rule for an answer that broke off or that the
+    /// client left: the upstream's count of the input stands, of the output the larger of its count and the
+    /// estimate of what was seen; without a count both are estimates.
+    pub fn close(&self, exchange: &mut Exchange, tap: &Tap, outcome: Outcome) {
+        exchange.record.upstream_id.clone_from(&tap.id);
+        exchange.record.finish_reason.clone_from(&tap.finish_reason);
+        let usage = match (tap.usage, outcome) {
+            (Some(usage), Outcome::Completed) => (usage, TokenSource::Reported),
+            (Some(usage), _) => {
+                let output = usage.output.max(tokens::estimate_bytes(tap.output_bytes));
+                (Usage { output, ..usage }, TokenSource::Estimated)
+            }
+            (None, _) => {
+                let input = tokens::estimate_json(&self.request);
+                let output = tokens::estimate_bytes(tap.output_bytes);
+                (Usage { input, output, ..Usage::default() }, TokenSource::Estimated)
+            }
+        };
+        record(exchange, &Ending { outcome, usage: Some(usage), price: self.price });
+    }
+}

@@ -1,0 +1,119 @@
+//! What a failed try means: for the credential, for the next step of the plan, and for the client.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use yumen_llm::dialects::{Dialect, ErrorFacts, codec};
+
+use crate::rejection::{Code, Rejection, UpstreamSaid};
+use crate::upstream::{REST_LIMITED, REST_REFUSED};
+
+/// What to do after a failed try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Nobody else would answer differently: tell the client.
+    Stop,
+    /// Another credential of the same provider may be answered.
+    Credential,
+    /// Another deployment may answer.
+    Deployment,
+}
+
+/// A failed try.
+#[derive(Debug)]
+pub struct Failure {
+    /// What the client is told when nothing else helps.
+    pub rejection: Rejection,
+    /// What to do next.
+    pub next: Next,
+    /// How long the credential rests.
+    pub rest: Option<Duration>,
+    /// The class by which the attempt is recorded.
+    pub cause: &'static str,
+    /// The upstream's status, when it answered.
+    pub status: Option<u16>,
+}
+
+/// An upstream's error answer.
+pub struct Said<'a> {
+    pub status: u16,
+    pub headers: &'a HeaderMap,
+    pub body: Bytes,
+    /// The upstream's dialect.
+    pub dialect: Dialect,
+    /// The client's dialect.
+    pub client: Dialect,
+    pub provider: &'a std::sync::Arc<str>,
+}
+
+impl Failure {
+    /// The upstream answered with an error.
+    pub fn said(said: Said<'_>) -> Self {
+        let facts = codec(said.dialect).decode_error(said.status, &said.body);
+        // Its own bytes go on when they already are what the client expects.
+        let readable = said.dialect == said.client || (openai(said.dialect) && openai(said.client));
+        let body = (readable && is_error_object(&said.body)).then_some(said.body);
+        Self::from_facts(facts, body, retry_after(said.headers), said.provider)
+    }
+
+    /// The upstream said an error, in an answer or inside a stream before any content.
+    pub fn from_facts(
+        facts: ErrorFacts,
+        body: Option<Bytes>,
+        retry_after: Option<Duration>,
+        provider: &std::sync::Arc<str>,
+    ) -> Self {
+        let status = facts.status;
+        let (cause, next, rest) = match status {
+            401 => ("unauthorized", Next::Credential, Some(REST_REFUSED)),
+            403 => ("forbidden", Next::Credential, Some(REST_REFUSED)),
+            402 => ("payment_required", Next::Credential, Some(REST_REFUSED)),
+            429 => ("rate_limited", Next::Credential, Some(retry_after.unwrap_or(REST_LIMITED))),
+            404 => ("model_gone", Next::Deployment, None),
+            408 | 504 => ("upstream_timeout", Next::Deployment, None),
+            503 | 529 => ("overloaded", Next::Deployment, None),
+            400..500 => ("bad_request", Next::Stop, None),
+            _ => ("server_error", Next::Deployment, None),
+        };
+        let mut rejection = Rejection::new(Code::UpstreamError, facts.message.clone());
+        rejection.status = status;
+        rejection.retry_after_s = retry_after.map(|wait| wait.as_secs().max(1));
+        let said = UpstreamSaid { facts, body, cause, provider: std::sync::Arc::clone(provider) };
+        rejection.upstream = Some(Box::new(said));
+        Self { rejection, next, rest, cause, status: Some(status) }
+    }
+
+    /// There was no answer, or none that could be read.
+    pub fn silent(code: Code, cause: &'static str, message: String) -> Self {
+        let rejection = Rejection::new(code, message);
+        Self { rejection, next: Next::Deployment, rest: None, cause, status: None }
+    }
+
+    /// The request cannot be said to this upstream.
+    pub fn unsayable(message: String, param: Option<String>) -> Self {
+        let mut rejection = Rejection::new(Code::InvalidRequest, message);
+        rejection.param = param;
+        Self { rejection, next: Next::Deployment, rest: None, cause: "not_convertible", status: None }
+    }
+}
+
+fn openai(dialect: Dialect) -> bool {
+    dialect != Dialect::AnthropicMessages
+}
+
+fn is_error_object(body: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Shape<'a> {
+        #[serde(borrow)]
+        error: Option<&'a serde_json::value::RawValue>,
+    }
+    serde_json::from_slice::<Shape<'_>>(body).is_ok_and(|shape| shape.error.is_some_and(|error| error.get().starts_with('{')))
+}
+
+/// `Retry-After` in seconds, or `retry-after-ms`; dates are not used by any provider we know.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|number| *number >= 0.0);
+    let wait = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
+    Duration::try_from_secs_f64(wait).ok()
+}

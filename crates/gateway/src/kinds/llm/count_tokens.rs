@@ -1,0 +1,51 @@
+//! Counting tokens for Anthropic clients: by an upstream that can, else by estimate.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use yumen_config::{GatewaySettings, Scheme};
+use yumen_llm::dialects::{Dialect, anthropic_messages};
+use yumen_llm::tokens;
+
+use super::attempt::{Arrival, Arrived, Try};
+use super::call::Call;
+use super::resolve::{Plan, Step};
+use crate::exchange::Exchange;
+use crate::rejection::Rejection;
+
+/// Asks the plan's first step, when it speaks the dialect; where it does not, or knows no such path, estimates.
+pub async fn count_tokens(
+    exchange: &mut Exchange,
+    settings: &GatewaySettings,
+    call: &Call,
+    plan: &Plan,
+    client_headers: &HeaderMap,
+) -> Result<Arrival, Rejection> {
+    let Some(step) = plan.steps.first() else { return Ok(estimate(call, None)) };
+    let provider = step.provider();
+    let reachable = provider.endpoints.get(&step.dialect).is_some_and(|endpoint| endpoint.scheme != Scheme::Builtin);
+    if step.dialect != Dialect::AnthropicMessages || !reachable {
+        return Ok(estimate(call, Some(step)));
+    }
+    let credential = provider.credentials.turn().next().map(|credential| &**credential);
+    let deadline = Instant::now() + provider.timeouts.total;
+    let attempt = Try { settings, call, client_headers, step, credential, deadline };
+    match attempt.run(exchange).await {
+        Ok(arrival) => Ok(arrival),
+        Err(failure) if matches!(failure.status, None | Some(404 | 405 | 501)) => Ok(estimate(call, Some(step))),
+        Err(failure) => Err(failure.rejection),
+    }
+}
+
+fn estimate(call: &Call, step: Option<&Step>) -> Arrival {
+    let counted = anthropic_messages::encode_count(tokens::estimate_json(&call.body));
+    Arrival {
+        status: StatusCode::OK,
+        headers: HeaderMap::new(),
+        dialect: call.dialect,
+        step: step.cloned(),
+        answer: Arrived::Whole(Bytes::from(counted)),
+        lossy: Vec::new(),
+    }
+}

@@ -1,0 +1,206 @@
+//! decode: body → Call. Reads the body once and keeps its bytes; never edits them.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, request};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use yumen_config::GatewaySettings;
+use yumen_llm::dialects::Dialect;
+use yumen_llm::json::{Kind, Object, Read, ScanReason, scan_object};
+
+use super::call::Call;
+use crate::rejection::{Code, Rejection};
+use crate::route::{LlmRoute, Task};
+use crate::upstream::{Encoding, expand};
+
+/// Members that the gateway acts on: one that is repeated, differs only by case or is spelt with escapes could be
+/// read differently by an upstream, and would be a way around a permission.
+const ACTED_ON: &[&str] = &[
+    "model",
+    "models",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    "messages",
+    "provider",
+    "route",
+    "preset",
+    "fallbacks",
+];
+
+/// Members that would let an upstream choose another model than the one that was permitted here.
+const REFUSED: &[&str] = &["route", "preset", "fallbacks"];
+
+/// Models that a client may name in `models`.
+const FALLBACKS_MOST: usize = 8;
+/// The longest model name, in bytes.
+const NAME_BYTES_MOST: usize = 256;
+
+/// Reads the request.
+pub async fn decode(
+    settings: &GatewaySettings,
+    route: LlmRoute,
+    head: &request::Parts,
+    body: Incoming,
+) -> Result<Call, Rejection> {
+    let encoding = Encoding::of(&head.headers).ok_or_else(|| {
+        let message = "The body's content-encoding is not one of gzip, deflate, br, zstd and identity.";
+        Rejection::new(Code::UnsupportedEncoding, message)
+    })?;
+    let raw = collect(settings, &head.headers, body).await?;
+    let body = match encoding {
+        Encoding::Identity => raw,
+        encoding => expand(encoding, &raw, settings.max_body_bytes)
+            .map_err(|error| {
+                Rejection::new(Code::BodyUnreadable, format!("The body is not what its content-encoding says: {error}."))
+            })?
+            .ok_or_else(|| too_large(settings.max_body_bytes))?,
+    };
+    read(settings, route, body)
+}
+
+async fn collect(settings: &GatewaySettings, headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, Rejection> {
+    let limit = settings.max_body_bytes;
+    let announced = headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit as u64) {
+        return Err(too_large(limit));
+    }
+    let first = next(&mut body, settings.body_read_timeout).await?;
+    let Some(first) = first else { return Ok(Bytes::new()) };
+    if body.is_end_stream() && first.len() <= limit {
+        return Ok(first);
+    }
+    let expected = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(first.len() * 2);
+    let mut whole = BytesMut::with_capacity(expected.min(limit).min(4 << 20).max(first.len()));
+    whole.extend_from_slice(&first);
+    while let Some(chunk) = next(&mut body, settings.body_read_timeout).await? {
+        if whole.len() + chunk.len() > limit {
+            return Err(too_large(limit));
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    if whole.len() > limit {
+        return Err(too_large(limit));
+    }
+    Ok(whole.freeze())
+}
+
+async fn next(body: &mut Incoming, timeout: Duration) -> Result<Option<Bytes>, Rejection> {
+    loop {
+        let frame = tokio::time::timeout(timeout, body.frame()).await.map_err(|_| {
+            Rejection::new(Code::BodyTimeout, format!("No bytes of the body came for {} s.", timeout.as_secs()))
+        })?;
+        match frame {
+            None => return Ok(None),
+            Some(Ok(frame)) => {
+                if let Ok(chunk) = frame.into_data() {
+                    return Ok(Some(chunk));
+                }
+            }
+            Some(Err(error)) => {
+                return Err(Rejection::new(Code::BodyUnreadable, "The body broke off.").cause(error));
+            }
+        }
+    }
+}
+
+fn too_large(limit: usize) -> Rejection {
+    Rejection::new(Code::BodyTooLarge, format!("The body is larger than {limit} bytes."))
+}
+
+/// Reads the facts of a whole body.
+pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<Call, Rejection> {
+    let object = scan_object(&body, settings.max_json_depth).map_err(|error| {
+        let code = if error.reason == ScanReason::TooDeep { Code::JsonTooDeep } else { Code::InvalidJson };
+        Rejection::new(code, format!("The body cannot be read: {} (byte {}).", error.reason, error.position))
+    })?;
+    if let Some((name, position)) = object.ambiguous(&body, ACTED_ON) {
+        let message = format!(
+            "The field at byte {position} could be read as a second `{name}`: it is repeated, spelt with escapes or \
+             equals it but for case. Send `{name}` once, spelt plainly."
+        );
+        return Err(Rejection::new(Code::AmbiguousField, message).param(name));
+    }
+    if let Some(name) = REFUSED.iter().find(|name| object.get(&body, name).is_some_and(|field| field.kind != Kind::Null)) {
+        let message = format!("`{name}` chooses models at the provider, past this gateway; use a model alias or `models`.");
+        return Err(Rejection::new(Code::InvalidRequest, message).param(*name));
+    }
+    expect_shapes(route.dialect, &object, &body)?;
+    let model = required_model(&object, &body)?;
+    let stream = expect("stream", "true or false", object.bool(&body, "stream"))?.unwrap_or(false);
+    Ok(Call {
+        dialect: route.dialect,
+        task: route.task,
+        model,
+        fallbacks: fallbacks(&object, &body)?,
+        stream: stream && route.task == Task::Generate,
+        include_usage: includes_usage(&object, &body)?,
+        body,
+        object,
+    })
+}
+
+fn wrong(name: &'static str, expected: &str) -> Rejection {
+    Rejection::new(Code::InvalidRequest, format!("`{name}` must be {expected}.")).param(name)
+}
+
+/// The value, if there is one; a wrong type is the client's mistake.
+fn expect<T>(name: &'static str, expected: &str, read: Read<T>) -> Result<Option<T>, Rejection> {
+    match read {
+        Read::Is(value) => Ok(Some(value)),
+        Read::Missing | Read::Null => Ok(None),
+        Read::Wrong(_) => Err(wrong(name, expected)),
+    }
+}
+
+/// The fields whose type an upstream would only complain about in words of its own.
+fn expect_shapes(dialect: Dialect, object: &Object, body: &[u8]) -> Result<(), Rejection> {
+    for name in ["max_tokens", "max_completion_tokens"] {
+        expect(name, "a whole number that is not negative", object.u64(body, name))?;
+    }
+    let content = match dialect {
+        Dialect::OpenAiChat | Dialect::AnthropicMessages => "messages",
+        Dialect::OpenAiCompletions => "prompt",
+        Dialect::OpenAiEmbeddings => "input",
+    };
+    let Some(field) = object.get(body, content) else {
+        return Err(Rejection::new(Code::InvalidRequest, format!("`{content}` is missing.")).param(content));
+    };
+    match (content, field.kind) {
+        ("messages", Kind::Array) | ("prompt" | "input", Kind::Array | Kind::String) => Ok(()),
+        ("messages", _) => Err(wrong("messages", "a list of messages")),
+        ("prompt", Kind::Null) => Ok(()),
+        (name, _) => Err(wrong(name, "a string or a list")),
+    }
+}
+
+fn required_model(object: &Object, body: &[u8]) -> Result<String, Rejection> {
+    let model = expect("model", "a string", object.string(body, "model"))?;
+    let Some(model) = model.filter(|model| !model.is_empty()) else {
+        return Err(Rejection::new(Code::InvalidRequest, "`model` is missing.").param("model"));
+    };
+    if model.len() > NAME_BYTES_MOST {
+        return Err(wrong("model", "at most 256 bytes long"));
+    }
+    Ok(model.into_owned())
+}
+
+fn fallbacks(object: &Object, body: &[u8]) -> Result<Vec<String>, Rejection> {
+    let Some(field) = object.get(body, "models").filter(|field| field.kind != Kind::Null) else { return Ok(Vec::new()) };
+    let expected = "a list of at most 8 model names";
+    let names: Vec<String> = serde_json::from_slice(field.value(body)).map_err(|_| wrong("models", expected))?;
+    if names.len() > FALLBACKS_MOST || names.iter().any(|name| name.len() > NAME_BYTES_MOST) {
+        return Err(wrong("models", expected));
+    }
+    Ok(names)
+}
+
+fn includes_usage(object: &Object, body: &[u8]) -> Result<bool, Rejection> {
+    let options = expect("stream_options", "an object", object.object(body, "stream_options"))?;
+    let Some(options) = options else { return Ok(false) };
+    let asked = options.bool(body, "include_usage");
+    Ok(expect("stream_options.include_usage", "true or false", asked)?.unwrap_or(false))
+}

@@ -1,0 +1,258 @@
+//! Answers that flow to the client while they come, and the closing of their exchange at the end.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+use tokio::time::Sleep;
+use yumen_config::Timeouts;
+use yumen_llm::dialects::{Dialect, Tap, codec};
+use yumen_telemetry::Outcome;
+
+use super::account::Account;
+use super::stream::{StreamRelay, error_code};
+use crate::body::{BrokenOff, Flow};
+use crate::exchange::Exchange;
+use crate::rejection::{Code, Rejection};
+use crate::upstream::AnswerBody;
+
+/// How long the rest of a finished answer is awaited so that its connection can be used again.
+const REST_MOST: Duration = Duration::from_secs(2);
+
+/// Watches for silence of the upstream and for the end of the time allowed.
+struct Patience {
+    idle: Duration,
+    deadline: Instant,
+    last: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Patience {
+    fn new(exchange: &Exchange, timeouts: &Timeouts) -> Self {
+        let now = Instant::now();
+        let deadline = exchange.started + timeouts.total;
+        let timer = Box::pin(tokio::time::sleep_until(deadline.min(now + timeouts.idle).into()));
+        Self { idle: timeouts.idle, deadline, last: now, timer }
+    }
+
+    /// Whether a time-out has passed. The timer is only moved when it fires: a busy stream costs it nothing.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<&'static str> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if now >= self.deadline {
+                return Poll::Ready("total");
+            }
+            let end = self.deadline.min(self.last + self.idle);
+            if now >= end {
+                return Poll::Ready("idle");
+            }
+            self.timer.as_mut().reset(end.into());
+        }
+        Poll::Pending
+    }
+}
+
+/// A stream on its way to the client.
+pub struct StreamFlow {
+    exchange: Box<Exchange>,
+    stream: Option<Box<StreamRelay>>,
+    held: SmallVec<[Bytes; 4]>,
+    account: Account,
+    patience: Patience,
+}
+
+impl StreamFlow {
+    /// The stream, with the frames that were held until its first content.
+    pub fn new(
+        exchange: Box<Exchange>,
+        stream: Box<StreamRelay>,
+        mut held: SmallVec<[Bytes; 4]>,
+        account: Account,
+        timeouts: &Timeouts,
+    ) -> Self {
+        held.reverse();
+        let patience = Patience::new(&exchange, timeouts);
+        Self { exchange, stream: Some(stream), held, account, patience }
+    }
+
+    fn close(&mut self, tap: &Tap, outcome: Outcome) {
+        self.account.close(&mut self.exchange, tap, outcome);
+    }
+
+    /// Notes what the stream has reached; closes the exchange before its last event is released.
+    fn settle(&mut self) {
+        let Some(stream) = &self.stream else { return };
+        if stream.tap().content_seen {
+            self.exchange.first_byte();
+        }
+        if let Some(facts) = &stream.tap().error {
+            self.exchange.record.error_code = Some(error_code(facts).to_owned());
+            let tap = stream.tap().clone();
+            self.close(&tap, Outcome::Failed);
+        } else if stream.has_finished() {
+            let tap = stream.tap().clone();
+            self.close(&tap, Outcome::Completed);
+        }
+    }
+
+    fn fail(&mut self, rejection: &Rejection) -> Bytes {
+        let Some(stream) = self.stream.take() else { return Bytes::new() };
+        self.exchange.record.error_code = Some(rejection.code.row().name.to_owned());
+        tracing::warn!(id = self.exchange.record.id, cause = rejection.cause, "{}", rejection.message);
+        self.close(&stream.tap().clone(), Outcome::Failed);
+        stream.error_event(rejection, &self.exchange.record.id)
+    }
+
+    /// The client has all it needs: the rest of the upstream's body is read aside.
+    fn leave_rest(&mut self) {
+        if let Some(mut rest) = self.stream.take().and_then(|stream| stream.into_rest()) {
+            tokio::spawn(async move {
+                let _ = tokio::time::timeout(REST_MOST, async { while let Some(Ok(_)) = rest.chunk().await {} }).await;
+            });
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(bytes) = self.held.pop() {
+            if self.held.is_empty() {
+                self.settle();
+            }
+            return Poll::Ready(Some(bytes));
+        }
+        let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
+        let finished = stream.has_finished();
+        match stream.poll_next(cx) {
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.patience.last = Instant::now();
+                self.settle();
+                Poll::Ready(Some(bytes))
+            }
+            Poll::Ready(Some(Err(rejection))) => Poll::Ready(Some(self.fail(&rejection))),
+            Poll::Ready(None) => {
+                self.settle();
+                self.stream = None;
+                Poll::Ready(None)
+            }
+            Poll::Pending if finished => {
+                self.leave_rest();
+                Poll::Ready(None)
+            }
+            Poll::Pending => match self.patience.poll_over(cx) {
+                Poll::Ready(phase) => {
+                    let message = format!("The provider's stream passed its {phase} time-out.");
+                    Poll::Ready(Some(self.fail(&Rejection::new(Code::UpstreamTimeout, message))))
+                }
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl Flow for StreamFlow {
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        let entered = Instant::now();
+        let polled = self.poll(cx);
+        self.exchange.worked += entered.elapsed();
+        polled.map(|next| next.map(Ok))
+    }
+}
+
+impl Drop for StreamFlow {
+    fn drop(&mut self) {
+        if let Some(stream) = &self.stream {
+            let tap = stream.tap().clone();
+            self.close(&tap, Outcome::ClientGone);
+        }
+    }
+}
+
+/// A large whole answer that passes through while it comes.
+pub struct LargeFlow {
+    exchange: Box<Exchange>,
+    begin: Option<Bytes>,
+    rest: AnswerBody,
+    dialect: Dialect,
+    /// All that has passed, for the tap; given up when it grows past the limit.
+    seen: Vec<Bytes>,
+    account: Account,
+    patience: Patience,
+    over: bool,
+}
+
+impl LargeFlow {
+    /// The answer whose beginning has been read.
+    pub fn new(
+        exchange: Box<Exchange>,
+        begin: Bytes,
+        rest: AnswerBody,
+        account: Account,
+        dialect: Dialect,
+        timeouts: &Timeouts,
+    ) -> Self {
+        let patience = Patience::new(&exchange, timeouts);
+        let seen = vec![begin.clone()];
+        Self { exchange, begin: Some(begin), rest, dialect, seen, account, patience, over: false }
+    }
+
+    fn close(&mut self, outcome: Outcome) {
+        self.over = true;
+        let mut tap = Tap::default();
+        codec(self.dialect).tap_response(&self.seen.concat(), &mut tap);
+        self.account.close(&mut self.exchange, &tap, outcome);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        if let Some(begin) = self.begin.take() {
+            self.exchange.first_byte();
+            return Poll::Ready(Some(Ok(begin)));
+        }
+        if self.over {
+            return Poll::Ready(None);
+        }
+        match self.rest.poll_chunk(cx) {
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.patience.last = Instant::now();
+                self.seen.push(bytes.clone());
+                if self.rest.is_done() {
+                    self.close(Outcome::Completed);
+                }
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            Poll::Ready(None) => {
+                self.close(Outcome::Completed);
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(_))) => self.fail(Code::UpstreamBroken),
+            Poll::Pending => match self.patience.poll_over(cx) {
+                Poll::Ready(_) => self.fail(Code::UpstreamTimeout),
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+
+    fn fail(&mut self, code: Code) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        self.exchange.record.error_code = Some(code.row().name.to_owned());
+        self.close(Outcome::Failed);
+        Poll::Ready(Some(Err(BrokenOff)))
+    }
+}
+
+impl Flow for LargeFlow {
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        let entered = Instant::now();
+        let polled = self.poll(cx);
+        self.exchange.worked += entered.elapsed();
+        polled
+    }
+}
+
+impl Drop for LargeFlow {
+    fn drop(&mut self) {
+        if !self.over {
+            self.close(Outcome::ClientGone);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Which headers go on in each direction: lists of names, everything else stays here.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use yumen_config::{AuthHeader, Credential, Endpoint, Provider};
+
+/// A client's headers that its own dialect's upstream needs.
+const TO_UPSTREAM: &[&str] = &["anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"];
+
+/// An upstream's headers that client libraries read.
+const TO_CLIENT: &[&str] = &[
+    "content-type",
+    "request-id",
+    "x-request-id",
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+    "openai-processing-ms",
+    "openai-version",
+    "openai-model",
+];
+
+/// The headers of a request to a provider.
+pub fn to_upstream(
+    endpoint: &Endpoint,
+    provider: &Provider,
+    credential: Option<&Credential>,
+    client: Option<&HeaderMap>,
+    stream: bool,
+) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.insert(header::HOST, endpoint.authority.clone());
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let accept = if stream { "text/event-stream" } else { "application/json" };
+    headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("yumen/", env!("CARGO_PKG_VERSION"))));
+    for (name, value) in &provider.headers {
+        headers.insert(name.clone(), value.clone());
+    }
+    if let Some(client) = client {
+        for name in TO_UPSTREAM {
+            if let Some(value) = client.get(*name) {
+                headers.insert(HeaderName::from_static(name), value.clone());
+            }
+        }
+    }
+    if let Some(credential) = credential {
+        let name = match &provider.auth {
+            AuthHeader::Header(name) => name.clone(),
+            AuthHeader::Bearer | AuthHeader::None => header::AUTHORIZATION,
+        };
+        headers.insert(name, credential.header.clone());
+    }
+    headers
+}
+
+/// The headers of an upstream's answer that the client sees.
+pub fn to_client(upstream: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    for name in TO_CLIENT {
+        if let Some(value) = upstream.get(*name) {
+            headers.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    headers
+}

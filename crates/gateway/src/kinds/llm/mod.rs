@@ -1,0 +1,26 @@
+//! Requests to language models.
+//!
+//! In: a body in the client's dialect. Out: an answer in the same dialect, whoever gave it. It never looks at
+//! limits or keys, and never writes to the ledger itself.
+
+mod account;
+mod attempt;
+mod call;
+mod classify;
+mod count_tokens;
+mod decode;
+mod dispatch;
+mod flow;
+mod headers;
+mod relay;
+mod resolve;
+mod stream;
+mod transcode;
+
+pub use attempt::Arrival;
+pub use call::Call;
+pub use count_tokens::count_tokens;
+pub use decode::decode;
+pub use dispatch::dispatch;
+pub use relay::{Answer, relay};
+pub use resolve::resolve;

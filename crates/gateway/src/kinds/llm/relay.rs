@@ -1,0 +1,100 @@
+//! relay: response → client. Says the answer in the client's dialect and counts its usage; never retries.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use yumen_config::Timeouts;
+use yumen_llm::dialects::{AnswerContext, Dialect, Tap, codec};
+use yumen_telemetry::Outcome;
+
+use super::account::Account;
+use super::attempt::{Arrival, Arrived};
+use super::call::Call;
+use super::flow::{LargeFlow, StreamFlow};
+use super::headers;
+use crate::body::Body;
+use crate::exchange::Exchange;
+use crate::rejection::{Code, Rejection};
+use crate::route::Task;
+
+/// An answer on its way to the client.
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Body,
+}
+
+impl Answer {
+    /// Adds headers to the answer's own.
+    pub fn with(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+}
+
+/// Sends an answer on. The exchange closes when the last of it is handed to the socket's writer.
+pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Result<Answer, (Box<Exchange>, Rejection)> {
+    let mut account = Account { price: None, request: call.body.clone() };
+    let mut timeouts = Timeouts::default();
+    if let Some(step) = &arrival.step {
+        let model = &step.deployment.model;
+        exchange.record.provider = Some(step.provider().id.to_string());
+        exchange.record.model_served = Some(model.canonical_id.as_ref().unwrap_or(&model.native_id).to_string());
+        account.price = model.price;
+        timeouts = step.provider().timeouts;
+    }
+    exchange.record.status = arrival.status.as_u16();
+    exchange.record.lossy = arrival.lossy;
+    let mut headers = headers::to_client(&arrival.headers);
+    match arrival.answer {
+        Arrived::Stream(stream, held) => {
+            exchange.record.streamed = true;
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+            exchange.stamp(&mut headers);
+            let body = StreamFlow::new(exchange, stream, held, account, &timeouts);
+            Ok(Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) })
+        }
+        Arrived::Large(begin, rest) => {
+            exchange.stamp(&mut headers);
+            let body = LargeFlow::new(exchange, begin, rest, account, arrival.dialect, &timeouts);
+            Ok(Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) })
+        }
+        Arrived::Whole(whole) => {
+            let mut tap = Tap::default();
+            codec(arrival.dialect).tap_response(&whole, &mut tap);
+            let body = if call.dialect == arrival.dialect {
+                whole
+            } else {
+                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                match convert(&exchange, call, arrival.dialect, &whole) {
+                    Ok(body) => body,
+                    Err(rejection) => return Err((exchange, rejection)),
+                }
+            };
+            exchange.first_byte();
+            exchange.stamp(&mut headers);
+            match call.task {
+                Task::Generate => account.close(&mut exchange, &tap, Outcome::Completed),
+                Task::CountTokens => exchange.close(Outcome::Completed),
+            }
+            Ok(Answer { status: arrival.status, headers, body: Body::Full(Some(body)) })
+        }
+    }
+}
+
+fn convert(exchange: &Exchange, call: &Call, upstream: Dialect, whole: &[u8]) -> Result<Bytes, Rejection> {
+    let response = codec(upstream).decode_response(whole).map_err(|error| {
+        Rejection::new(Code::UpstreamInvalid, format!("The provider's answer could not be read: {error}."))
+    })?;
+    let context = AnswerContext {
+        id: exchange.record.id.clone(),
+        model: call.model.clone(),
+        created: exchange.created(),
+        include_usage: call.include_usage,
+    };
+    Ok(codec(call.dialect).encode_response(&response, &context).into())
+}

@@ -1,0 +1,82 @@
+//! resolve: Call → Plan. A pure choice of what to try in which order; never sends.
+
+use smallvec::SmallVec;
+use yumen_config::{Deployment, Provider, Snapshot, VirtualKey};
+use yumen_llm::catalogue::Operation;
+use yumen_llm::dialects::Dialect;
+
+use super::call::Call;
+use crate::rejection::{Code, Rejection};
+use crate::stages::unknown_model;
+
+/// What to try, in order.
+#[derive(Debug)]
+pub struct Plan {
+    /// The steps; never empty.
+    pub steps: SmallVec<[Step; 2]>,
+}
+
+/// One deployment and the dialect in which it is spoken to.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What is called.
+    pub deployment: Deployment,
+    /// The dialect of the upstream.
+    pub dialect: Dialect,
+}
+
+/// Chooses the deployments for a call: those of the model asked for, in weighted rotation, then its fallbacks,
+/// then the same for each further model that the client names.
+pub fn resolve(snapshot: &Snapshot, key: &VirtualKey, call: &Call) -> Result<Plan, Rejection> {
+    let mut steps: SmallVec<[Step; 2]> = SmallVec::new();
+    let mut served = false;
+    for name in call.models() {
+        let Some(target) = snapshot.target(name) else { continue };
+        served = true;
+        for deployment in target.deployments.turn().chain(&target.fallbacks) {
+            if let Some(dialect) = spoken(call.dialect, deployment) {
+                steps.push(Step { deployment: deployment.clone(), dialect });
+            }
+        }
+    }
+    if !served {
+        return Err(unknown_model(snapshot, key, &call.model));
+    }
+    if steps.is_empty() {
+        let message = format!("No provider of the model `{}` can serve this kind of request.", call.model);
+        return Err(Rejection::new(Code::InvalidRequest, message).param("model"));
+    }
+    Ok(Plan { steps })
+}
+
+/// The dialect in which to speak to a deployment: the client's own where possible, so that bytes pass through.
+fn spoken(client: Dialect, deployment: &Deployment) -> Option<Dialect> {
+    let (operation, candidates): (_, &[Dialect]) = match client {
+        Dialect::OpenAiChat => (Operation::Chat, &[Dialect::OpenAiChat, Dialect::AnthropicMessages]),
+        Dialect::AnthropicMessages => (Operation::Chat, &[Dialect::AnthropicMessages, Dialect::OpenAiChat]),
+        Dialect::OpenAiCompletions => (
+            Operation::Completions,
+            &[Dialect::OpenAiCompletions, Dialect::OpenAiChat, Dialect::AnthropicMessages],
+        ),
+        Dialect::OpenAiEmbeddings => (Operation::Embeddings, &[Dialect::OpenAiEmbeddings]),
+    };
+    let known = &deployment.model.operations;
+    let can = |operation| known.is_empty() || known.contains(&operation);
+    let speaks = |dialect: &&Dialect| deployment.provider.endpoints.contains_key(dialect);
+    let mut candidates = candidates.iter();
+    if !can(operation) {
+        // A chat model can still answer a legacy completion, through its chat endpoint.
+        if operation != Operation::Completions || !can(Operation::Chat) {
+            return None;
+        }
+        candidates.next();
+    }
+    candidates.find(speaks).copied()
+}
+
+impl Step {
+    /// The provider that is called.
+    pub fn provider(&self) -> &Provider {
+        &self.deployment.provider
+    }
+}

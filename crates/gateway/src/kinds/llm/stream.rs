@@ -1,0 +1,275 @@
+//! A provider's stream on its way to the client: framed, tapped and, where dialects differ, said anew.
+//!
+//! The same dialect passes through in its own bytes: whole reads where they end at an event's end, single
+//! events otherwise. Nothing waits for more than the event it belongs to.
+
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use smallvec::SmallVec;
+use yumen_config::GatewaySettings;
+use yumen_llm::dialects::{AnswerContext, Codec, Dialect, ErrorFacts, ErrorKind, Tap, codec};
+use yumen_llm::sse::{Frame, Framer};
+
+use super::call::Call;
+use super::resolve::Step;
+use super::transcode::Transcoder;
+use crate::exchange::Exchange;
+use crate::rejection::{Code, Rejection};
+use crate::upstream::AnswerBody;
+
+/// Lifecycle frames are held no longer than this: a client (or a proxy before it) that hears nothing gives up.
+const HOLD_MOST: Duration = Duration::from_secs(10);
+
+/// A stream between its upstream and its client.
+pub struct StreamRelay {
+    body: AnswerBody,
+    framer: Framer,
+    upstream: &'static dyn Codec,
+    client: &'static dyn Codec,
+    tap: Tap,
+    transcoder: Option<Transcoder>,
+    withhold_usage: bool,
+    began: Instant,
+    frames: u64,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The dialect's own end has been seen: what still comes is read and dropped.
+    Finished,
+    Ended,
+}
+
+impl StreamRelay {
+    /// A relay for the stream that `step` answers to `call`.
+    pub fn new(
+        settings: &GatewaySettings,
+        call: &Call,
+        step: &Step,
+        exchange: &Exchange,
+        body: AnswerBody,
+        withhold_usage: bool,
+    ) -> Self {
+        let (upstream, client) = (codec(step.dialect), codec(call.dialect));
+        let transcoder = (call.dialect != step.dialect).then(|| {
+            let context = AnswerContext {
+                id: exchange.record.id.clone(),
+                model: call.model.clone(),
+                created: exchange.created(),
+                include_usage: call.include_usage,
+            };
+            Transcoder::new(upstream.stream_decoder(), client.stream_encoder(context))
+        });
+        Self {
+            body,
+            framer: Framer::new(settings.max_event_bytes),
+            upstream,
+            client,
+            tap: Tap::default(),
+            transcoder,
+            withhold_usage,
+            began: Instant::now(),
+            frames: 0,
+            state: State::Open,
+        }
+    }
+
+    /// What has been learned of the stream so far.
+    pub fn tap(&self) -> &Tap {
+        &self.tap
+    }
+
+    /// Whether something has come that a fallback could no longer hide.
+    pub fn has_begun(&self) -> bool {
+        let tap = &self.tap;
+        tap.content_seen
+            || tap.finished
+            || tap.finish_reason.is_some()
+            || tap.error.is_some()
+            || (self.frames > 0 && self.began.elapsed() >= HOLD_MOST)
+    }
+
+    /// Whether the answer is complete: the dialect's end was seen, or a finish reason and then the clean end.
+    pub fn is_complete(&self) -> bool {
+        self.state != State::Open && self.tap.error.is_none()
+    }
+
+    /// Takes the rest of the upstream's body, to be read to its end so that the connection can be used again.
+    pub fn into_rest(self) -> Option<AnswerBody> {
+        (!self.body.is_done()).then_some(self.body)
+    }
+
+    /// The next bytes for the client.
+    pub async fn next(&mut self) -> Option<Result<Bytes, Rejection>> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next bytes for the client; `None` when nothing more is to be said. After an error the stream is over.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Rejection>>> {
+        loop {
+            if self.state == State::Ended {
+                return Poll::Ready(None);
+            }
+            let bytes = match ready!(self.body.poll_chunk(cx)) {
+                Some(Ok(chunk)) => self.take(chunk),
+                Some(Err(error)) if self.state == State::Open => {
+                    self.state = State::Ended;
+                    let message = "The provider's stream broke off.";
+                    Err(Rejection::new(Code::UpstreamBroken, message).cause(error))
+                }
+                Some(Err(_)) => {
+                    self.state = State::Ended;
+                    Ok(Bytes::new())
+                }
+                None => self.end(),
+            };
+            match bytes {
+                Ok(bytes) if bytes.is_empty() => {}
+                Ok(bytes) => return Poll::Ready(Some(Ok(bytes))),
+                Err(rejection) => {
+                    self.state = State::Ended;
+                    return Poll::Ready(Some(Err(rejection)));
+                }
+            }
+        }
+    }
+
+    /// Whether the dialect's own end has been sent on.
+    pub fn has_finished(&self) -> bool {
+        self.state != State::Open
+    }
+
+    /// The bytes that tell the client, in its dialect, that the stream has failed.
+    pub fn error_event(&self, rejection: &Rejection, generation_id: &str) -> Bytes {
+        self.client.encode_error_event(&rejection.facts(generation_id)).into()
+    }
+
+    /// Takes one read of the upstream and gives what the client gets for it.
+    fn take(&mut self, chunk: Bytes) -> Result<Bytes, Rejection> {
+        if self.state != State::Open {
+            return Ok(Bytes::new());
+        }
+        let fresh = self.framer.is_empty();
+        let whole = chunk.clone();
+        self.framer.push(chunk);
+        let mut out: SmallVec<[Bytes; 4]> = SmallVec::new();
+        let mut untouched = fresh && self.transcoder.is_none();
+        loop {
+            let frame = self.framer.next_frame().map_err(|error| {
+                Rejection::new(Code::UpstreamTooLarge, format!("The provider's stream: {error}."))
+            })?;
+            let Some(frame) = frame else { break };
+            let raw_len = frame.raw.len();
+            let said = self.frame(frame)?;
+            untouched &= said.len() == raw_len;
+            if !said.is_empty() {
+                out.push(said);
+            }
+            if self.tap.finished {
+                self.state = State::Finished;
+                if let Some(transcoder) = &mut self.transcoder {
+                    out.push(transcoder.finish());
+                }
+                break;
+            }
+        }
+        if untouched && self.framer.is_empty() {
+            return Ok(whole);
+        }
+        Ok(join(out))
+    }
+
+    /// Reads one frame and gives what the client gets for it.
+    fn frame(&mut self, frame: Frame) -> Result<Bytes, Rejection> {
+        self.frames += 1;
+        let Some(data) = &frame.data else {
+            // Comments keep the connection alive in every dialect.
+            return Ok(frame.raw);
+        };
+        let usage_before = self.tap.usage;
+        self.upstream.tap_event(&frame.event, data, &mut self.tap);
+        if let Some(transcoder) = &mut self.transcoder {
+            return transcoder.event(&frame.event, data).map_err(|error| {
+                let message = format!("An event of the provider's stream could not be read: {error}.");
+                Rejection::new(Code::UpstreamInvalid, message)
+            });
+        }
+        if self.withhold_usage && self.tap.usage != usage_before && is_usage_only(data) {
+            return Ok(Bytes::new());
+        }
+        Ok(frame.raw)
+    }
+
+    /// The upstream's body has ended cleanly.
+    fn end(&mut self) -> Result<Bytes, Rejection> {
+        let was_open = self.state == State::Open;
+        self.state = State::Ended;
+        if !was_open {
+            return Ok(Bytes::new());
+        }
+        let mut out = BytesMut::new();
+        if let Some(frame) = self.framer.finish() {
+            let complete = ends_with_blank_line(&frame.raw);
+            let said = self.frame(frame)?;
+            out.extend_from_slice(&said);
+            if !complete && !said.is_empty() && self.transcoder.is_none() {
+                out.extend_from_slice(b"\n\n");
+            }
+        }
+        if self.tap.error.is_some() || self.tap.finished {
+            return Ok(out.freeze());
+        }
+        if self.tap.finish_reason.is_none() {
+            let message = "The provider's stream ended before the answer was complete.";
+            return Err(Rejection::new(Code::UpstreamBroken, message));
+        }
+        match &mut self.transcoder {
+            Some(transcoder) => out.extend_from_slice(&transcoder.finish()),
+            None if self.client.dialect() == Dialect::AnthropicMessages => {
+                out.extend_from_slice(b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
+            }
+            None => out.extend_from_slice(b"data: [DONE]\n\n"),
+        }
+        Ok(out.freeze())
+    }
+}
+
+/// Whether a chunk of an OpenAI stream carries nothing but usage.
+fn is_usage_only(data: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Shape<'a> {
+        #[serde(borrow)]
+        choices: Option<&'a serde_json::value::RawValue>,
+    }
+    serde_json::from_slice::<Shape<'_>>(data).is_ok_and(|shape| {
+        shape.choices.is_none_or(|choices| choices.get().bytes().all(|byte| matches!(byte, b'[' | b']') || byte.is_ascii_whitespace()))
+    })
+}
+
+fn ends_with_blank_line(raw: &[u8]) -> bool {
+    [&b"\n\n"[..], b"\r\n\r\n", b"\r\r"].iter().any(|end| raw.ends_with(end))
+}
+
+fn join(mut parts: SmallVec<[Bytes; 4]>) -> Bytes {
+    if parts.len() <= 1 {
+        return parts.pop().unwrap_or_default();
+    }
+    let mut whole = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
+    for part in &parts {
+        whole.extend_from_slice(part);
+    }
+    whole.freeze()
+}
+
+/// The facts of an upstream's error inside a stream, for the record.
+pub fn error_code(facts: &ErrorFacts) -> &'static str {
+    match facts.kind {
+        ErrorKind::RateLimited => "rate_limited",
+        ErrorKind::Overloaded => "overloaded",
+        _ => Code::UpstreamError.row().name,
+    }
+}

@@ -1,0 +1,50 @@
+//! A stream said in another dialect, event by event.
+
+use bytes::Bytes;
+use yumen_llm::dialects::{DecodeError, StreamDecoder, StreamEncoder};
+use yumen_llm::ir::StreamEvent;
+
+/// A decoder of the upstream's dialect and an encoder of the client's, end to end.
+pub struct Transcoder {
+    decoder: Box<dyn StreamDecoder>,
+    encoder: Box<dyn StreamEncoder>,
+    events: Vec<StreamEvent>,
+    out: Vec<u8>,
+    finished: bool,
+}
+
+impl Transcoder {
+    /// Puts both together.
+    pub fn new(decoder: Box<dyn StreamDecoder>, encoder: Box<dyn StreamEncoder>) -> Self {
+        Self { decoder, encoder, events: Vec::new(), out: Vec::new(), finished: false }
+    }
+
+    /// Says one event of the upstream; empty when it has nothing to say to the client.
+    pub fn event(&mut self, event: &[u8], data: &[u8]) -> Result<Bytes, DecodeError> {
+        self.decoder.decode(event, data, &mut self.events)?;
+        self.encode();
+        Ok(self.taken())
+    }
+
+    /// Says what closes the stream properly.
+    pub fn finish(&mut self) -> Bytes {
+        if !std::mem::replace(&mut self.finished, true) {
+            self.decoder.finish(&mut self.events);
+            self.encode();
+            self.encoder.finish(&mut self.out);
+        }
+        self.taken()
+    }
+
+    fn encode(&mut self) {
+        for event in self.events.drain(..) {
+            self.encoder.encode(&event, &mut self.out);
+        }
+    }
+
+    fn taken(&mut self) -> Bytes {
+        let bytes = Bytes::copy_from_slice(&self.out);
+        self.out.clear();
+        bytes
+    }
+}

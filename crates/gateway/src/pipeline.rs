@@ -1,0 +1,120 @@
+//! The life of a request on one screen: nine stages, called in order, and the one place that turns an error into
+//! a response.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use http::{HeaderMap, HeaderValue, Request, Response, header, request};
+use hyper::body::Incoming;
+use yumen_config::Snapshot;
+use yumen_llm::dialects::codec;
+use yumen_telemetry::Outcome;
+
+use crate::answers;
+use crate::body::Body;
+use crate::exchange::Exchange;
+use crate::kinds::llm::{self, Answer};
+use crate::rejection::{Code, Rejection};
+use crate::route::{LlmRoute, Route, Surface, Task};
+use crate::stages;
+use crate::worker::Worker;
+
+/// The stages in their order; ARCHITECTURE.md and the concepts page are compared with it.
+pub const STAGES: [&str; 9] =
+    ["route", "identify", "decode", "admit", "inspect", "resolve", "dispatch", "relay", "record"];
+
+/// Answers one request.
+pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let snapshot = worker.gateway.snapshot.load_full();
+    let mut exchange = Box::new(Exchange::open(&worker));
+    let surface = Surface::of(&head);
+    let answered = match stages::route(&head) {
+        Ok(Route::Llm(route)) => match serve(&mut exchange, &snapshot, route, &head, body).await {
+            // relay owns the exchange from here on; record runs when the answer's last byte is released.
+            Ok((call, arrival)) => llm::relay(exchange, &call, arrival),
+            Err(rejection) => Err((exchange, rejection)),
+        },
+        Ok(local) => {
+            let answered = answers::answer(&worker, &snapshot, &local, &head).await;
+            let headers = stamp(&mut exchange);
+            exchange.discard();
+            answered.map(|answer| answer.with(headers)).map_err(|rejection| (exchange, rejection))
+        }
+        Err(rejection) => {
+            exchange.discard();
+            Err((exchange, rejection))
+        }
+    };
+    let answer = answered.unwrap_or_else(|(exchange, rejection)| refuse(exchange, surface, rejection));
+    let mut response = Response::new(answer.body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    response
+}
+
+/// The stages up to the first content.
+async fn serve(
+    exchange: &mut Exchange,
+    snapshot: &Snapshot,
+    route: LlmRoute,
+    head: &request::Parts,
+    body: Incoming,
+) -> Result<(llm::Call, llm::Arrival), Rejection> {
+    let worker = Arc::clone(exchange.worker());
+    let gateway = &worker.gateway;
+    exchange.routed(route);
+    if gateway.draining.load(Ordering::Relaxed) {
+        return Err(Rejection::new(Code::Draining, "The gateway is stopping and takes no new work.").retry_after(1));
+    }
+    let consumer = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
+    exchange.identified(&consumer);
+    let call = llm::decode(&snapshot.gateway, route, head, body).await?;
+    exchange.record.model_requested.clone_from(&call.model);
+    exchange.record.streamed = call.stream;
+    exchange.permit = Some(stages::admit(gateway, snapshot, &consumer, call.models())?);
+    let call = stages::inspect(call)?;
+    let plan = llm::resolve(snapshot, &consumer, &call)?;
+    let settings = &snapshot.gateway;
+    let arrival = match call.task {
+        Task::Generate => llm::dispatch(exchange, settings, &call, &plan, &head.headers).await?,
+        Task::CountTokens => llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?,
+    };
+    Ok((call, arrival))
+}
+
+/// Says a rejection in the client's dialect and closes the exchange.
+fn refuse(mut exchange: Box<Exchange>, surface: Surface, rejection: Rejection) -> Answer {
+    let row = rejection.code.row();
+    let upstream = rejection.upstream.as_deref();
+    exchange.record.status = rejection.status;
+    exchange.record.error_code = Some(upstream.map_or(row.name, |said| said.cause).to_owned());
+    exchange.record.provider = upstream.map(|said| said.provider.to_string());
+    if let Some(cause) = &rejection.cause {
+        tracing::warn!(id = exchange.record.id, code = row.name, cause, "{}", rejection.message);
+    }
+    let body = match upstream.and_then(|said| said.body.clone()) {
+        Some(body) => body,
+        None => codec(surface.dialect).encode_error(&rejection.facts(&exchange.record.id)).into(),
+    };
+    let mut headers = stamp(&mut exchange);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(seconds) = rejection.retry_after_s {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if rejection.code == Code::Draining {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    let refused = rejection.code.row().origin == crate::rejection::Origin::Client || rejection.status == 503;
+    let failed = upstream.is_some() || !refused;
+    exchange.close(if failed { Outcome::Failed } else { Outcome::Refused });
+    let status = http::StatusCode::from_u16(rejection.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    Answer { status, headers, body: Body::full(body) }
+}
+
+/// The headers that every response carries.
+fn stamp(exchange: &mut Exchange) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    exchange.stamp(&mut headers);
+    headers
+}

@@ -1,0 +1,223 @@
+//! Why a request gets no answer of a model: one table of codes and the value that carries one to the client.
+//!
+//! In: facts from the stage that failed. Out: a [`Rejection`]; only `pipeline` turns one into a response. It
+//! never holds a secret: outer text is for the caller, the cause is for the log.
+
+use std::fmt;
+
+use yumen_llm::dialects::{ErrorFacts, ErrorKind};
+
+/// Who is to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Origin {
+    Client,
+    Upstream,
+    Gateway,
+}
+
+/// What a retry may do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// The same request will fail again everywhere.
+    Never,
+    /// The same deployment may answer a second try.
+    Same,
+    /// Another deployment may answer.
+    Next,
+}
+
+/// One row of the table of codes.
+#[derive(Debug)]
+pub struct CodeRow {
+    /// The code itself.
+    pub code: Code,
+    /// Its public name, `error.code` on the OpenAI surface.
+    pub name: &'static str,
+    /// HTTP status; an upstream's own status takes its place where one was received.
+    pub status: u16,
+    /// Its class in the dialects.
+    pub kind: ErrorKind,
+    /// Who is to blame.
+    pub origin: Origin,
+    /// What a retry may do.
+    pub retry: Retry,
+    /// One sentence for the reference page.
+    pub sentence: &'static str,
+}
+
+macro_rules! codes {
+    ($($code:ident $name:literal $status:literal $kind:ident $origin:ident $retry:ident $sentence:literal;)*) => {
+        /// Every code with which the gateway itself refuses or fails.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(missing_docs)]
+        pub enum Code { $($code),* }
+
+        /// The table of codes, in the order of the enum; `docs/reference/errors.md` is generated from it.
+        pub const CODES: &[CodeRow] = &[$(CodeRow {
+            code: Code::$code, name: $name, status: $status, kind: ErrorKind::$kind,
+            origin: Origin::$origin, retry: Retry::$retry, sentence: $sentence,
+        }),*];
+
+        impl Code {
+            /// The row of this code.
+            pub const fn row(self) -> &'static CodeRow {
+                match self { $(Code::$code => &CodeRow {
+                    code: Code::$code, name: $name, status: $status, kind: ErrorKind::$kind,
+                    origin: Origin::$origin, retry: Retry::$retry, sentence: $sentence,
+                }),* }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidJson "invalid_json" 400 InvalidRequest Client Never "The body is not one JSON object; the message names the byte at which reading stopped.";
+    JsonTooDeep "json_too_deep" 400 InvalidRequest Client Never "The body is nested deeper than the limit.";
+    InvalidRequest "invalid_request" 400 InvalidRequest Client Never "A field is missing, has the wrong type or cannot be said in the dialect of the only upstream; `param` names it.";
+    AmbiguousField "ambiguous_field" 400 InvalidRequest Client Never "A field that the gateway acts on is repeated, spelt with escapes or equals one but for case, so an upstream could read it differently.";
+    BodyUnreadable "body_unreadable" 400 InvalidRequest Client Never "The body broke off, or is not what its content-encoding says.";
+    MissingKey "missing_key" 401 Authentication Client Never "No virtual key was sent.";
+    InvalidKey "invalid_key" 401 Authentication Client Never "The virtual key is not known, is switched off or has expired.";
+    ModelNotAllowed "model_not_allowed" 403 PermissionDenied Client Never "The virtual key may not use this model.";
+    RouteNotFound "route_not_found" 404 NotFound Client Never "There is nothing at this path.";
+    ModelNotFound "model_not_found" 404 NotFound Client Never "No configured provider serves this model; the message lists the nearest names.";
+    GenerationNotFound "generation_not_found" 404 NotFound Client Never "There is no record with this id for this key.";
+    MethodNotAllowed "method_not_allowed" 405 InvalidRequest Client Never "The path exists, but not for this method.";
+    BodyTimeout "body_timeout" 408 Timeout Client Same "The client took too long to send its body.";
+    BodyTooLarge "body_too_large" 413 PayloadTooLarge Client Never "The body, or what it expands to, is larger than the limit.";
+    UnsupportedEncoding "unsupported_encoding" 415 InvalidRequest Client Never "The body's content-encoding is not one of gzip, deflate, br, zstd and identity.";
+    RateLimited "rate_limited" 429 RateLimited Client Same "The virtual key has used up its requests per minute; Retry-After says when to come back.";
+    ConcurrencyLimited "concurrency_limited" 429 RateLimited Client Same "The virtual key has as many exchanges open as it may have.";
+    Internal "internal" 500 Server Gateway Same "The gateway made a mistake; the log has its cause under the generation id.";
+    UpstreamUnreachable "upstream_unreachable" 502 Server Upstream Next "No connection to the provider could be made, or it broke before an answer.";
+    UpstreamInvalid "upstream_invalid" 502 Server Upstream Next "The provider's answer could not be read.";
+    UpstreamBroken "upstream_broken" 502 Server Upstream Never "The provider's answer broke off after it had begun.";
+    UpstreamTooLarge "upstream_too_large" 502 Server Upstream Never "The provider's answer, or one event of its stream, is larger than the limit.";
+    UpstreamError "upstream_error" 502 Server Upstream Next "The provider answered with an error; status and message are its own.";
+    LedgerUnavailable "ledger_unavailable" 503 Overloaded Gateway Same "The ledger cannot be read at the moment.";
+    SpoolFull "spool_full" 503 Overloaded Gateway Same "Records wait for the database and their spool is full: new work is refused until it drains.";
+    Draining "draining" 503 Overloaded Gateway Same "The gateway is stopping and takes no new work.";
+    UpstreamTimeout "upstream_timeout" 504 Timeout Upstream Next "The provider did not answer within the time-out of this phase.";
+}
+
+/// A refusal or failure on its way to the client.
+#[derive(Debug, Clone)]
+pub struct Rejection {
+    /// What happened.
+    pub code: Code,
+    /// HTTP status: the code's, or the upstream's own.
+    pub status: u16,
+    /// What the caller reads.
+    pub message: String,
+    /// The request field at fault.
+    pub param: Option<String>,
+    /// Seconds after which to come back, for `Retry-After`.
+    pub retry_after_s: Option<u64>,
+    /// What the log reads beside the message.
+    pub cause: Option<String>,
+    /// The upstream's error as it was said; boxed, as it is rare and large.
+    pub upstream: Option<Box<UpstreamSaid>>,
+}
+
+/// An upstream's error answer.
+#[derive(Debug, Clone)]
+pub struct UpstreamSaid {
+    /// The error, decoded.
+    pub facts: ErrorFacts,
+    /// Its body, when it is already in the client's dialect.
+    pub body: Option<bytes::Bytes>,
+    /// The class by which the attempt is recorded, such as `rate_limited`.
+    pub cause: &'static str,
+    /// The provider that said it.
+    pub provider: std::sync::Arc<str>,
+}
+
+impl Rejection {
+    /// A rejection with the code's own status.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            status: code.row().status,
+            message: message.into(),
+            param: None,
+            retry_after_s: None,
+            cause: None,
+            upstream: None,
+        }
+    }
+
+    /// Names the request field at fault.
+    pub fn param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// Adds what only the log should read.
+    pub fn cause(mut self, cause: impl fmt::Display) -> Self {
+        self.cause = Some(cause.to_string());
+        self
+    }
+
+    /// Says when to come back.
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// What the client's dialect encodes.
+    pub fn facts(&self, generation_id: &str) -> ErrorFacts {
+        if let Some(said) = &self.upstream {
+            let mut facts = said.facts.clone();
+            facts.request_id.get_or_insert_with(|| generation_id.to_owned());
+            return facts;
+        }
+        let row = self.code.row();
+        ErrorFacts {
+            status: self.status,
+            kind: row.kind,
+            message: self.message.clone(),
+            code: Some(row.name.to_owned()),
+            param: self.param.clone(),
+            metadata: None,
+            request_id: Some(generation_id.to_owned()),
+        }
+    }
+}
+
+/// The generated page `docs/reference/errors.md`.
+pub fn reference_markdown() -> String {
+    let mut page = String::from(
+        "# Error codes\n\nEvery code with which the gateway itself answers. On the OpenAI surface it is `error.code`; an \
+         Anthropic client sees the class that belongs to the status. When a provider has answered with an error, its own \
+         status and message are passed on instead.\n\n| code | status | whose fault | retry | meaning |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for row in CODES {
+        let origin = match row.origin {
+            Origin::Client => "client",
+            Origin::Upstream => "provider",
+            Origin::Gateway => "gateway",
+        };
+        let retry = match row.retry {
+            Retry::Never => "never",
+            Retry::Same => "later",
+            Retry::Next => "another deployment",
+        };
+        page.push_str(&format!("| `{}` | {} | {origin} | {retry} | {} |\n", row.name, row.status, row.sentence));
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_statuses_are_errors() {
+        let mut names: Vec<_> = CODES.iter().map(|row| row.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), CODES.len());
+        assert!(CODES.iter().all(|row| (400..600).contains(&row.status)));
+    }
+}

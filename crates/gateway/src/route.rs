@@ -1,0 +1,90 @@
+//! What a request can be for: the vocabulary of the `route` stage.
+//!
+//! In: a request's head. Out: names for what it asks. It never looks at a body or at settings.
+
+use http::{HeaderMap, request};
+use yumen_llm::dialects::Dialect;
+
+/// What serves a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// A model is asked.
+    Llm(LlmRoute),
+    /// `GET /v1/models`, or one model of the list.
+    Models {
+        /// The one asked for.
+        id: Option<String>,
+    },
+    /// `GET /api/v1/generation?id=`.
+    Generation,
+    /// `GET /healthz`.
+    Health,
+    /// `GET /readyz`.
+    Ready,
+    /// `GET /` and `HEAD /`.
+    Root,
+}
+
+/// A request to a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LlmRoute {
+    /// The client's dialect.
+    pub dialect: Dialect,
+    /// What is asked.
+    pub task: Task,
+}
+
+/// What is asked of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Task {
+    Generate,
+    CountTokens,
+}
+
+/// The dialect in which a path's errors are said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Surface {
+    /// The dialect.
+    pub dialect: Dialect,
+}
+
+impl Surface {
+    /// The surface of a request: known from its path and headers before anything else.
+    pub fn of(head: &request::Parts) -> Self {
+        let path = below_version(head.uri.path());
+        let anthropic = path.is_some_and(|path| path == "/messages" || path.starts_with("/messages/"))
+            || (path.is_some_and(|path| path.starts_with("/models")) && speaks_anthropic(&head.headers));
+        Self { dialect: if anthropic { Dialect::AnthropicMessages } else { Dialect::OpenAiChat } }
+    }
+}
+
+/// Whether the client says that it is an Anthropic one.
+pub fn speaks_anthropic(headers: &HeaderMap) -> bool {
+    headers.contains_key("anthropic-version")
+}
+
+/// The path below `/v1` or `/api/v1`.
+pub fn below_version(path: &str) -> Option<&str> {
+    path.strip_prefix("/v1").or_else(|| path.strip_prefix("/api/v1")).filter(|rest| rest.starts_with('/'))
+}
+
+/// Decodes `%2F` and the like; anything that is not UTF-8 afterwards is kept as it came.
+pub fn percent_decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = |index: usize| after.get(index).and_then(|digit| char::from(*digit).to_digit(16));
+        match (first, hex(0), hex(1)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
+                rest = after.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}

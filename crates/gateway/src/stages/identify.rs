@@ -1,0 +1,50 @@
+//! identify: head → Consumer. Checks the virtual key; never looks at limits.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::{HeaderMap, Uri};
+use yumen_config::{Snapshot, VirtualKey};
+
+use crate::rejection::{Code, Rejection};
+use crate::route::percent_decode;
+use crate::worker::Gateway;
+
+/// Finds who calls.
+pub fn identify(gateway: &Gateway, snapshot: &Snapshot, headers: &HeaderMap, uri: &Uri) -> Result<Arc<VirtualKey>, Rejection> {
+    let presented = presented(headers).map(std::borrow::Cow::Borrowed).or_else(|| in_query(uri).map(Into::into));
+    let Some(presented) = presented else {
+        return Err(Rejection::new(
+            Code::MissingKey,
+            "No virtual key was sent. Send it as `Authorization: Bearer sk-yu-…` or `x-api-key: sk-yu-…`.",
+        ));
+    };
+    // The table is looked up by a keyed hash, so the time it takes tells nothing about any secret.
+    let key = snapshot.keys.get(&gateway.hasher.hash(&presented));
+    let key = key.ok_or_else(|| Rejection::new(Code::InvalidKey, "This virtual key is not known here."))?;
+    if key.disabled {
+        return Err(Rejection::new(Code::InvalidKey, "This virtual key is switched off."));
+    }
+    if let Some(expires_at) = key.expires_at {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        if i64::try_from(now).unwrap_or(i64::MAX) >= expires_at {
+            return Err(Rejection::new(Code::InvalidKey, "This virtual key has expired."));
+        }
+    }
+    Ok(Arc::clone(key))
+}
+
+/// The secret as today's clients send it.
+fn presented(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
+        let (scheme, secret) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
+    });
+    let plain = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    bearer.or_else(|| plain("x-api-key")).or_else(|| plain("x-goog-api-key")).filter(|secret| !secret.is_empty())
+}
+
+fn in_query(uri: &Uri) -> Option<String> {
+    let pair = uri.query()?.split('&').find_map(|pair| pair.strip_prefix("key="))?;
+    Some(percent_decode(pair)).filter(|secret| !secret.is_empty())
+}

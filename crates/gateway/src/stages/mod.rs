@@ -1,0 +1,15 @@
+//! The stages that every kind of request shares: one file, one verb.
+//!
+//! `decode`, `resolve`, `dispatch` and `relay` differ by kind and live in `kinds`.
+
+mod admit;
+mod identify;
+mod inspect;
+mod record;
+mod route;
+
+pub use admit::{admit, unknown as unknown_model};
+pub use identify::identify;
+pub use inspect::inspect;
+pub use record::{Ending, record};
+pub use route::{LlmRoute, Route, Surface, Task, route};

@@ -1,0 +1,126 @@
+//! A provider's answer body: decoded, with its connection given back at the end.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+use super::encoding::{Decoder, Encoding};
+use super::pool::{Lease, Pool, Reply};
+
+/// The answer broke off or could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The connection broke.
+    #[error("{0}")]
+    Broken(#[source] hyper::Error),
+    /// The content-encoding's bytes are not what they should be, or expand beyond the limit.
+    #[error("content-encoding: {0}")]
+    Encoding(#[source] std::io::Error),
+}
+
+/// A provider's answer, polled for chunks of bytes.
+pub struct AnswerBody {
+    source: Source,
+}
+
+enum Source {
+    Network { body: Incoming, lease: Option<Lease>, pool: Arc<Pool>, decoder: Option<Box<Decoder>> },
+    Memory(std::vec::IntoIter<Bytes>),
+}
+
+impl AnswerBody {
+    /// The body of a reply that came over the network.
+    pub fn network(pool: &Arc<Pool>, reply_body: Incoming, lease: Lease, encoding: Encoding, limit: usize) -> Self {
+        let decoder = Decoder::new(encoding, limit).map(Box::new);
+        Self { source: Source::Network { body: reply_body, lease: Some(lease), pool: Arc::clone(pool), decoder } }
+    }
+
+    /// A body made inside the gateway.
+    pub fn memory(chunks: Vec<Bytes>) -> Self {
+        Self { source: Source::Memory(chunks.into_iter()) }
+    }
+
+    /// Splits a reply into its head and its body, decoding what the provider has encoded unasked.
+    pub fn from_reply(pool: &Arc<Pool>, reply: Reply, limit: usize) -> (http::response::Parts, Self) {
+        let mut head = reply.head;
+        let encoding = Encoding::of(&head.headers).unwrap_or(Encoding::Identity);
+        if encoding != Encoding::Identity {
+            head.headers.remove(http::header::CONTENT_ENCODING);
+            head.headers.remove(http::header::CONTENT_LENGTH);
+        }
+        let body = Self::network(pool, reply.body, reply.lease, encoding, limit);
+        (head, body)
+    }
+
+    /// The next bytes; `None` at the clean end.
+    pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, AnswerError>>> {
+        let (body, lease, pool, decoder) = match &mut self.source {
+            Source::Memory(chunks) => return Poll::Ready(chunks.next().map(Ok)),
+            Source::Network { body, lease, pool, decoder } => (body, lease, pool, decoder),
+        };
+        loop {
+            if lease.is_none() {
+                return Poll::Ready(None);
+            }
+            let chunk = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(chunk) => chunk,
+                    Err(_trailers) => continue,
+                },
+                Some(Err(error)) => {
+                    *lease = None;
+                    return Poll::Ready(Some(Err(AnswerError::Broken(error))));
+                }
+                None => {
+                    settle(lease, pool);
+                    let rest = decoder.as_mut().map(|decoder| decoder.finish());
+                    return Poll::Ready(match rest {
+                        None => None,
+                        Some(Ok(bytes)) if bytes.is_empty() => None,
+                        Some(result) => Some(result.map_err(AnswerError::Encoding)),
+                    });
+                }
+            };
+            let chunk = match decoder {
+                None => chunk,
+                Some(decoder) => match decoder.push(&chunk) {
+                    Ok(bytes) => bytes,
+                    Err(error) => {
+                        *lease = None;
+                        return Poll::Ready(Some(Err(AnswerError::Encoding(error))));
+                    }
+                },
+            };
+            // Only known without decoding: the end then needs no further read.
+            if decoder.is_none() && body.is_end_stream() {
+                settle(lease, pool);
+            }
+            if !chunk.is_empty() {
+                return Poll::Ready(Some(Ok(chunk)));
+            }
+        }
+    }
+
+    /// Waits for the next bytes.
+    pub async fn chunk(&mut self) -> Option<Result<Bytes, AnswerError>> {
+        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// Whether the end is known to have been reached.
+    pub fn is_done(&self) -> bool {
+        match &self.source {
+            Source::Network { lease, .. } => lease.is_none(),
+            Source::Memory(chunks) => chunks.len() == 0,
+        }
+    }
+}
+
+fn settle(lease: &mut Option<Lease>, pool: &Arc<Pool>) {
+    if let Some(lease) = lease.take() {
+        pool.give_back(lease);
+    }
+}

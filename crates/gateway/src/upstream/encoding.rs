@@ -1,0 +1,216 @@
+//! Content encodings, read incrementally and with a cap on what they expand to.
+
+use std::io::{self, Read, Write};
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+/// A content encoding that we can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Encoding {
+    Identity,
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+impl Encoding {
+    /// The body's encoding; `None` when it is not one we know.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let Some(value) = headers.get(http::header::CONTENT_ENCODING) else { return Some(Self::Identity) };
+        match value.to_str().ok()?.trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => Some(Self::Identity),
+            "gzip" | "x-gzip" => Some(Self::Gzip),
+            "deflate" => Some(Self::Deflate),
+            "br" => Some(Self::Brotli),
+            "zstd" => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+}
+
+/// Expands a whole body, up to `limit` bytes; `None` when it would be larger.
+pub fn expand(encoding: Encoding, body: &Bytes, limit: usize) -> io::Result<Option<Bytes>> {
+    let Some(mut decoder) = Decoder::new(encoding, limit) else { return Ok(Some(body.clone())) };
+    let mut whole = Vec::new();
+    for part in body.chunks(64 * 1024) {
+        match decoder.push(part) {
+            Ok(bytes) => whole.extend_from_slice(&bytes),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    match decoder.finish() {
+        Ok(bytes) => whole.extend_from_slice(&bytes),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    Ok(Some(whole.into()))
+}
+
+/// Decodes a body as it comes: what went in so far comes out so far, with no window held back.
+pub struct Decoder {
+    kind: DecoderKind,
+}
+
+enum DecoderKind {
+    Gzip(flate2::write::MultiGzDecoder<Sink>),
+    Zlib(flate2::write::ZlibDecoder<Sink>),
+    Brotli(Box<brotli_decompressor::DecompressorWriter<Sink>>),
+    Zstd(Box<ZstdDecoder>),
+}
+
+/// Collects output and refuses more than the limit in total.
+struct Sink {
+    out: Vec<u8>,
+    left: usize,
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.left = self.left.checked_sub(bytes.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        self.out.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// zstd frames need their blocks whole: input waits here until a block can be decoded.
+struct ZstdDecoder {
+    frame: ruzstd::decoding::FrameDecoder,
+    pending: Vec<u8>,
+    begun: bool,
+    sink: Sink,
+}
+
+impl Decoder {
+    /// A decoder whose output is at most `limit` bytes; `None` for identity.
+    pub fn new(encoding: Encoding, limit: usize) -> Option<Self> {
+        let sink = Sink { out: Vec::new(), left: limit };
+        let kind = match encoding {
+            Encoding::Identity => return None,
+            Encoding::Gzip => DecoderKind::Gzip(flate2::write::MultiGzDecoder::new(sink)),
+            Encoding::Deflate => DecoderKind::Zlib(flate2::write::ZlibDecoder::new(sink)),
+            Encoding::Brotli => {
+                DecoderKind::Brotli(Box::new(brotli_decompressor::DecompressorWriter::new(sink, 16 * 1024)))
+            }
+            Encoding::Zstd => DecoderKind::Zstd(Box::new(ZstdDecoder {
+                frame: ruzstd::decoding::FrameDecoder::new(),
+                pending: Vec::new(),
+                begun: false,
+                sink,
+            })),
+        };
+        Some(Self { kind })
+    }
+
+    /// Takes encoded bytes, gives all that they decode to.
+    pub fn push(&mut self, chunk: &[u8]) -> io::Result<Bytes> {
+        match &mut self.kind {
+            DecoderKind::Gzip(decoder) => {
+                decoder.write_all(chunk)?;
+                decoder.flush()?;
+                Ok(take(decoder.get_mut()))
+            }
+            DecoderKind::Zlib(decoder) => {
+                decoder.write_all(chunk)?;
+                decoder.flush()?;
+                Ok(take(decoder.get_mut()))
+            }
+            DecoderKind::Brotli(decoder) => {
+                decoder.write_all(chunk)?;
+                decoder.flush()?;
+                Ok(take(decoder.get_mut()))
+            }
+            DecoderKind::Zstd(decoder) => decoder.push(chunk),
+        }
+    }
+
+    /// The encoded bytes have ended: gives the rest, or says that they broke off.
+    pub fn finish(&mut self) -> io::Result<Bytes> {
+        match &mut self.kind {
+            DecoderKind::Gzip(decoder) => {
+                decoder.try_finish()?;
+                Ok(take(decoder.get_mut()))
+            }
+            DecoderKind::Zlib(decoder) => {
+                decoder.try_finish()?;
+                Ok(take(decoder.get_mut()))
+            }
+            DecoderKind::Brotli(decoder) => {
+                decoder.close()?;
+                Ok(take(decoder.get_mut()))
+            }
+            DecoderKind::Zstd(decoder) => decoder.finish(),
+        }
+    }
+}
+
+fn take(sink: &mut Sink) -> Bytes {
+    std::mem::take(&mut sink.out).into()
+}
+
+impl ZstdDecoder {
+    fn push(&mut self, chunk: &[u8]) -> io::Result<Bytes> {
+        use ruzstd::decoding::BlockDecodingStrategy::UptoBytes;
+        self.pending.extend_from_slice(chunk);
+        let mut input = self.pending.as_slice();
+        if !self.begun {
+            // A frame header is at most 18 bytes; a shorter stream is read in `finish`.
+            if input.len() < 18 {
+                return Ok(Bytes::new());
+            }
+            self.frame.reset(&mut input).map_err(io::Error::other)?;
+            self.begun = true;
+        }
+        while !self.frame.is_finished() && has_block(input) {
+            self.frame.decode_blocks(&mut input, UptoBytes(1)).map_err(io::Error::other)?;
+            drain(&mut self.frame, &mut self.sink)?;
+        }
+        let used = self.pending.len() - input.len();
+        self.pending.drain(..used);
+        drain(&mut self.frame, &mut self.sink)?;
+        Ok(take(&mut self.sink))
+    }
+
+    fn finish(&mut self) -> io::Result<Bytes> {
+        use ruzstd::decoding::BlockDecodingStrategy::All;
+        let mut input = self.pending.as_slice();
+        if !self.begun {
+            self.frame.reset(&mut input).map_err(io::Error::other)?;
+            self.begun = true;
+        }
+        if !self.frame.is_finished() {
+            self.frame.decode_blocks(&mut input, All).map_err(io::Error::other)?;
+        }
+        drain(&mut self.frame, &mut self.sink)?;
+        Ok(take(&mut self.sink))
+    }
+}
+
+/// Whether `input` begins with a whole block: three bytes of header (RFC 8878, 3.1.1.2), its content, and the
+/// four bytes of checksum that may follow the last one.
+fn has_block(input: &[u8]) -> bool {
+    let Some(&[a, b, c]) = input.first_chunk::<3>() else { return false };
+    let header = u32::from_le_bytes([a, b, c, 0]);
+    let is_repeat = (header >> 1) & 3 == 1;
+    let size = if is_repeat { 1 } else { (header >> 3) as usize };
+    let checksum = if header & 1 == 1 { 4 } else { 0 };
+    input.len() >= 3 + size + checksum
+}
+
+fn drain(frame: &mut ruzstd::decoding::FrameDecoder, sink: &mut Sink) -> io::Result<()> {
+    let mut buffer = [0_u8; 16 * 1024];
+    loop {
+        let read = frame.read(&mut buffer)?;
+        match buffer.get(..read) {
+            Some(bytes) if read > 0 => sink.write_all(bytes)?,
+            _ => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Connections to providers: dialling, TLS, the pool, sending one request and reading its answer.
+//!
+//! In: an endpoint, headers and a body in pieces. Out: a response head and a body that gives its connection
+//! back when it has ended. It never chooses where to send, never retries by its own will beyond a connection that
+//! was closed while idle, and knows no dialect.
+
+mod answer;
+mod connect;
+mod demo;
+mod encoding;
+mod pool;
+mod resting;
+
+pub use answer::{AnswerBody, AnswerError};
+pub use demo::answer as demo_answer;
+pub use encoding::{Decoder, Encoding, expand};
+pub use pool::{Phase, Pool, Reply, RequestBody, SendError};
+pub use resting::{REST_LIMITED, REST_REFUSED, Resting};

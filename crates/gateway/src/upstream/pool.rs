@@ -1,0 +1,218 @@
+//! One worker's connections to providers, and the sending of one request.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use yumen_config::{Endpoint, Scheme, Timeouts};
+use yumen_llm::json::Pieces;
+
+use super::connect::connect;
+use crate::gauges::Gauges;
+
+/// Idle connections kept for one endpoint by one worker.
+const IDLE_MOST: usize = 64;
+/// An idle connection older than this is not used again: many servers close theirs after a minute.
+const IDLE_AGE: Duration = Duration::from_secs(45);
+/// Response heads larger than this are refused.
+const HEAD_BYTES_MOST: usize = 64 * 1024;
+
+type Sender = http1::SendRequest<RequestBody>;
+type Key = (Scheme, Arc<str>, u16);
+
+/// One worker's connections.
+pub struct Pool {
+    idle: Mutex<HashMap<Key, VecDeque<(Sender, Instant)>>>,
+    gauges: Arc<Gauges>,
+}
+
+/// In which phase a try failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Name, TCP or TLS.
+    Connect,
+    /// From the request sent to the response head.
+    FirstByte,
+}
+
+/// A request got no response head.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// No connection.
+    #[error("connect: {0}")]
+    Connect(#[source] std::io::Error),
+    /// The time-out of this phase.
+    #[error("timed out: {0:?}")]
+    Timeout(Phase),
+    /// The connection broke, or what came was not HTTP.
+    #[error("{0}")]
+    Broken(#[source] hyper::Error),
+}
+
+/// A response head, its body and the connection it comes on.
+pub struct Reply {
+    /// Status and headers.
+    pub head: http::response::Parts,
+    /// The body as it comes.
+    pub body: Incoming,
+    /// Takes the connection back when the body has ended.
+    pub lease: Lease,
+}
+
+/// A connection that is in use.
+pub struct Lease {
+    key: Key,
+    sender: Sender,
+}
+
+impl Pool {
+    /// An empty pool.
+    pub fn new(gauges: Arc<Gauges>) -> Self {
+        Self { idle: Mutex::default(), gauges }
+    }
+
+    /// Sends one request and waits for the response head. A connection that turns out to have been closed
+    /// while it was idle is replaced by a fresh one, once.
+    pub async fn send(
+        &self,
+        endpoint: &Endpoint,
+        timeouts: &Timeouts,
+        make: impl Fn() -> http::Request<RequestBody>,
+    ) -> Result<Reply, SendError> {
+        let key = (endpoint.scheme, Arc::clone(&endpoint.host), endpoint.port);
+        if let Some(sender) = self.checkout(&key).await {
+            match self.exchange(key.clone(), sender, timeouts.first_byte, make()).await {
+                Err(SendError::Broken(error)) if error.is_canceled() || error.is_incomplete_message() => {
+                    tracing::debug!(%error, "an idle connection was closed; taking a fresh one");
+                }
+                result => return result,
+            }
+        }
+        let sender = self.open(endpoint, timeouts.connect).await?;
+        self.exchange(key, sender, timeouts.first_byte, make()).await
+    }
+
+    /// Takes a connection back whose answer has been read to its end.
+    pub fn give_back(&self, lease: Lease) {
+        if lease.sender.is_closed() {
+            return;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = idle.entry(lease.key).or_default();
+        if queue.len() >= IDLE_MOST {
+            queue.pop_front();
+            self.gauges.upstream_idle.fetch_sub(1, Ordering::Relaxed);
+        }
+        queue.push_back((lease.sender, Instant::now()));
+        self.gauges.upstream_idle.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Closes connections that have been idle for long.
+    pub fn sweep(&self) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut closed = 0;
+        for queue in idle.values_mut() {
+            let before = queue.len();
+            queue.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < IDLE_AGE);
+            closed += before - queue.len();
+        }
+        idle.retain(|_, queue| !queue.is_empty());
+        self.gauges.upstream_idle.fetch_sub(i64::try_from(closed).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    async fn checkout(&self, key: &Key) -> Option<Sender> {
+        loop {
+            let (mut sender, since) = {
+                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+                idle.get_mut(key)?.pop_back()?
+            };
+            self.gauges.upstream_idle.fetch_sub(1, Ordering::Relaxed);
+            if since.elapsed() < IDLE_AGE && !sender.is_closed() && sender.ready().await.is_ok() {
+                return Some(sender);
+            }
+        }
+    }
+
+    async fn open(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Sender, SendError> {
+        let dial = async {
+            let stream = connect(endpoint).await.map_err(SendError::Connect)?;
+            let (sender, connection) = http1::Builder::new()
+                .max_header_list_size(HEAD_BYTES_MOST)
+                .ignore_invalid_headers_in_responses(true)
+                .handshake(TokioIo::new(stream))
+                .await
+                .map_err(SendError::Broken)?;
+            let gauges = Arc::clone(&self.gauges);
+            gauges.upstream_open.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "an upstream connection ended");
+                }
+                gauges.upstream_open.fetch_sub(1, Ordering::Relaxed);
+            });
+            Ok(sender)
+        };
+        tokio::time::timeout(timeout, dial).await.map_err(|_| SendError::Timeout(Phase::Connect))?
+    }
+
+    async fn exchange(
+        &self,
+        key: Key,
+        mut sender: Sender,
+        timeout: Duration,
+        request: http::Request<RequestBody>,
+    ) -> Result<Reply, SendError> {
+        let response = tokio::time::timeout(timeout, sender.send_request(request))
+            .await
+            .map_err(|_| SendError::Timeout(Phase::FirstByte))?
+            .map_err(SendError::Broken)?;
+        let (head, body) = response.into_parts();
+        Ok(Reply { head, body, lease: Lease { key, sender } })
+    }
+}
+
+/// A request body in pieces of known length.
+pub struct RequestBody {
+    pieces: std::iter::Fuse<smallvec::IntoIter<[Bytes; 6]>>,
+    left: u64,
+}
+
+impl RequestBody {
+    /// A body of these pieces.
+    pub fn new(pieces: Pieces) -> Self {
+        let left = pieces.iter().map(|piece| piece.len() as u64).sum();
+        Self { pieces: pieces.into_iter().fuse(), left }
+    }
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let body = self.get_mut();
+        let next = body.pieces.by_ref().find(|piece| !piece.is_empty());
+        Poll::Ready(next.map(|piece| {
+            body.left = body.left.saturating_sub(piece.len() as u64);
+            Ok(Frame::data(piece))
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}

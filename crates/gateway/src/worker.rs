@@ -1,0 +1,138 @@
+//! What all workers share, and what each has for itself.
+//!
+//! A worker is one thread with a runtime of its own: its connections, its upstream pool and its record writer
+//! are touched by no other thread, so a request never waits for another core.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use yumen_config::{KeyHasher, Snapshot};
+use yumen_telemetry::{ExchangeRecord, GenerationLookup, RecordSink, RecordWriter};
+
+use crate::gauges::Gauges;
+use crate::limits::Limits;
+use crate::upstream::{Pool, Resting};
+
+/// What all workers share.
+pub struct Gateway {
+    /// The live settings, swapped whole.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// Hashes presented virtual keys.
+    pub hasher: KeyHasher,
+    /// Counters of the keys' limits.
+    pub limits: Limits,
+    /// Credentials that rest.
+    pub resting: Resting,
+    /// Where records go.
+    pub sink: Arc<dyn RecordSink>,
+    /// Where records are found.
+    pub lookup: Arc<dyn GenerationLookup>,
+    /// Numbers for the metrics page.
+    pub gauges: Arc<Gauges>,
+    /// Set when the process is to stop: new work is refused.
+    pub draining: AtomicBool,
+}
+
+impl Gateway {
+    /// A gateway that serves `snapshot`.
+    pub fn new(
+        snapshot: Arc<Snapshot>,
+        hasher: KeyHasher,
+        sink: Arc<dyn RecordSink>,
+        lookup: Arc<dyn GenerationLookup>,
+    ) -> Self {
+        Self {
+            snapshot: ArcSwap::new(snapshot),
+            hasher,
+            limits: Limits::default(),
+            resting: Resting::default(),
+            sink,
+            lookup,
+            gauges: Arc::default(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Puts new settings in place of the live ones; exchanges under way keep those they began with.
+    pub fn publish(&self, snapshot: Arc<Snapshot>) {
+        self.snapshot.store(snapshot);
+    }
+}
+
+/// What one worker has for itself.
+pub struct Worker {
+    /// What it shares with the others.
+    pub gateway: Arc<Gateway>,
+    /// Its upstream connections.
+    pub pool: Arc<Pool>,
+    writer: Mutex<Box<dyn RecordWriter>>,
+    dice: AtomicU64,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Worker")
+    }
+}
+
+impl Worker {
+    /// A worker with a record writer of its own.
+    pub fn new(gateway: &Arc<Gateway>) -> Result<Self, yumen_telemetry::AppendError> {
+        let seed = getrandom::u64().map_err(|error| std::io::Error::other(error.to_string()))?;
+        Ok(Self {
+            pool: Arc::new(Pool::new(Arc::clone(&gateway.gauges))),
+            writer: Mutex::new(gateway.sink.writer()?),
+            dice: AtomicU64::new(seed),
+            gateway: Arc::clone(gateway),
+        })
+    }
+
+    /// Appends a record; a failure is counted and logged with the record itself, so that it is not lost unseen.
+    pub fn append(&self, record: &ExchangeRecord) {
+        let result = self.writer.lock().unwrap_or_else(PoisonError::into_inner).append(record);
+        if let Err(error) = result {
+            self.gateway.gauges.records_lost.fetch_add(1, Ordering::Relaxed);
+            let record = serde_json::to_string(record).unwrap_or_default();
+            tracing::error!(%error, record, "a record could not be kept");
+        }
+    }
+
+    /// A new generation id: `gen-<unix seconds>-<20 characters>`. The first four of these tell the time within
+    /// the second, so that ids sort by time; the others are random.
+    pub fn generation_id(&self, since_epoch: Duration) -> String {
+        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let digit = |number: u64| char::from(DIGITS.get(usize::try_from(number % 62).unwrap_or(0)).copied().unwrap_or(b'0'));
+        let mut id = String::with_capacity(36);
+        id.push_str("gen-");
+        push_decimal(&mut id, since_epoch.as_secs());
+        id.push('-');
+        let micros = u64::from(since_epoch.subsec_micros());
+        for place in [238_328, 3_844, 62, 1] {
+            id.push(digit(micros / place));
+        }
+        for _ in 0..2 {
+            let mut random = self.random();
+            for _ in 0..8 {
+                id.push(digit(random));
+                random /= 62;
+            }
+        }
+        id
+    }
+
+    /// A random number (splitmix64): for ids and lotteries, never for secrets.
+    fn random(&self) -> u64 {
+        let mut state = self.dice.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        state ^ (state >> 31)
+    }
+}
+
+fn push_decimal(text: &mut String, number: u64) {
+    use std::fmt::Write as _;
+    // Writing to a string cannot fail.
+    let _ = write!(text, "{number}");
+}

@@ -1,0 +1,319 @@
+//! `provider.toml`: who serves, where, in which wire formats and how it wants its credential.
+//!
+//! In: the file's text and the name of its folder. Out: a [`ProviderDefinition`] that can be relied on (URLs
+//! have a host, paths begin with `/`, header names can be sent), or faults. Models are read elsewhere.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::fields::{Faults, Fields};
+use super::{CatalogueError, ModelDefinition};
+use crate::dialects::Dialect;
+
+/// How a provider wants its credential.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "scheme", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Auth {
+    /// `Authorization: Bearer <secret>`.
+    Bearer,
+    /// A header of its own, such as `x-api-key`.
+    Header {
+        /// The header's name, lower case.
+        name: String,
+    },
+    /// No credential (self-hosted servers); one that is configured is sent as a bearer token.
+    None,
+}
+
+/// Known differences from a dialect, a closed list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quirk {
+    /// Refuses `stream_options`: do not ask for usage in streams.
+    NoStreamOptions,
+    /// Sends usage in every stream without being asked.
+    UsageAlwaysStreamed,
+    /// Knows only `max_tokens`: `max_completion_tokens` is renamed.
+    MaxTokensOnly,
+    /// Wants `max_completion_tokens`: `max_tokens` is renamed when a request is converted from another dialect.
+    MaxCompletionTokens,
+    /// Does not know the `developer` role: it is sent as `system` when a request is converted.
+    NoDeveloperRole,
+}
+
+/// One wire format that a provider speaks and where.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DialectPath {
+    /// Path below the base URL, such as `/chat/completions`.
+    pub path: String,
+    /// A base of this wire format's own, where it is not the provider's. It belongs to the provider's default
+    /// base: an operator who sets another base and says nothing of this one must not be served from here.
+    #[serde(default)]
+    pub base_url: Option<String>,
+}
+
+/// A field that the operator fills in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialField {
+    /// What a person calls it.
+    pub label: String,
+    /// The environment variables in which it is usually found, in order.
+    #[serde(default)]
+    pub env: Vec<String>,
+}
+
+/// What a provider does with the data it is sent, as its own documents say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataPolicy {
+    /// Whether it trains on API data by default.
+    #[serde(default)]
+    pub trains: Option<bool>,
+    /// Days for which it keeps prompts; `0` is zero retention.
+    #[serde(default)]
+    pub retention_days: Option<u32>,
+}
+
+/// Pages for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Links {
+    #[serde(default)]
+    pub docs: Option<String>,
+    #[serde(default)]
+    pub keys: Option<String>,
+    #[serde(default)]
+    pub status: Option<String>,
+    #[serde(default)]
+    pub pricing: Option<String>,
+}
+
+/// `provider.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderDefinition {
+    /// The folder's name.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// What the vendor's own SDK takes as its base; absent when the operator must say it. `builtin://demo`
+    /// is answered inside the gateway.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// How the credential is sent.
+    pub auth: Auth,
+    /// The credential's field.
+    #[serde(default)]
+    pub credential: Option<CredentialField>,
+    /// Headers sent with each request, such as a default `anthropic-version`; a client's own value wins.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Wire formats and their paths.
+    pub dialects: BTreeMap<Dialect, DialectPath>,
+    /// Differences from the dialects.
+    #[serde(default)]
+    pub quirks: Vec<Quirk>,
+    /// Regions, when there are several.
+    #[serde(default)]
+    pub regions: Vec<String>,
+    /// Data policy.
+    #[serde(default)]
+    pub data_policy: DataPolicy,
+    /// Pages for people.
+    #[serde(default)]
+    pub links: Links,
+    /// Its models, from `models.toml`.
+    #[serde(skip)]
+    pub models: Vec<ModelDefinition>,
+}
+
+impl ProviderDefinition {
+    /// Where a wire format is spoken, when the provider speaks it and has a base URL for it.
+    pub fn url(&self, dialect: Dialect) -> Option<String> {
+        let entry = self.dialects.get(&dialect)?;
+        let base = entry.base_url.as_deref().or(self.base_url.as_deref())?;
+        Some(format!("{}{}", base.trim_end_matches('/'), entry.path))
+    }
+
+    /// The model that an operator means by `name`: a native id, else a canonical id, else an alias.
+    pub fn model(&self, name: &str) -> Option<&ModelDefinition> {
+        let find =
+            |matches: &dyn Fn(&ModelDefinition) -> bool| self.models.iter().find(|model| matches(model));
+        find(&|model| model.native_id == name)
+            .or_else(|| find(&|model| model.canonical_id == name))
+            .or_else(|| find(&|model| model.aliases.iter().any(|alias| alias == name)))
+    }
+}
+
+/// Headers that the gateway itself decides on.
+const OWN_HEADERS: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Reads `<folder>/provider.toml`. `None` comes with at least one fault.
+pub(super) fn read(folder: &str, text: &str, found: &mut Vec<CatalogueError>) -> Option<ProviderDefinition> {
+    let file = format!("{folder}/provider.toml");
+    let mut faults = Faults::new(&file, found);
+    let table = faults.parse(text)?;
+    let mut fields = Fields::new(table, "", &mut faults);
+
+    let id: Option<String> = fields.required("id", &format!("{folder:?}"));
+    let name: Option<String> = fields.required("name", r#""Example""#);
+    let base_url: Option<String> = fields.optional("base_url", r#""https://api.example.com/v1""#);
+    let auth: Option<Auth> = fields.required("auth", r#"{ scheme = "bearer" }"#);
+    let credential: Option<CredentialField> =
+        fields.optional("credential", r#"{ label = "API key", env = ["EXAMPLE_API_KEY"] }"#);
+    let headers: Option<BTreeMap<String, String>> = fields.optional("headers", r#"{ "x-example" = "1" }"#);
+    let dialects: Option<BTreeMap<Dialect, DialectPath>> =
+        fields.required("dialects", r#"{ openai_chat = { path = "/chat/completions" } }"#);
+    let quirks: Option<Vec<Quirk>> = fields.optional("quirks", r#"["no_stream_options"]"#);
+    let regions = fields.optional("regions", r#"["eu"]"#);
+    let data_policy = fields.optional("data_policy", "{ trains = false, retention_days = 30 }");
+    let links: Option<Links> = fields.optional("links", r#"{ docs = "https://example.com/docs" }"#);
+    fields.finish();
+
+    // Each value is checked even when another is missing, so that one look at the file mends all of it.
+    check_names(folder, id.as_deref(), name.as_deref(), &mut faults);
+    check_base_url("base_url", base_url.as_deref(), &mut faults);
+    check_credential(credential.as_ref(), &mut faults);
+    check_headers(auth.as_ref(), headers.as_ref(), &mut faults);
+    check_dialects(dialects.as_ref(), &mut faults);
+    check_quirks(quirks.as_deref().unwrap_or_default(), &mut faults);
+    check_links(links.as_ref(), &mut faults);
+
+    Some(ProviderDefinition {
+        id: id?,
+        name: name?,
+        base_url,
+        auth: auth?,
+        credential,
+        headers: headers.unwrap_or_default(),
+        dialects: dialects?,
+        quirks: quirks.unwrap_or_default(),
+        regions: regions.unwrap_or_default(),
+        data_policy: data_policy.unwrap_or_default(),
+        links: links.unwrap_or_default(),
+        models: Vec::new(),
+    })
+}
+
+fn check_names(folder: &str, id: Option<&str>, name: Option<&str>, faults: &mut Faults<'_>) {
+    if let Some(id) = id {
+        if id != folder {
+            faults.add(format!("`id` is {id:?} but the folder is called {folder:?}; write the same"));
+        }
+        if !is_id(id) {
+            faults
+                .add(format!("`id` {id:?} must be made of a-z, 0-9 and single `-`, such as \"my-provider\""));
+        }
+    }
+    if name.is_some_and(|name| name.trim().is_empty()) {
+        faults.add(String::from("`name` is empty; write what people call the provider"));
+    }
+}
+
+fn check_base_url(place: &str, base_url: Option<&str>, faults: &mut Faults<'_>) {
+    let Some(url) = base_url else { return };
+    let host = ["https://", "http://", "builtin://"].iter().find_map(|scheme| url.strip_prefix(scheme));
+    let host = host.map(|rest| rest.split('/').next().unwrap_or_default());
+    let problem = match host {
+        None => "must begin with https://, http:// or builtin://",
+        Some("") => "has no host",
+        Some(host) if host.contains('@') => "must not hold a user or a password; use the credential",
+        _ if url.ends_with('/') => "must not end with `/`: the paths of `dialects` begin with one",
+        _ if url.contains(['?', '#']) => "must not have a query or a fragment",
+        _ if !url.bytes().all(|byte| byte.is_ascii_graphic()) => "must be plain ASCII without spaces",
+        _ => return,
+    };
+    faults.add(format!("`{place}` {url:?} {problem}"));
+}
+
+fn check_dialects(dialects: Option<&BTreeMap<Dialect, DialectPath>>, faults: &mut Faults<'_>) {
+    let Some(dialects) = dialects else { return };
+    if dialects.is_empty() {
+        faults.add(String::from(
+            "`dialects` is empty; write for example `openai_chat = { path = \"/chat/completions\" }`",
+        ));
+    }
+    for (dialect, entry) in dialects {
+        let path = &entry.path;
+        let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        if !path.starts_with('/') || path.starts_with("//") || !plain {
+            faults.add(format!(
+                "{dialect:?}: `path` {path:?} must begin with one `/` and hold no spaces or `#`"
+            ));
+        }
+        check_base_url(&format!("{dialect:?}: base_url"), entry.base_url.as_deref(), faults);
+    }
+}
+
+fn check_quirks(quirks: &[Quirk], faults: &mut Faults<'_>) {
+    for (index, quirk) in quirks.iter().enumerate() {
+        if quirks.iter().take(index).any(|earlier| earlier == quirk) {
+            faults.add(format!("`quirks` says {quirk:?} twice"));
+        }
+    }
+}
+
+fn check_links(links: Option<&Links>, faults: &mut Faults<'_>) {
+    let Some(links) = links else { return };
+    for (name, link) in
+        [("docs", &links.docs), ("keys", &links.keys), ("status", &links.status), ("pricing", &links.pricing)]
+    {
+        if link.as_ref().is_some_and(|link| !link.starts_with("https://")) {
+            faults.add(format!("`links.{name}` must begin with https://"));
+        }
+    }
+}
+
+fn check_credential(credential: Option<&CredentialField>, faults: &mut Faults<'_>) {
+    let Some(credential) = credential else { return };
+    if credential.label.trim().is_empty() {
+        faults.add(String::from("`credential.label` is empty; write for example \"API key\""));
+    }
+    for name in &credential.env {
+        let upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        if !name.starts_with(|first: char| first.is_ascii_uppercase()) || !name.bytes().all(upper) {
+            faults.add(format!("`credential.env` {name:?} must be upper case, such as \"EXAMPLE_API_KEY\""));
+        }
+    }
+}
+
+fn check_headers(auth: Option<&Auth>, headers: Option<&BTreeMap<String, String>>, faults: &mut Faults<'_>) {
+    if let Some(Auth::Header { name }) = auth {
+        check_header_name("auth.name", name, faults);
+    }
+    for (name, value) in headers.into_iter().flatten() {
+        check_header_name("headers", name, faults);
+        if !value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            faults.add(format!("`headers`: the value of {name:?} must be printable ASCII"));
+        }
+    }
+}
+
+fn check_header_name(place: &str, name: &str, faults: &mut Faults<'_>) {
+    let token = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    if name.is_empty() || !name.bytes().all(token) {
+        faults.add(format!("`{place}`: {name:?} must be a header name in lower case, such as \"x-api-key\""));
+    } else if OWN_HEADERS.contains(&name) {
+        faults.add(format!("`{place}`: {name:?} is set by the gateway itself; leave it out"));
+    }
+}
+
+/// Lower-case words joined by single hyphens.
+fn is_id(id: &str) -> bool {
+    id.split('-').all(|word| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    })
+}

@@ -1,0 +1,252 @@
+//! `models.toml`: what a provider serves, under which names and at which prices.
+//!
+//! In: the file's text. Out: [`ModelDefinition`]s whose names are unambiguous within the provider, or faults.
+//! Prices are decimal strings in dollars per million tokens, so that none of them ever is a float.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::CatalogueError;
+use super::fields::{Faults, Fields};
+use crate::price::{LongPrice, PerToken, Price};
+
+/// One entry of `models.toml`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelDefinition {
+    /// The provider's own id.
+    pub native_id: String,
+    /// `author/slug`; the same for every provider that serves the model.
+    pub canonical_id: String,
+    /// Other names of exactly this model at this provider: the canonical slug without its author, and dated
+    /// ids that stand for the same snapshot. None is also the name of another of its models.
+    pub aliases: Vec<String>,
+    /// What people call it.
+    pub name: String,
+    /// Context window in tokens.
+    pub context: Option<u64>,
+    /// Largest answer in tokens.
+    pub max_output: Option<u64>,
+    /// Which operations it serves: `chat`, `completions`, `embeddings`.
+    pub operations: Vec<Operation>,
+    /// Input modalities: `text`, `image`, `audio`, `file`, `video`.
+    pub input_modalities: Vec<String>,
+    /// Its price; `None` when it is not known (never taken as free).
+    pub price: Option<Price>,
+    /// The day (`YYYY-MM-DD`) on which the provider withdraws it.
+    pub deprecated: Option<String>,
+}
+
+/// What is asked of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Operation {
+    Chat,
+    Completions,
+    Embeddings,
+}
+
+const MODALITIES: &[&str] = &["text", "image", "audio", "file", "video"];
+
+/// Reads a whole `models.toml`.
+pub(super) fn read(file: &str, text: &str, found: &mut Vec<CatalogueError>) -> Vec<ModelDefinition> {
+    let mut faults = Faults::new(file, found);
+    let Some(table) = faults.parse(text) else { return Vec::new() };
+    let mut fields = Fields::new(table, "", &mut faults);
+    let entries: Vec<toml::Table> = fields.optional("model", "[[model]]").unwrap_or_default();
+    fields.finish();
+
+    let mut models = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        models.extend(read_model(index, entry, &mut faults));
+    }
+    check_names(&models, &mut faults);
+    add_slugs(&mut models);
+    models
+}
+
+fn read_model(index: usize, entry: toml::Table, faults: &mut Faults<'_>) -> Option<ModelDefinition> {
+    let place = match entry.get("id").and_then(toml::Value::as_str) {
+        Some(id) => format!("model {id:?}"),
+        None => format!("model {}", index + 1),
+    };
+    let mut fields = Fields::new(entry, &place, faults);
+    let native_id: Option<String> = fields.required("id", r#""example-1""#);
+    let canonical_id: Option<String> = fields.required("canonical", r#""author/example-1""#);
+    let aliases: Vec<String> = fields.optional("aliases", r#"["example-1-20260101"]"#).unwrap_or_default();
+    let name: Option<String> = fields.required("name", r#""Example 1""#);
+    let context: Option<u64> = fields.optional("context", "131072");
+    let max_output: Option<u64> = fields.optional("max_output", "8192");
+    let operations: Option<Vec<Operation>> = fields.required("operations", r#"["chat"]"#);
+    let input_modalities: Option<Vec<String>> = fields.required("input", r#"["text", "image"]"#);
+    let deprecated: Option<String> = fields.optional("deprecated", r#""2026-12-31""#);
+    let price: Option<toml::Table> = fields.optional("price", r#"{ input = "0.15", output = "0.6" }"#);
+
+    if native_id.as_ref().is_some_and(|id| id.is_empty() || id.contains(char::is_control)) {
+        fields.fault(String::from("`id` must be the provider's own id, not empty and on one line"));
+    }
+    for (field, value) in [("context", context), ("max_output", max_output)] {
+        if value == Some(0) {
+            fields.fault(format!("`{field}` is 0; leave it out when it is not known"));
+        }
+    }
+    check_words(canonical_id.as_deref(), operations.as_deref(), input_modalities.as_deref(), &mut fields);
+    if let Some(day) = &deprecated
+        && !is_day(day)
+    {
+        fields.fault(format!("`deprecated` {day:?} must be a day such as \"2026-12-31\""));
+    }
+    fields.finish();
+    let price = price.map(|table| read_price(table, &format!("{place}: price"), faults));
+
+    Some(ModelDefinition {
+        native_id: native_id?,
+        canonical_id: canonical_id?,
+        aliases,
+        name: name?,
+        context,
+        max_output,
+        operations: operations?,
+        input_modalities: input_modalities?,
+        price,
+        deprecated,
+    })
+}
+
+fn check_words(
+    canonical_id: Option<&str>,
+    operations: Option<&[Operation]>,
+    modalities: Option<&[String]>,
+    fields: &mut Fields<'_, '_>,
+) {
+    if let Some(id) = canonical_id
+        && !is_canonical(id)
+    {
+        fields.fault(format!(
+            "`canonical` {id:?} must be `author/slug` made of a-z, 0-9, `.`, `-`, `_` and `:`, such as \"author/example-1\""
+        ));
+    }
+    if operations.is_some_and(<[Operation]>::is_empty) {
+        fields.fault(String::from("`operations` is empty; write for example `[\"chat\"]`"));
+    }
+    for modality in modalities.unwrap_or_default() {
+        if !MODALITIES.contains(&modality.as_str()) {
+            fields
+                .fault(format!("`input` {modality:?} is not known; write one of {}", MODALITIES.join(", ")));
+        }
+    }
+}
+
+fn read_price(table: toml::Table, place: &str, faults: &mut Faults<'_>) -> Price {
+    let mut fields = Fields::new(table, place, faults);
+    let long: Option<toml::Table> =
+        fields.optional("long", r#"{ above = 200000, input = "4", output = "18" }"#);
+    let price = Price {
+        input: required_amount("input", &mut fields),
+        output: amount("output", &mut fields).unwrap_or_default(),
+        cache_read: amount("cache_read", &mut fields),
+        cache_write: amount("cache_write", &mut fields),
+        cache_write_1h: amount("cache_write_1h", &mut fields),
+        reasoning: amount("reasoning", &mut fields),
+        long: None,
+    };
+    fields.finish();
+    let long = long.map(|table| {
+        let mut fields = Fields::new(table, &format!("{place}.long"), faults);
+        let long = LongPrice {
+            above: fields.required("above", "200000").unwrap_or_default(),
+            input: required_amount("input", &mut fields),
+            output: amount("output", &mut fields).unwrap_or_default(),
+            cache_read: amount("cache_read", &mut fields),
+            cache_write: amount("cache_write", &mut fields),
+            cache_write_1h: amount("cache_write_1h", &mut fields),
+        };
+        fields.finish();
+        long
+    });
+    Price { long, ..price }
+}
+
+fn required_amount(name: &'static str, fields: &mut Fields<'_, '_>) -> PerToken {
+    let text: Option<String> = fields.required(name, r#""0.15""#);
+    exact(name, text, fields).unwrap_or_default()
+}
+
+fn amount(name: &'static str, fields: &mut Fields<'_, '_>) -> Option<PerToken> {
+    let text: Option<String> = fields.optional(name, r#""0.15""#);
+    exact(name, text, fields)
+}
+
+fn exact(name: &str, text: Option<String>, fields: &mut Fields<'_, '_>) -> Option<PerToken> {
+    let text = text?;
+    let exact = PerToken::per_million(&text);
+    if exact.is_none() {
+        fields.fault(format!(
+            "`{name}` {text:?} must be dollars per million tokens with at most nine decimals, such as \"0.15\""
+        ));
+    }
+    exact
+}
+
+/// One name, one model: otherwise what is charged would depend on the order of the file.
+fn check_names(models: &[ModelDefinition], faults: &mut Faults<'_>) {
+    let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, model) in models.iter().enumerate() {
+        let own = [model.native_id.as_str(), model.canonical_id.as_str()];
+        for name in own.into_iter().chain(model.aliases.iter().map(String::as_str)) {
+            if owners.insert(name, index).is_some_and(|owner| owner != index) {
+                faults.add(format!("the name {name:?} stands for two models; give it to one of them"));
+            }
+        }
+    }
+}
+
+/// Adds to each model's aliases the canonical slug without its author, unless that is ambiguous.
+fn add_slugs(models: &mut [ModelDefinition]) {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for model in models.iter() {
+        let own = [model.native_id.as_str(), slug(&model.canonical_id)];
+        let mut names: Vec<&str> = own.into_iter().chain(model.aliases.iter().map(String::as_str)).collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            *counts.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+    for model in models {
+        let slug = slug(&model.canonical_id).to_owned();
+        let taken = slug == model.native_id || model.aliases.contains(&slug);
+        if !taken && counts.get(&slug) == Some(&1) {
+            model.aliases.push(slug);
+        }
+    }
+}
+
+fn slug(canonical_id: &str) -> &str {
+    canonical_id.split_once('/').map_or(canonical_id, |(_, slug)| slug)
+}
+
+fn is_canonical(id: &str) -> bool {
+    let part = |part: &str| {
+        let allowed = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_' | b':')
+        };
+        part.starts_with(|first: char| first.is_ascii_alphanumeric()) && part.bytes().all(allowed)
+    };
+    id.split_once('/').is_some_and(|(author, slug)| part(author) && part(slug))
+}
+
+/// Whether `text` is `YYYY-MM-DD` with a month and a day that exist.
+fn is_day(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [year, month, day] = parts.as_slice() else { return false };
+    let number = |text: &str, digits: usize| {
+        (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| text.parse::<u32>().ok())
+            .flatten()
+    };
+    number(year, 4).is_some()
+        && number(month, 2).is_some_and(|month| (1..=12).contains(&month))
+        && number(day, 2).is_some_and(|day| (1..=31).contains(&day))
+}

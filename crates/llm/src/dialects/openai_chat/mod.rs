@@ -1,0 +1,72 @@
+//! OpenAI Chat Completions, `POST /v1/chat/completions`, and what compatible servers make of it.
+//!
+//! Beside OpenAI's own fields it reads and writes what has become common: `reasoning_content`,
+//! `reasoning_details`, `cache_control` on parts (read only), the `reasoning` object of requests.
+
+mod assistant;
+mod chunk;
+mod parts;
+mod request;
+mod response;
+mod stream;
+mod tap;
+
+use super::{
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault, openai,
+};
+use crate::ir;
+
+pub(super) use chunk::{Chunk, ChunkChoice};
+
+/// The codec.
+pub(super) struct OpenAiChat;
+
+impl Codec for OpenAiChat {
+    fn dialect(&self) -> Dialect {
+        Dialect::OpenAiChat
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError> {
+        request::decode(body).map(|chat| ir::Request::Chat(Box::new(chat)))
+    }
+
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError> {
+        Ok(request::encode(&*as_chat(request)?, target))
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError> {
+        response::decode(body).map(|answer| ir::Response::Chat(Box::new(answer)))
+    }
+
+    fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
+        response::encode(response, context)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(stream::Decoder::default())
+    }
+
+    fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
+        Box::new(stream::Encoder::new(context))
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
+        fault::read(status, body)
+    }
+
+    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
+        openai::encode_error(error)
+    }
+
+    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
+        openai::encode_error_event(error)
+    }
+
+    fn tap_response(&self, body: &[u8], tap: &mut Tap) {
+        tap::read_response(body, tap);
+    }
+
+    fn tap_event(&self, event: &[u8], data: &[u8], tap: &mut Tap) {
+        tap::read_event(event, data, tap);
+    }
+}

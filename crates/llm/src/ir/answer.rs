@@ -1,0 +1,111 @@
+//! What an upstream answers, whole.
+
+use super::{EmbeddingFormat, Json, Part};
+use crate::usage::Usage;
+
+/// A whole answer of any operation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Response {
+    /// To a conversation or a text completion.
+    Chat(Box<Answer>),
+    /// Vectors.
+    Embeddings(Box<EmbeddingsAnswer>),
+}
+
+/// A whole generated answer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answer {
+    /// The upstream's id.
+    pub id: Option<String>,
+    /// The model that answered.
+    pub model: Option<String>,
+    /// Unix seconds.
+    pub created: Option<i64>,
+    /// The answers, one per choice.
+    pub choices: Vec<Choice>,
+    /// Tokens, when the upstream counted them.
+    pub usage: Option<Usage>,
+    /// Identifies the upstream's configuration.
+    pub system_fingerprint: Option<String>,
+    /// Processing class, in OpenAI's words.
+    pub service_tier: Option<String>,
+}
+
+/// One of the answers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Choice {
+    /// Its place among the choices.
+    pub index: u32,
+    /// What was generated, in order.
+    pub parts: Vec<Part>,
+    /// Why it ended.
+    pub finish: Option<Finish>,
+    /// Token probabilities, in OpenAI's chat shape.
+    pub logprobs: Option<Json>,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Finish {
+    /// In one vocabulary.
+    pub reason: FinishReason,
+    /// In the upstream's own word.
+    pub native: Option<String>,
+    /// The stop text that was met.
+    pub stop_sequence: Option<String>,
+}
+
+/// Why an answer ended, in one vocabulary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FinishReason {
+    /// The model was done.
+    #[default]
+    Stop,
+    /// A stop text was met.
+    StopSequence,
+    /// The output limit was reached.
+    Length,
+    /// The context window is full.
+    ContextWindow,
+    /// The model called tools and waits for their results.
+    ToolCalls,
+    /// A filter cut the answer off.
+    ContentFilter,
+    /// The model declined.
+    Refusal,
+    /// The provider paused a long turn; the client sends it back to go on.
+    PauseTurn,
+    /// The upstream failed while it answered.
+    Error,
+}
+
+/// Vectors.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EmbeddingsAnswer {
+    /// The model that answered.
+    pub model: Option<String>,
+    /// One vector per input.
+    pub data: Vec<Embedding>,
+    /// Tokens, when the upstream counted them.
+    pub usage: Option<Usage>,
+    /// The form that the client asked for; absent: each vector as the upstream wrote it.
+    pub format: Option<EmbeddingFormat>,
+}
+
+/// The vector of one input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedding {
+    /// The input's place.
+    pub index: u64,
+    /// Its vector.
+    pub vector: Vector,
+}
+
+/// A vector in the form in which it came.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Vector {
+    /// Numbers.
+    Floats(Vec<f32>),
+    /// Little-endian 32-bit floats as base64.
+    Base64(String),
+}

@@ -1,0 +1,20 @@
+//! The intermediate representation between dialects: one request, one answer, one stream of events.
+//!
+//! In: what a dialect's decoder has understood. Out: what another dialect's encoder says. It holds meaning,
+//! not wire shapes; JSON that no dialect interprets (schemas, tool arguments, unknown fields) is kept verbatim.
+//! It never knows which dialect, provider or model it came from.
+
+mod answer;
+mod error;
+mod json;
+mod request;
+mod stream;
+
+pub use answer::{Answer, Choice, Embedding, EmbeddingsAnswer, Finish, FinishReason, Response, Vector};
+pub use error::{ErrorFacts, ErrorKind};
+pub use json::Json;
+pub use request::{
+    CacheControl, Chat, Completion, Content, Effort, EmbeddingFormat, EmbeddingInput, Embeddings, Message, Part, Prompt,
+    Reasoning, ReasoningMode, Request, ResponseFormat, Role, Sampling, Source, Tool, ToolChoice,
+};
+pub use stream::{Start, StreamEvent};

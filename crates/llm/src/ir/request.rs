@@ -1,0 +1,422 @@
+//! What a client asks for.
+
+use super::Json;
+
+/// A request of any operation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// A conversation to be continued.
+    Chat(Box<Chat>),
+    /// A text to be continued (legacy).
+    Completion(Box<Completion>),
+    /// Texts to be turned into vectors.
+    Embeddings(Box<Embeddings>),
+}
+
+/// A conversation to be continued.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Chat {
+    /// The model as the client names it; encoders write the target's own id.
+    pub model: String,
+    /// The conversation, instructions included, in order.
+    pub messages: Vec<Message>,
+    /// What the model may call.
+    pub tools: Vec<Tool>,
+    /// Whether and what it must call.
+    pub tool_choice: Option<ToolChoice>,
+    /// Whether it may call several tools at once.
+    pub parallel_tool_calls: Option<bool>,
+    /// The form of the answer; absent is text.
+    pub response_format: Option<ResponseFormat>,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Limit of generated tokens, reasoning included.
+    pub max_tokens: Option<u64>,
+    /// Whether and how much to think first.
+    pub reasoning: Option<Reasoning>,
+    /// The end user, for abuse detection.
+    pub user: Option<String>,
+    /// Free key-value pairs to be stored with the request.
+    pub metadata: Option<Json>,
+    /// Whether the answer is streamed.
+    pub stream: bool,
+    /// Whether the client wants usage in its stream.
+    pub include_usage: bool,
+    /// Processing class, in OpenAI's words (`auto`, `default`, `flex`, `priority`).
+    pub service_tier: Option<String>,
+    /// Cache marker for the whole prompt, set by the provider on its last cacheable part.
+    pub cache_control: Option<CacheControl>,
+    /// Top-level fields that have no place above, by the client dialect's names, in order.
+    pub extra: Vec<(String, Json)>,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Role {
+    System,
+    Developer,
+    User,
+    Assistant,
+    /// Holds [`Content::ToolResult`] parts only.
+    Tool,
+}
+
+/// One turn. Dialects that put tool results into user turns are split: results first, in a [`Role::Tool`] turn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said, in order.
+    pub parts: Vec<Part>,
+    /// The name of the speaker among several of one role.
+    pub name: Option<String>,
+}
+
+/// One part of a turn or of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// What it holds.
+    pub content: Content,
+    /// Marks the end of a prefix that the provider is to cache.
+    pub cache_control: Option<CacheControl>,
+}
+
+/// What a part holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// Text.
+    Text(String),
+    /// A picture.
+    Image {
+        /// Where it is.
+        source: Source,
+        /// How closely to look (`low`, `high`, `auto`).
+        detail: Option<String>,
+    },
+    /// A document.
+    File {
+        /// Where it is.
+        source: Source,
+        /// Its file name or title.
+        name: Option<String>,
+    },
+    /// Sound, as base64.
+    Audio {
+        /// The base64 text.
+        data: String,
+        /// `wav`, `mp3` …
+        format: String,
+    },
+    /// The model calls a tool.
+    ToolCall {
+        /// Ties the result to the call.
+        id: String,
+        /// The tool.
+        name: String,
+        /// JSON text as the model wrote it: may be empty (no arguments) or broken (cut off).
+        arguments: String,
+    },
+    /// What a tool gave back.
+    ToolResult {
+        /// The call's id.
+        id: String,
+        /// Text, pictures, documents.
+        parts: Vec<Part>,
+        /// Whether the tool failed.
+        is_error: bool,
+    },
+    /// The model's reasoning.
+    Thinking {
+        /// Its text (may be a summary, or empty when only the signature is given).
+        text: String,
+        /// Proof for the provider that the text is its own; bound to this part.
+        signature: Option<String>,
+        /// Whose signature it is, such as `anthropic-claude-v1`; absent when not said.
+        format: Option<String>,
+    },
+    /// Reasoning that only the provider can read.
+    RedactedThinking {
+        /// The sealed text.
+        data: String,
+        /// Whose it is, such as `anthropic-claude-v1`; absent when not said.
+        format: Option<String>,
+    },
+    /// The model declines, in words.
+    Refusal(String),
+    /// A part of a type that has no place above.
+    Other {
+        /// Its type in its own dialect's word.
+        kind: String,
+        /// The whole part.
+        json: Json,
+    },
+}
+
+/// Where a picture or document is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// In the request.
+    Base64 {
+        /// Such as `image/png`.
+        media_type: String,
+        /// The base64 text.
+        data: String,
+    },
+    /// On the web.
+    Url(String),
+    /// Uploaded to the provider before.
+    FileId(String),
+    /// Plain text in the request.
+    Text(String),
+}
+
+/// A cache marker.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CacheControl {
+    /// Lifetime (`5m`, `1h`); absent is the provider's default.
+    pub ttl: Option<String>,
+}
+
+/// What the model may call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Tool {
+    /// A function of the client.
+    Function {
+        /// Its name.
+        name: String,
+        /// What it does.
+        description: Option<String>,
+        /// JSON schema of its arguments.
+        parameters: Option<Json>,
+        /// Whether arguments must follow the schema exactly.
+        strict: Option<bool>,
+        /// Cache marker.
+        cache_control: Option<CacheControl>,
+    },
+    /// A tool of a type that has no place above, such as a provider's own search.
+    Other {
+        /// Its type in its own dialect's word.
+        kind: String,
+        /// The whole definition.
+        json: Json,
+    },
+}
+
+/// Whether and what the model must call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToolChoice {
+    /// As it likes.
+    Auto,
+    /// Nothing.
+    None,
+    /// At least one tool.
+    Required,
+    /// This tool.
+    Named(String),
+    /// Only some of the tools.
+    Allowed {
+        /// Whether at least one must be called.
+        required: bool,
+        /// Their names.
+        names: Vec<String>,
+    },
+}
+
+/// The form of the answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ResponseFormat {
+    /// Plain text.
+    Text,
+    /// Some JSON object.
+    JsonObject,
+    /// JSON after a schema.
+    JsonSchema {
+        /// A label for the schema.
+        name: Option<String>,
+        /// What the schema is for.
+        description: Option<String>,
+        /// The schema.
+        schema: Json,
+        /// Whether it must be followed exactly.
+        strict: Option<bool>,
+    },
+}
+
+/// How tokens are chosen.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct Sampling {
+    pub temperature: Option<f64>,
+    pub top_p: Option<f64>,
+    pub top_k: Option<u64>,
+    pub frequency_penalty: Option<f64>,
+    pub presence_penalty: Option<f64>,
+    pub seed: Option<i64>,
+    /// Texts that end the answer.
+    pub stop: Vec<String>,
+    pub logit_bias: Option<Json>,
+    pub logprobs: Option<bool>,
+    pub top_logprobs: Option<u64>,
+    /// Number of answers.
+    pub n: Option<u64>,
+}
+
+/// Whether and how much to think before answering. Empty fields leave it to the model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reasoning {
+    /// Whether.
+    pub mode: Option<ReasoningMode>,
+    /// How much, in a word.
+    pub effort: Option<Effort>,
+    /// How much, in tokens.
+    pub budget_tokens: Option<u64>,
+    /// Whether the reasoning is left out of the answer.
+    pub hidden: Option<bool>,
+}
+
+/// Whether to think.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReasoningMode {
+    /// No.
+    Off,
+    /// Yes.
+    On,
+    /// When the model finds it useful.
+    Adaptive,
+}
+
+/// How much to think.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Effort {
+    Minimal,
+    Low,
+    Medium,
+    High,
+    XHigh,
+    Max,
+}
+
+/// A text to be continued.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Completion {
+    /// The model as the client names it.
+    pub model: String,
+    /// The beginning.
+    pub prompt: Prompt,
+    /// Text that follows the gap.
+    pub suffix: Option<String>,
+    /// Whether the prompt is repeated in the answer.
+    pub echo: Option<bool>,
+    /// Of how many drafts the best is given.
+    pub best_of: Option<u64>,
+    /// Limit of generated tokens.
+    pub max_tokens: Option<u64>,
+    /// How tokens are chosen; `top_logprobs` holds the legacy number `logprobs`.
+    pub sampling: Sampling,
+    /// The end user.
+    pub user: Option<String>,
+    /// Whether the answer is streamed.
+    pub stream: bool,
+    /// Whether the client wants usage in its stream.
+    pub include_usage: bool,
+    /// Top-level fields that have no place above.
+    pub extra: Vec<(String, Json)>,
+}
+
+/// The beginning of a text.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Prompt {
+    /// One text.
+    Text(String),
+    /// Several texts, each continued on its own.
+    Texts(Vec<String>),
+    /// Token ids (a list, or a list of lists).
+    Tokens(Json),
+}
+
+impl Default for Prompt {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+/// Texts to be turned into vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embeddings {
+    /// The model as the client names it.
+    pub model: String,
+    /// What is embedded.
+    pub input: EmbeddingInput,
+    /// The form of the vectors; absent is floats.
+    pub format: Option<EmbeddingFormat>,
+    /// Length of the vectors.
+    pub dimensions: Option<u64>,
+    /// The end user.
+    pub user: Option<String>,
+    /// Top-level fields that have no place above.
+    pub extra: Vec<(String, Json)>,
+}
+
+/// What is embedded.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EmbeddingInput {
+    /// One text.
+    Text(String),
+    /// Several texts.
+    Texts(Vec<String>),
+    /// Token ids (a list, or a list of lists), or structured inputs.
+    Other(Json),
+}
+
+/// The form in which vectors are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmbeddingFormat {
+    /// A list of numbers.
+    Float,
+    /// Little-endian 32-bit floats as base64.
+    Base64,
+}
+
+impl Part {
+    /// A part without a cache marker.
+    pub fn new(content: Content) -> Self {
+        Self { content, cache_control: None }
+    }
+
+    /// A text part.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::new(Content::Text(text.into()))
+    }
+}
+
+impl Effort {
+    /// The word that OpenAI-style and Anthropic requests use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::XHigh => "xhigh",
+            Self::Max => "max",
+        }
+    }
+
+    /// The effort that `word` names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Minimal, Self::Low, Self::Medium, Self::High, Self::XHigh, Self::Max].into_iter().find(|effort| effort.word() == word)
+    }
+
+    /// Per mille of the output limit that this effort may spend on thinking.
+    pub fn share_per_mille(self) -> u64 {
+        match self {
+            Self::Minimal => 100,
+            Self::Low => 200,
+            Self::Medium => 500,
+            Self::High => 800,
+            Self::XHigh | Self::Max => 950,
+        }
+    }
+}

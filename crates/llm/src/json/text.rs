@@ -1,0 +1,165 @@
+//! The inside of a JSON string: where it ends, whether it has escapes, whether it is well formed.
+//!
+//! In: the body and the offset after an opening quote. Out: the offset of the closing quote. Nothing is
+//! decoded or copied here; what is accepted is what a strict reader of a `String` accepts.
+
+use super::scan::{ScanError, ScanReason};
+
+/// The extent of one string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Text {
+    /// Offset of the closing quote.
+    pub(super) end: usize,
+    /// Whether the text has escapes.
+    pub(super) escaped: bool,
+}
+
+/// Reads the string whose text begins at `start` (after its opening quote) and checks all of it.
+#[inline]
+pub(super) fn text(body: &[u8], start: usize) -> Result<Text, ScanError> {
+    let mut at = start;
+    let mut high = 0u64;
+    let mut escaped = false;
+    let (position, reason) = loop {
+        at += next_stop(body.get(at..).unwrap_or_default(), &mut high);
+        match body.get(at) {
+            Some(b'"') if high == 0 => return Ok(Text { end: at, escaped }),
+            Some(b'"') => {
+                return match invalid_utf8(body, start, at) {
+                    Some(error) => Err(error),
+                    None => Ok(Text { end: at, escaped }),
+                };
+            }
+            Some(b'\\') => match escape(body, at) {
+                Ok(after) => {
+                    escaped = true;
+                    at = after;
+                }
+                Err(reason) => break (if reason == ScanReason::UnexpectedEnd { body.len() } else { at }, reason),
+            },
+            Some(_) => break (at, ScanReason::ControlInString),
+            None => break (body.len(), ScanReason::UnexpectedEnd),
+        }
+    };
+    // A fault that stands earlier in the same string is the one to report.
+    Err(invalid_utf8(body, start, at).unwrap_or(ScanError { position, reason }))
+}
+
+/// The first byte that breaks UTF-8 between two offsets.
+#[cold]
+fn invalid_utf8(body: &[u8], start: usize, end: usize) -> Option<ScanError> {
+    let fault = std::str::from_utf8(body.get(start..end)?).err()?;
+    Some(ScanError { position: start + fault.valid_up_to(), reason: ScanReason::InvalidUtf8 })
+}
+
+/// Checks the escape whose backslash stands at `at`; the offset after it. Half of a surrogate pair alone
+/// stands for no character and is refused.
+fn escape(body: &[u8], at: usize) -> Result<usize, ScanReason> {
+    match body.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+        Some(b'u') => match hex(body, at + 2)? {
+            0xDC00..=0xDFFF => Err(ScanReason::BadEscape),
+            0xD800..=0xDBFF => {
+                for (offset, wanted) in [(6, b'\\'), (7, b'u')] {
+                    match body.get(at + offset) {
+                        Some(&byte) if byte == wanted => {}
+                        Some(_) => return Err(ScanReason::BadEscape),
+                        None => return Err(ScanReason::UnexpectedEnd),
+                    }
+                }
+                match hex(body, at + 8)? {
+                    0xDC00..=0xDFFF => Ok(at + 12),
+                    _ => Err(ScanReason::BadEscape),
+                }
+            }
+            _ => Ok(at + 6),
+        },
+        Some(_) => Err(ScanReason::BadEscape),
+        None => Err(ScanReason::UnexpectedEnd),
+    }
+}
+
+/// The four hexadecimal digits at `at`.
+fn hex(body: &[u8], at: usize) -> Result<u32, ScanReason> {
+    let mut value = 0;
+    for offset in 0..4 {
+        let &byte = body.get(at + offset).ok_or(ScanReason::UnexpectedEnd)?;
+        value = value << 4 | char::from(byte).to_digit(16).ok_or(ScanReason::BadEscape)?;
+    }
+    Ok(value)
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Sets the high bit of the first quote, backslash or control character of eight bytes. Bits above the lowest
+/// set one are not meaningful: the subtractions borrow upwards from a true hit.
+#[inline(always)]
+fn stops(word: u64) -> u64 {
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let backslash = backslash.wrapping_sub(ONES) & !backslash;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (quote | backslash | control) & HIGH
+}
+
+/// Looks for a stop in whole words; the number of bytes before it, or of all whole words looked at.
+#[inline(always)]
+fn in_words(words: &[[u8; 8]], high: &mut u64) -> (usize, bool) {
+    let mut at = 0;
+    for bytes in words {
+        let word = u64::from_le_bytes(*bytes);
+        let hit = stops(word);
+        if hit != 0 {
+            *high |= word & HIGH & (hit & hit.wrapping_neg()).wrapping_sub(1);
+            return (at + (hit.trailing_zeros() / 8) as usize, true);
+        }
+        *high |= word & HIGH;
+        at += 8;
+    }
+    (at, false)
+}
+
+/// Bytes before the first quote, backslash or control character (all of them, if there is none). `high` becomes
+/// non-zero when one of them is not ASCII.
+///
+/// Short strings, which most keys and values are, are found by words; long ones run through blocks in a loop
+/// that the compiler turns into vector instructions.
+#[inline(always)]
+fn next_stop(bytes: &[u8], high: &mut u64) -> usize {
+    let (words, _) = bytes.as_chunks::<8>();
+    let (at, found) = in_words(words.get(..8).unwrap_or(words), high);
+    if found { at } else { next_stop_far(bytes, at, high) }
+}
+
+#[inline(never)]
+fn next_stop_far(bytes: &[u8], mut at: usize, high: &mut u64) -> usize {
+    let (blocks, _) = bytes.get(at..).unwrap_or_default().as_chunks::<64>();
+    for block in blocks {
+        let (mut stop, mut seen) = (0u8, 0u8);
+        for &byte in block {
+            stop |= u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < 0x20);
+            seen |= byte;
+        }
+        if stop != 0 {
+            break;
+        }
+        *high |= u64::from(seen & 0x80);
+        at += 64;
+    }
+    let (words, tail) = bytes.get(at..).unwrap_or_default().as_chunks::<8>();
+    let (more, found) = in_words(words, high);
+    at += more;
+    if found {
+        return at;
+    }
+    for &byte in tail {
+        if byte == b'"' || byte == b'\\' || byte < 0x20 {
+            break;
+        }
+        *high |= u64::from(byte & 0x80);
+        at += 1;
+    }
+    at
+}

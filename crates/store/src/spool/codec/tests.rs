@@ -1,0 +1,106 @@
+use proptest::option;
+use proptest::prelude::*;
+
+use super::super::frame::MAX_PAYLOAD_BYTES;
+use super::*;
+
+fn attempts() -> impl Strategy<Value = Vec<AttemptRecord>> {
+    let attempt = (any::<[String; 3]>(), option::of(any::<u16>()), option::of(any::<String>()), any::<[u64; 2]>())
+        .prop_map(|([provider, model, credential], status, cause, [started_us, duration_us])| AttemptRecord {
+            provider,
+            model,
+            credential,
+            status,
+            cause,
+            started_us,
+            duration_us,
+        });
+    proptest::collection::vec(attempt, 0..4)
+}
+
+prop_compose! {
+    fn records()(
+        id in "gen-[0-9]{1,12}-[a-z]{1,20}",
+        started_at_us in any::<i64>(),
+        [dialect, operation, model_requested] in any::<[String; 3]>(),
+        [key_id, key_name, model_served, provider, upstream_id, error_code, finish_reason] in any::<[Option<String>; 7]>(),
+        attempts in attempts(),
+        (status, outcome, source, streamed) in (any::<u16>(), 0..4u64, 0..3u64, any::<bool>()),
+        [input, cached_input, cache_write, output, reasoning, total_us, overhead_us] in any::<[u64; 7]>(),
+        [cost_nanos, first_byte_us] in any::<[Option<u64>; 2]>(),
+        lossy in proptest::collection::vec(any::<String>(), 0..4),
+    ) -> ExchangeRecord {
+        ExchangeRecord {
+            id, started_at_us, key_id, key_name, dialect, operation, model_requested, model_served, provider,
+            upstream_id, attempts, status, error_code, finish_reason, streamed, cost_nanos, first_byte_us, total_us,
+            overhead_us, lossy,
+            outcome: outcome_of(outcome).unwrap(),
+            tokens: TokenCounts {
+                input, cached_input, cache_write, output, reasoning, source: source_of(source).unwrap(),
+            },
+        }
+    }
+}
+
+fn encoded(record: &ExchangeRecord) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode(record, &mut out);
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn records_come_back(record in records()) {
+        prop_assert_eq!(decode(&encoded(&record)), Ok(record));
+    }
+
+    #[test]
+    fn any_bytes_are_survived(mut bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode(&bytes);
+        if let Some(first) = bytes.first_mut() {
+            *first = VERSION;
+        }
+        let _ = decode(&bytes);
+    }
+}
+
+#[test]
+fn fields_of_a_later_version_are_stepped_over() {
+    let record = ExchangeRecord { id: "gen-1".into(), ..blank() };
+    let mut bytes = encoded(&record);
+    optional_text(&mut bytes, 100, Some("later"));
+    optional_number(&mut bytes, 101, Some(u64::MAX));
+    nested(&mut bytes, 102, |out| text(out, 1, "deep"));
+    assert_eq!(decode(&bytes), Ok(record));
+    bytes[0] = VERSION + 1;
+    assert_eq!(decode(&bytes), Err(Unreadable));
+}
+
+#[test]
+fn the_largest_record_fits_into_a_frame() {
+    let long = "é".repeat(MAX_TEXT_BYTES);
+    let attempt = AttemptRecord {
+        provider: long.clone(),
+        model: long.clone(),
+        credential: long.clone(),
+        status: Some(200),
+        cause: Some(long.clone()),
+        started_us: u64::MAX,
+        duration_us: u64::MAX,
+    };
+    let record = ExchangeRecord {
+        id: "gen-1".into(),
+        model_requested: format!("x{long}"),
+        attempts: vec![attempt; 2 * MAX_ITEMS],
+        lossy: vec![long.clone(); 2 * MAX_ITEMS],
+        upstream_id: Some(long),
+        ..blank()
+    };
+    let bytes = encoded(&record);
+    assert!(bytes.len() < MAX_PAYLOAD_BYTES, "{}", bytes.len());
+    let back = decode(&bytes).unwrap();
+    assert_eq!((back.attempts.len(), back.lossy.len()), (MAX_ITEMS, MAX_ITEMS));
+    assert_eq!(back.model_requested.len(), MAX_TEXT_BYTES - 1, "texts are cut between characters");
+}

@@ -1,0 +1,200 @@
+//! The spool: where records wait for the database, safe from the death of the process.
+//!
+//! In: records from the data plane's workers, each through a writer and a segment file of its own. Out: segments for the
+//! drain. An append is one short write into the page cache; nothing here waits for a disk, a lock that another worker
+//! holds, or the database.
+
+mod codec;
+mod frame;
+mod reader;
+mod segment;
+mod writer;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use yumen_telemetry::{AppendError, RecordSink, RecordWriter};
+
+use crate::error::StoreError;
+pub(crate) use reader::{Read, Reader};
+pub(crate) use segment::{Segment, SegmentName};
+use writer::SegmentWriter;
+
+/// Where the spool lies and how large it may grow.
+#[derive(Debug, Clone)]
+pub struct SpoolSettings {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Bytes that may wait for the database. New work is refused when seven eighths are reached; the rest is for the
+    /// exchanges that have begun by then.
+    pub max_bytes: u64,
+    /// Size at which a writer begins its next segment file.
+    pub segment_bytes: u64,
+}
+
+impl SpoolSettings {
+    /// The usual bounds: 256 MiB in segments of 8 MiB.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), max_bytes: 256 << 20, segment_bytes: 8 << 20 }
+    }
+}
+
+/// The spool of one running server. A clone is the same spool.
+#[derive(Debug, Clone)]
+pub(crate) struct Spool(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    settings: SpoolSettings,
+    boot: u64,
+    next_writer: AtomicU32,
+    /// Bytes in frames that have not reached the database.
+    waiting: AtomicU64,
+    /// Unix microseconds of the last moment when nothing waited.
+    empty_at_us: AtomicI64,
+    /// Live segments. Locked when a segment begins or ends and when the drain looks around, never by an append.
+    segments: Mutex<BTreeMap<SegmentName, Arc<Segment>>>,
+    /// Held as long as the spool is in use.
+    _lock: File,
+}
+
+impl Spool {
+    /// Takes the spool over. `boot` is a number that no earlier start of this server had; `stored` tells how much of each
+    /// segment has reached the database.
+    pub(crate) fn open(
+        settings: SpoolSettings,
+        boot: u64,
+        stored: &HashMap<SegmentName, u64>,
+    ) -> Result<Self, StoreError> {
+        let dir = &settings.dir;
+        fs::create_dir_all(dir).map_err(StoreError::file(dir))?;
+        let lock = lock(dir)?;
+        let (segments, oldest) = list(dir)?;
+        let newest = segments.keys().next_back().map_or(0, |name| name.boot);
+        let waiting = segments.values().map(|segment| {
+            segment.written().saturating_sub(stored.get(&segment.name).copied().unwrap_or(0))
+        });
+        Ok(Self(Arc::new(Shared {
+            boot: boot.max(newest.saturating_add(1)),
+            next_writer: AtomicU32::new(0),
+            waiting: AtomicU64::new(waiting.sum()),
+            empty_at_us: AtomicI64::new(oldest.unwrap_or_else(now_us)),
+            segments: Mutex::new(segments),
+            settings,
+            _lock: lock,
+        })))
+    }
+
+    /// The live segments, the oldest first.
+    pub(crate) fn segments(&self) -> Vec<Arc<Segment>> {
+        self.0.live().values().cloned().collect()
+    }
+
+    /// Bytes of records that have not reached the database.
+    pub(crate) fn waiting_bytes(&self) -> u64 {
+        self.0.waiting.load(Ordering::Acquire)
+    }
+
+    /// How many segment files there are.
+    pub(crate) fn segment_count(&self) -> usize {
+        self.0.live().len()
+    }
+
+    /// Microseconds for which some record may have waited.
+    pub(crate) fn oldest_age_us(&self) -> i64 {
+        if self.waiting_bytes() == 0 {
+            return 0;
+        }
+        (now_us() - self.0.empty_at_us.load(Ordering::Relaxed)).max(0)
+    }
+
+    /// Tells that `bytes` more have reached the database.
+    pub(crate) fn settle(&self, bytes: u64) {
+        let before = self.0.waiting.fetch_sub(bytes, Ordering::AcqRel);
+        if before == bytes {
+            self.0.empty_at_us.store(now_us(), Ordering::Relaxed);
+        }
+    }
+
+    /// Drops a segment that is closed and has reached the database; one with damage is set aside for people to look at.
+    pub(crate) fn drop_segment(&self, segment: &Segment, damaged: bool) -> std::io::Result<()> {
+        let done = if damaged {
+            let mut aside = segment.path.clone().into_os_string();
+            aside.push(".damaged");
+            fs::rename(&segment.path, aside)
+        } else {
+            fs::remove_file(&segment.path)
+        };
+        match done {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => {
+                self.0.live().remove(&segment.name);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl RecordSink for Spool {
+    fn writer(&self) -> Result<Box<dyn RecordWriter>, AppendError> {
+        let number = self.0.next_writer.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(SegmentWriter::new(Arc::clone(&self.0), number)))
+    }
+
+    fn has_room(&self) -> bool {
+        let max = self.0.settings.max_bytes;
+        self.0.waiting.load(Ordering::Relaxed) < max - max / 8
+    }
+}
+
+impl Shared {
+    /// A panic while the lock was held cannot leave the map half changed, so it is used on.
+    fn live(&self) -> MutexGuard<'_, BTreeMap<SegmentName, Arc<Segment>>> {
+        self.segments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One process at a time: two would hand the same records to the database twice.
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join("lock");
+    let file = File::create(&path).map_err(StoreError::file(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::SpoolInUse { path: dir.to_path_buf() }),
+        Err(TryLockError::Error(source)) => Err(StoreError::File { path, source }),
+    }
+}
+
+type Listed = (BTreeMap<SegmentName, Arc<Segment>>, Option<i64>);
+
+/// The segments that earlier processes left, all closed, and the time of the oldest.
+fn list(dir: &Path) -> Result<Listed, StoreError> {
+    let mut segments = BTreeMap::new();
+    let mut oldest = None;
+    for entry in fs::read_dir(dir).map_err(StoreError::file(dir))? {
+        let entry = entry.map_err(StoreError::file(dir))?;
+        let Some(name) = entry.file_name().to_str().and_then(SegmentName::parse) else { continue };
+        let path = entry.path();
+        let metadata = entry.metadata().map_err(StoreError::file(&path))?;
+        let modified = metadata.modified().map(unix_us).unwrap_or_else(|_| now_us());
+        oldest = Some(oldest.unwrap_or(modified).min(modified));
+        segments.insert(name, Arc::new(Segment::new(name, path, metadata.len(), true)));
+    }
+    Ok((segments, oldest))
+}
+
+fn now_us() -> i64 {
+    unix_us(SystemTime::now())
+}
+
+fn unix_us(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! Metrics: what is counted from records, and what is read when Prometheus asks.
+//!
+//! In: records through [`MetricsObserver`] (off the request path) and readings of live state as closures. Out:
+//! OpenMetrics text. Label sets are bounded; no request ever waits for a metric.
+
+mod bounded;
+mod exchanges;
+mod readings;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+pub use exchanges::MetricsObserver;
+pub use readings::Reading;
+
+use exchanges::Exchanges;
+use readings::Readings;
+
+/// The media type of [`Metrics::render`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Which build is running.
+#[derive(Debug, Clone)]
+pub struct BuildInfo {
+    /// The version of the binary.
+    pub version: String,
+    /// The commit it was built from, or `unknown`.
+    pub commit: String,
+}
+
+/// Everything that `/metrics` shows.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    exchanges: Exchanges,
+}
+
+impl Metrics {
+    /// Metrics of one process; `readings` are taken at each scrape, so they must be cheap and must not block.
+    pub fn new(build: &BuildInfo, readings: Vec<(Reading, Box<dyn Fn() -> i64 + Send + Sync>)>) -> Self {
+        let mut registry = Registry::default();
+        let labels = vec![("version", build.version.clone()), ("commit", build.commit.clone())];
+        registry.register("yumen_build", "The build that is running", Info::new(labels));
+        let exchanges = Exchanges::register(&mut registry);
+        registry.register_collector(Box::new(Readings::new(readings)));
+        Self { registry, exchanges }
+    }
+
+    /// An observer that counts records into these metrics.
+    pub fn observer(&self) -> MetricsObserver {
+        MetricsObserver::new(self.exchanges.clone())
+    }
+
+    /// The text that Prometheus reads.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string fails only when memory does.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! Server-sent events as a client reads them, by the letter of the standard: this is the judge, so it is strict and
+//! simple, and shares nothing with the gateway's own framer.
+
+use bytes::{Buf, BytesMut};
+use serde_json::Value;
+
+/// One server-sent event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// `event:`, empty when it was not given.
+    pub name: String,
+    /// `data:`, lines joined.
+    pub data: String,
+    /// Comment lines before it.
+    pub comments: Vec<String>,
+}
+
+impl Event {
+    /// The data as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.data))
+    }
+
+    /// Whether this is OpenAI's end of a stream.
+    pub fn is_done(&self) -> bool {
+        self.data == "[DONE]"
+    }
+}
+
+/// Takes the next whole event off the buffer. Events without data but with comments are given, too.
+pub(super) fn next(buffer: &mut BytesMut) -> Option<Event> {
+    let text = std::str::from_utf8(whole(buffer)?).expect("a stream in UTF-8").to_owned();
+    buffer.advance(text.len());
+    let mut event = Event { name: String::new(), data: String::new(), comments: Vec::new() };
+    let mut data: Vec<String> = Vec::new();
+    for line in text.replace("\r\n", "\n").replace('\r', "\n").lines() {
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "" if !value.is_empty() => event.comments.push(value.to_owned()),
+            "event" => value.clone_into(&mut event.name),
+            "data" => data.push(value.to_owned()),
+            _ => {}
+        }
+    }
+    event.data = data.join("\n");
+    Some(event)
+}
+
+/// Whether the buffer has a whole event.
+pub(super) fn complete(buffer: &BytesMut) -> bool {
+    whole(buffer).is_some()
+}
+
+/// Up to and with the blank line.
+fn whole(buffer: &BytesMut) -> Option<&[u8]> {
+    let ends: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
+    let end = |mark: &[u8]| buffer.windows(mark.len()).position(|part| part == mark).map(|at| at + mark.len());
+    buffer.get(..ends.into_iter().filter_map(end).min()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_in_every_spelling() {
+        let mut buffer = BytesMut::from(": hi\n\nevent: a\r\ndata:1\r\ndata: 2\r\n\r\ndata: [DONE]\r\rdata: cut".as_bytes());
+        assert_eq!(next(&mut buffer).unwrap().comments, ["hi"]);
+        let second = next(&mut buffer).unwrap();
+        assert_eq!((second.name.as_str(), second.data.as_str()), ("a", "1\n2"));
+        assert!(next(&mut buffer).unwrap().is_done());
+        assert_eq!(next(&mut buffer), None);
+    }
+}

@@ -1,0 +1,210 @@
+//! Fake upstreams: one server on a free port that speaks OpenAI's and Anthropic's dialects.
+//!
+//! In: requests. Out: realistic answers, faults included, chosen by the model's name (see [`SCENARIOS`]) or by a
+//! script. It keeps what it received and counts what its peers broke off, so that a test can look from the far side.
+
+mod anthropic;
+mod content;
+mod openai;
+mod reply;
+mod scenario;
+mod serve;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use serde_json::Value;
+use tokio::sync::watch;
+
+pub use reply::{Reply, Step};
+pub use scenario::SCENARIOS;
+
+use crate::patience::eventually;
+
+/// Requests kept for assertions; older ones are forgotten.
+const KEPT_REQUESTS: usize = 4_096;
+
+/// One request as it arrived.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Method.
+    pub method: Method,
+    /// Path and query.
+    pub path: String,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Bytes,
+}
+
+impl Received {
+    /// The body as JSON; null when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// The body's `model`, empty when there is none.
+    pub fn model(&self) -> String {
+        self.json()["model"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// A header's value, empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap_or_default())
+    }
+}
+
+/// How many things an upstream saw.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections open now.
+    pub connections: usize,
+    /// Requests received so far.
+    pub received: usize,
+    /// Answers being made or sent now.
+    pub open: usize,
+    /// Answers sent to their end.
+    pub completed: usize,
+    /// Answers that the peer broke off.
+    pub aborted: usize,
+}
+
+type Script = Arc<dyn Fn(&Received) -> Option<Reply> + Send + Sync>;
+
+/// A fake upstream; it stops when this value is dropped.
+#[derive(Debug)]
+pub struct Upstream {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+struct Shared {
+    requests: Mutex<VecDeque<Received>>,
+    script: Mutex<Option<Script>>,
+    gate: watch::Sender<bool>,
+    connections: AtomicUsize,
+    received: AtomicUsize,
+    open: AtomicUsize,
+    completed: AtomicUsize,
+    aborted: AtomicUsize,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Shared")
+    }
+}
+
+impl Upstream {
+    /// Starts an upstream on a free port.
+    pub async fn start() -> Self {
+        let shared = Arc::new(Shared {
+            requests: Mutex::default(),
+            script: Mutex::default(),
+            gate: watch::Sender::new(false),
+            connections: AtomicUsize::new(0),
+            received: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+            completed: AtomicUsize::new(0),
+            aborted: AtomicUsize::new(0),
+        });
+        let (address, server) = serve::start(Arc::clone(&shared)).await;
+        Self { address, shared, server }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base URL as OpenAI-style SDKs take it.
+    pub fn openai_base(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// The base URL as Anthropic's SDK takes it.
+    pub fn anthropic_base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Answers by this from now on; where it gives `None`, by the model's name as before.
+    pub fn script(&self, script: impl Fn(&Received) -> Option<Reply> + Send + Sync + 'static) {
+        *self.shared.script.lock().expect("the script") = Some(Arc::new(script));
+    }
+
+    /// Lets every answer that waits at the gate go on, now and later.
+    pub fn open_gate(&self) {
+        self.shared.gate.send_replace(true);
+    }
+
+    /// Answers wait at the gate again.
+    pub fn close_gate(&self) {
+        self.shared.gate.send_replace(false);
+    }
+
+    /// The requests received so far, oldest first.
+    pub fn requests(&self) -> Vec<Received> {
+        self.shared.requests.lock().expect("the requests").iter().cloned().collect()
+    }
+
+    /// The newest request.
+    pub fn last(&self) -> Received {
+        let requests = self.shared.requests.lock().expect("the requests");
+        requests.back().cloned().expect("a request at the upstream")
+    }
+
+    /// Forgets the requests received so far.
+    pub fn forget(&self) {
+        self.shared.requests.lock().expect("the requests").clear();
+    }
+
+    /// What was seen so far.
+    pub fn counts(&self) -> Counts {
+        let read = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+        Counts {
+            connections: read(&self.shared.connections),
+            received: read(&self.shared.received),
+            open: read(&self.shared.open),
+            completed: read(&self.shared.completed),
+            aborted: read(&self.shared.aborted),
+        }
+    }
+
+    /// Waits until the counts are as wanted.
+    pub async fn until(&self, what: &str, wanted: impl Fn(Counts) -> bool) -> Counts {
+        eventually(what, async || Some(self.counts()).filter(|counts| wanted(*counts))).await
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Shared {
+    fn receive(&self, request: Received) {
+        self.received.fetch_add(1, Ordering::SeqCst);
+        let mut requests = self.requests.lock().expect("the requests");
+        if requests.len() == KEPT_REQUESTS {
+            requests.pop_front();
+        }
+        requests.push_back(request);
+    }
+
+    fn answer(&self, request: &Received) -> Reply {
+        let script = self.script.lock().expect("the script").clone();
+        script.and_then(|script| script(request)).unwrap_or_else(|| scenario::answer(request))
+    }
+}
+
+/// An address at which nothing listens.
+pub fn closed_port() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address")
+}

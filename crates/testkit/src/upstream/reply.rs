@@ -1,0 +1,95 @@
+//! An answer as a list of steps: what is sent, where it waits, and how it breaks.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+/// One step of sending a body.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Sends these bytes in a write of their own.
+    Send(Bytes),
+    /// Waits; only for scenarios that a real client's time-out must meet.
+    Pause(Duration),
+    /// Waits until the test opens the gate.
+    Gate,
+    /// Waits until the peer leaves.
+    Hang,
+    /// Breaks the connection off.
+    Cut,
+}
+
+/// What to answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    /// Before the head.
+    pub(super) delay: Vec<Step>,
+    pub(super) body: Vec<Step>,
+    /// Whether the body's length is told in the head.
+    pub(super) sized: bool,
+}
+
+impl Reply {
+    /// A body of this type with its length.
+    pub fn whole(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
+        let headers = vec![("content-type".into(), content_type.into()), ("x-request-id".into(), "req_fake".into())];
+        Self { status, headers, delay: Vec::new(), body: vec![Step::Send(body.into())], sized: true }
+    }
+
+    /// A JSON body.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::whole(status, "application/json", body.to_string())
+    }
+
+    /// A stream of server-sent events, each text in a write of its own.
+    pub fn stream<T: Into<Bytes>>(pieces: impl IntoIterator<Item = T>) -> Self {
+        let mut reply = Self::whole(200, "text/event-stream; charset=utf-8", Bytes::new());
+        reply.body = pieces.into_iter().map(|piece| Step::Send(piece.into())).collect();
+        reply.sized = false;
+        reply.header("cache-control", "no-cache")
+    }
+
+    /// The same with one more header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The same with a step before the head.
+    pub fn after(mut self, step: Step) -> Self {
+        self.delay.push(step);
+        self
+    }
+
+    /// The same with a step after the first `place` ones.
+    pub fn insert(mut self, place: usize, step: Step) -> Self {
+        let place = place.min(self.body.len());
+        self.body.insert(place, step);
+        self
+    }
+
+    /// The same with this step between all.
+    pub fn between(mut self, step: &Step) -> Self {
+        self.body = self.body.into_iter().flat_map(|part| [part, step.clone()]).collect();
+        self
+    }
+
+    /// The same body sent anew: all its bytes given to `split`, its pieces sent one by one.
+    pub fn recut(mut self, split: impl Fn(&[u8]) -> Vec<Bytes>) -> Self {
+        let whole = self.bytes();
+        self.body = split(&whole).into_iter().map(Step::Send).collect();
+        self
+    }
+
+    /// All bytes of the body.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let parts = self.body.iter().map(|step| match step {
+            Step::Send(bytes) => bytes.as_ref(),
+            _ => &[],
+        });
+        parts.collect::<Vec<_>>().concat()
+    }
+}
