@@ -17,7 +17,6 @@ fn main() -> io::Result<()> {
     let mut table = String::from("&[\n");
     for id in folder_names(&providers)? {
         let folder = providers.join(&id);
-        println!("cargo::rerun-if-changed={}", folder.display());
         let models = folder.join("models.toml");
         let models =
             if models.exists() { format!("Some({})", include(&models)) } else { String::from("None") };

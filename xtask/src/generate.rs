@@ -32,40 +32,38 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
         _ => bail!("gen takes no arguments but --check"),
     };
     // The catalogue is built into the binary, so it comes first.
-    println!("gen providers/ (model catalogue)");
+    println!("gen model catalogue");
     gen_catalogue::run(root, check)?;
+    println!("gen schema and reference pages");
     let tree = Tree::read(root)?;
-    let mut stale = Vec::new();
-    for (path, arguments) in PRODUCTS {
-        println!("gen {path}");
-        let fresh = print(&tree, arguments)?;
-        let file = root.join(path);
-        if std::fs::read_to_string(&file).is_ok_and(|committed| committed == fresh) {
-            continue;
-        }
+    for product in stale(&tree)? {
         if check {
-            stale.push(*path);
-            continue;
+            bail!("{} is stale: run `cargo xtask gen`", product.path);
         }
+        let file = root.join(product.path);
         let folder = file.parent().unwrap_or(root);
         std::fs::create_dir_all(folder)
-            .and_then(|()| std::fs::write(&file, fresh))
-            .with_context(|| (*path).to_owned())?;
-        println!("    written");
-    }
-    if !stale.is_empty() {
-        bail!("stale: {}; run `cargo xtask gen`", stale.join(", "));
+            .and_then(|()| std::fs::write(&file, product.fresh))
+            .with_context(|| product.path.to_owned())?;
+        println!("gen {}: written", product.path);
     }
     Ok(())
 }
 
+/// A file that is not as it should be.
+pub struct Stale {
+    /// Its path from the root.
+    pub path: &'static str,
+    fresh: String,
+}
+
 /// The files that differ from what the binary prints now.
-pub fn stale(tree: &Tree) -> Result<Vec<&'static str>> {
+pub fn stale(tree: &Tree) -> Result<Vec<Stale>> {
     let mut stale = Vec::new();
     for (path, arguments) in PRODUCTS {
         let fresh = print(tree, arguments)?;
         if !std::fs::read_to_string(tree.root.join(path)).is_ok_and(|committed| committed == fresh) {
-            stale.push(*path);
+            stale.push(Stale { path, fresh });
         }
     }
     Ok(stale)

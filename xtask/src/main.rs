@@ -87,6 +87,14 @@ const COMMANDS: &[Command] = &[
         run: scaffold::run,
     },
     Command {
+        name: "refresh-catalogue",
+        usage: "refresh-catalogue",
+        summary: "Fetch what registry packages say of models and prices",
+        help: "Downloads the packages that providers/.sources/models.toml names, in those versions, and rewrites the\n\
+               extract beside it. `cargo xtask gen` then writes the catalogue from it, without any network.\n",
+        run: refresh_catalogue,
+    },
+    Command {
         name: "ci",
         usage: "ci",
         summary: "What continuous integration runs: the same as test",
@@ -94,6 +102,13 @@ const COMMANDS: &[Command] = &[
         run: test::run,
     },
 ];
+
+fn refresh_catalogue(root: &std::path::Path, arguments: &[String]) -> Result<()> {
+    if !arguments.is_empty() {
+        bail!("refresh-catalogue takes no arguments");
+    }
+    gen_catalogue::refresh(root)
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -142,7 +157,7 @@ fn find(name: &str) -> Result<&'static Command> {
 fn overview() -> String {
     let mut page = String::from("The developer tool of Yumen.\n\nUsage: cargo xtask COMMAND\n\n");
     for command in COMMANDS {
-        page.push_str(&format!("  {:<8} {}\n", command.name, command.summary));
+        page.push_str(&format!("  {:<18} {}\n", command.name, command.summary));
     }
     page.push_str("\n`cargo xtask help COMMAND` says more about one.\n");
     page

@@ -59,7 +59,7 @@ fn dialect(root: &Path, name: &str) -> Result<()> {
         "crates/llm/src/dialects/{name}/ is there and refuses everything. Next:\n\
          1. Add it to crates/llm/src/dialects/mod.rs: `mod {name};`, a variant of Dialect, one line in the list.\n\
          2. Write the four files; a fixture for each form of request, answer, stream and error.\n\
-         3. To serve clients with it, give it its paths in crates/gateway/src/stages/route.rs.\n\
+         3. To serve clients with it, give it its paths in crates/gateway/src/route.rs.\n\
          4. cargo test -p yumen-llm, then cargo xtask fuzz."
     );
     Ok(())
@@ -137,6 +137,23 @@ mod tests {
             let text = std::fs::read_to_string(folder.join(file))?;
             assert!(text.starts_with("//!"), "{file}");
             assert!(!text.contains("NAME") && !text.contains("TYPE"), "{file}");
+        }
+        Ok(())
+    }
+
+    /// The functions of a trait are its declarations: `fn name(` with a semicolon in place of a body.
+    #[test]
+    fn a_new_dialect_has_every_function_that_is_asked_of_one() -> Result<()> {
+        let traits = std::fs::read_to_string(crate::root().join("crates/llm/src/dialects/mod.rs"))?;
+        let asked = traits.split("pub trait ").skip(1).flat_map(|text| text.split("\n}").next());
+        let asked: Vec<&str> = asked
+            .flat_map(|text| text.split("    fn ").skip(1))
+            .filter_map(|text| text.split('(').next())
+            .collect();
+        let given: String = DIALECT.iter().map(|(_, text)| *text).collect();
+        assert!(asked.len() > 10, "{asked:?}");
+        for name in asked {
+            assert!(given.contains(&format!("    fn {name}(")), "{name} is missing from xtask/src/templates");
         }
         Ok(())
     }

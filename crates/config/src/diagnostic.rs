@@ -141,7 +141,13 @@ mod tests {
         let mut diagnostics = Diagnostics::new("yumen.yaml");
         let message = "unknown field `credential` in providers.openai".to_owned();
         let hint = Some("write `credentials`".to_owned());
-        diagnostics.add(Severity::Error, Position { line: 12, column: 7 }, "providers.openai.credential", message, hint);
+        diagnostics.add(
+            Severity::Error,
+            Position { line: 12, column: 7 },
+            "providers.openai.credential",
+            message,
+            hint,
+        );
         let text = diagnostics.into_sorted().first().map(ToString::to_string).unwrap_or_default();
         assert_eq!(
             text,

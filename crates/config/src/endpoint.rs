@@ -168,8 +168,16 @@ mod tests {
     #[test]
     fn urls_are_joined_with_one_slash() {
         for (base, path, expected) in [
-            ("https://api.openai.com/v1", "/chat/completions", "https api.openai.com 443 api.openai.com /v1/chat/completions"),
-            ("https://api.anthropic.com/", "/v1/messages", "https api.anthropic.com 443 api.anthropic.com /v1/messages"),
+            (
+                "https://api.openai.com/v1",
+                "/chat/completions",
+                "https api.openai.com 443 api.openai.com /v1/chat/completions",
+            ),
+            (
+                "https://api.anthropic.com/",
+                "/v1/messages",
+                "https api.anthropic.com 443 api.anthropic.com /v1/messages",
+            ),
             ("http://127.0.0.1:8000/v1//", "chat", "http 127.0.0.1 8000 127.0.0.1:8000 /v1/chat"),
             ("http://[::1]:11434", "/api?a=1", "http ::1 11434 [::1]:11434 /api?a=1"),
             ("https://X.example?v=2", "/p?q=3", "https x.example 443 X.example /p?v=2&q=3"),
@@ -179,7 +187,10 @@ mod tests {
             let found = Endpoint::join(base, path).unwrap();
             let scheme = format!("{:?}", found.scheme).to_lowercase();
             let authority = found.authority.to_str().unwrap();
-            assert_eq!(format!("{scheme} {} {} {authority} {}", found.host, found.port, found.path), expected);
+            assert_eq!(
+                format!("{scheme} {} {} {authority} {}", found.host, found.port, found.path),
+                expected
+            );
         }
     }
 

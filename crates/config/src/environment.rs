@@ -24,7 +24,9 @@ impl ReferenceError {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::NotSet(name) => format!("set it, or give a default: `${{{name}:-default}}`"),
-            Self::NotClosed | Self::BadName => "write `${NAME}` or `${NAME:-default}`; `$$` is a plain `$`".to_owned(),
+            Self::NotClosed | Self::BadName => {
+                "write `${NAME}` or `${NAME:-default}`; `$$` is a plain `$`".to_owned()
+            }
         }
     }
 }

@@ -40,6 +40,10 @@ mod snapshot;
 pub mod spec;
 mod yaml;
 
+// Part of this crate's own interface: whoever reads a configuration hands over a catalogue and shows prices.
+pub use yumen_llm::catalogue::Catalogue;
+pub use yumen_llm::price::PerToken;
+
 pub use check::{Checked, from_environment, parse_and_check};
 pub use diagnostic::{Diagnostic, Position, Severity};
 pub use endpoint::{Endpoint, EndpointError, Scheme};

@@ -3,16 +3,24 @@
 /// Names longer than this are nobody's slip of the finger; comparing them would only cost time.
 const LONGEST_NAME: usize = 100;
 
+/// More candidates than this are not looked at: a suggestion is not worth more time.
+const MOST_CANDIDATES: usize = 10_000;
+
 /// Below this likeness (0 to 1) a name is not worth suggesting.
 const LIKELY: f64 = 0.5;
 
 /// Up to `limit` candidates that look like `name`, the likeliest first.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>, limit: usize) -> Vec<&'a str> {
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+    limit: usize,
+) -> Vec<&'a str> {
     if name.len() > LONGEST_NAME {
         return Vec::new();
     }
     let mut scored: Vec<(f64, &str)> = candidates
         .into_iter()
+        .take(MOST_CANDIDATES)
         .filter(|candidate| candidate.len() <= LONGEST_NAME)
         .map(|candidate| (likeness(name, candidate), candidate))
         .filter(|(score, _)| *score >= LIKELY)

@@ -79,7 +79,9 @@ mod tests {
         match pattern.split_first() {
             None => name.is_empty(),
             Some((b'*', rest)) => (0..=name.len()).any(|skip| reference(rest, &name[skip..])),
-            Some((first, rest)) => name.split_first().is_some_and(|(n, after)| n == first && reference(rest, after)),
+            Some((first, rest)) => {
+                name.split_first().is_some_and(|(n, after)| n == first && reference(rest, after))
+            }
         }
     }
 

@@ -33,8 +33,8 @@ impl<'n> Place<'n> {
 
     /// A field, whether it stands in the file or not.
     pub(crate) fn field(&self, key: &str) -> Self {
-        if let Some(Content::Mapping(entries)) = self.node.map(|node| &node.content)
-            && let Some(found) = entries.iter().find(|entry| &*entry.key == key)
+        if let Some(Content::Mapping(mapping)) = self.node.map(|node| &node.content)
+            && let Some(found) = mapping.get(key)
         {
             return self.entry(key, found.key_position, &found.value);
         }

@@ -17,19 +17,24 @@ use crate::schema::{Bounds, Field, SHAPE, Shape};
 use crate::spec::{AliasSpec, KeySpec, ProviderSpec, Spec};
 use crate::yaml::{Content, Entry, Node};
 
-/// A provider, an alias or a key, and where it stands. `None` when it could not be read.
+/// A provider, an alias or a key, and where it stands.
 #[derive(Debug)]
 pub(crate) struct Resource<'n, T> {
     pub(crate) place: Place<'n>,
+    /// What could be read of it; `None` when too little could.
     pub(crate) spec: Option<T>,
+    /// Whether all of it could be read. What could not is still checked, to report all faults at once.
+    pub(crate) whole: bool,
 }
 
 /// The file, read.
 #[derive(Debug)]
 pub(crate) struct Document<'n> {
     pub(crate) root: Place<'n>,
-    /// The server's own sections; its resources are empty. `None` when the top level could not be read.
-    pub(crate) server: Option<Spec>,
+    /// The server's own sections; its resources are empty.
+    pub(crate) server: Spec,
+    /// Whether everything but the resources could be read.
+    pub(crate) whole: bool,
     pub(crate) providers: BTreeMap<String, Resource<'n, ProviderSpec>>,
     pub(crate) models: BTreeMap<String, Resource<'n, AliasSpec>>,
     pub(crate) keys: Vec<Resource<'n, KeySpec>>,
@@ -39,30 +44,34 @@ pub(crate) struct Document<'n> {
 pub(crate) fn document<'n>(node: &'n Node, env: Environment<'_>, found: &mut Diagnostics) -> Document<'n> {
     let mut reader = Reader { found, env };
     let root = Place::root(node);
-    let mut document = Document {
-        root: root.clone(),
-        server: None,
-        providers: BTreeMap::new(),
-        models: BTreeMap::new(),
-        keys: Vec::new(),
-    };
+    let (mut providers, mut models, mut keys) =
+        (Some(BTreeMap::new()), Some(BTreeMap::new()), Some(Vec::new()));
     let mut server = Map::new();
-    let Some((fields, mut whole)) = reader.fields(&root, &SHAPE) else { return document };
-    for (name, place, field) in fields {
-        let read = match (name, &field.shape) {
-            ("providers", Shape::Mapping(shape)) => {
-                reader.resources(&place, shape).map(|read| document.providers = read)
+    let mut errors_in_resources = 0;
+    for (name, place, field) in reader.fields(&root, &SHAPE).unwrap_or_default() {
+        let errors_before = reader.found.errors();
+        match (name, &field.shape) {
+            ("providers", Shape::Mapping(shape)) => providers = reader.resources(&place, shape),
+            ("models", Shape::Mapping(shape)) => models = reader.resources(&place, shape),
+            ("keys", Shape::List { item, .. }) => keys = reader.resource_list(&place, item),
+            (_, shape) => {
+                server.extend(reader.value(&place, shape).map(|value| (name.to_owned(), value)));
+                continue;
             }
-            ("models", Shape::Mapping(shape)) => reader.resources(&place, shape).map(|read| document.models = read),
-            ("keys", Shape::List { item, .. }) => reader.resource_list(&place, item).map(|read| document.keys = read),
-            (_, shape) => reader.value(&place, shape).map(|value| {
-                server.insert(name.to_owned(), value);
-            }),
-        };
-        whole &= read.is_some();
+        }
+        errors_in_resources += reader.found.errors() - errors_before;
     }
-    document.server = reader.convert(whole.then_some(Value::Object(server)), &root);
-    document
+    let sections = providers.is_some() && models.is_some() && keys.is_some();
+    let server = reader.convert(Value::Object(server), &root);
+    let whole = sections && server.is_some() && reader.found.errors() == errors_in_resources;
+    Document {
+        root,
+        server: server.unwrap_or_default(),
+        whole,
+        providers: providers.unwrap_or_default(),
+        models: models.unwrap_or_default(),
+        keys: keys.unwrap_or_default(),
+    }
 }
 
 struct Reader<'r> {
@@ -70,84 +79,69 @@ struct Reader<'r> {
     env: Environment<'r>,
 }
 
-/// A record's fields that stand in the file and are known, and whether that is all there is.
-type Fields<'n, 's> = (Vec<(&'s str, Place<'n>, &'s Field)>, bool);
+/// A record's fields that stand in the file and are known.
+type Fields<'n, 's> = Vec<(&'s str, Place<'n>, &'s Field)>;
 
 impl Reader<'_> {
-    /// Reads a value; `None` when anything in it was wrong, all of which has been reported.
+    /// Reads a value. Everything that is wrong in it is reported; what is right is given, as far as it makes
+    /// sense without the rest.
     fn value(&mut self, place: &Place<'_>, shape: &Shape) -> Option<Value> {
         match shape {
-            Shape::Record(_) => self.record(place, shape),
+            Shape::Record(_) => {
+                let fields = self.fields(place, shape)?;
+                let read = |(name, place, field): (&str, Place<'_>, &Field)| {
+                    self.value(&place, &field.shape).map(|value| (name.to_owned(), value))
+                };
+                Some(Value::Object(fields.into_iter().filter_map(read).collect()))
+            }
             Shape::Mapping(inner) => {
-                let (entries, mut whole) = self.entries(place)?;
-                let mut read = Map::new();
-                for entry in entries {
-                    match self.value(&place.entry(&entry.key, entry.key_position, &entry.value), inner) {
-                        Some(value) => drop(read.insert(entry.key.to_string(), value)),
-                        None => whole = false,
-                    }
-                }
-                whole.then_some(Value::Object(read))
+                let entries = self.entries(place)?;
+                let read = |entry: &Entry| {
+                    let here = place.entry(&entry.key, entry.key_position, &entry.value);
+                    self.value(&here, inner).map(|value| (entry.key.to_string(), value))
+                };
+                Some(Value::Object(entries.iter().filter_map(read).collect()))
             }
             Shape::List { item, length } => {
                 let items = self.items(place)?;
-                let mut whole = self.bounded(place, items.len() as u64, *length, "items");
-                let mut read = Vec::with_capacity(items.len());
-                for index in 0..items.len() {
-                    match self.value(&place.item(index), item) {
-                        Some(value) => read.push(value),
-                        None => whole = false,
-                    }
-                }
-                whole.then_some(Value::Array(read))
+                let good = self.bounded(place, items.len() as u64, *length, "items");
+                let read: Vec<_> =
+                    (0..items.len()).filter_map(|index| self.value(&place.item(index), item)).collect();
+                // Without one of its items the places of the others would no longer be right.
+                (good && read.len() == items.len()).then_some(Value::Array(read))
             }
             _ => self.scalar(place, shape),
         }
     }
 
-    fn record(&mut self, place: &Place<'_>, shape: &Shape) -> Option<Value> {
-        let (fields, mut whole) = self.fields(place, shape)?;
-        let mut read = Map::new();
-        for (name, place, field) in fields {
-            match self.value(&place, &field.shape) {
-                Some(value) => drop(read.insert(name.to_owned(), value)),
-                None => whole = false,
-            }
-        }
-        whole.then_some(Value::Object(read))
-    }
-
     /// The known fields of a record. Fields without a value count as left out.
     fn fields<'n, 's>(&mut self, place: &Place<'n>, shape: &'s Shape) -> Option<Fields<'n, 's>> {
         let Shape::Record(known) = shape else { return None };
-        let (entries, mut whole) = self.entries(place)?;
+        let entries = self.entries(place)?;
         let mut fields = Vec::new();
         for entry in entries {
             let here = place.entry(&entry.key, entry.key_position, &entry.value);
             match known.get_key_value(&*entry.key) {
                 Some((_, field)) if matches!(entry.value.content, Content::Empty) && !field.required => {}
                 Some((name, field)) => fields.push((name.as_str(), here, field)),
-                None => {
-                    self.unknown_field(place, entry, known);
-                    whole = false;
-                }
+                None => self.unknown_field(place, entry, known),
             }
         }
         for (name, _) in known.iter().filter(|(_, field)| field.required) {
             if !entries.iter().any(|entry| *entry.key == **name) {
                 let message = format!("{} lacks the field `{name}`", subject(place));
                 place.error(self.found, message, None);
-                whole = false;
             }
         }
-        Some((fields, whole))
+        Some(fields)
     }
 
     fn unknown_field(&mut self, place: &Place<'_>, entry: &Entry, known: &BTreeMap<String, Field>) {
-        let near = nearest(&entry.key, known.keys().map(String::as_str), 1);
+        let known = || known.keys().map(String::as_str);
+        let near = if self.found.is_full() { Vec::new() } else { nearest(&entry.key, known(), 1) };
         let hint = match near.first() {
             Some(near) => format!("write `{near}`"),
-            None => format!("known are {}", words(known.keys().map(String::as_str))),
+            None => format!("known are {}", words(known())),
         };
         let mut here = place.entry(&entry.key, entry.key_position, &entry.value);
         here.position = entry.key_position;
@@ -159,9 +153,9 @@ impl Reader<'_> {
     }
 
     /// The entries of a mapping, of which none may repeat another.
-    fn entries<'n>(&mut self, place: &Place<'n>) -> Option<(&'n [Entry], bool)> {
+    fn entries<'n>(&mut self, place: &Place<'n>) -> Option<&'n [Entry]> {
         let entries = match place.node.map(|node| &node.content) {
-            Some(Content::Mapping(entries)) => &**entries,
+            Some(Content::Mapping(mapping)) => mapping.entries.as_slice(),
             Some(Content::Empty) | None => &[],
             Some(other) => {
                 let message = format!("{} must be a mapping, but is {}", subject(place), other.noun());
@@ -169,17 +163,19 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let mut whole = true;
         for entry in entries {
             if let Some(first) = entry.repeats {
                 let mut here = place.entry(&entry.key, entry.key_position, &entry.value);
                 here.position = entry.key_position;
                 let message = format!("{} stands here for the second time", here.path);
-                here.error(self.found, message, Some(format!("the first is in line {}; keep one", first.line)));
-                whole = false;
+                here.error(
+                    self.found,
+                    message,
+                    Some(format!("the first is in line {}; keep one", first.line)),
+                );
             }
         }
-        Some((entries, whole))
+        Some(entries)
     }
 
     fn items<'n>(&mut self, place: &Place<'n>) -> Option<&'n [Node]> {
@@ -187,7 +183,11 @@ impl Reader<'_> {
             Some(Content::List(items)) => Some(items),
             Some(other) => {
                 let message = format!("{} must be a list, but is {}", subject(place), other.noun());
-                place.error(self.found, message, Some("write `[ … ]`, or lines that begin with `- `".to_owned()));
+                place.error(
+                    self.found,
+                    message,
+                    Some("write `[ … ]`, or lines that begin with `- `".to_owned()),
+                );
                 None
             }
             None => Some(&[]),
@@ -200,7 +200,11 @@ impl Reader<'_> {
             Some(Content::Scalar(text)) => text,
             other => {
                 let noun = other.map_or("nothing", Content::noun);
-                place.error(self.found, format!("{} must be {}, but is {noun}", place.path, expected(shape)), None);
+                place.error(
+                    self.found,
+                    format!("{} must be {}, but is {noun}", place.path, expected(shape)),
+                    None,
+                );
                 return None;
             }
         };
@@ -217,15 +221,21 @@ impl Reader<'_> {
                 number => number.ok().map(Value::from),
             },
             Shape::Boolean => text.parse::<bool>().ok().map(Value::from),
-            Shape::Choice(choices) => choices.iter().any(|choice| *choice == *text).then(|| Value::from(&*text)),
-            Shape::Text { length } if !self.bounded(place, text.chars().count() as u64, *length, "characters") => {
+            Shape::Choice(choices) => {
+                choices.iter().any(|choice| *choice == *text).then(|| Value::from(&*text))
+            }
+            Shape::Text { length }
+                if !self.bounded(place, text.chars().count() as u64, *length, "characters") =>
+            {
                 return None;
             }
             _ => Some(Value::from(&*text)),
         };
         if read.is_none() {
             let hint = match shape {
-                Shape::Choice(choices) => nearest(&text, choices.iter().map(String::as_str), 1).first().copied(),
+                Shape::Choice(choices) => {
+                    nearest(&text, choices.iter().map(String::as_str), 1).first().copied()
+                }
                 _ => None,
             };
             let message = format!("{} must be {}", place.with_value(), expected(shape));
@@ -256,18 +266,11 @@ impl Reader<'_> {
         place: &Place<'n>,
         shape: &Shape,
     ) -> Option<BTreeMap<String, Resource<'n, T>>> {
-        let (entries, _) = self.entries(place)?;
         let mut read = BTreeMap::new();
-        for entry in entries {
-            let place = place.entry(&entry.key, entry.key_position, &entry.value);
-            let value = self.value(&place, shape);
+        for entry in self.entries(place)? {
+            let resource = self.resource(place.entry(&entry.key, entry.key_position, &entry.value), shape);
             // Which of two entries of the same name is meant cannot be known, so neither is taken.
-            let value = value.filter(|_| entry.repeats.is_none());
-            let spec = self.convert(value, &place);
-            let slot = read.entry(entry.key.to_string()).or_insert(Resource { place, spec });
-            if entry.repeats.is_some() {
-                slot.spec = None;
-            }
+            read.entry(entry.key.to_string()).or_insert(resource).whole &= entry.repeats.is_none();
         }
         Some(read)
     }
@@ -278,19 +281,24 @@ impl Reader<'_> {
         shape: &Shape,
     ) -> Option<Vec<Resource<'n, T>>> {
         let items = self.items(place)?;
-        let mut read = Vec::with_capacity(items.len());
-        for index in 0..items.len() {
-            let place = place.item(index);
-            let value = self.value(&place, shape);
-            read.push(Resource { spec: self.convert(value, &place), place });
-        }
-        Some(read)
+        Some((0..items.len()).map(|index| self.resource(place.item(index), shape)).collect())
+    }
+
+    fn resource<'n, T: DeserializeOwned>(&mut self, place: Place<'n>, shape: &Shape) -> Resource<'n, T> {
+        let errors_before = self.found.errors();
+        let value = self.value(&place, shape);
+        let whole = self.found.errors() == errors_before;
+        let spec = value.and_then(|value| match whole {
+            true => self.convert(value, &place),
+            false => serde_json::from_value(value).ok(),
+        });
+        Resource { place, whole: whole && spec.is_some(), spec }
     }
 
     /// The typed form. The shapes come from the same structs, so a value that fits them can be converted; a
     /// disagreement is reported without the value.
-    fn convert<T: DeserializeOwned>(&mut self, value: Option<Value>, place: &Place<'_>) -> Option<T> {
-        let converted = serde_json::from_value(value?);
+    fn convert<T: DeserializeOwned>(&mut self, value: Value, place: &Place<'_>) -> Option<T> {
+        let converted = serde_json::from_value(value);
         if converted.is_err() {
             place.error(self.found, format!("{} does not fit its schema", subject(place)), None);
         }
@@ -298,7 +306,7 @@ impl Reader<'_> {
     }
 }
 
-fn subject(place: &Place<'_>) -> &str {
+fn subject<'p>(place: &'p Place<'_>) -> &'p str {
     if place.path.is_empty() { "the file" } else { &place.path }
 }
 

@@ -120,7 +120,11 @@ mod tests {
     #[test]
     fn every_field_has_a_meaning() {
         let page = reference_markdown();
-        for line in ["| `listen` | text | `127.0.0.1:8080` |", "## `providers.<name>.credentials[]`", "| `secret` | text | required |"] {
+        for line in [
+            "| `listen` | text | `127.0.0.1:8080` |",
+            "## `providers.<name>.credentials[]`",
+            "| `secret` | text | required |",
+        ] {
             assert!(page.contains(line), "{line}\n{page}");
         }
         let empty = page.lines().find(|line| line.starts_with("| `") && line.ends_with("|  |"));

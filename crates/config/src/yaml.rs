@@ -33,7 +33,27 @@ pub(crate) enum Content {
     /// Any other scalar.
     Scalar(Arc<str>),
     List(Arc<[Node]>),
-    Mapping(Arc<[Entry]>),
+    Mapping(Arc<Mapping>),
+}
+
+/// Entries in the order of the file, and where each key stands first.
+#[derive(Debug, Default)]
+pub(crate) struct Mapping {
+    pub(crate) entries: Vec<Entry>,
+    index: HashMap<Arc<str>, usize>,
+}
+
+impl Mapping {
+    /// The first entry with this key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries.get(*self.index.get(key)?)
+    }
+
+    fn push(&mut self, key: Arc<str>, key_position: Position, value: Node) {
+        let repeats = self.get(&key).map(|first| first.key_position);
+        self.index.entry(Arc::clone(&key)).or_insert(self.entries.len());
+        self.entries.push(Entry { key, key_position, value, repeats });
+    }
 }
 
 /// An entry of a mapping.
@@ -79,10 +99,15 @@ pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
     options.block_nesting_limit = MAX_DEPTH;
     let mut builder = Builder::default();
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = event.map_err(|error| SyntaxError {
-            position: position(error.marker()),
-            message: format!("this is not YAML: {}", error.info()),
-            hint: None,
+        let (event, span) = event.map_err(|error| {
+            let position = position(error.marker());
+            let line = text.lines().nth(position.line.saturating_sub(1)).unwrap_or_default();
+            let hint = if line.contains("${") {
+                "put values that contain `${…}` in quotes"
+            } else {
+                "look at the brackets, quotes and indentation here and in the lines before"
+            };
+            refused(position, &format!("this is not YAML: {}", error.info()), hint)
         })?;
         builder.take(event, &span)?;
     }
@@ -114,7 +139,7 @@ impl Extent {
 
 enum OpenKind {
     List(Vec<Node>),
-    Mapping { entries: Vec<Entry>, seen: HashMap<Arc<str>, Position>, key: Option<(Arc<str>, Position)> },
+    Mapping { mapping: Mapping, key: Option<(Arc<str>, Position)> },
 }
 
 /// Builds the tree from events, on a stack of its own.
@@ -134,20 +159,21 @@ impl Builder {
         }
         match event {
             Event::Scalar(text, style, anchor, _) => {
-                let empty = style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let empty =
+                    style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let content = if empty { Content::Empty } else { Content::Scalar(Arc::from(&*text)) };
                 self.finish(Node { position, content }, anchor, Extent::ONE)
             }
             Event::SequenceStart(_, anchor, _) => self.begin(position, anchor, OpenKind::List(Vec::new())),
             Event::MappingStart(_, anchor, _) => {
-                let kind = OpenKind::Mapping { entries: Vec::new(), seen: HashMap::new(), key: None };
+                let kind = OpenKind::Mapping { mapping: Mapping::default(), key: None };
                 self.begin(position, anchor, kind)
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(open) = self.open.pop() else { return Ok(()) };
                 let content = match open.kind {
                     OpenKind::List(items) => Content::List(items.into()),
-                    OpenKind::Mapping { entries, .. } => Content::Mapping(entries.into()),
+                    OpenKind::Mapping { mapping, .. } => Content::Mapping(Arc::new(mapping)),
                 };
                 self.finish(Node { position: open.position, content }, open.anchor, open.extent)
             }
@@ -191,19 +217,23 @@ impl Builder {
         parent.extent.nodes = parent.extent.nodes.saturating_add(extent.nodes);
         parent.extent.depth = parent.extent.depth.max(extent.depth + 1);
         if parent.extent.nodes > MAX_NODES {
-            return Err(refused(position, "the document is too large once its aliases are written out", "use fewer"));
+            return Err(refused(
+                position,
+                "the document is too large once its aliases are written out",
+                "use fewer",
+            ));
         }
         match &mut parent.kind {
             OpenKind::List(items) => items.push(node),
-            OpenKind::Mapping { entries, seen, key } => match key.take() {
-                Some((name, key_position)) => {
-                    let repeats = seen.get(&name).copied();
-                    seen.entry(Arc::clone(&name)).or_insert(key_position);
-                    entries.push(Entry { key: name, key_position, value: node, repeats });
-                }
+            OpenKind::Mapping { mapping, key } => match key.take() {
+                Some((name, key_position)) => mapping.push(name, key_position, node),
                 None => match node.content {
                     Content::Scalar(name) if &*name == "<<" => {
-                        return Err(refused(position, "merge keys (`<<`) are not read", "write the fields out"));
+                        return Err(refused(
+                            position,
+                            "merge keys (`<<`) are not read",
+                            "write the fields out",
+                        ));
                     }
                     Content::Scalar(name) => *key = Some((name, position)),
                     _ => return Err(key_must_be_a_word(position)),
@@ -223,7 +253,11 @@ fn too_deep(position: Position) -> SyntaxError {
 }
 
 fn key_must_be_a_word(position: Position) -> SyntaxError {
-    refused(position, "a key must be a single word or text", "put a value that contains `${…}` or begins with `{` or `[` in quotes")
+    refused(
+        position,
+        "a key must be a single word or text",
+        "put a value that contains `${…}` or begins with `{` or `[` in quotes",
+    )
 }
 
 #[cfg(test)]
@@ -239,12 +273,12 @@ mod tests {
     #[test]
     fn every_node_knows_its_place() {
         let root = parse("a:\n  - x\n  - {b: 'ü', c: }\n").unwrap();
-        let Content::Mapping(entries) = &root.content else { panic!("{root:?}") };
-        let Content::List(items) = &entries[0].value.content else { panic!("{root:?}") };
+        let Content::Mapping(mapping) = &root.content else { panic!("{root:?}") };
+        let Content::List(items) = &mapping.entries[0].value.content else { panic!("{root:?}") };
         assert_eq!(items[0].position, Position { line: 2, column: 5 });
         let Content::Mapping(inner) = &items[1].content else { panic!("{root:?}") };
-        assert_eq!(inner[1].key_position, Position { line: 3, column: 14 });
-        assert!(matches!(inner[1].value.content, Content::Empty));
+        assert_eq!(inner.entries[1].key_position, Position { line: 3, column: 14 });
+        assert!(matches!(inner.entries[1].value.content, Content::Empty));
     }
 
     #[test]
@@ -281,8 +315,8 @@ mod tests {
     #[test]
     fn repeated_keys_are_marked() {
         let root = parse("a: 1\nb: 2\na: 3").unwrap();
-        let Content::Mapping(entries) = &root.content else { panic!("{root:?}") };
-        assert_eq!(entries[2].repeats, Some(Position { line: 1, column: 1 }));
+        let Content::Mapping(mapping) = &root.content else { panic!("{root:?}") };
+        assert_eq!(mapping.entries[2].repeats, Some(Position { line: 1, column: 1 }));
     }
 
     proptest! {

@@ -13,8 +13,6 @@ pub struct BrokenOff;
 
 /// An answer's body.
 pub enum Body {
-    /// No bytes.
-    Empty,
     /// All bytes at once.
     Full(Option<Bytes>),
     /// Bytes as they come.
@@ -48,7 +46,6 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Flow(flow) => flow.poll_bytes(cx).map(|next| next.map(|bytes| bytes.map(Frame::data))),
         }
@@ -56,7 +53,6 @@ impl http_body::Body for Body {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Empty => true,
             Self::Full(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
             Self::Flow(_) => false,
         }
@@ -64,7 +60,6 @@ impl http_body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Flow(flow) => flow.remaining().map_or_else(SizeHint::default, SizeHint::with_exact),
         }

@@ -53,7 +53,8 @@ fn scan(c: &mut Criterion) {
 
 fn look_and_splice(c: &mut Criterion) {
     let body = chat(120);
-    let names = ["model", "models", "stream", "stream_options", "max_tokens", "max_completion_tokens", "provider"];
+    let names =
+        ["model", "models", "stream", "stream_options", "max_tokens", "max_completion_tokens", "provider"];
     let object = scan_object(&body, 128).unwrap_or_default();
     let edits = [Edit::Set { name: "model", value: Bytes::from_static(b"\"gpt-4o-mini\"") }];
     let mut group = c.benchmark_group("members_300B");
@@ -69,7 +70,9 @@ fn frame(c: &mut Criterion) {
     let stream = Bytes::from(format!("{}data: [DONE]\n\n", event.repeat(50)));
     let mut group = c.benchmark_group("stream_50_events");
     group.throughput(Throughput::Bytes(stream.len() as u64));
-    for (name, size) in [("one_chunk", stream.len()), ("chunk_per_event", event.len()), ("chunks_of_100", 100)] {
+    for (name, size) in
+        [("one_chunk", stream.len()), ("chunk_per_event", event.len()), ("chunks_of_100", 100)]
+    {
         group.bench_function(name, |b| {
             b.iter(|| {
                 let mut framer = sse::Framer::new(16 << 20);

@@ -1,1 +1,22 @@
-//! placeholder
+//! Persistence: what outlives the process.
+//!
+//! In: records from the data plane, an operator's wishes for virtual keys. Out: the ledger and its sums, and virtual keys as
+//! the data plane checks them. A request never waits for anything in here but its own short append to the spool.
+
+mod database;
+mod error;
+mod ledger;
+#[cfg(test)]
+mod samples;
+mod server_key;
+mod spool;
+mod store;
+mod usage;
+mod virtual_keys;
+
+pub use error::StoreError;
+pub use ledger::{DrainError, Ledger};
+pub use spool::SpoolSettings;
+pub use store::Store;
+pub use usage::{GroupBy, UsageQuery, UsageRow};
+pub use virtual_keys::{KeyChange, KeySpec, KeyWatch, NewKey, StoredKey, VirtualKeys};

@@ -1,2 +1,47 @@
-//! Entry point.
-fn main() {}
+//! The binary: command line, files, environment, wiring, signals. The only composition root: what other rooms may
+//! not read or start, this one reads and starts for them.
+
+mod chat;
+mod cli;
+mod first_run;
+mod keys;
+mod list;
+mod logging;
+mod reference;
+mod reload;
+mod serve;
+mod settings;
+mod usage;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    match run(arguments.command) {
+        Ok(code) => code,
+        Err(error) => {
+            cli::complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
+    use cli::Command;
+    match command {
+        Command::Serve(options) => serve::run(&options),
+        Command::Check { file, providers_dir } => settings::check(&file, providers_dir.as_deref()),
+        Command::Keys { data_dir, command } => keys::run(&data_dir, command),
+        Command::Usage(options) => usage::run(&options),
+        Command::Models { filter, settings, json } => list::models(filter.as_deref(), &settings, json),
+        Command::Providers { settings, json } => list::providers(&settings, json),
+        Command::Chat(options) => chat::run(&options),
+        Command::Schema => reference::schema(),
+        Command::Reference { page } => reference::page(page),
+    }
+}

@@ -71,8 +71,9 @@ fn invariants(text: &str) -> Vec<(usize, String)> {
 fn exists(tree: &Tree, name: &str) -> bool {
     let rule = RULES.iter().any(|(rule, _)| *rule == name);
     let manifest = tree.text("Cargo.toml").unwrap_or_default();
-    let lint = name.split_once("::").is_none_or(|(tool, _)| tool == "clippy" || tool == "rustc")
-        && manifest.contains(&format!("{} = ", name.rsplit("::").next().unwrap_or(name)));
+    let lint = name.split_once("::").is_some_and(|(tool, lint)| {
+        ["clippy", "rustc"].contains(&tool) && manifest.contains(&format!("\n{lint} = "))
+    });
     rule || lint || (name.contains('/') && tree.root.join(name).is_file())
 }
 

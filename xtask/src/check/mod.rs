@@ -7,12 +7,12 @@ mod cycles;
 mod dependencies;
 mod documents;
 mod products;
-mod reads;
 mod shipped;
 mod sizes;
 mod spelling;
 mod stages;
 mod tooling;
+mod walls;
 
 #[cfg(test)]
 mod tests;
@@ -38,13 +38,14 @@ Rules:
   sizes           files warn at 500 lines and fail at 800, functions warn at 70 and fail at 120
   module-docs     each module opens with //!
   names           no crate or module has a name that says nothing (utils, helpers, manager …)
-  reads           only crates/yumen (and the store, in its data folder) reads files and the environment
+  walls           only crates/yumen (and the store, in its data folder) reads files and the environment; llm knows
+                  bytes alone; only the gateway's pipeline.rs turns an error into a response
   stages          pipeline.rs, ARCHITECTURE.md and docs/concepts/life-of-a-request.md name the same stages
   architecture    ARCHITECTURE.md has at most 250 lines, and each invariant names its check
   links           links between Markdown files lead somewhere
   generated       schema and reference pages are as `cargo xtask gen` writes them
   catalogue       the generated model catalogue is as `cargo xtask gen` writes it
-  examples        each examples/*/yumen.yaml passes `yumen check`
+  examples        each examples/*/yumen.yaml and deploy/yumen.yaml passes `yumen check`
 ";
 
 /// How grave a finding is.
@@ -93,7 +94,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("sizes", sizes::sizes),
     ("module-docs", spelling::module_docs),
     ("names", spelling::forbidden_names),
-    ("reads", reads::reads),
+    ("walls", walls::walls),
     ("stages", stages::stages),
     ("architecture", documents::architecture),
     ("links", documents::links),

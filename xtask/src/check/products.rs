@@ -5,15 +5,16 @@
 use std::collections::BTreeSet;
 
 use super::Finding;
-use crate::tree::Tree;
+use crate::tree::{File, Tree};
 use crate::{gen_catalogue, generate, shell};
 
 /// Schema and reference pages are as `cargo xtask gen` writes them.
 pub fn generated(tree: &Tree) -> Vec<Finding> {
     match generate::stale(tree) {
-        Ok(stale) => {
-            stale.into_iter().map(|path| Finding::failure(path, "is stale: run `cargo xtask gen`")).collect()
-        }
+        Ok(stale) => stale
+            .iter()
+            .map(|product| Finding::failure(product.path, "is stale: run `cargo xtask gen`"))
+            .collect(),
         Err(error) => vec![Finding::broken(&error)],
     }
 }
@@ -27,7 +28,7 @@ pub fn catalogue(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-/// Each `examples/*/yumen.yaml` passes `yumen check`, and a page beside it says what it is for.
+/// Each `examples/*/yumen.yaml`, and the one we deploy, passes `yumen check`; a page says what an example is for.
 pub fn examples(tree: &Tree) -> Vec<Finding> {
     let folders: BTreeSet<&str> = ["md", "yaml", "toml"]
         .iter()
@@ -36,28 +37,33 @@ pub fn examples(tree: &Tree) -> Vec<Finding> {
         .collect();
     let mut findings = Vec::new();
     for folder in folders {
-        let path = format!("examples/{folder}/yumen.yaml");
-        if tree.text(&format!("examples/{folder}/README.md")).is_none() {
-            findings.push(Finding::failure(format!("examples/{folder}"), "has no README.md"));
-        }
-        let Some(text) = tree.text(&path) else {
-            findings.push(Finding::failure(format!("examples/{folder}"), "has no yumen.yaml"));
-            continue;
-        };
-        let mut command = tree.yumen(&["check", &path]);
-        for name in wanted_variables(text) {
-            command.env(name, format!("example-{}", name.to_lowercase()));
-        }
-        match shell::capture(&mut command) {
-            Ok(output) if output.status.success() => {}
-            Ok(output) => {
-                let said = [output.stdout, output.stderr].concat();
-                findings.push(Finding::failure(path, String::from_utf8_lossy(&said)));
+        for file in ["README.md", "yumen.yaml"] {
+            if tree.text(&format!("examples/{folder}/{file}")).is_none() {
+                findings.push(Finding::failure(format!("examples/{folder}"), format!("has no {file}")));
             }
-            Err(error) => findings.push(Finding::broken(&error)),
         }
     }
+    let is_example = |path: &str| path.starts_with("examples/") || path.starts_with("deploy/");
+    let files =
+        tree.with_ending("yaml").filter(|file| is_example(&file.path) && file.path.ends_with("/yumen.yaml"));
+    findings.extend(files.filter_map(|file| refused(tree, file)));
     findings
+}
+
+/// What `yumen check` has against a file.
+fn refused(tree: &Tree, file: &File) -> Option<Finding> {
+    let mut command = tree.yumen(&["check", &file.path]);
+    for name in wanted_variables(&file.text) {
+        command.env(name, format!("sk-example-{}", name.to_lowercase()));
+    }
+    match shell::capture(&mut command) {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => {
+            let said = [output.stdout, output.stderr].concat();
+            Some(Finding::failure(&file.path, String::from_utf8_lossy(&said)))
+        }
+        Err(error) => Some(Finding::broken(&error)),
+    }
 }
 
 /// Variables without a default: a reader sets them, so the check does too.

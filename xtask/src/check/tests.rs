@@ -3,6 +3,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::*;
+use crate::gen_catalogue;
 
 /// A small workspace in which every rule passes.
 struct Planted {
@@ -257,20 +258,43 @@ fn a_name_that_says_nothing_is_found() -> Result<()> {
 fn a_library_that_reads_the_outside_is_found() -> Result<()> {
     for reading in ["use std::{env, io};", "fn f() { std::fs::read(\"x\"); }", "use tokio::fs::File;"] {
         let text = format!("//! Gateway.\n{reading}\n");
+        let place = "crates/gateway/src/lib.rs";
         Planted::new()?.expect(
-            "reads",
-            &[("crates/gateway/src/lib.rs", &text)],
+            "walls",
+            &[(place, &text)],
             "crates/gateway/src/lib.rs:2",
             "crates/yumen alone",
         )?;
     }
     let planted = Planted::new()?;
-    planted.append(
-        "crates/gateway/src/lib.rs",
-        "#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n// std::fs\nfn f() { env!(\"X\"); }\n",
-    )?;
-    assert_eq!(planted.findings("reads")?, []);
+    let harmless = "#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n// std::fs\nfn f() { env!(\"X\"); }\n";
+    planted.append("crates/gateway/src/lib.rs", harmless)?;
+    assert_eq!(planted.findings("walls")?, []);
     Ok(())
+}
+
+#[test]
+fn a_pure_crate_that_knows_more_than_bytes_is_found() -> Result<()> {
+    let planted = Planted::new()?;
+    let manifest = "[package]\nname = \"yumen-llm\"\n[dependencies]\n";
+    planted.write("crates/llm/Cargo.toml", manifest)?;
+    let clock = "//! Clock.\nuse std::time::{Duration, Instant};\n";
+    let found = "std::time::Instant is not for";
+    planted.expect("walls", &[("crates/llm/src/lib.rs", clock)], "crates/llm/src/lib.rs:2", found)?;
+    let runtime = format!("{manifest}tokio = \"1\"\n");
+    planted.expect_now(
+        "walls",
+        &[("crates/llm/Cargo.toml", &runtime)],
+        "crates/llm/Cargo.toml",
+        "tokio is not for",
+    )
+}
+
+#[test]
+fn an_error_said_outside_the_pipeline_is_found() -> Result<()> {
+    let speaking = "//! Gateway.\nfn f() { codec.encode_error(&facts); }\n";
+    let place = "crates/gateway/src/lib.rs";
+    Planted::new()?.expect("walls", &[(place, speaking)], "crates/gateway/src/lib.rs:2", "only pipeline.rs")
 }
 
 #[test]
@@ -384,6 +408,18 @@ fn a_generated_file_that_is_stale_is_found() -> Result<()> {
         planted.findings("generated")?.into_iter().map(|finding| finding.place).collect();
     assert_eq!(places, ["api/config.schema.json", "docs/reference/errors.md"]);
     Ok(())
+}
+
+#[test]
+fn a_catalogue_that_is_stale_is_found() -> Result<()> {
+    let planted = Planted::new()?;
+    let list = "[packages]\n[acme]\nmodels = [ { id = \"one\", name = \"One\", canonical = \"acme/one\", price = { input = \"1\", output = \"2\" } } ]\n";
+    planted.write("providers/.sources/models.toml", list)?;
+    planted.write("providers/.sources/prices.json", "{ \"packages\": {}, \"facts\": {} }")?;
+    planted.write("providers/acme/provider.toml", "id = \"acme\"\nname = \"Acme\"\n")?;
+    gen_catalogue::run(planted.folder.path(), false)?;
+    let models = "providers/acme/models.toml";
+    planted.expect("catalogue", &[(models, "# Edited\n")], "providers", models)
 }
 
 #[test]

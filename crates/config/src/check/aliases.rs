@@ -32,8 +32,14 @@ pub(super) fn check(
     others: HashMap<Arc<str>, Arc<ModelTarget>>,
     found: &mut Diagnostics,
 ) -> Aliases {
-    let mut checker =
-        Checker { declared: &declared, providers, others: &others, targets: BTreeMap::new(), open: Vec::new(), found };
+    let mut checker = Checker {
+        declared: &declared,
+        providers,
+        others: &others,
+        targets: BTreeMap::new(),
+        open: Vec::new(),
+        found,
+    };
     for name in declared.keys() {
         checker.visit(name);
     }
@@ -123,7 +129,7 @@ impl<'a> Checker<'a, '_> {
                 deployments.push((deployment, spec.weight));
             }
         }
-        if deployments.is_empty() && self.found.errors() == errors_before {
+        if deployments.is_empty() && resource.whole && self.found.errors() == errors_before {
             let message = format!("{} has no deployment left", place.path);
             place.error(self.found, message, Some("mend the providers that it needs".to_owned()));
         }
@@ -139,8 +145,9 @@ impl<'a> Checker<'a, '_> {
             }
         }
         let name = Arc::from(name);
-        let target = ModelTarget { name, kind: TargetKind::Alias, deployments: Rotation::new(deployments), fallbacks };
-        (self.found.errors() == errors_before).then_some(target)
+        let target =
+            ModelTarget { name, kind: TargetKind::Alias, deployments: Rotation::new(deployments), fallbacks };
+        (resource.whole && self.found.errors() == errors_before).then_some(target)
     }
 
     /// A deployment; `None` when it is wrong (reported) or its provider was left out (then it is skipped).
@@ -151,12 +158,12 @@ impl<'a> Checker<'a, '_> {
                 self.skipped(&here, &spec.provider);
                 return None;
             }
-            let known: Vec<&str> = self.providers.good.keys().map(|name| &**name).collect();
-            let near = nearest(&spec.provider, known.iter().copied(), 1);
+            let known = || self.providers.good.keys().map(|name| &**name);
+            let near = if self.found.is_full() { Vec::new() } else { nearest(&spec.provider, known(), 1) };
             let hint = match near.first() {
                 Some(near) => format!("write `{near}`"),
-                None if known.is_empty() => "declare it under `providers`".to_owned(),
-                None => format!("configured are {}", words(known.iter().copied().take(12))),
+                None if known().next().is_none() => "declare it under `providers`".to_owned(),
+                None => format!("configured are {}", words(known().take(12))),
             };
             let message = format!("{}: no such provider is configured", here.with_value());
             here.error(self.found, message, Some(hint));
@@ -170,7 +177,8 @@ impl<'a> Checker<'a, '_> {
                 return None;
             }
             None => {
-                let known = provider.models.values().flat_map(|model| model.aliases.iter().chain([&model.native_id]));
+                let known =
+                    provider.models.values().flat_map(|model| model.aliases.iter().chain([&model.native_id]));
                 let near = nearest(&spec.model, known.map(|name| &**name), 1);
                 self.unlisted(&here, &provider.id, near.first().copied(), provider.models.is_empty());
                 Arc::new(ServedModel::unlisted(&spec.model))
@@ -198,7 +206,12 @@ impl<'a> Checker<'a, '_> {
         }
         if let Some(provider) = self.providers.good.get(provider).filter(|_| !native_id.is_empty()) {
             let known = provider.models.keys().map(|native_id| &**native_id);
-            self.unlisted(place, &provider.id, nearest(native_id, known, 1).first().copied(), provider.models.is_empty());
+            self.unlisted(
+                place,
+                &provider.id,
+                nearest(native_id, known, 1).first().copied(),
+                provider.models.is_empty(),
+            );
             let model = Arc::new(ServedModel::unlisted(native_id));
             let deployment = Deployment { provider: Arc::clone(provider), model };
             return Some(Arc::new(ModelTarget::single(name, TargetKind::Qualified, deployment)));
@@ -206,7 +219,8 @@ impl<'a> Checker<'a, '_> {
         let hint = if self.found.is_full() {
             None
         } else {
-            let known = self.others.keys().map(|name| &**name).chain(self.declared.keys().map(String::as_str));
+            let known =
+                self.others.keys().map(|name| &**name).chain(self.declared.keys().map(String::as_str));
             nearest(name, known, 1).first().map(|near| format!("write {}", shown(near)))
         };
         place.error(self.found, format!("{}: no model is called so", place.with_value()), hint);
@@ -228,6 +242,10 @@ impl<'a> Checker<'a, '_> {
             Some(near) => format!("write {} if that is meant", shown(near)),
             None => format!("list it under `providers.{provider}.models` to give its limits and price"),
         };
-        place.warn(self.found, format!("{} is not among the models of `{provider}`", place.with_value()), Some(hint));
+        place.warn(
+            self.found,
+            format!("{} is not among the models of `{provider}`", place.with_value()),
+            Some(hint),
+        );
     }
 }

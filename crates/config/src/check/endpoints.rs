@@ -8,6 +8,7 @@ use yumen_llm::dialects::Dialect;
 use crate::diagnostic::Diagnostics;
 use crate::endpoint::{Endpoint, EndpointError, Scheme};
 use crate::place::Place;
+use crate::read::Resource;
 use crate::spec::{DialectSpec, ProviderSpec};
 
 /// The endpoints of a provider by dialect; what is wrong is reported.
@@ -16,11 +17,12 @@ use crate::spec::{DialectSpec, ProviderSpec};
 /// operator sets another base, that dialect is not spoken unless the operator says where. Otherwise the
 /// operator's requests and credential would go to a host that was replaced.
 pub(super) fn check(
+    resource: &Resource<'_, ProviderSpec>,
     spec: &ProviderSpec,
     definition: &ProviderDefinition,
-    place: &Place<'_>,
     found: &mut Diagnostics,
 ) -> BTreeMap<Dialect, Endpoint> {
+    let place = &resource.place;
     let base = match &spec.base_url {
         Some(base) if check_base(base, definition, &place.field("base_url"), found) => Some(base.as_str()),
         Some(_) => return BTreeMap::new(),
@@ -49,9 +51,11 @@ pub(super) fn check(
         }
         let defined_base = defined.and_then(|defined| defined.base_url.as_deref());
         let Some(base) = own.or(defined_base.filter(|_| spec.base_url.is_none())).or(base) else {
-            let hint = Some("write for example `base_url: http://127.0.0.1:8000/v1`".to_owned());
-            place.error(found, format!("{} lacks the field `base_url`", place.path), hint);
-            break;
+            if resource.whole {
+                let hint = Some("write for example `base_url: http://127.0.0.1:8000/v1`".to_owned());
+                place.error(found, format!("{} lacks the field `base_url`", place.path), hint);
+            }
+            return endpoints;
         };
         match Endpoint::join(base, path) {
             Ok(endpoint) => drop(endpoints.insert(*dialect, endpoint)),
@@ -61,7 +65,7 @@ pub(super) fn check(
             }
         }
     }
-    if endpoints.is_empty() && found.errors() == errors_before {
+    if endpoints.is_empty() && resource.whole && found.errors() == errors_before {
         let message = format!("{} speaks no wire format", place.path);
         let hint = "write for example `dialects: { openai_chat: { path: /chat/completions } }`".to_owned();
         place.error(found, message, Some(hint));
@@ -70,7 +74,12 @@ pub(super) fn check(
 }
 
 /// Checks a base URL alone, so that its faults are reported once and at its place.
-fn check_base(base: &str, definition: &ProviderDefinition, place: &Place<'_>, found: &mut Diagnostics) -> bool {
+fn check_base(
+    base: &str,
+    definition: &ProviderDefinition,
+    place: &Place<'_>,
+    found: &mut Diagnostics,
+) -> bool {
     let inside = definition.base_url.as_deref().is_some_and(|base| base.starts_with("builtin://"));
     let fault = match Endpoint::join(base, "/") {
         Ok(endpoint) if endpoint.scheme == Scheme::Builtin && !inside => EndpointError::Scheme,

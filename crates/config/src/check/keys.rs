@@ -44,9 +44,10 @@ pub(super) fn check(
             let hint = Some("give each key a secret of its own".to_owned());
             secret.error(found, format!("{} is the same secret as that of {first}", secret.path), hint);
         }
-        let expires_at = spec.expires.as_deref().and_then(|text| check_expiry(text, &place.field("expires"), found));
+        let expires_at =
+            spec.expires.as_deref().and_then(|text| check_expiry(text, &place.field("expires"), found));
         check_patterns(spec, snapshot, &place.field("models"), found);
-        if found.errors() == errors_before {
+        if resource.whole && found.errors() == errors_before {
             let key = VirtualKey {
                 id: Arc::from(format!("file:{}", spec.name)),
                 name: Arc::from(&*spec.name),
@@ -90,7 +91,11 @@ fn check_patterns(spec: &KeySpec, snapshot: &Snapshot, place: &Place<'_>, found:
         place.warn(found, format!("{} allows no model", place.path), hint);
     }
     for (index, pattern) in spec.models.iter().enumerate() {
-        let known = || pattern.contains('*') || snapshot.target(pattern).is_some() || snapshot.withheld.contains(&**pattern);
+        let known = || {
+            pattern.contains('*')
+                || snapshot.target(pattern).is_some()
+                || snapshot.withheld.contains(&**pattern)
+        };
         if found.is_full() || known() {
             continue;
         }

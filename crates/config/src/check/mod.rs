@@ -6,6 +6,7 @@
 mod aliases;
 mod endpoints;
 mod keys;
+mod models;
 mod names;
 mod provider;
 mod server;
@@ -82,6 +83,7 @@ pub fn from_environment(
     let resource = |name: &String| Resource {
         place: Place::nowhere(&format!("providers.{name}")),
         spec: Some(ProviderSpec::default()),
+        whole: true,
     };
     let declared = usual.map(|(name, _)| (name.clone(), resource(name))).collect();
     let providers = check_providers(declared, &surroundings, &mut found);
@@ -106,7 +108,8 @@ impl Snapshot {
         if self.providers.contains_key(DEMO) {
             return self.clone();
         }
-        let resource = Resource { place: Place::nowhere("providers.demo"), spec: Some(ProviderSpec::default()) };
+        let place = Place::nowhere("providers.demo");
+        let resource = Resource { place, spec: Some(ProviderSpec::default()), whole: true };
         let declared = BTreeMap::from([(DEMO.to_owned(), resource)]);
         let surroundings = Surroundings { env: &|_| None, catalogue, previous: None };
         let demo = check_providers(declared, &surroundings, &mut Diagnostics::new(""));
@@ -140,15 +143,15 @@ fn build(
     key_hasher: &KeyHasher,
     found: &mut Diagnostics,
 ) -> Option<Snapshot> {
-    let Document { root, server, providers, models, keys } = document;
-    if server.is_some() && providers.is_empty() {
+    let Document { root, server, whole, providers, models, keys } = document;
+    if whole && providers.is_empty() {
         let hint = "write `providers: { openai: { credentials: [ { secret: \"${OPENAI_API_KEY}\" } ] } }`";
         root.field("providers").warn(found, "no provider is configured".to_owned(), Some(hint.to_owned()));
     }
     let providers = check_providers(providers, surroundings, found);
     let errors_before = found.errors();
-    let (gateway, process) = server::settings(server.as_ref().unwrap_or(&Spec::default()), &root, found);
-    let top_level_is_good = server.is_some() && found.errors() == errors_before;
+    let (gateway, process) = server::settings(&server, &root, found);
+    let top_level_is_good = whole && found.errors() == errors_before;
     let checked = aliases::check(models, &providers, names::table(&providers.good), found);
     let snapshot = Snapshot {
         gateway: Arc::new(gateway),

@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use yumen_llm::catalogue::{Auth, ModelDefinition, ProviderDefinition};
-use yumen_llm::price::{PerToken, Price};
+use yumen_llm::catalogue::{Auth, ProviderDefinition};
 
-use super::{Surroundings, endpoints};
+use super::{Surroundings, endpoints, models};
 use crate::diagnostic::{Diagnostics, shown};
 use crate::near::nearest;
 use crate::place::Place;
-use crate::provider::{AuthHeader, Credential, Provider, ServedModel, Timeouts};
+use crate::provider::{AuthHeader, Credential, Provider, Timeouts};
 use crate::read::Resource;
 use crate::rotation::Rotation;
 use crate::secret::{Secret, credential_id};
-use crate::spec::{AuthScheme, CredentialSpec, Decimal, ModelSpec, PriceSpec, ProviderSpec, TimeoutSpec};
+use crate::spec::{AuthScheme, CredentialSpec, ProviderSpec, TimeoutSpec};
 
 /// Headers that belong to the connection or to the gateway; a configuration must not set them.
 const OWN_HEADERS: [&str; 10] = [
@@ -52,15 +51,15 @@ pub(super) fn check(
         id: Arc::from(name),
         kind: Arc::from(&*definition.id),
         name: Arc::from(spec.name.as_deref().unwrap_or(&definition.name)),
-        endpoints: endpoints::check(spec, definition, place, found),
+        endpoints: endpoints::check(resource, spec, definition, found),
         headers: headers(spec, definition, &place.field("headers"), found),
-        credentials: credentials(name, spec, definition, &auth, place, surroundings, found),
+        credentials: credentials(name, resource, definition, &auth, surroundings, found),
         auth,
         quirks: spec.quirks.clone().unwrap_or_else(|| definition.quirks.clone()),
         timeouts: timeouts(&spec.timeouts),
-        models: models(spec, definition, &place.field("models"), found),
+        models: models::check(spec, definition, &place.field("models"), found),
     };
-    (found.errors() == errors_before).then_some(provider)
+    (resource.whole && found.errors() == errors_before).then_some(provider)
 }
 
 fn definition<'c>(
@@ -76,7 +75,8 @@ fn definition<'c>(
         return Some(definition);
     }
     let near = nearest(kind, known.keys().map(String::as_str), 1);
-    let otherwise = "write `type: openai-compatible` and a `base_url` for a server that is not in the catalogue";
+    let otherwise =
+        "write `type: openai-compatible` and a `base_url` for a server that is not in the catalogue";
     let hint = match (near.first(), &spec.kind) {
         (Some(near), _) => format!("write `type: {near}`, or {}", otherwise.trim_start_matches("write ")),
         (None, _) => otherwise.to_owned(),
@@ -123,7 +123,11 @@ fn auth(
             AuthHeader::Header(header)
         }
         _ => {
-            place.error(found, format!("{} is no header that can carry a credential", place.with_value()), None);
+            place.error(
+                found,
+                format!("{} is no header that can carry a credential", place.with_value()),
+                None,
+            );
             AuthHeader::None
         }
     }
@@ -158,7 +162,9 @@ fn headers(
                 value.set_sensitive(true);
                 headers.insert(name.as_str().to_owned(), (name, value));
             }
-            Err(_) => here.error(found, format!("{} has characters that no header can carry", here.path), None),
+            Err(_) => {
+                here.error(found, format!("{} has characters that no header can carry", here.path), None)
+            }
         }
     }
     headers.into_values().collect()
@@ -166,13 +172,13 @@ fn headers(
 
 fn credentials(
     provider: &str,
-    spec: &ProviderSpec,
+    resource: &Resource<'_, ProviderSpec>,
     definition: &ProviderDefinition,
     auth: &AuthHeader,
-    place: &Place<'_>,
     surroundings: &Surroundings<'_>,
     found: &mut Diagnostics,
 ) -> Rotation<Arc<Credential>> {
+    let Resource { place, spec: Some(spec), whole } = resource else { return Rotation::even([]) };
     let usual = || definition.credential.iter().flat_map(|credential| &credential.env);
     let from_environment = || {
         let value = usual().filter_map(|name| (surroundings.env)(name)).find(|value| !value.is_empty());
@@ -181,7 +187,8 @@ fn credentials(
     let declared = spec.credentials.clone().unwrap_or_else(|| from_environment().into_iter().collect());
     let section = place.field("credentials");
     // A server at the operator's own base URL may do without one; the vendor's own service never does.
-    if declared.is_empty() && *auth != AuthHeader::None && spec.base_url.is_none() && definition.base_url.is_some() {
+    let needed = *auth != AuthHeader::None && spec.base_url.is_none() && definition.base_url.is_some();
+    if declared.is_empty() && needed && *whole {
         let variable = usual().next().map_or("NAME", String::as_str);
         let hint = format!("set `{variable}`, or write `credentials: [ {{ secret: \"${{{variable}}}\" }} ]`");
         section.error(found, format!("{} has no credential", place.path), Some(hint));
@@ -190,11 +197,17 @@ fn credentials(
     for (index, credential) in declared.iter().enumerate() {
         let here = if spec.credentials.is_some() { section.item(index) } else { place.clone() };
         let label = credential.name.clone().unwrap_or_else(|| format!("#{}", index + 1));
-        let Some(header) = credential_header(&credential.secret, auth, &here.field("secret"), found) else { continue };
+        let Some(header) = credential_header(&credential.secret, auth, &here.field("secret"), found) else {
+            continue;
+        };
         let id = credential_id(provider, &credential.secret);
         for (earlier, _) in &checked {
             if *earlier.label == *label {
-                here.error(found, format!("{} is the second credential named {}", here.path, shown(&label)), None);
+                here.error(
+                    found,
+                    format!("{} is the second credential named {}", here.path, shown(&label)),
+                    None,
+                );
             }
             if earlier.id == id {
                 let message = format!("{} has the same secret as {}", here.path, shown(&earlier.label));
@@ -240,82 +253,4 @@ fn timeouts(spec: &TimeoutSpec) -> Timeouts {
         idle: Duration::from_millis(spec.idle_ms),
         total: Duration::from_millis(spec.total_ms),
     }
-}
-
-fn models(
-    spec: &ProviderSpec,
-    definition: &ProviderDefinition,
-    place: &Place<'_>,
-    found: &mut Diagnostics,
-) -> BTreeMap<Arc<str>, Arc<ServedModel>> {
-    let mut models: BTreeMap<Arc<str>, ServedModel> = definition
-        .models
-        .iter()
-        .map(|defined| (Arc::from(&*defined.native_id), served(defined)))
-        .collect();
-    for (native_id, spec) in &spec.models {
-        let here = place.field(native_id);
-        if native_id.is_empty() || native_id.len() > 200 || native_id.chars().any(char::is_control) {
-            here.error(found, format!("{} is no model id", shown(native_id)), None);
-            continue;
-        }
-        let model =
-            models.entry(Arc::from(&**native_id)).or_insert_with(|| ServedModel::unlisted(native_id));
-        change(model, spec, &here, found);
-    }
-    models.into_iter().map(|(native_id, model)| (native_id, Arc::new(model))).collect()
-}
-
-fn served(defined: &ModelDefinition) -> ServedModel {
-    ServedModel {
-        canonical_id: Some(Arc::from(&*defined.canonical_id)),
-        aliases: defined.aliases.iter().map(|alias| Arc::from(&**alias)).collect(),
-        context: defined.context,
-        max_output: defined.max_output,
-        operations: defined.operations.clone(),
-        price: defined.price,
-        ..ServedModel::unlisted(&defined.native_id)
-    }
-}
-
-/// Puts what the entry says in the place of what the definition says.
-fn change(model: &mut ServedModel, spec: &ModelSpec, place: &Place<'_>, found: &mut Diagnostics) {
-    if let Some(canonical) = &spec.canonical {
-        let good = canonical.len() <= 200
-            && !canonical.chars().any(|letter| letter.is_control() || letter.is_whitespace())
-            && canonical.split_once('/').is_some_and(|(author, slug)| !author.is_empty() && !slug.is_empty());
-        if !good {
-            let here = place.field("canonical");
-            let hint = Some("write for example `qwen/qwen3-8b`".to_owned());
-            here.error(found, format!("{} must be an author and a slug", here.with_value()), hint);
-        }
-        model.canonical_id = Some(Arc::from(&**canonical));
-    }
-    model.context = spec.context.or(model.context);
-    model.max_output = spec.max_output.or(model.max_output);
-    if let Some(operations) = &spec.operations {
-        model.operations = operations.clone();
-    }
-    if let Some(price) = &spec.price {
-        model.price = self::price(price, &place.field("price"), found);
-    }
-}
-
-fn price(spec: &PriceSpec, place: &Place<'_>, found: &mut Diagnostics) -> Option<Price> {
-    let mut read = |field: &str, decimal: &Decimal| {
-        let price = PerToken::per_million(&decimal.0);
-        if price.is_none() {
-            let here = place.field(field);
-            let hint = Some("write dollars per million tokens, such as `0.15`".to_owned());
-            here.error(found, format!("{} is no price", here.with_value()), hint);
-        }
-        price
-    };
-    let mut optional = |field: &str, decimal: &Option<Decimal>| decimal.as_ref().and_then(|text| read(field, text));
-    let cache_read = optional("cache_read", &spec.cache_read);
-    let cache_write = optional("cache_write", &spec.cache_write);
-    let cache_write_1h = optional("cache_write_1h", &spec.cache_write_1h);
-    let reasoning = optional("reasoning", &spec.reasoning);
-    let (input, output) = (read("input", &spec.input), read("output", &spec.output));
-    Some(Price { input: input?, output: output?, cache_read, cache_write, cache_write_1h, reasoning })
 }

@@ -9,7 +9,11 @@ use crate::snapshot::{GatewaySettings, ProcessSettings};
 use crate::spec::Spec;
 
 /// The checked form; what is wrong is reported.
-pub(super) fn settings(spec: &Spec, root: &Place<'_>, found: &mut Diagnostics) -> (GatewaySettings, ProcessSettings) {
+pub(super) fn settings(
+    spec: &Spec,
+    root: &Place<'_>,
+    found: &mut Diagnostics,
+) -> (GatewaySettings, ProcessSettings) {
     let listen = root.field("gateway").field("listen");
     let admin_listen = root.field("admin").field("listen");
     check_address(&spec.gateway.listen, &listen, found);

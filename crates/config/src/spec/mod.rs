@@ -13,7 +13,8 @@ use serde::Deserialize;
 
 pub use crate::snapshot::{LogFormat, LogLevel};
 pub use provider::{
-    AuthScheme, AuthSpec, CredentialSpec, Decimal, DialectSpec, ModelSpec, PriceSpec, ProviderSpec, TimeoutSpec,
+    AuthScheme, AuthSpec, CredentialSpec, Decimal, DialectSpec, LongPriceSpec, ModelSpec, PriceSpec,
+    ProviderSpec, TimeoutSpec,
 };
 
 use crate::secret::Secret;
@@ -21,6 +22,7 @@ use crate::secret::Secret;
 /// The configuration of Yumen, usually in `yumen.yaml`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(title = "Configuration of Yumen")]
 pub struct Spec {
     /// The data plane: the listener that clients call, its bounds and time-outs.
     pub gateway: GatewaySpec,
@@ -94,7 +96,7 @@ impl Default for GatewaySpec {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminSpec {
-    /// Address and port for metrics, health and administration; port 0 takes a free one.
+    /// Address and port for metrics and health; port 0 takes a free one.
     pub listen: String,
 }
 

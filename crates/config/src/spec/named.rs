@@ -2,7 +2,7 @@
 //! implementation, so that no list is kept twice.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use yumen_llm::dialects::Dialect;
 
 use super::DialectSpec;

@@ -142,8 +142,9 @@ pub struct ModelSpec {
 pub struct PriceSpec {
     /// Uncached prompt tokens.
     pub input: Decimal,
-    /// Generated tokens.
-    pub output: Decimal,
+    /// Generated tokens. Without it: free, as for embeddings.
+    #[serde(default)]
+    pub output: Option<Decimal>,
     /// Prompt tokens read from the provider's cache. Without it: as `input`.
     #[serde(default)]
     pub cache_read: Option<Decimal>,
@@ -156,6 +157,31 @@ pub struct PriceSpec {
     /// Generated reasoning tokens. Without it: as `output`.
     #[serde(default)]
     pub reasoning: Option<Decimal>,
+    /// What holds for the whole exchange once its prompt is long.
+    #[serde(default)]
+    pub long: Option<LongPriceSpec>,
+}
+
+/// Prices for exchanges with a long prompt, in US dollars per million tokens.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LongPriceSpec {
+    /// Prompt tokens, cached ones included, above which these prices hold.
+    pub above: u64,
+    /// Uncached prompt tokens.
+    pub input: Decimal,
+    /// Generated tokens, reasoning included. Without it: free.
+    #[serde(default)]
+    pub output: Option<Decimal>,
+    /// Prompt tokens read from the provider's cache. Without it: as `input`.
+    #[serde(default)]
+    pub cache_read: Option<Decimal>,
+    /// Prompt tokens written to the provider's cache for five minutes. Without it: as `input`.
+    #[serde(default)]
+    pub cache_write: Option<Decimal>,
+    /// Prompt tokens written to the provider's cache for one hour. Without it: as `cache_write`.
+    #[serde(default)]
+    pub cache_write_1h: Option<Decimal>,
 }
 
 /// A decimal number kept as it is written, so that no digit is lost.

@@ -20,6 +20,12 @@ const HEAD_BYTES_MOST: usize = 64 * 1024;
 /// Exchanges that one HTTP/2 connection may have open.
 const STREAMS_MOST: u32 = 256;
 
+/// Waits until the process is to stop.
+async fn asked_to_stop(stopping: &mut watch::Receiver<Stop>) {
+    // A sender that is gone means the same.
+    let _ = stopping.wait_for(|stop| *stop != Stop::Running).await;
+}
+
 /// Serves a connection to its end.
 pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, mut stopping: watch::Receiver<Stop>) {
     if stream.set_nodelay(true).is_err() {
@@ -29,7 +35,7 @@ pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, mut stopping: 
     let mut start = [0_u8; 3];
     let peeked = tokio::select! {
         peeked = tokio::time::timeout(header_timeout, stream.peek(&mut start)) => peeked,
-        _ = stopping.wait_for(|stop| *stop != Stop::Running) => return,
+        () = asked_to_stop(&mut stopping) => return,
     };
     let Ok(Ok(length)) = peeked else { return };
     let service = service_fn(move |request: Request<Incoming>| {
@@ -44,7 +50,7 @@ pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, mut stopping: 
         tokio::pin!(connection);
         tokio::select! {
             result = connection.as_mut() => result,
-            _ = stopping.wait_for(|stop| *stop != Stop::Running) => {
+            () = asked_to_stop(&mut stopping) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -56,7 +62,7 @@ pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, mut stopping: 
         tokio::pin!(connection);
         tokio::select! {
             result = connection.as_mut() => result,
-            _ = stopping.wait_for(|stop| *stop != Stop::Running) => {
+            () = asked_to_stop(&mut stopping) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }

@@ -13,6 +13,6 @@ mod resting;
 
 pub use answer::{AnswerBody, AnswerError};
 pub use demo::answer as demo_answer;
-pub use encoding::{Decoder, Encoding, expand};
-pub use pool::{Phase, Pool, Reply, RequestBody, SendError};
+pub use encoding::{Encoding, expand};
+pub use pool::{Phase, Pool, RequestBody, SendError};
 pub use resting::{REST_LIMITED, REST_REFUSED, Resting};

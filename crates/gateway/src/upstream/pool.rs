@@ -24,8 +24,6 @@ use crate::gauges::Gauges;
 const IDLE_MOST: usize = 64;
 /// An idle connection older than this is not used again: many servers close theirs after a minute.
 const IDLE_AGE: Duration = Duration::from_secs(45);
-/// Response heads larger than this are refused.
-const HEAD_BYTES_MOST: usize = 64 * 1024;
 
 type Sender = http1::SendRequest<RequestBody>;
 type Key = (Scheme, Arc<str>, u16);
@@ -147,7 +145,6 @@ impl Pool {
         let dial = async {
             let stream = connect(endpoint).await.map_err(SendError::Connect)?;
             let (sender, connection) = http1::Builder::new()
-                .max_header_list_size(HEAD_BYTES_MOST)
                 .ignore_invalid_headers_in_responses(true)
                 .handshake(TokioIo::new(stream))
                 .await

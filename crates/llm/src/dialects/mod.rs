@@ -4,14 +4,31 @@
 //! knows which provider or model is meant, and never another dialect.
 
 mod anthropic_messages;
+mod fault;
+mod losses;
+mod openai;
 mod openai_chat;
 mod openai_completions;
 mod openai_embeddings;
+mod operation;
+mod read;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod write;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ir;
 pub use crate::ir::{ErrorFacts, ErrorKind};
+
+pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
+pub use openai_embeddings::recode_embeddings;
+
+use losses::Losses;
+use operation::{as_chat, refuse};
+use tally::{raise, raise_tap_usage};
+
 use crate::usage::Usage;
 
 /// The name of a wire format.

@@ -70,13 +70,7 @@ impl fmt::Display for At<'_> {
 
 /// A string that is borrowed when it holds no escapes.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
-
-impl Text<'_> {
-    pub(super) fn into_string(self) -> String {
-        self.0.into_owned()
-    }
-}
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// An object whose fields are taken one by one.
 #[derive(Debug)]

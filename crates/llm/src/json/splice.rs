@@ -85,7 +85,10 @@ fn quote(field: &Field) -> usize {
 }
 
 fn previous_end(object: &Object, index: usize) -> usize {
-    index.checked_sub(1).and_then(|before| object.fields.get(before)).map_or(0, |field| field.value_end as usize)
+    index
+        .checked_sub(1)
+        .and_then(|before| object.fields.get(before))
+        .map_or(0, |field| field.value_end as usize)
 }
 
 /// The text of the members that are set but missing, each with the comma it needs.

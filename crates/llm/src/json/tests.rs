@@ -208,10 +208,12 @@ fn strings_are_checked_at_every_length_and_offset() {
 
 #[test]
 fn numbers_beyond_an_f64_are_refused_where_serde_refuses_them() {
-    let mut numbers: Vec<String> = ["1e308", "1.7976931348623157e308", "1.7976931348623159e308", "1e309", "-1e309"]
-        .map(String::from)
-        .to_vec();
-    numbers.extend(["0e999", "0.0e99999999999", "1e-999", "1e99999999999", "1e-99999999999"].map(String::from));
+    let mut numbers: Vec<String> =
+        ["1e308", "1.7976931348623157e308", "1.7976931348623159e308", "1e309", "-1e309"]
+            .map(String::from)
+            .to_vec();
+    numbers
+        .extend(["0e999", "0.0e99999999999", "1e-999", "1e99999999999", "1e-99999999999"].map(String::from));
     numbers.extend((300..320).map(|digits| "9".repeat(digits)));
     numbers.extend((280..320).map(|digits| format!("{}e20", "9".repeat(digits))));
     numbers.push(format!("0.{}1e+400", "0".repeat(400)));

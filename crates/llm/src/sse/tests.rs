@@ -132,7 +132,10 @@ fn data(stream: impl AsRef<[u8]>) -> Vec<String> {
 
 #[test]
 fn pitfall_01_data_without_space() {
-    assert_eq!(data("data:{\"a\":1}\n\ndata: b\n\ndata:  c \n\ndata:\td\n\n"), ["{\"a\":1}", "b", " c ", "\td"]);
+    assert_eq!(
+        data("data:{\"a\":1}\n\ndata: b\n\ndata:  c \n\ndata:\td\n\n"),
+        ["{\"a\":1}", "b", " c ", "\td"]
+    );
 }
 
 #[test]
@@ -142,7 +145,10 @@ fn pitfall_02_every_kind_of_line_end() {
         let named = |name: &str, data: &str| (name.to_owned(), data.to_owned());
         assert_eq!(events(stream), [named("e", "a\nb"), named("", "d"), named("", "f")], "{end:?}");
     }
-    assert_eq!(data("data: a\r\ndata: b\rdata: c\n\r\ndata: d\r\n\ndata: e\n\rdata: f\r\r\n"), ["a\nb\nc", "d", "e", "f"]);
+    assert_eq!(
+        data("data: a\r\ndata: b\rdata: c\n\r\ndata: d\r\n\ndata: e\n\rdata: f\r\r\n"),
+        ["a\nb\nc", "d", "e", "f"]
+    );
 }
 
 #[test]
@@ -208,10 +214,10 @@ fn pitfall_07_a_stream_without_done_ends_like_any_other() {
 #[test]
 fn pitfall_08_two_events_in_one_write_stay_two_frames() {
     let found = frames([&b"data: {\"a\":1}\n\ndata: {\"b\":2}\n\n"[..]]);
-    assert_eq!(found.iter().map(|frame| &frame.raw[..]).collect::<Vec<_>>(), [
-        &b"data: {\"a\":1}\n\n"[..],
-        b"data: {\"b\":2}\n\n"
-    ]);
+    assert_eq!(
+        found.iter().map(|frame| &frame.raw[..]).collect::<Vec<_>>(),
+        [&b"data: {\"a\":1}\n\n"[..], b"data: {\"b\":2}\n\n"]
+    );
 }
 
 #[test]

@@ -8,9 +8,9 @@ use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, Token
 /// The form that is written here.
 const VERSION: u8 = 1;
 /// Longer texts are cut: nobody may fill the spool with one record.
-pub(crate) const MAX_TEXT_BYTES: usize = 2048;
+pub(crate) const MAX_TEXT_BYTES: usize = 1024;
 /// Attempts and lossy fields beyond this are left out, for the same reason.
-pub(crate) const MAX_ITEMS: usize = 128;
+pub(crate) const MAX_ITEMS: usize = 64;
 
 /// Bytes that are no record of a version known here.
 #[derive(Debug, PartialEq, Eq)]

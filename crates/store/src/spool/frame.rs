@@ -112,10 +112,10 @@ mod tests {
         }
 
         #[test]
-        fn no_flipped_bit_passes(payload in proptest::collection::vec(any::<u8>(), 1..60), place in any::<prop::sample::Index>(), bit in 0..8) {
+        fn no_flipped_bit_passes(payload in proptest::collection::vec(any::<u8>(), 1..60), place in any::<prop::sample::Index>(), bit in 0..8u8) {
             let mut bytes = frame(&payload);
             let place = place.index(bytes.len());
-            bytes[place] ^= 1 << bit;
+            bytes[place] ^= 1u8 << bit;
             let passed = matches!(find(&bytes), Found::Frame { .. });
             prop_assert!(!passed);
         }

@@ -58,22 +58,38 @@ struct Shared {
     empty_at_us: AtomicI64,
     /// Live segments. Locked when a segment begins or ends and when the drain looks around, never by an append.
     segments: Mutex<BTreeMap<SegmentName, Arc<Segment>>>,
-    /// Held as long as the spool is in use.
-    _lock: File,
+    _lock: SpoolLock,
+}
+
+/// Held as long as the spool is in use: one process at a time, for two would hand the same records to the database.
+#[derive(Debug)]
+pub(crate) struct SpoolLock(#[allow(dead_code, reason = "held, never read")] File);
+
+impl SpoolLock {
+    /// Makes the spool's folder when there is none and takes its lock.
+    pub(crate) fn take(settings: &SpoolSettings) -> Result<Self, StoreError> {
+        let dir = &settings.dir;
+        fs::create_dir_all(dir).map_err(StoreError::file(dir))?;
+        let path = dir.join("lock");
+        let file = File::create(&path).map_err(StoreError::file(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(StoreError::SpoolInUse { path: dir.clone() }),
+            Err(TryLockError::Error(source)) => Err(StoreError::File { path, source }),
+        }
+    }
 }
 
 impl Spool {
     /// Takes the spool over. `boot` is a number that no earlier start of this server had; `stored` tells how much of each
-    /// segment has reached the database.
+    /// segment has reached the database, as it is known since the lock was taken.
     pub(crate) fn open(
         settings: SpoolSettings,
+        lock: SpoolLock,
         boot: u64,
         stored: &HashMap<SegmentName, u64>,
     ) -> Result<Self, StoreError> {
-        let dir = &settings.dir;
-        fs::create_dir_all(dir).map_err(StoreError::file(dir))?;
-        let lock = lock(dir)?;
-        let (segments, oldest) = list(dir)?;
+        let (segments, oldest) = list(&settings.dir)?;
         let newest = segments.keys().next_back().map_or(0, |name| name.boot);
         let waiting = segments.values().map(|segment| {
             segment.written().saturating_sub(stored.get(&segment.name).copied().unwrap_or(0))
@@ -155,17 +171,6 @@ impl Shared {
     /// A panic while the lock was held cannot leave the map half changed, so it is used on.
     fn live(&self) -> MutexGuard<'_, BTreeMap<SegmentName, Arc<Segment>>> {
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One process at a time: two would hand the same records to the database twice.
-fn lock(dir: &Path) -> Result<File, StoreError> {
-    let path = dir.join("lock");
-    let file = File::create(&path).map_err(StoreError::file(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::SpoolInUse { path: dir.to_path_buf() }),
-        Err(TryLockError::Error(source)) => Err(StoreError::File { path, source }),
     }
 }
 

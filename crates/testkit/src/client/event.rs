@@ -55,7 +55,8 @@ pub(super) fn complete(buffer: &BytesMut) -> bool {
 /// Up to and with the blank line.
 fn whole(buffer: &BytesMut) -> Option<&[u8]> {
     let ends: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
-    let end = |mark: &[u8]| buffer.windows(mark.len()).position(|part| part == mark).map(|at| at + mark.len());
+    let end =
+        |mark: &[u8]| buffer.windows(mark.len()).position(|part| part == mark).map(|at| at + mark.len());
     buffer.get(..ends.into_iter().filter_map(end).min()?)
 }
 
@@ -65,7 +66,9 @@ mod tests {
 
     #[test]
     fn events_in_every_spelling() {
-        let mut buffer = BytesMut::from(": hi\n\nevent: a\r\ndata:1\r\ndata: 2\r\n\r\ndata: [DONE]\r\rdata: cut".as_bytes());
+        let mut buffer = BytesMut::from(
+            ": hi\n\nevent: a\r\ndata:1\r\ndata: 2\r\n\r\ndata: [DONE]\r\rdata: cut".as_bytes(),
+        );
         assert_eq!(next(&mut buffer).unwrap().comments, ["hi"]);
         let second = next(&mut buffer).unwrap();
         assert_eq!((second.name.as_str(), second.data.as_str()), ("a", "1\n2"));

@@ -110,7 +110,8 @@ impl Client {
             .await
             .map_err(|error| error.to_string())?;
         tokio::spawn(connection);
-        let mut request = Request::builder().method(method).uri(path).header("host", self.address.to_string());
+        let mut request =
+            Request::builder().method(method).uri(path).header("host", self.address.to_string());
         if !body.is_empty() && !self.headers.contains_key("content-type") {
             request = request.header("content-type", "application/json");
         }
@@ -125,7 +126,8 @@ impl Client {
 impl Answer {
     /// The body as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.text()))
     }
 
     /// The body as text.

@@ -9,6 +9,8 @@ mod openai;
 mod reply;
 mod scenario;
 mod serve;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -17,7 +19,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 pub use reply::{Reply, Step};
@@ -69,7 +71,7 @@ pub struct Counts {
     pub open: usize,
     /// Answers sent to their end.
     pub completed: usize,
-    /// Answers that the peer broke off.
+    /// Answers broken off, by the peer or by the scenario.
     pub aborted: usize,
 }
 
@@ -195,6 +197,20 @@ impl Shared {
             requests.pop_front();
         }
         requests.push_back(request);
+    }
+
+    /// For clients in other processes: `GET /_seen/last` is the newest request, `GET /_seen/counts` the counts.
+    fn seen(&self, what: &str) -> Value {
+        if what == "counts" {
+            let read = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+            // The asker's own answer is open, too.
+            return json!({ "received": read(&self.received), "open": read(&self.open) - 1,
+                           "aborted": read(&self.aborted) });
+        }
+        let requests = self.requests.lock().expect("the requests");
+        let Some(last) = requests.back() else { return Value::Null };
+        let headers = last.headers.keys().map(|name| (name.to_string(), json!(last.header(name.as_str()))));
+        json!({ "path": last.path, "headers": headers.collect::<serde_json::Map<_, _>>(), "body": last.json() })
     }
 
     fn answer(&self, request: &Received) -> Reply {

@@ -35,7 +35,8 @@ pub struct Reply {
 impl Reply {
     /// A body of this type with its length.
     pub fn whole(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
-        let headers = vec![("content-type".into(), content_type.into()), ("x-request-id".into(), "req_fake".into())];
+        let headers =
+            vec![("content-type".into(), content_type.into()), ("x-request-id".into(), "req_fake".into())];
         Self { status, headers, delay: Vec::new(), body: vec![Step::Send(body.into())], sized: true }
     }
 

@@ -51,8 +51,13 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         body: body.to_bytes(),
     };
     let open = OpenAnswer::begin(Arc::clone(&shared));
-    shared.receive(request.clone());
-    let reply = shared.answer(&request);
+    let reply = match request.path.strip_prefix("/_seen/") {
+        Some(what) => Reply::json(200, &shared.seen(what)),
+        None => {
+            shared.receive(request.clone());
+            shared.answer(&request)
+        }
+    };
     for step in &reply.delay {
         wait(step, &shared).await;
     }
@@ -111,11 +116,14 @@ impl Body for Sending {
                 return Poll::Ready(None);
             };
             match step {
-                Step::Cut => return Poll::Ready(Some(Err(std::io::Error::other("cut off as the scenario says")))),
+                Step::Cut => {
+                    return Poll::Ready(Some(Err(std::io::Error::other("cut off as the scenario says"))));
+                }
                 Step::Send(bytes) => {
                     if this.length.is_none() {
                         let shared = Arc::clone(&this.shared);
-                        this.waiting = Some(Box::pin(async move { wait(&Step::Send(Bytes::new()), &shared).await }));
+                        this.waiting =
+                            Some(Box::pin(async move { wait(&Step::Send(Bytes::new()), &shared).await }));
                     } else if this.steps.len() == 0 {
                         // With a length hyper does not ask for the end: this was it.
                         this.open.complete = true;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use yumen_config::{GatewaySettings, Scheme};
-use yumen_llm::dialects::{Dialect, anthropic_messages};
+use yumen_llm::dialects::{Dialect, count_tokens_answer};
 use yumen_llm::tokens;
 
 use super::attempt::{Arrival, Arrived, Try};
@@ -39,7 +39,7 @@ pub async fn count_tokens(
 }
 
 fn estimate(call: &Call, step: Option<&Step>) -> Arrival {
-    let counted = anthropic_messages::encode_count(tokens::estimate_json(&call.body));
+    let counted = count_tokens_answer(tokens::estimate_json(&call.body));
     Arrival {
         status: StatusCode::OK,
         headers: HeaderMap::new(),

@@ -1,5 +1,7 @@
 //! relay: response → client. Says the answer in the client's dialect and counts its usage; never retries.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use yumen_config::Timeouts;
@@ -15,6 +17,10 @@ use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
 use crate::route::Task;
+
+/// An answer that the gateway gives itself never waits.
+const OWN_ANSWER: Timeouts =
+    Timeouts { connect: Duration::ZERO, first_byte: Duration::ZERO, idle: Duration::ZERO, total: Duration::ZERO };
 
 /// An answer on its way to the client.
 pub struct Answer {
@@ -37,7 +43,7 @@ impl Answer {
 /// Sends an answer on. The exchange closes when the last of it is handed to the socket's writer.
 pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Result<Answer, (Box<Exchange>, Rejection)> {
     let mut account = Account { price: None, request: call.body.clone() };
-    let mut timeouts = Timeouts::default();
+    let mut timeouts = OWN_ANSWER;
     if let Some(step) = &arrival.step {
         let model = &step.deployment.model;
         exchange.record.provider = Some(step.provider().id.to_string());

@@ -93,11 +93,6 @@ impl StreamRelay {
             || (self.frames > 0 && self.began.elapsed() >= HOLD_MOST)
     }
 
-    /// Whether the answer is complete: the dialect's end was seen, or a finish reason and then the clean end.
-    pub fn is_complete(&self) -> bool {
-        self.state != State::Open && self.tap.error.is_none()
-    }
-
     /// Takes the rest of the upstream's body, to be read to its end so that the connection can be used again.
     pub fn into_rest(self) -> Option<AnswerBody> {
         (!self.body.is_done()).then_some(self.body)

@@ -1,30 +1,72 @@
-//! Being written.
-use super::*;
+//! Anthropic Messages, `POST /v1/messages`.
+//!
+//! Its turns hold typed blocks; system text stands apart; tool results stand in user turns. Its usage is net of
+//! caches, the IR's is gross: it is converted here and nowhere else.
+
+mod block;
+mod error;
+mod request;
+mod response;
+mod stream;
+mod tap;
+mod usage;
+
+use super::{
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault,
+};
 use crate::ir;
+
+pub use response::{count_tokens_answer, read_count_tokens};
+
+/// The codec.
 pub(super) struct AnthropicMessages;
-struct Nothing;
-impl StreamDecoder for Nothing {
-    fn decode(&mut self, _: &[u8], _: &[u8], _: &mut Vec<ir::StreamEvent>) -> Result<(), DecodeError> { Ok(()) }
-    fn finish(&mut self, _: &mut Vec<ir::StreamEvent>) {}
-}
-impl StreamEncoder for Nothing {
-    fn encode(&mut self, _: &ir::StreamEvent, _: &mut Vec<u8>) {}
-    fn finish(&mut self, _: &mut Vec<u8>) {}
-}
-fn missing() -> DecodeError { DecodeError { message: "being written".into(), param: None } }
+
 impl Codec for AnthropicMessages {
-    fn dialect(&self) -> Dialect { Dialect::AnthropicMessages }
-    fn decode_request(&self, _: &[u8]) -> Result<ir::Request, DecodeError> { Err(missing()) }
-    fn encode_request(&self, _: &ir::Request, _: &Target<'_>) -> Result<Encoded, DecodeError> { Err(missing()) }
-    fn decode_response(&self, _: &[u8]) -> Result<ir::Response, DecodeError> { Err(missing()) }
-    fn encode_response(&self, _: &ir::Response, _: &AnswerContext) -> Vec<u8> { Vec::new() }
-    fn stream_decoder(&self) -> Box<dyn StreamDecoder> { Box::new(Nothing) }
-    fn stream_encoder(&self, _: AnswerContext) -> Box<dyn StreamEncoder> { Box::new(Nothing) }
-    fn decode_error(&self, status: u16, _: &[u8]) -> ErrorFacts {
-        ErrorFacts { status, kind: ErrorKind::Server, message: String::new(), code: None, param: None, metadata: None, request_id: None }
+    fn dialect(&self) -> Dialect {
+        Dialect::AnthropicMessages
     }
-    fn encode_error(&self, _: &ErrorFacts) -> Vec<u8> { Vec::new() }
-    fn encode_error_event(&self, _: &ErrorFacts) -> Vec<u8> { Vec::new() }
-    fn tap_response(&self, _: &[u8], _: &mut Tap) {}
-    fn tap_event(&self, _: &[u8], _: &[u8], _: &mut Tap) {}
+
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError> {
+        request::decode(body).map(|chat| ir::Request::Chat(Box::new(chat)))
+    }
+
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError> {
+        request::encode(&*as_chat(request)?, target)
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError> {
+        response::decode(body).map(|answer| ir::Response::Chat(Box::new(answer)))
+    }
+
+    fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
+        response::encode(response, context)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(stream::Decoder::default())
+    }
+
+    fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
+        Box::new(stream::Encoder::new(context))
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
+        fault::read(status, body)
+    }
+
+    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
+        error::encode(error)
+    }
+
+    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
+        error::encode_event(error)
+    }
+
+    fn tap_response(&self, body: &[u8], tap: &mut Tap) {
+        tap::read_response(body, tap);
+    }
+
+    fn tap_event(&self, event: &[u8], data: &[u8], tap: &mut Tap) {
+        tap::read_event(event, data, tap);
+    }
 }

@@ -1,10 +1,12 @@
-//! What the OpenAI-style dialects have in common: usage, finish words, logprobs, errors and sampling fields.
+//! What the OpenAI-style dialects have in common: the outline of answers, usage, finish words, errors, sampling.
 //!
-//! It is no dialect itself and reads no bodies; `openai_chat`, `openai_completions` and `openai_embeddings`
+//! It is no dialect itself; `openai_chat`, `openai_completions` and `openai_embeddings`
 //! are built from it.
 
+mod chunk;
 mod error;
 mod sampling;
+mod tap;
 
 use serde::Deserialize;
 
@@ -13,8 +15,10 @@ use super::write;
 use crate::ir::FinishReason;
 use crate::usage::Usage;
 
+pub(super) use chunk::{CallDelta, Chunk, ChunkChoice, Delta};
 pub(super) use error::{encode_error, encode_error_event};
 pub(super) use sampling::{read_sampling, stream_usage, write_sampling};
+pub(super) use tap::{tap_event, tap_response};
 
 #[derive(Deserialize, Default)]
 #[serde(default)]

@@ -4,19 +4,15 @@
 //! `reasoning_details`, `cache_control` on parts (read only), the `reasoning` object of requests.
 
 mod assistant;
-mod chunk;
 mod parts;
 mod request;
 mod response;
 mod stream;
-mod tap;
 
 use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault, openai,
 };
 use crate::ir;
-
-pub(super) use chunk::{Chunk, ChunkChoice};
 
 /// The codec.
 pub(super) struct OpenAiChat;
@@ -63,10 +59,10 @@ impl Codec for OpenAiChat {
     }
 
     fn tap_response(&self, body: &[u8], tap: &mut Tap) {
-        tap::read_response(body, tap);
+        openai::tap_response(body, tap);
     }
 
     fn tap_event(&self, event: &[u8], data: &[u8], tap: &mut Tap) {
-        tap::read_event(event, data, tap);
+        openai::tap_event(event, data, tap);
     }
 }

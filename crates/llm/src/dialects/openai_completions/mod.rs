@@ -1,30 +1,69 @@
-//! Being written.
-use super::*;
+//! OpenAI's legacy text completions, `POST /v1/completions`.
+//!
+//! Clients of it are also served by chat models: a prompt becomes a user turn, the answer's text comes back.
+
+mod request;
+mod response;
+mod stream;
+
+use super::{
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap, Target, fault, openai, refuse,
+};
 use crate::ir;
+
+/// The codec.
 pub(super) struct OpenAiCompletions;
-struct Nothing;
-impl StreamDecoder for Nothing {
-    fn decode(&mut self, _: &[u8], _: &[u8], _: &mut Vec<ir::StreamEvent>) -> Result<(), DecodeError> { Ok(()) }
-    fn finish(&mut self, _: &mut Vec<ir::StreamEvent>) {}
-}
-impl StreamEncoder for Nothing {
-    fn encode(&mut self, _: &ir::StreamEvent, _: &mut Vec<u8>) {}
-    fn finish(&mut self, _: &mut Vec<u8>) {}
-}
-fn missing() -> DecodeError { DecodeError { message: "being written".into(), param: None } }
+
 impl Codec for OpenAiCompletions {
-    fn dialect(&self) -> Dialect { Dialect::OpenAiCompletions }
-    fn decode_request(&self, _: &[u8]) -> Result<ir::Request, DecodeError> { Err(missing()) }
-    fn encode_request(&self, _: &ir::Request, _: &Target<'_>) -> Result<Encoded, DecodeError> { Err(missing()) }
-    fn decode_response(&self, _: &[u8]) -> Result<ir::Response, DecodeError> { Err(missing()) }
-    fn encode_response(&self, _: &ir::Response, _: &AnswerContext) -> Vec<u8> { Vec::new() }
-    fn stream_decoder(&self) -> Box<dyn StreamDecoder> { Box::new(Nothing) }
-    fn stream_encoder(&self, _: AnswerContext) -> Box<dyn StreamEncoder> { Box::new(Nothing) }
-    fn decode_error(&self, status: u16, _: &[u8]) -> ErrorFacts {
-        ErrorFacts { status, kind: ErrorKind::Server, message: String::new(), code: None, param: None, metadata: None, request_id: None }
+    fn dialect(&self) -> Dialect {
+        Dialect::OpenAiCompletions
     }
-    fn encode_error(&self, _: &ErrorFacts) -> Vec<u8> { Vec::new() }
-    fn encode_error_event(&self, _: &ErrorFacts) -> Vec<u8> { Vec::new() }
-    fn tap_response(&self, _: &[u8], _: &mut Tap) {}
-    fn tap_event(&self, _: &[u8], _: &[u8], _: &mut Tap) {}
+
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError> {
+        request::decode(body).map(|completion| ir::Request::Completion(Box::new(completion)))
+    }
+
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError> {
+        match request {
+            ir::Request::Completion(completion) => Ok(request::encode(completion, target)),
+            _ => Err(refuse("model", "this model only continues plain text; use the completions endpoint")),
+        }
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError> {
+        response::decode(body).map(|answer| ir::Response::Chat(Box::new(answer)))
+    }
+
+    fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
+        response::encode(response, context)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(stream::Decoder::default())
+    }
+
+    fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
+        Box::new(stream::Encoder::new(context))
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
+        fault::read(status, body)
+    }
+
+    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
+        openai::encode_error(error)
+    }
+
+    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
+        openai::encode_error_event(error)
+    }
+
+    // The outline of an answer is the chat one's, with `text` in place of the message.
+    fn tap_response(&self, body: &[u8], tap: &mut Tap) {
+        openai::tap_response(body, tap);
+    }
+
+    fn tap_event(&self, event: &[u8], data: &[u8], tap: &mut Tap) {
+        openai::tap_event(event, data, tap);
+    }
 }

@@ -1,30 +1,90 @@
-//! Being written.
-use super::*;
+//! OpenAI Embeddings, `POST /v1/embeddings`. There are no streams.
+
+mod request;
+mod response;
+#[cfg(test)]
+mod tests;
+
+use super::{
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap, Target, fault, openai, refuse,
+};
 use crate::ir;
+
+pub use response::recode as recode_embeddings;
+
+/// The codec.
 pub(super) struct OpenAiEmbeddings;
-struct Nothing;
-impl StreamDecoder for Nothing {
-    fn decode(&mut self, _: &[u8], _: &[u8], _: &mut Vec<ir::StreamEvent>) -> Result<(), DecodeError> { Ok(()) }
-    fn finish(&mut self, _: &mut Vec<ir::StreamEvent>) {}
+
+/// Embeddings are not streamed: whatever comes is broken.
+struct NoStream;
+
+impl StreamDecoder for NoStream {
+    fn decode(&mut self, _: &[u8], _: &[u8], _: &mut Vec<ir::StreamEvent>) -> Result<(), DecodeError> {
+        Err(DecodeError { message: "embeddings are not streamed".to_owned(), param: None })
+    }
+
+    fn finish(&mut self, out: &mut Vec<ir::StreamEvent>) {
+        out.push(ir::StreamEvent::End);
+    }
 }
-impl StreamEncoder for Nothing {
-    fn encode(&mut self, _: &ir::StreamEvent, _: &mut Vec<u8>) {}
+
+impl StreamEncoder for NoStream {
+    fn encode(&mut self, event: &ir::StreamEvent, out: &mut Vec<u8>) {
+        if let ir::StreamEvent::Error(error) = event {
+            out.extend_from_slice(&openai::encode_error_event(error));
+        }
+    }
+
     fn finish(&mut self, _: &mut Vec<u8>) {}
 }
-fn missing() -> DecodeError { DecodeError { message: "being written".into(), param: None } }
+
 impl Codec for OpenAiEmbeddings {
-    fn dialect(&self) -> Dialect { Dialect::OpenAiEmbeddings }
-    fn decode_request(&self, _: &[u8]) -> Result<ir::Request, DecodeError> { Err(missing()) }
-    fn encode_request(&self, _: &ir::Request, _: &Target<'_>) -> Result<Encoded, DecodeError> { Err(missing()) }
-    fn decode_response(&self, _: &[u8]) -> Result<ir::Response, DecodeError> { Err(missing()) }
-    fn encode_response(&self, _: &ir::Response, _: &AnswerContext) -> Vec<u8> { Vec::new() }
-    fn stream_decoder(&self) -> Box<dyn StreamDecoder> { Box::new(Nothing) }
-    fn stream_encoder(&self, _: AnswerContext) -> Box<dyn StreamEncoder> { Box::new(Nothing) }
-    fn decode_error(&self, status: u16, _: &[u8]) -> ErrorFacts {
-        ErrorFacts { status, kind: ErrorKind::Server, message: String::new(), code: None, param: None, metadata: None, request_id: None }
+    fn dialect(&self) -> Dialect {
+        Dialect::OpenAiEmbeddings
     }
-    fn encode_error(&self, _: &ErrorFacts) -> Vec<u8> { Vec::new() }
-    fn encode_error_event(&self, _: &ErrorFacts) -> Vec<u8> { Vec::new() }
-    fn tap_response(&self, _: &[u8], _: &mut Tap) {}
+
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError> {
+        request::decode(body).map(|request| ir::Request::Embeddings(Box::new(request)))
+    }
+
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError> {
+        match request {
+            ir::Request::Embeddings(embeddings) => Ok(request::encode(embeddings, target)),
+            _ => Err(refuse("model", "this model makes embeddings, it does not generate text")),
+        }
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError> {
+        response::decode(body).map(|answer| ir::Response::Embeddings(Box::new(answer)))
+    }
+
+    fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
+        response::encode(response, context)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(NoStream)
+    }
+
+    fn stream_encoder(&self, _: AnswerContext) -> Box<dyn StreamEncoder> {
+        Box::new(NoStream)
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
+        fault::read(status, body)
+    }
+
+    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
+        openai::encode_error(error)
+    }
+
+    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
+        openai::encode_error_event(error)
+    }
+
+    fn tap_response(&self, body: &[u8], tap: &mut Tap) {
+        response::tap(body, tap);
+    }
+
     fn tap_event(&self, _: &[u8], _: &[u8], _: &mut Tap) {}
 }

@@ -127,7 +127,8 @@ fn read_tool_choice(body: &mut Object<'_, '_>) -> Result<Option<ToolChoice>, Dec
 }
 
 fn read_allowed_tools(choice: &mut Object<'_, '_>) -> Result<ToolChoice, DecodeError> {
-    let at = choice.at.key("allowed_tools");
+    let parent = choice.at;
+    let at = parent.key("allowed_tools");
     let raw = choice.take("allowed_tools").ok_or_else(|| at.fault("is required"))?;
     let mut allowed = Object::read(raw, at)?;
     let required = allowed.string("mode")?.is_some_and(|mode| mode == "required");

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::chunk::{CallDelta, Chunk, ChunkChoice, Delta};
-use crate::dialects::openai::{read_finish, read_usage};
+use crate::dialects::openai::{CallDelta, Chunk, ChunkChoice, Delta, read_finish, read_usage};
 use crate::dialects::read::Loose;
 use crate::dialects::{DecodeError, StreamDecoder, fault, raise};
 use crate::ir::{Finish, FinishReason, Json, Start, StreamEvent};

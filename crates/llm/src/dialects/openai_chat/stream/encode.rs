@@ -21,6 +21,8 @@ struct ChoiceState {
     index: u32,
     /// Whether the role was said: it stands in the first delta only.
     begun: bool,
+    /// Whether the finish word was said: nothing may follow it.
+    ended: bool,
     refused: bool,
     place: Place,
     kind: Kind,
@@ -69,7 +71,8 @@ impl Encoder {
             self.choices.push(ChoiceState { index: choice, ..ChoiceState::default() });
             self.choices.len() - 1
         });
-        let Some(state) = self.choices.get_mut(place) else { return };
+        let Some(state) = self.choices.get_mut(place).filter(|state| !state.ended) else { return };
+        state.ended = finish.is_some();
         out.extend_from_slice(&self.head);
         write::object(out, |object| {
             object.number("index", choice);

@@ -1,0 +1,118 @@
+//! The models of a provider: those of its definition, changed or added to by the entry.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use yumen_llm::catalogue::{ModelDefinition, ProviderDefinition};
+use yumen_llm::price::{LongPrice, PerToken, Price};
+
+use crate::diagnostic::{Diagnostics, shown};
+use crate::place::Place;
+use crate::provider::ServedModel;
+use crate::spec::{Decimal, LongPriceSpec, ModelSpec, PriceSpec, ProviderSpec};
+
+/// The models of a provider by native id; what is wrong is reported.
+pub(super) fn check(
+    spec: &ProviderSpec,
+    definition: &ProviderDefinition,
+    place: &Place<'_>,
+    found: &mut Diagnostics,
+) -> BTreeMap<Arc<str>, Arc<ServedModel>> {
+    let mut models: BTreeMap<Arc<str>, ServedModel> =
+        definition.models.iter().map(|defined| (Arc::from(&*defined.native_id), served(defined))).collect();
+    for (native_id, spec) in &spec.models {
+        let here = place.field(native_id);
+        if native_id.is_empty() || native_id.len() > 200 || native_id.chars().any(char::is_control) {
+            here.error(found, format!("{} is no model id", shown(native_id)), None);
+            continue;
+        }
+        let model = models.entry(Arc::from(&**native_id)).or_insert_with(|| ServedModel::unlisted(native_id));
+        change(model, spec, &here, found);
+    }
+    models.into_iter().map(|(native_id, model)| (native_id, Arc::new(model))).collect()
+}
+
+fn served(defined: &ModelDefinition) -> ServedModel {
+    ServedModel {
+        canonical_id: Some(Arc::from(&*defined.canonical_id)),
+        aliases: defined.aliases.iter().map(|alias| Arc::from(&**alias)).collect(),
+        context: defined.context,
+        max_output: defined.max_output,
+        operations: defined.operations.clone(),
+        price: defined.price,
+        ..ServedModel::unlisted(&defined.native_id)
+    }
+}
+
+/// Puts what the entry says in the place of what the definition says.
+fn change(model: &mut ServedModel, spec: &ModelSpec, place: &Place<'_>, found: &mut Diagnostics) {
+    if let Some(canonical) = &spec.canonical {
+        let good = canonical.len() <= 200
+            && !canonical.chars().any(|letter| letter.is_control() || letter.is_whitespace())
+            && canonical.split_once('/').is_some_and(|(author, slug)| !author.is_empty() && !slug.is_empty());
+        if !good {
+            let here = place.field("canonical");
+            let hint = Some("write for example `qwen/qwen3-8b`".to_owned());
+            here.error(found, format!("{} must be an author and a slug", here.with_value()), hint);
+        }
+        model.canonical_id = Some(Arc::from(&**canonical));
+    }
+    model.context = spec.context.or(model.context);
+    model.max_output = spec.max_output.or(model.max_output);
+    if let Some(operations) = &spec.operations {
+        model.operations = operations.clone();
+    }
+    if let Some(price) = &spec.price {
+        model.price = Prices { place: &place.field("price"), found }.read(price);
+    }
+}
+
+/// Reads the decimals of one price.
+struct Prices<'p, 'n> {
+    place: &'p Place<'n>,
+    found: &'p mut Diagnostics,
+}
+
+impl Prices<'_, '_> {
+    fn read(&mut self, spec: &PriceSpec) -> Option<Price> {
+        let long = spec
+            .long
+            .as_ref()
+            .map(|long| Prices { place: &self.place.field("long"), found: self.found }.read_long(long));
+        let price = Price {
+            input: self.exact("input", &spec.input)?,
+            output: self.optional("output", spec.output.as_ref()).unwrap_or_default(),
+            cache_read: self.optional("cache_read", spec.cache_read.as_ref()),
+            cache_write: self.optional("cache_write", spec.cache_write.as_ref()),
+            cache_write_1h: self.optional("cache_write_1h", spec.cache_write_1h.as_ref()),
+            reasoning: self.optional("reasoning", spec.reasoning.as_ref()),
+            long: long.flatten(),
+        };
+        Some(price)
+    }
+
+    fn read_long(&mut self, spec: &LongPriceSpec) -> Option<LongPrice> {
+        Some(LongPrice {
+            above: spec.above,
+            input: self.exact("input", &spec.input)?,
+            output: self.optional("output", spec.output.as_ref()).unwrap_or_default(),
+            cache_read: self.optional("cache_read", spec.cache_read.as_ref()),
+            cache_write: self.optional("cache_write", spec.cache_write.as_ref()),
+            cache_write_1h: self.optional("cache_write_1h", spec.cache_write_1h.as_ref()),
+        })
+    }
+
+    fn optional(&mut self, field: &str, decimal: Option<&Decimal>) -> Option<PerToken> {
+        self.exact(field, decimal?)
+    }
+
+    fn exact(&mut self, field: &str, decimal: &Decimal) -> Option<PerToken> {
+        let price = PerToken::per_million(&decimal.0);
+        if price.is_none() {
+            let here = self.place.field(field);
+            let hint = Some("write dollars per million tokens, such as `0.15`".to_owned());
+            here.error(self.found, format!("{} is no price", here.with_value()), hint);
+        }
+        price
+    }
+}

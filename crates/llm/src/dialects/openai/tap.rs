@@ -1,0 +1,92 @@
+//! The side reader of answers that pass through. It runs once per event of every stream, so the common event
+//! (one content delta and nothing else) is told by a few searches and never parsed.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::{Chunk, read_usage};
+use crate::dialects::{Tap, fault, raise_tap_usage};
+
+static CONTENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""delta":{"content":""#));
+static UNFINISHED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""finish_reason":null"#));
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""usage":{"#));
+
+/// Reads a whole answer.
+pub(in crate::dialects) fn tap_response(body: &[u8], tap: &mut Tap) {
+    if let Some(chunk) = Chunk::read(body) {
+        note(chunk, tap);
+        tap.finished = true;
+    }
+}
+
+/// Reads one event.
+pub(in crate::dialects) fn tap_event(event: &[u8], data: &[u8], tap: &mut Tap) {
+    let data = data.trim_ascii();
+    if data == b"[DONE]" {
+        tap.finished = true;
+        return;
+    }
+    // The first event is read whole for its id and model.
+    if tap.id.is_some() && let Some(size) = plain_delta(data) {
+        tap.output_bytes += size as u64;
+        tap.content_seen |= size > 0;
+        return;
+    }
+    let Some(chunk) = Chunk::read(data) else { return };
+    if event == b"error" && chunk.error.is_none() {
+        tap.error = Some(Box::new(fault::read(0, data)));
+        return;
+    }
+    if chunk.error.is_some() {
+        tap.error = Some(Box::new(fault::read(0, data)));
+    }
+    note(chunk, tap);
+}
+
+/// The size of the content when the event adds content to one unfinished choice and says nothing else.
+fn plain_delta(data: &[u8]) -> Option<usize> {
+    let start = CONTENT.find(data)?;
+    let (head, rest) = data.split_at_checked(start + CONTENT.needle().len())?;
+    let size = string_end(rest)?;
+    let (_, tail) = rest.split_at_checked(size)?;
+    // Another delta or more fields of this one may follow; a tail with more than the usual is read properly.
+    let usual = UNFINISHED.find(tail).is_some()
+        && tail.starts_with(br#""}"#)
+        && CONTENT.find(tail).is_none()
+        && USAGE.find(tail).is_none()
+        && USAGE.find(head).is_none();
+    usual.then_some(size)
+}
+
+/// Offset of the quote that ends a JSON string whose text begins at the start of `bytes`.
+fn string_end(bytes: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let found = from + memchr::memchr2(b'"', b'\\', bytes.get(from..)?)?;
+        if bytes.get(found) == Some(&b'"') {
+            return Some(found);
+        }
+        from = found + 2;
+    }
+}
+
+fn note(chunk: Chunk<'_>, tap: &mut Tap) {
+    if tap.id.is_none() {
+        tap.id = chunk.id.into_text();
+    }
+    if tap.model.is_none() {
+        tap.model = chunk.model.into_text();
+    }
+    for choice in chunk.choices.into_iter().flatten() {
+        let text = choice.text.text().map_or(0, str::len);
+        let size = text + choice.delta.or(choice.message).map_or(0, |delta| delta.size());
+        tap.output_bytes += size as u64;
+        tap.content_seen |= size > 0;
+        if let Some(reason) = choice.finish_reason.into_text() {
+            tap.finish_reason = Some(reason);
+        }
+        raise_tap_usage(tap, choice.usage.and_then(|usage| read_usage(usage.get())));
+    }
+    raise_tap_usage(tap, chunk.usage.and_then(|usage| read_usage(usage.get())));
+}

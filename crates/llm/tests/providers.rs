@@ -1,0 +1,287 @@
+//! The contract that every folder of `/providers` keeps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail by panicking"
+)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use yumen_llm::catalogue::{Auth, Catalogue, ModelDefinition, Operation, ProviderDefinition};
+use yumen_llm::dialects::Dialect;
+use yumen_llm::price::PerToken;
+
+const EXPECTED: &[&str] = &[
+    "anthropic",
+    "anthropic-compatible",
+    "deepseek",
+    "demo",
+    "fireworks",
+    "groq",
+    "llama-cpp",
+    "lm-studio",
+    "mistral",
+    "moonshot",
+    "nvidia",
+    "ollama",
+    "openai",
+    "openai-compatible",
+    "openrouter",
+    "perplexity",
+    "qwen",
+    "siliconflow",
+    "together",
+    "vllm",
+    "xai",
+    "zhipu",
+];
+
+/// 1,000 dollars per million tokens.
+const ABSURD: PerToken = PerToken(1_000_000_000_000);
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../providers")
+}
+
+fn folders() -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(root())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_type().unwrap().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort();
+    names
+}
+
+fn each(mut look: impl FnMut(&str, &ProviderDefinition)) {
+    for (id, definition) in &Catalogue::builtin().unwrap().providers {
+        look(id, definition);
+    }
+}
+
+fn each_model(mut look: impl FnMut(&str, &ModelDefinition)) {
+    each(|id, definition| definition.models.iter().for_each(|model| look(id, model)));
+}
+
+#[test]
+fn what_is_embedded_is_what_lies_in_the_folders() {
+    let embedded: Vec<String> = Catalogue::builtin().unwrap().providers.into_keys().collect();
+    assert_eq!(embedded, folders());
+    for id in EXPECTED {
+        assert!(embedded.iter().any(|name| name == id), "{id} is missing");
+    }
+    let mut read = Catalogue::default();
+    for id in folders() {
+        let text = |name: &str| std::fs::read_to_string(root().join(&id).join(name)).ok();
+        read.add(&id, &text("provider.toml").unwrap(), text("models.toml").as_deref()).unwrap();
+    }
+    assert_eq!(read.providers, Catalogue::builtin().unwrap().providers);
+}
+
+#[test]
+fn a_folder_is_called_after_its_id_and_has_a_readme() {
+    each(|id, definition| {
+        assert_eq!(definition.id, id);
+        let readme = std::fs::read_to_string(root().join(id).join("README.md")).unwrap();
+        assert!(readme.starts_with("# ") && readme.len() > 200, "{id}: README.md says too little");
+        for name in definition.credential.iter().flat_map(|credential| &credential.env) {
+            assert!(readme.contains(name.as_str()), "{id}: README.md does not name {name}");
+        }
+    });
+}
+
+#[test]
+fn secrets_travel_encrypted_unless_they_stay_on_the_machine() {
+    each(|id, definition| {
+        let own = definition.dialects.values().map(|entry| entry.base_url.as_deref());
+        for url in own.chain([definition.base_url.as_deref()]).flatten() {
+            let local = ["http://127.0.0.1:", "builtin://"].iter().any(|start| url.starts_with(start));
+            assert!(url.starts_with("https://") || local, "{id}: {url}");
+            assert!(
+                !local || definition.auth == Auth::None,
+                "{id}: a local server asks for no key by default"
+            );
+        }
+    });
+}
+
+#[test]
+fn every_hosted_provider_says_where_its_key_is_found() {
+    each(|id, definition| {
+        let hosted = definition.base_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+        if !hosted {
+            return;
+        }
+        let credential = definition.credential.as_ref().unwrap_or_else(|| panic!("{id}: no credential"));
+        assert!(!credential.env.is_empty(), "{id}: no environment variable");
+        assert!(definition.links.docs.is_some() && definition.links.keys.is_some(), "{id}: links");
+        assert!(!definition.models.is_empty(), "{id}: no models");
+    });
+}
+
+#[test]
+fn no_two_providers_read_the_same_environment_variable() {
+    let mut owners: BTreeMap<String, String> = BTreeMap::new();
+    each(|id, definition| {
+        for name in definition.credential.iter().flat_map(|credential| &credential.env) {
+            let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+            assert!(name.chars().all(upper), "{id}: {name}");
+            let owner = owners.insert(name.clone(), id.to_owned());
+            assert_eq!(owner, None, "{id}: {name} would be sent to two providers");
+        }
+    });
+}
+
+#[test]
+fn paths_lead_where_the_dialect_is_spoken() {
+    each(|id, definition| {
+        for (dialect, entry) in &definition.dialects {
+            assert!(entry.path.starts_with('/'), "{id}: {dialect:?}");
+            let end = match dialect {
+                Dialect::OpenAiChat => "/chat/completions",
+                Dialect::OpenAiCompletions => "/completions",
+                Dialect::OpenAiEmbeddings => "/embeddings",
+                Dialect::AnthropicMessages => "/v1/messages",
+            };
+            if let Some(url) = definition.url(*dialect) {
+                let fits = url.ends_with(end) || url == "builtin://demo/v1/messages";
+                assert!(fits && !url.contains("/v1/v1/"), "{id}: {dialect:?} at {url}");
+            }
+        }
+    });
+}
+
+#[test]
+fn models_have_one_meaning_and_facts_that_can_be_right() {
+    each_model(|id, model| {
+        let name = format!("{id}: {}", model.native_id);
+        let (author, slug) = model.canonical_id.split_once('/').unwrap();
+        assert!(!author.is_empty() && !slug.is_empty() && !slug.contains('/'), "{name}");
+        assert!(model.context.is_none_or(|context| context >= 1024), "{name}: {:?}", model.context);
+        if let (Some(context), Some(max_output)) = (model.context, model.max_output) {
+            assert!(max_output <= context, "{name}: an answer longer than the window");
+        }
+        assert!(model.input_modalities.iter().any(|modality| modality == "text"), "{name}");
+        let embeds = model.operations.contains(&Operation::Embeddings);
+        assert!(!embeds || model.operations.len() == 1, "{name}: embeds and talks");
+        let Some(price) = model.price else { return };
+        let free = PerToken(0);
+        assert!(price.input > free && price.input < ABSURD, "{name}: input at {}", price.input);
+        assert!(
+            price.output < ABSURD && (embeds || price.output > free),
+            "{name}: output at {}",
+            price.output
+        );
+        assert!(price.cache_read.is_none_or(|read| read > free && read <= price.input), "{name}: cache_read");
+        for amount in [price.cache_write, price.cache_write_1h, price.reasoning].into_iter().flatten() {
+            assert!(amount > free && amount < ABSURD, "{name}: {amount}");
+        }
+        if let Some(long) = price.long {
+            assert!(
+                long.input >= price.input && long.output >= price.output,
+                "{name}: long prompts are cheaper"
+            );
+            assert!(model.context.is_none_or(|context| long.above < context), "{name}: long.above");
+        }
+    });
+}
+
+#[test]
+fn operations_are_served_by_a_dialect_of_the_provider() {
+    each(|id, definition| {
+        for model in &definition.models {
+            for operation in &model.operations {
+                let dialects: &[Dialect] = match operation {
+                    Operation::Chat => &[Dialect::OpenAiChat, Dialect::AnthropicMessages],
+                    Operation::Completions => &[Dialect::OpenAiCompletions],
+                    Operation::Embeddings => &[Dialect::OpenAiEmbeddings],
+                };
+                let served = dialects.iter().any(|dialect| definition.dialects.contains_key(dialect));
+                assert!(served, "{id}: {} cannot be asked for {operation:?}", model.native_id);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_same_model_has_the_same_canonical_id_everywhere() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let servers = |canonical: &str| {
+        let serves = |definition: &ProviderDefinition| {
+            definition.models.iter().any(|model| model.canonical_id == canonical)
+        };
+        catalogue.providers.values().filter(|definition| serves(definition)).count()
+    };
+    assert!(servers("meta-llama/llama-3.3-70b-instruct") >= 4);
+    assert!(servers("openai/gpt-oss-120b") >= 3);
+    assert!(servers("anthropic/claude-sonnet-4.5") >= 2);
+
+    let anthropic = &catalogue.providers["anthropic"];
+    for name in [
+        "claude-sonnet-4.5",
+        "claude-sonnet-4-5",
+        "claude-sonnet-4-5-20250929",
+        "anthropic/claude-sonnet-4.5",
+    ] {
+        assert_eq!(anthropic.model(name).unwrap().native_id, "claude-sonnet-4-5", "{name}");
+    }
+}
+
+#[test]
+fn the_demo_has_both_models_with_prices() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let demo = &catalogue.providers["demo"];
+    assert_eq!(demo.dialects.len(), 4);
+    for (name, operation) in [("demo/echo", Operation::Chat), ("demo/embed", Operation::Embeddings)] {
+        let model = demo.model(name).unwrap();
+        assert!(model.operations.contains(&operation) && model.price.is_some(), "{name}");
+    }
+}
+
+#[test]
+fn fixtures_say_what_is_sent_upstream() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let mut seen = Vec::new();
+    for id in folders() {
+        let Ok(entries) = std::fs::read_dir(root().join(&id).join("fixtures")) else { continue };
+        for entry in entries {
+            let file = entry.unwrap().path();
+            let name = file.display().to_string();
+            let fixture: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).expect(&name);
+            check_fixture(&catalogue.providers[&id], &fixture, &name);
+            seen.push(id.clone());
+        }
+    }
+    for id in ["openai", "anthropic", "deepseek", "demo"] {
+        assert!(seen.iter().any(|name| name == id), "{id} has no fixture");
+    }
+}
+
+fn check_fixture(definition: &ProviderDefinition, fixture: &Value, name: &str) {
+    let dialect: Dialect = serde_json::from_value(fixture["dialect"].clone()).expect(name);
+    let asked = fixture["model"].as_str().expect(name);
+    assert_eq!(fixture["request"]["model"], asked, "{name}");
+    // A public name may be qualified by the provider.
+    let asked = asked.strip_prefix(&format!("{}/", definition.id)).unwrap_or(asked);
+    let model = definition.model(asked).unwrap_or_else(|| panic!("{name}: {asked} is not listed"));
+
+    let upstream = &fixture["upstream"];
+    assert_eq!(upstream["method"], "POST", "{name}");
+    assert_eq!(upstream["url"].as_str(), definition.url(dialect).as_deref(), "{name}");
+    assert_eq!(upstream["model"], model.native_id, "{name}");
+
+    let mut headers = definition.headers.clone();
+    headers.insert("content-type".into(), "application/json".into());
+    match &definition.auth {
+        Auth::Bearer => headers.insert("authorization".into(), "Bearer <secret>".into()),
+        Auth::Header { name } => headers.insert(name.clone(), "<secret>".into()),
+        Auth::None => None,
+    };
+    assert_eq!(upstream["headers"], serde_json::to_value(headers).unwrap(), "{name}");
+}

@@ -1,0 +1,104 @@
+//! Reads records back from the ledger.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqlitePool};
+use yumen_telemetry::{ExchangeRecord, Outcome, TokenCounts, TokenSource};
+
+use crate::error::StoreError;
+
+/// The columns of `records`, in the order in which they are written.
+pub(crate) const COLUMNS: [&str; 27] = [
+    "id",
+    "started_at_us",
+    "key_id",
+    "key_name",
+    "dialect",
+    "operation",
+    "model_requested",
+    "model_served",
+    "provider",
+    "upstream_id",
+    "attempts",
+    "status",
+    "outcome",
+    "error_code",
+    "finish_reason",
+    "streamed",
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "token_source",
+    "cost_nanos",
+    "first_byte_us",
+    "total_us",
+    "overhead_us",
+    "lossy",
+];
+
+/// The record with this id, when this key (or any, for `None`) made it.
+pub(crate) async fn find(
+    pool: &SqlitePool,
+    id: &str,
+    key_id: Option<&str>,
+) -> Result<Option<ExchangeRecord>, StoreError> {
+    let row = sqlx::query("SELECT * FROM records WHERE id = $1 AND ($2 IS NULL OR key_id = $2)")
+        .bind(id)
+        .bind(key_id)
+        .fetch_optional(pool)
+        .await?;
+    row.as_ref().map(record).transpose()
+}
+
+fn record(row: &SqliteRow) -> Result<ExchangeRecord, StoreError> {
+    let outcome: &str = row.try_get("outcome")?;
+    let source: &str = row.try_get("token_source")?;
+    let attempts: &str = row.try_get("attempts")?;
+    let lossy: Option<&str> = row.try_get("lossy")?;
+    let status: i64 = row.try_get("status")?;
+    let strange = |what: &str| StoreError::Row(what.to_owned());
+    Ok(ExchangeRecord {
+        id: row.try_get("id")?,
+        started_at_us: row.try_get("started_at_us")?,
+        key_id: row.try_get("key_id")?,
+        key_name: row.try_get("key_name")?,
+        dialect: row.try_get("dialect")?,
+        operation: row.try_get("operation")?,
+        model_requested: row.try_get("model_requested")?,
+        model_served: row.try_get("model_served")?,
+        provider: row.try_get("provider")?,
+        upstream_id: row.try_get("upstream_id")?,
+        attempts: serde_json::from_str(attempts).map_err(|_| strange("attempts"))?,
+        status: u16::try_from(status).map_err(|_| strange("status"))?,
+        outcome: Outcome::parse(outcome).ok_or_else(|| strange("outcome"))?,
+        error_code: row.try_get("error_code")?,
+        finish_reason: row.try_get("finish_reason")?,
+        streamed: row.try_get::<i64, _>("streamed")? != 0,
+        tokens: TokenCounts {
+            input: count(row, "input_tokens")?,
+            cached_input: count(row, "cached_input_tokens")?,
+            cache_write: count(row, "cache_write_tokens")?,
+            output: count(row, "output_tokens")?,
+            reasoning: count(row, "reasoning_tokens")?,
+            source: TokenSource::parse(source).ok_or_else(|| strange("token_source"))?,
+        },
+        cost_nanos: optional_count(row, "cost_nanos")?,
+        first_byte_us: optional_count(row, "first_byte_us")?,
+        total_us: count(row, "total_us")?,
+        overhead_us: count(row, "overhead_us")?,
+        lossy: match lossy {
+            Some(text) => serde_json::from_str(text).map_err(|_| strange("lossy"))?,
+            None => Vec::new(),
+        },
+    })
+}
+
+fn count(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {
+    optional_count(row, column)?.ok_or_else(|| StoreError::Row(column.to_owned()))
+}
+
+fn optional_count(row: &SqliteRow, column: &str) -> Result<Option<u64>, StoreError> {
+    let number: Option<i64> = row.try_get(column)?;
+    number.map(|number| u64::try_from(number).map_err(|_| StoreError::Row(column.to_owned()))).transpose()
+}

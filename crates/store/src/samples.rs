@@ -1,0 +1,57 @@
+//! Records for tests.
+
+use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource};
+
+/// A time in the middle of an hour, in Unix microseconds.
+pub(crate) const NOON_US: i64 = 1_763_640_000_000_000 + 1_800_000_000;
+
+/// The `number`th of many records that differ in model, key, provider, outcome and time.
+pub(crate) fn record(number: u64) -> ExchangeRecord {
+    let provider = format!("p{}", number % 3);
+    let outcome = match number % 7 {
+        5 => Outcome::Refused,
+        6 => Outcome::Failed,
+        _ => Outcome::Completed,
+    };
+    let answered = outcome == Outcome::Completed;
+    let attempt = AttemptRecord {
+        provider: provider.clone(),
+        model: "native".into(),
+        credential: "#1".into(),
+        status: answered.then_some(200),
+        cause: (!answered).then(|| "connect_timeout".into()),
+        started_us: 12,
+        duration_us: 900,
+    };
+    ExchangeRecord {
+        id: format!("gen-1763640000-{number:020}"),
+        started_at_us: NOON_US + number as i64 * 1_000_000,
+        key_id: (number % 5 != 0).then(|| format!("key-{}", number % 5)),
+        key_name: (number % 5 != 0).then(|| "ci".into()),
+        dialect: "openai_chat".into(),
+        operation: "chat".into(),
+        model_requested: format!("asked-{}", number % 4),
+        model_served: answered.then(|| format!("author/model-{}", number % 4)),
+        provider: answered.then_some(provider),
+        upstream_id: answered.then(|| format!("chatcmpl-{number}")),
+        attempts: if outcome == Outcome::Refused { Vec::new() } else { vec![attempt] },
+        status: if answered { 200 } else { 503 },
+        outcome,
+        error_code: (!answered).then(|| "upstream_unreachable".into()),
+        finish_reason: answered.then(|| "stop".into()),
+        streamed: number % 2 == 0,
+        tokens: TokenCounts {
+            input: 100 + number,
+            cached_input: number % 11,
+            cache_write: number % 3,
+            output: 40,
+            reasoning: number % 5,
+            source: if answered { TokenSource::Reported } else { TokenSource::None },
+        },
+        cost_nanos: answered.then_some(1000 * number),
+        first_byte_us: answered.then_some(5000),
+        total_us: 9000,
+        overhead_us: 40,
+        lossy: if number % 9 == 0 { vec!["seed".into()] } else { Vec::new() },
+    }
+}

@@ -1,0 +1,170 @@
+//! The store: what is kept between two starts of the server.
+//!
+//! In: a data folder. Out: virtual keys, usage, records, and the ledger of a running server. Several processes may open the
+//! same store; only one may run its ledger.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use yumen_config::KeyHasher;
+use yumen_telemetry::{ExchangeRecord, RecordObserver};
+
+use crate::database::Database;
+use crate::error::StoreError;
+use crate::ledger::{self, Ledger};
+use crate::server_key;
+use crate::spool::SpoolSettings;
+use crate::usage::{self, UsageQuery, UsageRow};
+use crate::virtual_keys::{KeyWatch, VirtualKeys};
+
+/// The store. A clone is the same store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    database: Database,
+    hasher: KeyHasher,
+}
+
+impl Store {
+    /// Opens the store in a data folder, which is made when there is none. `url` (`sqlite://FILE`) names another
+    /// database file than `yumen.db` in that folder.
+    pub async fn open(data_dir: &Path, url: Option<&str>) -> Result<Self, StoreError> {
+        let file = database_file(data_dir, url)?;
+        std::fs::create_dir_all(data_dir).map_err(StoreError::file(data_dir))?;
+        if let Some(dir) = file.parent() {
+            std::fs::create_dir_all(dir).map_err(StoreError::file(dir))?;
+        }
+        let _lock = opening_lock(data_dir).await?;
+        let key_path = data_dir.join("server.key");
+        let server_key = server_key::read_or_make(&key_path)?;
+        let database = Database::open(&file).await?;
+        if !claim(&database, &server_key::fingerprint(&server_key)).await? {
+            return Err(StoreError::ServerKey { path: key_path });
+        }
+        Ok(Self { database, hasher: KeyHasher::new(server_key) })
+    }
+
+    /// Hashes virtual keys' secrets, also those of the configuration, as the store does.
+    pub fn key_hasher(&self) -> &KeyHasher {
+        &self.hasher
+    }
+
+    /// The virtual keys.
+    pub fn keys(&self) -> VirtualKeys {
+        VirtualKeys::new(self.database.clone(), self.hasher.clone())
+    }
+
+    /// All virtual keys first, then each change, also those that other processes make.
+    pub fn changed_keys(&self) -> KeyWatch {
+        KeyWatch::new(self.keys())
+    }
+
+    /// Sums over a span of time.
+    pub async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
+        usage::sum(&self.database.readers, query).await
+    }
+
+    /// The record with this id, when this key (or any, for `None`) made it. A running server's [`Ledger`] finds those too
+    /// that have not been stored.
+    pub async fn generation(&self, id: &str, key_id: Option<&str>) -> Result<Option<ExchangeRecord>, StoreError> {
+        ledger::find(&self.database.readers, id, key_id).await
+    }
+
+    /// Takes the spool over and begins to drain it on the current runtime; each record is shown once to each observer.
+    pub async fn start_ledger(
+        &self,
+        settings: SpoolSettings,
+        observers: Vec<Box<dyn RecordObserver>>,
+    ) -> Result<Ledger, StoreError> {
+        Ledger::start(self.database.clone(), settings, observers).await
+    }
+
+    /// Closes the database; every clone of this store ends with it.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}
+
+fn database_file(data_dir: &Path, url: Option<&str>) -> Result<PathBuf, StoreError> {
+    let Some(url) = url else { return Ok(data_dir.join("yumen.db")) };
+    match url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+        Some(path) if !path.is_empty() && !path.contains('?') && !path.starts_with(":memory:") => Ok(path.into()),
+        _ => Err(StoreError::Address(url.to_owned())),
+    }
+}
+
+/// Two processes that open a new store at the same moment would both make its key and its tables.
+async fn opening_lock(data_dir: &Path) -> Result<File, StoreError> {
+    let path = data_dir.join("opening.lock");
+    let file = File::create(&path).map_err(StoreError::file(&path))?;
+    let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
+    locked.map_err(std::io::Error::other).and_then(|locked| locked).map_err(StoreError::file(&path))
+}
+
+/// Notes which server key hashes the virtual keys; `false` when some were hashed with another one.
+async fn claim(database: &Database, fingerprint: &str) -> Result<bool, StoreError> {
+    let known: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'server_key'")
+        .fetch_optional(&database.writer)
+        .await?;
+    if known.as_deref() == Some(fingerprint) {
+        return Ok(true);
+    }
+    let hashed: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM key_secrets").fetch_one(&database.writer).await?;
+    if known.is_some() && hashed > 0 {
+        return Ok(false);
+    }
+    sqlx::query(
+        "INSERT INTO meta (name, value) VALUES ('server_key', $1) \
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )
+    .bind(fingerprint)
+    .execute(&database.writer)
+    .await?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::virtual_keys::KeySpec;
+
+    #[tokio::test]
+    async fn a_lost_server_key_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), None).await.unwrap();
+        store.close().await;
+        std::fs::remove_file(dir.path().join("server.key")).unwrap();
+        let store = Store::open(dir.path(), None).await.expect("no key was hashed with the old one");
+        store.keys().create("ci", &KeySpec::default()).await.unwrap();
+        store.close().await;
+        std::fs::remove_file(dir.path().join("server.key")).unwrap();
+        assert!(matches!(Store::open(dir.path(), None).await, Err(StoreError::ServerKey { .. })));
+    }
+
+    #[tokio::test]
+    async fn many_may_open_a_new_store_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new");
+        let opened = (0..4).map(|_| {
+            let path = path.clone();
+            tokio::spawn(async move { Store::open(&path, None).await })
+        });
+        let mut hashes = Vec::new();
+        for task in opened.collect::<Vec<_>>() {
+            hashes.push(task.await.unwrap().unwrap().key_hasher().hash("x"));
+        }
+        hashes.dedup();
+        assert_eq!(hashes.len(), 1, "all use the same server key");
+    }
+
+    #[test]
+    fn addresses() {
+        let dir = Path::new("/d");
+        assert_eq!(database_file(dir, None).unwrap(), Path::new("/d/yumen.db"));
+        assert_eq!(database_file(dir, Some("sqlite://data/yumen.db")).unwrap(), Path::new("data/yumen.db"));
+        assert_eq!(database_file(dir, Some("sqlite:///var/y.db")).unwrap(), Path::new("/var/y.db"));
+        for bad in ["postgres://h/db", "yumen.db", "sqlite://", "sqlite::memory:", "sqlite://x.db?mode=ro"] {
+            assert!(matches!(database_file(dir, Some(bad)), Err(StoreError::Address(_))), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What a fake model says, before any dialect: chosen by the model's name and the request.
+
+use serde_json::Value;
+
+/// An answer's content.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Content {
+    /// Thinking and its signature.
+    pub(super) thinking: Option<(Vec<&'static str>, &'static str)>,
+    /// Text as the pieces in which it streams.
+    pub(super) text: Vec<String>,
+    pub(super) calls: Vec<Call>,
+    pub(super) finish: Finish,
+    /// `None` when the upstream reports none.
+    pub(super) usage: Option<Usage>,
+    pub(super) logprobs: bool,
+}
+
+/// A tool call; its arguments as the pieces in which they stream.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) id: &'static str,
+    pub(super) name: &'static str,
+    pub(super) arguments: Vec<&'static str>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Finish {
+    #[default]
+    Stop,
+    Length,
+    Tool,
+    Refusal,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Usage {
+    /// All prompt tokens, cached ones included.
+    pub(super) input: u64,
+    pub(super) cached: u64,
+    pub(super) cache_write: u64,
+    pub(super) output: u64,
+    pub(super) reasoning: u64,
+}
+
+/// What this model says to this request.
+pub(super) fn of(scenario: &str, request: &Value) -> Content {
+    let usage = Usage { input: 21, cached: 0, cache_write: 0, output: 7, reasoning: 0 };
+    let plain = Content {
+        text: ["Hello", " from", " the", " fake", " gate", " 玉门", "."].map(str::to_owned).to_vec(),
+        usage: Some(usage),
+        logprobs: request["logprobs"] == true,
+        ..Content::default()
+    };
+    let tools = |calls: Vec<Call>| match has_tool_result(request) {
+        true => Content { text: vec!["It is 21 degrees".into(), " in Dunhuang.".into()], ..plain.clone() },
+        false => Content { text: Vec::new(), calls, finish: Finish::Tool, ..plain.clone() },
+    };
+    let weather = |id, city: Vec<&'static str>| Call { id, name: "weather", arguments: city };
+    match scenario {
+        "fake-tools" => tools(vec![weather("1", vec!["{\"city\":", "\"Dun", "huang\"}"])]),
+        "fake-parallel-tools" => tools(vec![
+            weather("1", vec!["{\"city\":", "\"Dunhuang\"}"]),
+            weather("2", vec!["{\"city\":\"", "Kashgar", "\"}"]),
+        ]),
+        "fake-zero-arg" => tools(vec![Call { id: "1", name: "now", arguments: Vec::new() }]),
+        "fake-text-and-tools" => Content {
+            text: vec!["Let me look.".into()],
+            ..tools(vec![weather("1", vec!["{\"city\":\"Dunhuang\"}"])])
+        },
+        "fake-cut-arguments" => {
+            Content { finish: Finish::Length, ..tools(vec![weather("1", vec!["{\"city\":", "\"Dunh"])]) }
+        }
+        "fake-thinking" => Content {
+            thinking: Some((vec!["The gate", " is in the west."], "c2lnbmF0dXJlLW9mLXRoZS1nYXRl")),
+            usage: Some(Usage { output: 19, reasoning: 12, ..usage }),
+            ..plain
+        },
+        "fake-json" => Content {
+            text: ["{\"city\":", "\"Dunhuang\"", ",\"degrees\":21}"].map(str::to_owned).to_vec(),
+            ..plain
+        },
+        "fake-length" => Content { text: vec!["Hello from".into()], finish: Finish::Length, ..plain },
+        "fake-refusal" => Content {
+            text: vec!["I cannot".into(), " help with that.".into()],
+            finish: Finish::Refusal,
+            ..plain
+        },
+        "fake-cached" => {
+            Content { usage: Some(Usage { input: 1_021, cached: 800, cache_write: 200, ..usage }), ..plain }
+        }
+        "fake-no-usage" => Content { usage: None, ..plain },
+        "fake-big-event" => Content { text: vec!["x".repeat(2 * 1024 * 1024)], ..plain },
+        _ => plain,
+    }
+}
+
+/// Whether a tool has already been called: then the model answers in words.
+fn has_tool_result(request: &Value) -> bool {
+    let messages = request["messages"].as_array().map_or(&[][..], Vec::as_slice);
+    messages.iter().any(|message| {
+        let parts = message["content"].as_array().map_or(&[][..], Vec::as_slice);
+        message["role"] == "tool" || parts.iter().any(|part| part["type"] == "tool_result")
+    })
+}
+
+impl Call {
+    /// The whole arguments; an empty object when it has none.
+    pub(super) fn object(&self) -> String {
+        if self.arguments.is_empty() { "{}".to_owned() } else { self.arguments.concat() }
+    }
+}

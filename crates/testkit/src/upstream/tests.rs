@@ -1,0 +1,119 @@
+//! The fakes are judges of the gateway, so they are judged first.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{Reply, SCENARIOS, Step, Upstream};
+use crate::client::{Answer, Client};
+
+fn chat(model: &str, stream: bool) -> Value {
+    json!({ "model": model, "stream": stream, "max_tokens": 64, "messages": [{ "role": "user", "content": "Hi" }] })
+}
+
+fn openai_text(answer: &Answer) -> String {
+    let events = answer.events();
+    assert!(events.iter().rfind(|event| !event.data.is_empty()).unwrap().is_done());
+    let data = events.iter().filter(|event| !event.data.is_empty() && !event.is_done());
+    data.filter_map(|event| event.json()["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_spelling_of_a_stream_says_the_same() {
+    let upstream = Upstream::start().await;
+    let client = Client::new(upstream.address());
+    for model in [
+        "fake-chat",
+        "fake-crlf",
+        "fake-cr",
+        "fake-no-space",
+        "fake-comments",
+        "fake-byte-by-byte",
+        "fake-bundled",
+        "fake-heartbeat",
+    ] {
+        let answer = client.post("/v1/chat/completions", &chat(model, true)).await.expect_status(200);
+        assert_eq!(openai_text(&answer), "Hello from the fake gate 玉门.", "{model}");
+    }
+    assert_eq!(upstream.until("all answers done", |counts| counts.open == 0).await.aborted, 0);
+}
+
+#[tokio::test]
+async fn both_dialects_answer_every_scenario_that_ends() {
+    let upstream = Upstream::start().await;
+    let client = Client::new(upstream.address());
+    let endless = ["fake-never-answers", "fake-hold", "fake-gated", "fake-gated-first-byte", "fake-slow"];
+    for model in SCENARIOS {
+        if endless.iter().any(|name| model.starts_with(name)) {
+            continue;
+        }
+        for path in ["/v1/chat/completions", "/v1/messages"] {
+            for stream in [false, true] {
+                let answer = client.try_send(Method::POST, path, chat(model, stream).to_string()).await;
+                assert_eq!(
+                    answer.is_none(),
+                    model.starts_with("fake-cut-") && *model != "fake-cut-arguments",
+                    "{model}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_counted() {
+    let upstream = Upstream::start().await;
+    let client = Client::new(upstream.address());
+    let mut held = client.open("/v1/messages", &chat("fake-hold", true)).await;
+    assert_eq!(held.next_event().await.unwrap().name, "message_start");
+    assert_eq!(upstream.counts().open, 1);
+    drop(held);
+    upstream
+        .until("the abort", |counts| counts.aborted == 1 && counts.open == 0 && counts.connections == 0)
+        .await;
+    let waiting = tokio::spawn({
+        let client = client.clone();
+        async move { client.post("/v1/messages", &chat("fake-never-answers", true)).await }
+    });
+    upstream.until("the second request", |counts| counts.open == 1).await;
+    waiting.abort();
+    upstream.until("the second abort", |counts| counts.aborted == 2).await;
+}
+
+#[tokio::test]
+async fn scripts_gates_and_the_recorder() {
+    let upstream = Upstream::start().await;
+    let client = Client::new(upstream.address()).header("x-mark", "1");
+    upstream.script(|request| {
+        let scripted = request.model() == "mine";
+        scripted.then(|| {
+            Reply::stream(["data: 1\n\n", "data: 2\n\n"]).insert(1, Step::Gate).header("x-own", "yes")
+        })
+    });
+    let mut answer = client.open("/v1/chat/completions", &chat("mine", true)).await;
+    assert_eq!(answer.headers["x-own"], "yes");
+    assert_eq!(answer.next_event().await.unwrap().data, "1");
+    upstream.open_gate();
+    assert_eq!(answer.next_event().await.unwrap().data, "2");
+    assert_eq!(answer.next_event().await, None);
+    client
+        .post("/v1/embeddings", &json!({ "model": "fake-embed", "input": ["a", "b"] }))
+        .await
+        .expect_status(200);
+    assert_eq!(upstream.last().header("x-mark"), "1");
+    assert_eq!(upstream.requests().len(), 2);
+    assert_eq!(upstream.requests()[0].model(), "mine");
+}
+
+#[tokio::test]
+async fn errors_are_spelt_in_their_dialect() {
+    let upstream = Upstream::start().await;
+    let client = Client::new(upstream.address());
+    let answer = client.post("/v1/chat/completions", &chat("fake-429", true)).await.expect_status(429);
+    assert_eq!(
+        (answer.header("retry-after"), &answer.json()["error"]["code"]),
+        ("7", &json!("rate_limit_exceeded"))
+    );
+    let answer = client.post("/v1/messages", &chat("fake-529", false)).await.expect_status(529);
+    assert_eq!(answer.json()["error"]["type"], "overloaded_error");
+}

@@ -1,0 +1,214 @@
+//! The command line: every command and option, with its help text.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// One gateway to every model, tool and service.
+#[derive(Debug, Parser)]
+#[command(name = "yumen", version, propagate_version = true, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum Command {
+    /// Run the gateway.
+    ///
+    /// Without a configuration, providers are found by their usual environment variables (OPENAI_API_KEY,
+    /// ANTHROPIC_API_KEY …). At the first start one virtual key is made and printed once.
+    Serve(ServeOptions),
+    /// Check a configuration: prints everything that is wrong, and exits with 1 when there is an error.
+    Check {
+        /// The configuration file.
+        file: PathBuf,
+        /// A folder of further provider folders.
+        #[arg(long, value_name = "DIR", env = "YUMEN_PROVIDERS_DIR")]
+        providers_dir: Option<PathBuf>,
+    },
+    /// Make, list, switch off and rotate virtual keys; a running server feels it within a second.
+    Keys {
+        /// The data folder of the gateway.
+        #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "YUMEN_DATA_DIR", global = true)]
+        data_dir: PathBuf,
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Show what was used: requests, tokens and cost.
+    Usage(UsageOptions),
+    /// List the models that can be asked for, with context and prices.
+    Models {
+        /// Show only models whose name contains this.
+        filter: Option<String>,
+        #[command(flatten)]
+        settings: SettingsOptions,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List all known providers, and which of them are configured.
+    Providers {
+        #[command(flatten)]
+        settings: SettingsOptions,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask a running gateway something and print the answer as it comes.
+    Chat(ChatOptions),
+    /// Print the JSON Schema of the configuration.
+    Schema,
+    /// Print a generated page of the reference.
+    #[command(hide = true)]
+    Reference {
+        /// The page.
+        page: Page,
+    },
+}
+
+/// The default data folder.
+pub const DATA_DIR: &str = "data";
+
+#[derive(Debug, Clone, Args)]
+#[allow(missing_docs)]
+pub struct SettingsOptions {
+    /// The configuration file; `yumen.yaml` in the current folder when it is there.
+    #[arg(long, value_name = "FILE", env = "YUMEN_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// A folder of further provider folders, each with a provider.toml.
+    #[arg(long, value_name = "DIR", env = "YUMEN_PROVIDERS_DIR")]
+    pub providers_dir: Option<PathBuf>,
+    /// Add the built-in provider `demo`, whose models answer without any network.
+    #[arg(long)]
+    pub demo: bool,
+}
+
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct ServeOptions {
+    #[command(flatten)]
+    pub settings: SettingsOptions,
+    /// The folder for the database, the record spool and the server's own key.
+    #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "YUMEN_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// Listen here instead of where the configuration says, for example 0.0.0.0:8080.
+    #[arg(long, value_name = "ADDRESS", env = "YUMEN_LISTEN")]
+    pub listen: Option<String>,
+    /// Threads that serve requests; one for each core when not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum KeysCommand {
+    /// Make a virtual key; its secret is printed once and cannot be shown again.
+    Create {
+        /// What people call it.
+        name: String,
+        /// A model it may use; `*` stands for anything. May be given several times; all models when not given.
+        #[arg(long = "model", value_name = "PATTERN")]
+        models: Vec<String>,
+        /// When it expires: a time (2027-01-31T00:00:00Z) or how long it lasts (30d, 12h).
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<String>,
+        /// Requests per minute.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        requests_per_minute: Option<u32>,
+        /// Exchanges at the same time.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        concurrency: Option<u32>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List all virtual keys of the store (those of the configuration file are not in it).
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Switch a key off.
+    Disable {
+        /// Its id or name.
+        key: String,
+    },
+    /// Switch a key on again.
+    Enable {
+        /// Its id or name.
+        key: String,
+    },
+    /// Give a key a new secret; the old one is good for the grace period.
+    Rotate {
+        /// Its id or name.
+        key: String,
+        /// How long the old secret stays good (10m, 24h); not at all when not given.
+        #[arg(long, value_name = "DURATION")]
+        grace: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct UsageOptions {
+    /// The data folder of the gateway.
+    #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "YUMEN_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// One row for each model, key or provider.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub by: Option<UsageGroup>,
+    /// How far back: 24h, 7d, 30m; everything when not given.
+    #[arg(long, value_name = "DURATION")]
+    pub since: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[allow(missing_docs)]
+pub enum UsageGroup {
+    Model,
+    Key,
+    Provider,
+}
+
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct ChatOptions {
+    /// The model to ask, for example demo/echo.
+    pub model: String,
+    /// What to say.
+    pub text: String,
+    /// The gateway.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", env = "YUMEN_URL")]
+    pub url: String,
+    /// The virtual key.
+    #[arg(long, value_name = "SECRET", env = "YUMEN_KEY", hide_env_values = true)]
+    pub key: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Page {
+    Configuration,
+    Errors,
+    Cli,
+}
+
+/// Prints to standard output; a reader that has gone away (a closed pipe) is not an error.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Prints an error to standard error.
+pub fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "error: {text}");
+}

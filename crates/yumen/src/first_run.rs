@@ -1,0 +1,55 @@
+//! The first start: one virtual key, shown once, and a request that works.
+
+use std::net::SocketAddr;
+
+use yumen_config::Snapshot;
+use yumen_store::{KeySpec, Store};
+
+use crate::cli::say;
+use crate::serve::{first_model, reachable};
+
+/// The name of the key that the first start makes.
+const FIRST_KEY: &str = "first";
+
+/// What is said once the gateway serves.
+pub struct Greeting {
+    /// The secret that was made just now.
+    secret: Option<String>,
+    /// Whether the key of the first start is still there.
+    has_first: bool,
+}
+
+/// Makes the first key when nobody could get in otherwise.
+pub async fn greet(store: &Store, settings: &Snapshot) -> anyhow::Result<Greeting> {
+    let stored = store.keys().list().await?;
+    if !stored.is_empty() || !settings.keys.is_empty() {
+        return Ok(Greeting { secret: None, has_first: stored.iter().any(|key| key.name == FIRST_KEY) });
+    }
+    let made = store.keys().create(FIRST_KEY, &KeySpec::default()).await?;
+    Ok(Greeting { secret: Some(made.secret.expose().to_owned()), has_first: true })
+}
+
+impl Greeting {
+    /// Prints where the gateway is, the key, and a request to copy. The log goes elsewhere, so that this is the
+    /// only place where the secret ever stands.
+    pub fn say(&self, address: SocketAddr, settings: &Snapshot) {
+        let url = format!("http://{}", reachable(address));
+        say(&format!("\nYumen is at {url}/v1"));
+        match &self.secret {
+            Some(secret) => say(&format!("Your virtual key (shown only now): {secret}")),
+            None if self.has_first => {
+                say("Your virtual key is the one shown at the first start; `yumen keys rotate first` gives it a new secret.");
+            }
+            None => {}
+        }
+        let Some(model) = first_model(settings) else {
+            say("No provider is configured: set OPENAI_API_KEY, ANTHROPIC_API_KEY … or write a yumen.yaml, or try --demo.\n");
+            return;
+        };
+        let key = self.secret.as_deref().unwrap_or("$YUMEN_KEY");
+        let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hello!"}}]}}"#);
+        say(&format!(
+            "Try it:\n\n  curl {url}/v1/chat/completions -H 'Content-Type: application/json' -H \"Authorization: Bearer {key}\" -d '{body}'\n"
+        ));
+    }
+}

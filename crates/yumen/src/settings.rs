@@ -1,0 +1,111 @@
+//! Where settings come from: a configuration file, or the environment; and the provider folders.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use yumen_config::{Catalogue, Checked, Diagnostic, KeyHasher, Severity, Snapshot};
+
+use crate::cli::{SettingsOptions, say};
+
+/// The file that is taken when none is named.
+const USUAL_FILE: &str = "yumen.yaml";
+/// A provider's file larger than this is a mistake.
+const FILE_BYTES_MOST: u64 = 4 << 20;
+
+/// Where settings come from.
+pub struct Source {
+    /// The configuration file, if there is one.
+    pub file: Option<PathBuf>,
+    /// Whether the built-in provider `demo` is added.
+    pub demo: bool,
+    /// The embedded provider folders and those of the operator.
+    pub catalogue: Catalogue,
+}
+
+impl Source {
+    /// Finds where settings come from.
+    pub fn find(options: &SettingsOptions) -> anyhow::Result<Self> {
+        let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|file| file.is_file());
+        let file = options.config.clone().or_else(usual);
+        Ok(Self { file, demo: options.demo, catalogue: catalogue(options.providers_dir.as_deref())? })
+    }
+
+    /// Reads the settings; a file whose top level cannot be read gives no Snapshot.
+    pub fn read(&self, hasher: &KeyHasher, previous: Option<&Snapshot>) -> anyhow::Result<Checked> {
+        let env = |name: &str| std::env::var(name).ok();
+        let Some(file) = &self.file else {
+            let (snapshot, diagnostics) = yumen_config::from_environment(&env, &self.catalogue, self.demo);
+            return Ok(Checked { snapshot: Some(snapshot), diagnostics });
+        };
+        let text = read_text(file)?;
+        let name = file.display().to_string();
+        let mut checked = yumen_config::parse_and_check(&text, &name, &env, &self.catalogue, hasher, previous);
+        if self.demo {
+            checked.snapshot = checked.snapshot.map(|snapshot| snapshot.with_demo(&self.catalogue));
+        }
+        Ok(checked)
+    }
+
+    /// Reads the settings of a process that is starting: errors that leave no Snapshot end it.
+    pub fn read_or_fail(&self, hasher: &KeyHasher) -> anyhow::Result<(Snapshot, Vec<Diagnostic>)> {
+        let checked = self.read(hasher, None)?;
+        match checked.snapshot {
+            Some(snapshot) => Ok((snapshot, checked.diagnostics)),
+            None => {
+                let all: Vec<String> = checked.diagnostics.iter().map(ToString::to_string).collect();
+                bail!("the configuration cannot be used:\n{}", all.join("\n"))
+            }
+        }
+    }
+}
+
+/// `yumen check`: prints everything that is wrong.
+pub fn check(file: &Path, providers_dir: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let source = Source { file: Some(file.to_owned()), demo: false, catalogue: catalogue(providers_dir)? };
+    // No key is looked up here, so any server key will do.
+    let checked = source.read(&KeyHasher::new([0; 32]), None)?;
+    for diagnostic in &checked.diagnostics {
+        say(&diagnostic.to_string());
+    }
+    let count = |severity| checked.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    if let (Some(snapshot), 0) = (&checked.snapshot, errors) {
+        let (providers, models) = (snapshot.providers.len(), snapshot.models.len());
+        say(&format!("{}: good: {providers} providers, {models} model names, {warnings} warnings", file.display()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(&format!("{}: {errors} errors, {warnings} warnings", file.display()));
+    Ok(ExitCode::FAILURE)
+}
+
+/// The embedded provider folders, and those below `dir`.
+fn catalogue(dir: Option<&Path>) -> anyhow::Result<Catalogue> {
+    let mut catalogue = Catalogue::builtin()?;
+    let Some(dir) = dir else { return Ok(catalogue) };
+    let entries = std::fs::read_dir(dir).with_context(|| format!("the providers folder {}", dir.display()))?;
+    let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    folders.sort();
+    let mut faults = Vec::new();
+    for folder in folders.iter().filter(|folder| folder.join("provider.toml").is_file()) {
+        let provider = read_text(&folder.join("provider.toml"))?;
+        let models_file = folder.join("models.toml");
+        let models = if models_file.is_file() { Some(read_text(&models_file)?) } else { None };
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        if let Err(found) = catalogue.add(&name, &provider, models.as_deref()) {
+            faults.extend(found.iter().map(ToString::to_string));
+        }
+    }
+    if !faults.is_empty() {
+        bail!("providers in {} cannot be used:\n{}", dir.display(), faults.join("\n"));
+    }
+    Ok(catalogue)
+}
+
+fn read_text(file: &Path) -> anyhow::Result<String> {
+    let size = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();
+    if size > FILE_BYTES_MOST {
+        bail!("{} is larger than {FILE_BYTES_MOST} bytes", file.display());
+    }
+    std::fs::read_to_string(file).with_context(|| file.display().to_string())
+}

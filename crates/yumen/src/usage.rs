@@ -1,0 +1,91 @@
+//! `yumen usage`: requests, tokens and cost from the ledger.
+
+use std::process::ExitCode;
+
+use comfy_table::CellAlignment;
+use jiff::Timestamp;
+use serde_json::json;
+use yumen_store::{GroupBy, Store, UsageQuery, UsageRow};
+
+use crate::cli::{UsageGroup, UsageOptions, say};
+use crate::keys::duration;
+use crate::list::table;
+
+/// Prints the sums.
+pub fn run(options: &UsageOptions) -> anyhow::Result<ExitCode> {
+    let now_us = Timestamp::now().as_microsecond();
+    let since_us = match options.since.as_deref().map(duration).transpose()? {
+        Some(back) => now_us.saturating_sub(i64::try_from(back.as_micros())?),
+        None => 0,
+    };
+    let group_by = match options.by {
+        None => GroupBy::None,
+        Some(UsageGroup::Model) => GroupBy::Model,
+        Some(UsageGroup::Key) => GroupBy::Key,
+        Some(UsageGroup::Provider) => GroupBy::Provider,
+    };
+    let query = UsageQuery { since_us, until_us: now_us.saturating_add(1), group_by };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let rows = runtime.block_on(async {
+        let store = Store::open(&options.data_dir, None).await?;
+        let rows = store.usage(&query).await;
+        store.close().await;
+        rows
+    })?;
+    if options.json {
+        say(&serde_json::to_string_pretty(&rows.iter().map(as_json).collect::<Vec<_>>())?);
+    } else if rows.is_empty() {
+        say("Nothing was used in this time.");
+    } else {
+        show(&rows, options.by);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn as_json(row: &UsageRow) -> serde_json::Value {
+    json!({
+        "group": row.group, "name": row.name, "requests": row.requests, "errors": row.errors,
+        "input_tokens": row.input_tokens, "cached_input_tokens": row.cached_input_tokens,
+        "cache_write_tokens": row.cache_write_tokens, "output_tokens": row.output_tokens,
+        "reasoning_tokens": row.reasoning_tokens, "cost_nanos": row.cost_nanos,
+        "cost_usd": dollars(row.cost_nanos),
+    })
+}
+
+fn show(rows: &[UsageRow], by: Option<UsageGroup>) {
+    let first = match by {
+        None => "",
+        Some(UsageGroup::Model) => "model",
+        Some(UsageGroup::Key) => "key",
+        Some(UsageGroup::Provider) => "provider",
+    };
+    let mut table = table(&[first, "requests", "errors", "input", "cached", "output", "reasoning", "cost $"]);
+    for column in 1..8 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for row in rows {
+        let name = match (by, row.name.as_str()) {
+            (None, _) => "all",
+            (Some(_), "") => "(none)",
+            (Some(_), name) => name,
+        };
+        table.add_row([
+            name.to_owned(),
+            row.requests.to_string(),
+            row.errors.to_string(),
+            row.input_tokens.to_string(),
+            row.cached_input_tokens.to_string(),
+            row.output_tokens.to_string(),
+            row.reasoning_tokens.to_string(),
+            dollars(row.cost_nanos),
+        ]);
+    }
+    say(&table.to_string());
+}
+
+/// Nano-dollars as a decimal number of dollars.
+fn dollars(nanos: u64) -> String {
+    format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
+}

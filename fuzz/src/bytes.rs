@@ -1,0 +1,114 @@
+//! The targets that look at bytes alone: scan, splice, framer.
+
+use bytes::Bytes;
+use serde_json::Value;
+use yumen_llm::json::{self, Edit, MAX_FIELDS, Read, scan_object};
+use yumen_llm::sse::{Frame, Framer};
+use yumen_llm::tokens;
+
+/// The deepest nesting that `serde_json` reads.
+const DEPTH: usize = 127;
+const NAMES: [&str; 4] = ["model", "stream", "max_tokens", "a"];
+
+/// The scan accepts what `serde_json` accepts and sees the same members.
+pub(crate) fn scan(data: &[u8]) {
+    tokens::estimate_json(data);
+    let scanned = scan_object(data, DEPTH);
+    if let Err(error) = scanned {
+        assert!(error.position <= data.len(), "{error:?}");
+    }
+    let value = serde_json::from_slice::<Value>(data).ok();
+    let (object, value) = match (scanned, value) {
+        (Ok(object), Some(Value::Object(value))) => (object, value),
+        (Ok(_), value) => return assert!(value.is_some(), "the scan accepts what is not JSON"),
+        (Err(_), Some(Value::Object(value))) => {
+            return assert!(value.len() >= MAX_FIELDS, "the scan refuses valid JSON");
+        }
+        (Err(_), _) => return,
+    };
+    for (name, member) in &value {
+        let span = object.get(data, name).map(|field| field.value(data)).unwrap_or_default();
+        assert_eq!(serde_json::from_slice::<Value>(span).ok().as_ref(), Some(member), "{name}");
+        assert_eq!(object.string(data, name).value().as_deref(), member.as_str());
+        assert_eq!(object.bool(data, name).value(), member.as_bool());
+        if let Read::Is(inner) = object.object(data, name) {
+            assert_eq!(inner.fields.is_empty(), member.as_object().is_some_and(|member| member.is_empty()));
+        }
+    }
+    if object.ambiguous(data, &NAMES).is_none() {
+        for name in NAMES {
+            let same = |field: &&json::Field| field.key(data).eq_ignore_ascii_case(name);
+            assert!(object.fields.iter().filter(same).count() <= 1, "{name} is ambiguous");
+        }
+    }
+}
+
+/// A splice is the same edit of the value, and touches no other member.
+pub(crate) fn splice(data: &[u8]) {
+    let Some((&choice, body)) = data.split_first() else { return };
+    let Ok(object) = scan_object(body, DEPTH) else { return };
+    let Ok(Value::Object(mut expected)) = serde_json::from_slice(body) else { return };
+    let mut edits = Vec::new();
+    for (index, name) in NAMES.into_iter().enumerate() {
+        match choice >> (2 * index) & 3 {
+            0 => {}
+            1 => {
+                edits.push(Edit::Remove { name });
+                expected.shift_remove(name);
+            }
+            _ => {
+                edits.push(Edit::Set { name, value: Bytes::from_static(b"{\"new\":[1]}") });
+                expected.insert(name.to_owned(), serde_json::json!({"new": [1]}));
+            }
+        }
+    }
+    let body = Bytes::copy_from_slice(body);
+    let result = json::splice(&body, &object, &edits).concat();
+    assert!(scan_object(&result, DEPTH).is_ok());
+    assert_eq!(serde_json::from_slice::<Value>(&result).ok(), Some(Value::Object(expected)));
+}
+
+/// A stream gives the same frames however it is cut, and the same bytes.
+pub(crate) fn sse(data: &[u8]) {
+    let Some((&size, stream)) = data.split_first() else { return };
+    let whole = frames(stream, stream.len().max(1));
+    let raw: Vec<u8> = whole.iter().flat_map(|frame| &frame.raw).copied().collect();
+    assert_eq!(raw, stream);
+    for size in [1, usize::from(size).max(1)] {
+        assert_eq!(rejoined(frames(stream, size)), whole, "chunks of {size}");
+    }
+    let mut small = Framer::new(usize::from(size));
+    small.push(Bytes::copy_from_slice(stream));
+    while let Ok(Some(frame)) = small.next_frame() {
+        assert!(frame.raw.len() <= usize::from(size) + 1);
+    }
+}
+
+/// All frames of a stream that comes in chunks of `size` bytes.
+pub(crate) fn frames(stream: &[u8], size: usize) -> Vec<Frame> {
+    let mut framer = Framer::new(stream.len());
+    let mut frames = Vec::new();
+    for chunk in stream.chunks(size) {
+        framer.push(Bytes::copy_from_slice(chunk));
+        while let Ok(Some(frame)) = framer.next_frame() {
+            frames.push(frame);
+        }
+    }
+    frames.extend(std::iter::from_fn(|| framer.finish()));
+    assert!(framer.is_empty());
+    frames
+}
+
+/// Puts an LF that came too late for its frame back to the CR that it belongs to.
+fn rejoined(frames: Vec<Frame>) -> Vec<Frame> {
+    let mut joined: Vec<Frame> = Vec::new();
+    for frame in frames {
+        match joined.last_mut() {
+            Some(last) if frame.raw == "\n" && last.raw.ends_with(b"\r") => {
+                last.raw = [&last.raw, &b"\n"[..]].concat().into();
+            }
+            _ => joined.push(frame),
+        }
+    }
+    joined
+}

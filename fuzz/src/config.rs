@@ -1,0 +1,19 @@
+//! The target that reads a configuration.
+
+use std::sync::LazyLock;
+
+use yumen_config::{KeyHasher, parse_and_check};
+use yumen_llm::catalogue::Catalogue;
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::builtin().unwrap_or_default());
+
+/// Any text gives diagnostics or a Snapshot, and never nothing at all.
+pub(crate) fn config(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let env = |name: &str| (name == "NAME").then(|| "value".to_owned());
+    let checked = parse_and_check(&text, "yumen.yaml", &env, &CATALOGUE, &KeyHasher::new([7; 32]), None);
+    assert!(checked.snapshot.is_some() || checked.has_errors(), "refused without a reason");
+    for diagnostic in &checked.diagnostics {
+        assert!(!diagnostic.message.is_empty());
+    }
+}

@@ -1,0 +1,119 @@
+//! The targets that decode a dialect and say it again in every dialect of the same operation.
+
+use yumen_llm::dialects::{AnswerContext, Codec, Dialect, Tap, Target, codec};
+use yumen_llm::ir;
+use yumen_llm::json::scan_object;
+
+use crate::bytes::frames;
+
+/// The nesting that the gateway allows to a request.
+const DEPTH: usize = 128;
+/// The dialects that speak of chats, whose requests and answers can be said in one another.
+const CHATS: [Dialect; 2] = [Dialect::OpenAiChat, Dialect::AnthropicMessages];
+
+pub(crate) fn openai_chat_request(data: &[u8]) {
+    request(Dialect::OpenAiChat, data);
+}
+
+pub(crate) fn openai_chat_response(data: &[u8]) {
+    response(Dialect::OpenAiChat, data);
+}
+
+pub(crate) fn openai_chat_stream(data: &[u8]) {
+    stream(Dialect::OpenAiChat, data);
+}
+
+pub(crate) fn anthropic_request(data: &[u8]) {
+    request(Dialect::AnthropicMessages, data);
+}
+
+pub(crate) fn anthropic_response(data: &[u8]) {
+    response(Dialect::AnthropicMessages, data);
+}
+
+pub(crate) fn anthropic_stream(data: &[u8]) {
+    stream(Dialect::AnthropicMessages, data);
+}
+
+/// What a dialect reads as a request, each dialect writes as JSON that it can read itself.
+fn request(from: Dialect, data: &[u8]) {
+    if scan_object(data, DEPTH).is_err() {
+        return;
+    }
+    let Ok(request) = codec(from).decode_request(data) else { return };
+    let target = Target { model: "native-model", max_output: Some(4096) };
+    for to in CHATS.map(codec) {
+        let Ok(encoded) = to.encode_request(&request, &target) else { continue };
+        assert_object(&encoded.body, "request");
+        let again = to.decode_request(&encoded.body);
+        assert!(again.is_ok(), "{:?} cannot read its own request: {again:?}", to.dialect());
+    }
+}
+
+/// The same for answers; and an error of any shape can be said.
+fn response(from: Dialect, data: &[u8]) {
+    let reader = codec(from);
+    reader.tap_response(data, &mut Tap::default());
+    let error = reader.decode_error(400, data);
+    for to in CHATS.map(codec) {
+        assert_object(&to.encode_error(&error), "error");
+        assert_events(&to.encode_error_event(&error));
+    }
+    let Ok(response) = reader.decode_response(data) else { return };
+    for to in CHATS.map(codec) {
+        let body = to.encode_response(&response, &context());
+        assert_object(&body, "answer");
+        let again = to.decode_response(&body);
+        assert!(again.is_ok(), "{:?} cannot read its own answer: {again:?}", to.dialect());
+    }
+}
+
+/// Whatever an upstream streams, the client gets whole events, and its end.
+fn stream(from: Dialect, data: &[u8]) {
+    let reader = codec(from);
+    let mut tap = Tap::default();
+    let mut decoder = reader.stream_decoder();
+    let mut events = Vec::new();
+    for frame in frames(data, data.len().max(1)) {
+        let Some(data) = frame.data else { continue };
+        reader.tap_event(&frame.event, &data, &mut tap);
+        if decoder.decode(&frame.event, &data, &mut events).is_err() {
+            break;
+        }
+    }
+    decoder.finish(&mut events);
+    for to in CHATS.map(codec) {
+        assert_events(&encode(to, &events));
+    }
+}
+
+fn encode(to: &dyn Codec, events: &[ir::StreamEvent]) -> Vec<u8> {
+    let mut encoder = to.stream_encoder(context());
+    let mut out = Vec::new();
+    for event in events {
+        encoder.encode(event, &mut out);
+    }
+    encoder.finish(&mut out);
+    out
+}
+
+fn context() -> AnswerContext {
+    AnswerContext { id: "gen-1".into(), model: "author/model".into(), created: 1, include_usage: true }
+}
+
+#[track_caller]
+fn assert_object(body: &[u8], what: &str) {
+    let scanned = scan_object(body, usize::MAX);
+    assert!(scanned.is_ok(), "the {what} is not JSON: {scanned:?} {}", String::from_utf8_lossy(body));
+}
+
+/// Every event of a stream that we write is whole, and its data is JSON or the end mark.
+#[track_caller]
+fn assert_events(stream: &[u8]) {
+    assert!(stream.is_empty() || stream.ends_with(b"\n\n"), "the last event is not whole");
+    for frame in frames(stream, stream.len().max(1)) {
+        if let Some(data) = frame.data.filter(|data| data != "[DONE]") {
+            assert_object(&data, "event");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Invariants of the decoders under damaged input.
+//!
+//! Each target is one function that takes any bytes and panics when an invariant breaks. In: the seeds in
+//! `seeds/<target>`, which [`Fuzzer`] damages at random. Out: the number of executions, or the input that broke
+//! something. Nothing here needs a special toolchain: `tests/bounded.rs` runs every target for a fixed number of
+//! inputs, the binary for as long as it is asked to.
+
+mod bytes;
+mod config;
+mod dialects;
+mod mutate;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+pub use mutate::Mutator;
+
+/// One thing to fuzz.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, and that of its folder of seeds.
+    pub name: &'static str,
+    /// Takes any bytes; panics when an invariant breaks.
+    pub run: fn(&[u8]),
+    /// Words that its input is made of.
+    pub words: &'static [&'static str],
+}
+
+/// Every target, one line each.
+pub const TARGETS: &[Target] = &[
+    Target { name: "scan", run: bytes::scan, words: JSON },
+    Target { name: "splice", run: bytes::splice, words: JSON },
+    Target { name: "sse", run: bytes::sse, words: SSE },
+    Target { name: "openai_chat_request", run: dialects::openai_chat_request, words: CHAT },
+    Target { name: "openai_chat_response", run: dialects::openai_chat_response, words: CHAT },
+    Target { name: "openai_chat_stream", run: dialects::openai_chat_stream, words: CHAT },
+    Target { name: "anthropic_request", run: dialects::anthropic_request, words: CHAT },
+    Target { name: "anthropic_response", run: dialects::anthropic_response, words: CHAT },
+    Target { name: "anthropic_stream", run: dialects::anthropic_stream, words: CHAT },
+    Target { name: "config", run: config::config, words: YAML },
+];
+
+const JSON: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ",",
+    "\"",
+    "\\",
+    "\\\"",
+    "\\u00e9",
+    "\\ud83d\\ude00",
+    "\\ud800",
+    "null",
+    "true",
+    "false",
+    "0",
+    "-",
+    "1e5",
+    "1e400",
+    ".5",
+    "{}",
+    "[]",
+    "\"\"",
+    "\"a\":",
+    "\"model\":",
+    "\"mod\\u0065l\":",
+    "\"Model\":",
+    ",\"model\":1",
+    "\n",
+    "\t",
+    " ",
+    "\0",
+    "\u{7f}",
+    "é",
+    "玉",
+    "😀",
+    "\u{17f}",
+];
+const SSE: &[&str] =
+    &["\n", "\r", "\r\n", "\n\n", "\r\r", "data:", "data: ", "event: ", "id: ", "retry: ", ":", "\u{feff}"];
+const CHAT: &[&str] = &[
+    "null",
+    "true",
+    "false",
+    "0",
+    "-1",
+    "1.5",
+    "18446744073709551616",
+    "1e99",
+    "{}",
+    "[]",
+    "\"\"",
+    "[null]",
+    "[{}]",
+    "{\"type\":\"text\",\"text\":\"a\"}",
+    "\"user\"",
+    "\"assistant\"",
+    "\"tool\"",
+    "\"system\"",
+    "\"developer\"",
+    "\"type\":",
+    "\"content\":",
+    "\"text\"",
+    "\"tool_use\"",
+    "\"tool_result\"",
+    "\"thinking\"",
+    "\"image\"",
+    "\"input_json_delta\"",
+    "\"tool_calls\":",
+    "\"function\":",
+    "\"arguments\":",
+    "\"usage\":",
+    "\"index\":",
+    "\"id\":",
+    "\"delta\":",
+    "\"finish_reason\":",
+    "\"stop_reason\":",
+    "\"error\":",
+    "data: ",
+    "\n\n",
+    "event: error\n",
+    "[DONE]",
+];
+const YAML: &[&str] = &[
+    "\n",
+    "\n  ",
+    "\n    - ",
+    ": ",
+    "- ",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "\"",
+    "'",
+    "#",
+    "&a ",
+    "*a",
+    "!!str ",
+    "|\n",
+    "?",
+    "${",
+    "${NAME}",
+    "${NAME:-x}",
+    "gateway",
+    "providers",
+    "models",
+    "keys",
+    "deployments",
+    "null",
+    "~",
+    "0x10",
+    "1e9",
+];
+
+/// An input that broke a target.
+#[derive(Debug)]
+pub struct Broken {
+    /// The input.
+    pub input: Vec<u8>,
+    /// What the target said.
+    pub message: String,
+}
+
+/// Runs `target` on its seeds as they are, and then on damaged ones for as long as `go_on`, which is told the
+/// number of executions. The same `seed` gives the same inputs.
+pub fn fuzz(
+    target: &Target,
+    seed: u64,
+    mut go_on: impl FnMut(u64) -> bool,
+) -> io::Result<Result<u64, Broken>> {
+    let seeds = seeds(target)?;
+    let mut executions = 0;
+    for input in &seeds {
+        if let Err(broken) = execute(target, input) {
+            return Ok(Err(broken));
+        }
+        executions += 1;
+    }
+    let mut mutator = Mutator::new(seeds, target.words, seed);
+    while go_on(executions) {
+        if let Err(broken) = execute(target, mutator.next_input()) {
+            return Ok(Err(broken));
+        }
+        executions += 1;
+    }
+    Ok(Ok(executions))
+}
+
+fn execute(target: &Target, input: &[u8]) -> Result<(), Broken> {
+    catch_unwind(AssertUnwindSafe(|| (target.run)(input))).map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let message = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or_default().to_owned();
+        Broken { input: input.to_vec(), message }
+    })
+}
+
+/// A folder of this crate.
+pub fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// The target's seeds in the order of their names, so that runs can be repeated.
+fn seeds(target: &Target) -> io::Result<Vec<Vec<u8>>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder("seeds").join(target.name))? {
+        paths.push(entry?.path());
+    }
+    paths.sort();
+    paths.iter().map(fs::read).collect()
+}

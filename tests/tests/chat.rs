@@ -1,0 +1,156 @@
+//! Chat, completions, embeddings, models: the plain way through, and what must not be touched on it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+use http::Method;
+use serde_json::{Value, json};
+use yumen_testkit::{Gateway, KEY, Upstream};
+use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, record_of, whole_text};
+
+async fn pair() -> (Upstream, Gateway) {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::before(&upstream).await;
+    (upstream, gateway)
+}
+
+#[tokio::test]
+async fn the_bytes_pass_through_but_for_the_model() {
+    let (upstream, gateway) = pair().await;
+    let chat = "{\n \"temperature\": 1.0, \"model\" : \"fake-openai/fake-chat\",\"seed\":12345678901234567890, \"messages\":[{\"role\":\"user\",\"content\":\"caf\\u00e9 \\ud83d\\ude00 玉\"}],\t\"x\":{\"b\":1e5,\"a\":[ ]},\"top_p\":0.10 }";
+    let answer = gateway.client().send(Method::POST, CHAT, chat).await.expect_status(200);
+    assert_eq!(upstream.last().body, chat.replace("fake-openai/fake-chat", "fake-chat"));
+    assert_eq!(upstream.last().path, "/v1/chat/completions");
+    assert_eq!(whole_text(&answer), TEXT);
+    assert_eq!(answer.header("content-type"), "application/json");
+    let messages = chat.replace("fake-openai", "fake-anthropic").replace("\"x\"", "\"max_tokens\":9, \"x\"");
+    gateway.anthropic_client().send(Method::POST, MESSAGES, messages.clone()).await.expect_status(200);
+    assert_eq!(upstream.last().body, messages.replace("fake-anthropic/fake-chat", "fake-chat"));
+    assert_eq!(upstream.last().path, "/v1/messages");
+}
+
+#[tokio::test]
+async fn answers_pass_through_but_for_nothing() {
+    let (_upstream, gateway) = pair().await;
+    let direct = yumen_testkit::Client::new(_upstream.address());
+    for (path, provider) in [(CHAT, "fake-openai"), (MESSAGES, "fake-anthropic")] {
+        for body in [ask("fake-chat"), ask_stream("fake-chat")] {
+            let mut through = body.clone();
+            through["model"] = json!(format!("{provider}/fake-chat"));
+            let mut plain = body;
+            if path == CHAT && plain["stream"] == true {
+                through["stream_options"] = json!({ "include_usage": true });
+                plain["stream_options"] = json!({ "include_usage": true });
+            }
+            let expected = direct.post(path, &plain).await.body;
+            assert_eq!(gateway.client().post(path, &through).await.expect_status(200).body, expected, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_its_id_and_overhead() {
+    let (_upstream, gateway) = pair().await;
+    let client = gateway.client();
+    for answer in [
+        client.post(CHAT, &ask("fake-openai/fake-chat")).await,
+        client.post(CHAT, &ask_stream("fake-openai/fake-chat")).await,
+        client.post(CHAT, &ask("nothing")).await,
+        client.get("/v1/models").await,
+        gateway.anonymous().post(CHAT, &ask("fake-openai/fake-chat")).await,
+        client.get("/no/such/path").await,
+    ] {
+        assert!(answer.header("x-generation-id").starts_with("gen-"), "{:?}", answer.headers);
+        answer.header("x-yumen-overhead-us").parse::<u64>().expect("microseconds");
+    }
+}
+
+#[tokio::test]
+async fn embeddings_pass_in_both_encodings() {
+    let (upstream, gateway) = pair().await;
+    for encoding in ["float", "base64"] {
+        let body = json!({ "model": "fake-openai/fake-embed", "input": ["a", "b"], "encoding_format": encoding });
+        let answer = gateway.client().post("/v1/embeddings", &body).await.expect_status(200);
+        assert_eq!(answer.json()["data"].as_array().unwrap().len(), 2);
+        assert_eq!(answer.json()["data"][0]["embedding"].is_string(), encoding == "base64");
+        assert_eq!(upstream.last().path, "/v1/embeddings");
+        let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+        assert_eq!((&record["api_type"], &record["tokens_prompt"]), (&json!("embeddings"), &json!(9)));
+    }
+}
+
+#[tokio::test]
+async fn legacy_completions_pass() {
+    let (upstream, gateway) = pair().await;
+    let mut body = json!({ "model": "fake-openai/fake-chat", "prompt": "Once" });
+    let answer = gateway.client().post("/v1/completions", &body).await.expect_status(200);
+    assert_eq!(answer.json()["choices"][0]["text"], TEXT);
+    assert_eq!(upstream.last().path, "/v1/completions");
+    body["stream"] = json!(true);
+    let events = gateway.client().post("/v1/completions", &body).await.expect_status(200).events();
+    assert!(events.last().unwrap().is_done());
+    let text = events.iter().filter(|event| !event.is_done());
+    let text: String = text.filter_map(|event| event.json()["choices"][0]["text"].as_str().map(str::to_owned)).collect();
+    assert_eq!(text, TEXT);
+}
+
+#[tokio::test]
+async fn models_are_listed_in_the_clients_shape() {
+    let (_upstream, gateway) = pair().await;
+    let ids = |body: &Value| -> Vec<String> {
+        body["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let openai = gateway.client().get("/v1/models").await.expect_status(200).json();
+    assert_eq!(openai["object"], "list");
+    assert_eq!(openai["data"][0]["object"], "model");
+    let anthropic = gateway.anthropic_client().get("/v1/models").await.expect_status(200).json();
+    assert_eq!((&anthropic["has_more"], &anthropic["data"][0]["type"]), (&json!(false), &json!("model")));
+    assert_eq!(ids(&openai), ids(&anthropic));
+    assert!(ids(&openai).contains(&"fake-openai/fake-chat".to_owned()), "{:?}", ids(&openai));
+    assert_eq!(gateway.client().get("/api/v1/models").await.expect_status(200).json(), openai);
+    let one = gateway.client().get("/v1/models/fake-openai%2Ffake-chat").await.expect_status(200).json();
+    assert_eq!(one["id"], "fake-openai/fake-chat");
+    gateway.anonymous().get("/v1/models").await.expect_status(401);
+}
+
+#[tokio::test]
+async fn the_key_is_found_wherever_clients_put_it() {
+    let (upstream, gateway) = pair().await;
+    let body = ask("fake-openai/fake-chat");
+    for (name, value) in [
+        ("authorization", format!("Bearer {KEY}")),
+        ("authorization", format!("bearer {KEY}")),
+        ("x-api-key", KEY.to_owned()),
+        ("x-goog-api-key", KEY.to_owned()),
+    ] {
+        gateway.anonymous().header(name, &value).post(CHAT, &body).await.expect_status(200);
+    }
+    gateway.anonymous().post(&format!("{CHAT}?key={KEY}"), &body).await.expect_status(200);
+    for request in upstream.requests() {
+        assert!(!format!("{request:?}").contains(KEY), "{request:?}");
+    }
+    gateway.anonymous().header("authorization", "Basic abc").post(CHAT, &body).await.expect_status(401);
+}
+
+#[tokio::test]
+async fn the_same_surface_below_api_and_the_heads() {
+    let (_upstream, gateway) = pair().await;
+    gateway.client().post("/api/v1/chat/completions", &ask("fake-openai/fake-chat")).await.expect_status(200);
+    gateway.client().post("/api/v1/messages", &ask("fake-openai/fake-chat")).await.expect_status(200);
+    let head = gateway.anonymous().send(Method::HEAD, "/", "").await.expect_status(200);
+    assert!(head.body.is_empty());
+    gateway.anonymous().get("/healthz").await.expect_status(200);
+    gateway.anonymous().get("/readyz").await.expect_status(200);
+    gateway.admin().get("/healthz").await.expect_status(200);
+    let metrics = gateway.admin().get("/metrics").await.expect_status(200).text();
+    assert!(metrics.contains("# TYPE") && metrics.ends_with("# EOF\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn tokens_are_counted_at_both_kinds_of_upstreams() {
+    let (upstream, gateway) = pair().await;
+    let path = "/v1/messages/count_tokens";
+    let exact = gateway.anthropic_client().post(path, &ask("fake-anthropic/fake-chat")).await.expect_status(200);
+    assert_eq!(exact.json()["input_tokens"], 42);
+    assert_eq!(upstream.last().path, path);
+    let counted = gateway.anthropic_client().post(path, &ask("fake-openai/fake-chat")).await.expect_status(200);
+    assert!((1..40).contains(&counted.json()["input_tokens"].as_u64().unwrap()), "{}", counted.text());
+}

@@ -1,0 +1,302 @@
+//! Streams on the way through: the pitfalls of server-sent events, cancellation, time-outs and late errors.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::time::Duration;
+
+use serde_json::json;
+use yumen_testkit::{Gateway, PATIENCE, Reply, Step, Upstream, eventually, standard_config};
+use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, chat_text, record_of, stream_text};
+
+/// Every pair of a client's surface and an upstream's dialect.
+const COMBINATIONS: [(&str, &str); 4] =
+    [(CHAT, "fake-openai"), (CHAT, "fake-anthropic"), (MESSAGES, "fake-openai"), (MESSAGES, "fake-anthropic")];
+
+async fn pair() -> (Upstream, Gateway) {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::before(&upstream).await;
+    (upstream, gateway)
+}
+
+#[tokio::test]
+async fn every_spelling_of_an_upstream_reads_the_same() {
+    let (_upstream, gateway) = pair().await;
+    for (path, provider) in COMBINATIONS {
+        for model in [
+            "fake-chat", "fake-crlf", "fake-cr", "fake-no-space", "fake-comments", "fake-byte-by-byte",
+            "fake-bundled", "fake-heartbeat", "fake-gzip", "fake-no-final-blank",
+        ] {
+            let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/{model}"))).await;
+            assert_eq!(stream_text(path, &answer.expect_status(200).events()), TEXT, "{path} {provider}/{model}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pitfall_07_a_missing_done_is_made_up_for() {
+    let (_upstream, gateway) = pair().await;
+    for (path, provider) in COMBINATIONS {
+        let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-no-done"))).await;
+        assert_eq!(stream_text(path, &answer.expect_status(200).events()), TEXT, "{path} {provider}");
+    }
+}
+
+#[tokio::test]
+async fn pitfall_09_compressed_streams_are_decoded_as_they_come() {
+    for (path, provider) in COMBINATIONS {
+        let (upstream, gateway) = pair().await;
+        let mut stream = gateway.client().open(path, &ask_stream(&format!("{provider}/fake-gated-gzip"))).await;
+        assert!(!stream.headers.contains_key("content-encoding"), "this client has not offered to decode");
+        let first = stream.next_event().await.expect("an event before the gate opens");
+        upstream.open_gate();
+        let mut events = vec![first];
+        while let Some(event) = stream.next_event().await {
+            events.push(event);
+        }
+        assert_eq!(stream_text(path, &events), TEXT, "{path} {provider}");
+    }
+}
+
+#[tokio::test]
+async fn pitfall_10_no_stale_length_or_encoding() {
+    let (_upstream, gateway) = pair().await;
+    for (path, provider) in COMBINATIONS {
+        for model in ["fake-gzip", "fake-chat"] {
+            let answer = gateway.client().post(path, &ask(&format!("{provider}/{model}"))).await.expect_status(200);
+            assert_eq!(answer.header("content-encoding"), "");
+            assert_eq!(yumen_tests::whole_text(&answer), TEXT, "{path} {provider}/{model}");
+            if !answer.header("content-length").is_empty() {
+                assert_eq!(answer.header("content-length"), answer.body.len().to_string());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn pitfall_12_events_larger_than_a_mebibyte_pass() {
+    let (_upstream, gateway) = pair().await;
+    for (path, provider) in COMBINATIONS {
+        let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-big-event"))).await;
+        let text = stream_text(path, &answer.expect_status(200).events());
+        assert_eq!(text.len(), 2 * 1024 * 1024, "{path} {provider}");
+    }
+}
+
+#[tokio::test]
+async fn pitfall_12_events_beyond_the_limit_end_the_stream_with_an_error() {
+    let upstream = Upstream::start().await;
+    let config = standard_config(&upstream).replace("gateway: {", "gateway: { max_event_bytes: 65536,");
+    let gateway = Gateway::start(&config).await;
+    for (path, provider) in COMBINATIONS {
+        let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-big-event"))).await;
+        assert!(answer.body.len() < 200_000, "{path} {provider}: {} bytes", answer.body.len());
+        assert!(answer.text().contains("error"), "{path} {provider}: {}", answer.text());
+    }
+    upstream.until("no answer left open", |counts| counts.open == 0).await;
+}
+
+#[tokio::test]
+async fn pitfall_13_events_and_keep_alives_are_sent_on_at_once() {
+    let (upstream, gateway) = pair().await;
+    for (path, provider) in COMBINATIONS {
+        upstream.close_gate();
+        upstream.script(|request| {
+            let openai = request.path.contains("chat");
+            let content = if openai {
+                "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"Hello\"},\"finish_reason\":null}]}\n\n"
+            } else {
+                "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hello\"}}\n\n"
+            };
+            let alive = if openai { ": still here\n\n" } else { "event: ping\ndata: {\"type\":\"ping\"}\n\n" };
+            Some(Reply::stream([content, alive]).insert(1, Step::Gate).insert(3, Step::Hang))
+        });
+        let mut stream = gateway.client().open(path, &ask_stream(&format!("{provider}/fake-chat"))).await;
+        loop {
+            let event = stream.next_event().await.expect("the content before the gate opens");
+            if event.data.contains("Hello") {
+                break;
+            }
+        }
+        assert!(!stream.has_event_within(Duration::from_millis(20)).await, "nothing more was sent yet");
+        upstream.open_gate();
+        assert!(stream.has_event_within(PATIENCE).await, "{path} {provider}: the sign of life was swallowed");
+        drop(stream);
+        upstream.until("the end", |counts| counts.open == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn pitfall_15_a_refused_stream_answers_in_json() {
+    let (_upstream, gateway) = pair().await;
+    for (path, provider) in COMBINATIONS {
+        for status in [400, 401, 404, 500] {
+            let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-{status}"))).await;
+            assert!(answer.header("content-type").starts_with("application/json"), "{path} {provider} {status}");
+            if status != 401 {
+                assert_eq!(answer.status, status, "{path} {provider}");
+                let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+                assert!(message.contains(&format!("fake upstream says {status}")), "{message}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn pitfall_16_late_errors_are_said_in_the_clients_dialect() {
+    let (_upstream, gateway) = pair().await;
+    for (path, provider) in COMBINATIONS {
+        for model in ["fake-error-event", "fake-cut-mid-stream"] {
+            let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/{model}"))).await;
+            let events = answer.expect_status(200).events();
+            let what = format!("{path} {provider}/{model}: {events:?}");
+            let errors: Vec<_> = events.iter().filter(|event| event.data.contains("\"error\"")).collect();
+            assert_eq!(errors.len(), 1, "{what}");
+            let error = errors[0].json();
+            assert!(error["error"]["message"].is_string(), "{what}");
+            if path == MESSAGES {
+                assert_eq!((errors[0].name.as_str(), &error["type"]), ("error", &json!("error")), "{what}");
+                assert!(events.iter().all(|event| event.name != "message_stop"), "{what}");
+            }
+            if model == "fake-error-event" {
+                assert!(error["error"]["message"].as_str().unwrap().contains("fake upstream broke down"), "{what}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn pitfall_20_a_client_that_leaves_frees_everything() {
+    let upstream = Upstream::start().await;
+    let one = standard_config(&upstream).replace("models: [\"*\"] }", "models: [\"*\"], concurrency: 1 }");
+    let gateway = Gateway::start(&one).await;
+    for (path, provider) in COMBINATIONS {
+        let aborted = upstream.counts().aborted;
+        let mut stream = gateway.client().open(path, &ask_stream(&format!("{provider}/fake-hold"))).await;
+        let id = stream.headers["x-generation-id"].to_str().unwrap().to_owned();
+        stream.next_event().await.unwrap();
+        let second = gateway.client().post(path, &ask(&format!("{provider}/fake-chat"))).await.expect_status(429);
+        assert_ne!(second.header("retry-after"), "");
+        drop(stream);
+        upstream.until("the abort upstream", |counts| counts.aborted == aborted + 1 && counts.open == 0).await;
+        let again = async || {
+            let answer = gateway.client().post(path, &ask(&format!("{provider}/fake-chat"))).await;
+            (answer.status == 200).then_some(())
+        };
+        eventually("the slot is free", again).await;
+        let record = record_of(&gateway.client(), &id).await;
+        assert_eq!(record["outcome"], "client_gone", "{path} {provider}");
+        assert!(record["tokens_prompt"].as_u64().unwrap() > 0, "{path} {provider}: {record}");
+        assert!(record["tokens_completion"].as_u64().unwrap() > 0, "{path} {provider}: {record}");
+    }
+}
+
+#[tokio::test]
+async fn pitfall_20_a_client_that_leaves_before_the_answer_frees_everything() {
+    let (upstream, gateway) = pair().await;
+    for (path, provider) in COMBINATIONS {
+        let aborted = upstream.counts().aborted;
+        let client = gateway.client();
+        let body = ask(&format!("{provider}/fake-never-answers"));
+        let waiting = tokio::spawn(async move { client.post(path, &body).await });
+        upstream.until("the request upstream", |counts| counts.open == 1).await;
+        waiting.abort();
+        upstream.until("the abort upstream", |counts| counts.aborted == aborted + 1 && counts.open == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn pitfall_21_each_time_out_ends_what_it_is_for() {
+    let upstream = Upstream::start().await;
+    let timeouts = |text: &str| standard_config(&upstream).replace("    base_url:", &format!("    timeouts: {{ {text} }}\n    base_url:"));
+    let gateway = Gateway::start(&timeouts("first_byte_ms: 200")).await;
+    for (path, provider) in COMBINATIONS {
+        let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-never-answers"))).await;
+        assert!(answer.expect_status(504).json()["error"]["message"].is_string());
+        let slow = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-slow"))).await;
+        assert_eq!(stream_text(path, &slow.events()), TEXT, "a slow stream is no late one");
+    }
+    let gateway = Gateway::start(&timeouts("idle_ms: 400")).await;
+    for (path, provider) in COMBINATIONS {
+        let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-hold"))).await;
+        assert!(answer.events().iter().any(|event| event.data.contains("\"error\"")), "{path} {provider}");
+    }
+    let gateway = Gateway::start(&timeouts("total_ms: 500")).await;
+    for (path, provider) in COMBINATIONS {
+        let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-slow"))).await;
+        assert!(answer.events().iter().any(|event| event.data.contains("\"error\"")), "{path} {provider}");
+    }
+    upstream.until("nothing left open", |counts| counts.open == 0).await;
+}
+
+#[tokio::test]
+async fn pitfall_22_one_record_when_the_end_and_a_cancel_meet() {
+    let (_upstream, gateway) = pair().await;
+    let mut ids = Vec::new();
+    for round in 0..60 {
+        let (path, provider) = COMBINATIONS[round % 4];
+        let mut stream = gateway.client().open(path, &ask_stream(&format!("{provider}/fake-chat"))).await;
+        ids.push(stream.headers["x-generation-id"].to_str().unwrap().to_owned());
+        for _ in 0..round % 14 {
+            stream.next_event().await;
+        }
+        drop(stream);
+    }
+    for id in &ids {
+        let record = record_of(&gateway.client(), id).await;
+        assert!(["completed", "client_gone"].contains(&record["outcome"].as_str().unwrap()), "{record}");
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 60);
+}
+
+#[tokio::test]
+async fn pitfall_25_usage_is_asked_for_and_withheld() {
+    let (upstream, gateway) = pair().await;
+    for asked in [false, true] {
+        let mut body = ask_stream("fake-openai/fake-chat");
+        if asked {
+            body["stream_options"] = json!({ "include_usage": true });
+        }
+        let answer = gateway.client().post(CHAT, &body).await.expect_status(200);
+        assert_eq!(upstream.last().json()["stream_options"]["include_usage"], true);
+        let events = answer.events();
+        assert_eq!(chat_text(&events), TEXT);
+        let chunks: Vec<_> = events.iter().filter(|event| !event.is_done()).map(|event| event.json()).collect();
+        let usage: Vec<_> = chunks.iter().filter(|chunk| chunk["choices"] == json!([])).collect();
+        assert_eq!(usage.len(), usize::from(asked), "{chunks:?}");
+        let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+        assert_eq!((&record["tokens_prompt"], &record["tokens_source"]), (&json!(21), &json!("reported")));
+    }
+}
+
+#[tokio::test]
+async fn pitfall_47_the_tap_sees_the_whole_stream() {
+    let (_upstream, gateway) = pair().await;
+    for (path, provider) in COMBINATIONS {
+        for model in ["fake-chat", "fake-cr", "fake-byte-by-byte", "fake-bundled", "fake-gzip", "fake-no-final-blank"] {
+            let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/{model}"))).await;
+            let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+            let what = format!("{path} {provider}/{model}: {record}");
+            assert_eq!((&record["outcome"], &record["streamed"]), (&json!("completed"), &json!(true)), "{what}");
+            assert_eq!((&record["tokens_prompt"], &record["tokens_completion"]), (&json!(21), &json!(7)), "{what}");
+            assert!(["stop", "end_turn"].contains(&record["finish_reason"].as_str().unwrap()), "{what}");
+        }
+        let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-no-usage"))).await;
+        let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+        assert_eq!(record["tokens_source"], "estimated", "{path} {provider}");
+        assert!(record["tokens_completion"].as_u64().unwrap() > 2, "{path} {provider}: {record}");
+    }
+}
+
+#[tokio::test]
+async fn pitfall_48_names_do_not_become_paths() {
+    let (upstream, gateway) = pair().await;
+    for model in ["../../admin", "fake-openai/../fake-chat", "fake-openai%2ffake-chat", "fake-openai/fake-chat:x", ""] {
+        let answer = gateway.client().post(CHAT, &ask(model)).await;
+        assert!([400, 404].contains(&answer.status), "`{model}`: {}", answer.text());
+    }
+    for path in ["/v1/models/..%2f..%2fhealthz", "/v1/models/%2e%2e/x", "/v1/../v1/models"] {
+        assert_eq!(gateway.client().get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(upstream.counts().received, 0);
+}
