@@ -26,7 +26,8 @@ impl Mutator {
         let seed = pick(&mut self.random, &self.seeds).map_or(&[][..], Vec::as_slice);
         self.input.clear();
         self.input.extend_from_slice(seed);
-        for _ in 0..1 + self.random.below(6) {
+        let damages = 1 + self.random.below(4);
+        for _ in 0..1 + self.random.below(damages) {
             self.damage();
         }
         self.input.truncate(MAX_BYTES);

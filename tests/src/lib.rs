@@ -26,7 +26,8 @@ pub fn ask_stream(model: &str) -> Value {
 /// The text of a stream on the OpenAI surface.
 pub fn chat_text(events: &[Event]) -> String {
     let data = events.iter().filter(|event| !event.data.is_empty() && !event.is_done());
-    data.filter_map(|event| event.json()["choices"][0]["delta"]["content"].as_str().map(str::to_owned)).collect()
+    data.filter_map(|event| event.json()["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
+        .collect()
 }
 
 /// The text of a stream on the Anthropic surface.
@@ -38,7 +39,8 @@ pub fn messages_text(events: &[Event]) -> String {
 /// The text of a whole answer on either surface.
 pub fn whole_text(answer: &Answer) -> String {
     let body = answer.json();
-    let text = body["choices"][0]["message"]["content"].as_str().or_else(|| body["content"][0]["text"].as_str());
+    let text =
+        body["choices"][0]["message"]["content"].as_str().or_else(|| body["content"][0]["text"].as_str());
     text.unwrap_or_else(|| panic!("no text: {body}")).to_owned()
 }
 

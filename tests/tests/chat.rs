@@ -1,5 +1,11 @@
 //! Chat, completions, embeddings, models: the plain way through, and what must not be touched on it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test ends where its ground gives way"
+)]
 
 use http::Method;
 use serde_json::{Value, json};
@@ -41,7 +47,11 @@ async fn answers_pass_through_but_for_nothing() {
                 plain["stream_options"] = json!({ "include_usage": true });
             }
             let expected = direct.post(path, &plain).await.body;
-            assert_eq!(gateway.client().post(path, &through).await.expect_status(200).body, expected, "{path}");
+            assert_eq!(
+                gateway.client().post(path, &through).await.expect_status(200).body,
+                expected,
+                "{path}"
+            );
         }
     }
 }
@@ -67,7 +77,8 @@ async fn every_answer_carries_its_id_and_overhead() {
 async fn embeddings_pass_in_both_encodings() {
     let (upstream, gateway) = pair().await;
     for encoding in ["float", "base64"] {
-        let body = json!({ "model": "fake-openai/fake-embed", "input": ["a", "b"], "encoding_format": encoding });
+        let body =
+            json!({ "model": "fake-openai/fake-embed", "input": ["a", "b"], "encoding_format": encoding });
         let answer = gateway.client().post("/v1/embeddings", &body).await.expect_status(200);
         assert_eq!(answer.json()["data"].as_array().unwrap().len(), 2);
         assert_eq!(answer.json()["data"][0]["embedding"].is_string(), encoding == "base64");
@@ -88,7 +99,8 @@ async fn legacy_completions_pass() {
     let events = gateway.client().post("/v1/completions", &body).await.expect_status(200).events();
     assert!(events.last().unwrap().is_done());
     let text = events.iter().filter(|event| !event.is_done());
-    let text: String = text.filter_map(|event| event.json()["choices"][0]["text"].as_str().map(str::to_owned)).collect();
+    let text: String =
+        text.filter_map(|event| event.json()["choices"][0]["text"].as_str().map(str::to_owned)).collect();
     assert_eq!(text, TEXT);
 }
 
@@ -96,7 +108,12 @@ async fn legacy_completions_pass() {
 async fn models_are_listed_in_the_clients_shape() {
     let (_upstream, gateway) = pair().await;
     let ids = |body: &Value| -> Vec<String> {
-        body["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap().to_owned()).collect()
+        body["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|model| model["id"].as_str().unwrap().to_owned())
+            .collect()
     };
     let openai = gateway.client().get("/v1/models").await.expect_status(200).json();
     assert_eq!(openai["object"], "list");
@@ -148,9 +165,11 @@ async fn the_same_surface_below_api_and_the_heads() {
 async fn tokens_are_counted_at_both_kinds_of_upstreams() {
     let (upstream, gateway) = pair().await;
     let path = "/v1/messages/count_tokens";
-    let exact = gateway.anthropic_client().post(path, &ask("fake-anthropic/fake-chat")).await.expect_status(200);
+    let exact =
+        gateway.anthropic_client().post(path, &ask("fake-anthropic/fake-chat")).await.expect_status(200);
     assert_eq!(exact.json()["input_tokens"], 42);
     assert_eq!(upstream.last().path, path);
-    let counted = gateway.anthropic_client().post(path, &ask("fake-openai/fake-chat")).await.expect_status(200);
+    let counted =
+        gateway.anthropic_client().post(path, &ask("fake-openai/fake-chat")).await.expect_status(200);
     assert!((1..40).contains(&counted.json()["input_tokens"].as_u64().unwrap()), "{}", counted.text());
 }

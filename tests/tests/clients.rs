@@ -1,6 +1,7 @@
 //! The official client libraries against the gateway in front of the fake upstreams.
 //!
 //! The libraries are pinned in `tests/clients/` and installed once into `target/clients/`.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where its ground gives way")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,12 +56,17 @@ async fn run_against_gateway(mut command: Command) {
 fn prepare_python() -> PathBuf {
     let folder = target("python");
     let requirements = source("python/requirements.txt");
-    let version = said(Command::new("python3").arg("--version"), "python3 is missing: apt-get install python3 python3-venv");
+    let version = said(
+        Command::new("python3").arg("--version"),
+        "python3 is missing: apt-get install python3 python3-venv",
+    );
     let stamp = version + &std::fs::read_to_string(&requirements).unwrap();
     once(&folder, &stamp, || {
         if succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
             run(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")));
-            run(Command::new(python_of(&folder)).args(["-m", "pip", "install", "-q", "-r"]).arg(&requirements));
+            run(Command::new(python_of(&folder))
+                .args(["-m", "pip", "install", "-q", "-r"])
+                .arg(&requirements));
         } else {
             let hint = "neither venv nor pip is there for python3: apt-get install python3-venv";
             said(Command::new("python3").args(["-m", "pip", "--version"]), hint);
@@ -128,5 +134,9 @@ fn said(command: &mut Command, hint: &str) -> String {
 fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let words = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?} failed:\n{}\n{words}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "{command:?} failed:\n{}\n{words}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }

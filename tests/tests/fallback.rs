@@ -1,5 +1,11 @@
 //! Retries, fallbacks and resting credentials: what is tried next, and what never is.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test ends where its ground gives way"
+)]
 
 use serde_json::json;
 use yumen_testkit::{Gateway, Reply, Step, Upstream, closed_port, standard_config};
@@ -17,8 +23,19 @@ fn alias(upstream: &Upstream, first: (&str, &str), then: &str) -> String {
 #[tokio::test]
 async fn what_fails_before_the_content_goes_to_the_next() {
     let upstream = Upstream::start().await;
-    for (provider, next) in [("fake-openai", "fake-anthropic/fake-chat"), ("fake-anthropic", "fake-openai/fake-chat")] {
-        for model in ["fake-500", "fake-503", "fake-429", "fake-401", "fake-html", "fake-empty", "fake-not-json", "fake-cut-first"] {
+    for (provider, next) in
+        [("fake-openai", "fake-anthropic/fake-chat"), ("fake-anthropic", "fake-openai/fake-chat")]
+    {
+        for model in [
+            "fake-500",
+            "fake-503",
+            "fake-429",
+            "fake-401",
+            "fake-html",
+            "fake-empty",
+            "fake-not-json",
+            "fake-cut-first",
+        ] {
             let gateway = Gateway::start(&alias(&upstream, (provider, model), next)).await;
             for path in [CHAT, MESSAGES] {
                 let answer = gateway.client().post(path, &ask("smart")).await.expect_status(200);
@@ -36,7 +53,9 @@ async fn what_fails_before_the_content_goes_to_the_next() {
 #[tokio::test]
 async fn pitfall_17_streams_fall_back_only_before_the_content() {
     let upstream = Upstream::start().await;
-    for (provider, next) in [("fake-openai", "fake-anthropic/fake-chat"), ("fake-anthropic", "fake-openai/fake-chat")] {
+    for (provider, next) in
+        [("fake-openai", "fake-anthropic/fake-chat"), ("fake-anthropic", "fake-openai/fake-chat")]
+    {
         for model in ["fake-cut-first", "fake-error-first", "fake-500"] {
             let gateway = Gateway::start(&alias(&upstream, (provider, model), next)).await;
             for path in [CHAT, MESSAGES] {
@@ -49,8 +68,15 @@ async fn pitfall_17_streams_fall_back_only_before_the_content() {
             upstream.forget();
             let answer = gateway.client().post(path, &ask_stream("smart")).await.expect_status(200);
             let events = answer.events();
-            assert!(events.iter().any(|event| event.data.contains("\"error\"")), "{path} {provider}: {events:?}");
-            assert_eq!(upstream.requests().len(), 1, "{path} {provider}: after content nothing is tried again");
+            assert!(
+                events.iter().any(|event| event.data.contains("\"error\"")),
+                "{path} {provider}: {events:?}"
+            );
+            assert_eq!(
+                upstream.requests().len(),
+                1,
+                "{path} {provider}: after content nothing is tried again"
+            );
             let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
             assert_eq!(record["outcome"], "failed", "{record}");
         }
@@ -64,7 +90,8 @@ async fn pitfall_17_lifecycle_frames_are_held_for_a_fallback() {
         let begins = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"lost\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\n";
         (request.model() == "fake-slow").then(|| Reply::stream([begins]).insert(1, Step::Cut))
     });
-    let gateway = Gateway::start(&alias(&upstream, ("fake-anthropic", "fake-slow"), "fake-openai/fake-chat")).await;
+    let gateway =
+        Gateway::start(&alias(&upstream, ("fake-anthropic", "fake-slow"), "fake-openai/fake-chat")).await;
     for path in [CHAT, MESSAGES] {
         let answer = gateway.client().post(path, &ask_stream("smart")).await.expect_status(200);
         assert!(!answer.text().contains("lost"), "{}", answer.text());
@@ -75,15 +102,26 @@ async fn pitfall_17_lifecycle_frames_are_held_for_a_fallback() {
 #[tokio::test]
 async fn pitfall_18_each_attempt_is_made_anew_from_the_original() {
     let upstream = Upstream::start().await;
-    let gateway = Gateway::start(&alias(&upstream, ("fake-openai", "fake-500"), "fake-openai/fake-503, fake-openai/fake-chat")).await;
-    let body = r#"{"messages":[{"role":"user","content":"Hi"}], "seed":1.0,  "model":"smart","x_unknown":[1e5]}"#;
+    let gateway = Gateway::start(&alias(
+        &upstream,
+        ("fake-openai", "fake-500"),
+        "fake-openai/fake-503, fake-openai/fake-chat",
+    ))
+    .await;
+    let body =
+        r#"{"messages":[{"role":"user","content":"Hi"}], "seed":1.0,  "model":"smart","x_unknown":[1e5]}"#;
     gateway.client().send(http::Method::POST, CHAT, body).await.expect_status(200);
     let sent: Vec<String> =
         upstream.requests().iter().map(|request| String::from_utf8(request.body.to_vec()).unwrap()).collect();
     let expected = |model: &str| body.replace("smart", model);
     assert!(sent.contains(&expected("fake-500")) && sent.contains(&expected("fake-503")), "{sent:?}");
     assert_eq!(sent.last().unwrap(), &expected("fake-chat"));
-    assert!(upstream.requests().iter().all(|request| request.header("authorization") == "Bearer upstream-openai-secret"));
+    assert!(
+        upstream
+            .requests()
+            .iter()
+            .all(|request| request.header("authorization") == "Bearer upstream-openai-secret")
+    );
 }
 
 #[tokio::test]
@@ -105,7 +143,8 @@ async fn a_closed_port_goes_to_the_next_and_says_so_when_there_is_none() {
 #[tokio::test]
 async fn the_clients_own_mistakes_are_not_tried_elsewhere() {
     let upstream = Upstream::start().await;
-    let gateway = Gateway::start(&alias(&upstream, ("fake-openai", "fake-400"), "fake-openai/fake-chat")).await;
+    let gateway =
+        Gateway::start(&alias(&upstream, ("fake-openai", "fake-400"), "fake-openai/fake-chat")).await;
     let answer = gateway.client().post(CHAT, &ask("smart")).await.expect_status(400);
     assert!(answer.text().contains("fake upstream says 400"));
     assert_eq!(upstream.counts().received, 1);
@@ -120,7 +159,9 @@ async fn credentials_take_turns_and_a_refused_one_rests() {
     );
     upstream.script(|request| {
         let tired = request.header("authorization") == "Bearer tired-one";
-        tired.then(|| Reply::json(429, &json!({ "error": { "message": "slow down" } })).header("retry-after", "3600"))
+        tired.then(|| {
+            Reply::json(429, &json!({ "error": { "message": "slow down" } })).header("retry-after", "3600")
+        })
     });
     let gateway = Gateway::start(&config).await;
     for _ in 0..40 {

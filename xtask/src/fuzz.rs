@@ -10,8 +10,9 @@ use crate::shell;
 
 /// Help text.
 pub const HELP: &str = "\
-Runs one fuzz target, or all in turn, for the given time. `cargo xtask test` runs each of them for a short, bounded
-time; use this after a change to a decoder. Without arguments it lists nothing and runs them all.
+Runs one fuzz target, or without a name all in turn, each for N seconds (10 if not said). The tests run each of them
+for a bounded number of inputs; use this after a change to a decoder. An input that breaks a target is kept in
+fuzz/artifacts/TARGET. A name that does not exist lists those that do. With --seed S the inputs differ.
 ";
 
 /// Builds optimised and runs.

@@ -74,7 +74,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "fuzz",
-        usage: "fuzz [TARGET] [--seconds N]",
+        usage: "fuzz [TARGET] [--seconds N] [--seed S]",
         summary: "Throw damaged input at the decoders for longer than the tests do",
         help: fuzz::HELP,
         run: fuzz::run,

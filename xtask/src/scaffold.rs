@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 
 /// Help text.
 pub const HELP: &str = "\
+Kinds:
   provider NAME   providers/NAME/: a definition to fill in. No Rust is needed
   dialect NAME    crates/llm/src/dialects/NAME/: request, response, stream and error, to be written
 
@@ -57,7 +58,7 @@ fn dialect(root: &Path, name: &str) -> Result<()> {
     write(&root.join("crates/llm/src/dialects").join(name), name, DIALECT)?;
     println!(
         "crates/llm/src/dialects/{name}/ is there and refuses everything. Next:\n\
-         1. Add it to crates/llm/src/dialects/mod.rs: `mod {name};`, a variant of Dialect, one line in the list.\n\
+         1. Add it to crates/llm/src/dialects/mod.rs: `mod {name};`, a variant of Dialect, a line in each list.\n\
          2. Write the four files; a fixture for each form of request, answer, stream and error.\n\
          3. To serve clients with it, give it its paths in crates/gateway/src/route.rs.\n\
          4. cargo test -p yumen-llm, then cargo xtask fuzz."

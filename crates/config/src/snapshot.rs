@@ -14,7 +14,12 @@ use crate::provider::{Provider, ServedModel};
 use crate::rotation::Rotation;
 
 /// Longest model name that is looked at; a longer one is unknown.
-pub(crate) const LONGEST_MODEL_NAME: usize = 256;
+const LONGEST_MODEL_NAME: usize = 256;
+
+/// Whether a text can be a model's name or id at all.
+pub(crate) fn is_model_id(text: &str) -> bool {
+    (1..=LONGEST_MODEL_NAME).contains(&text.len()) && !text.chars().any(char::is_control)
+}
 
 /// Everything the data plane needs. Its parts are shared, so a copy with other keys costs nothing to speak of.
 #[derive(Debug, Clone)]
@@ -162,7 +167,7 @@ impl Snapshot {
         }
         let (provider, native_id) = name.split_once('/')?;
         let provider = Arc::clone(self.providers.get(provider)?);
-        if native_id.is_empty() || native_id.chars().any(char::is_control) {
+        if !is_model_id(native_id) {
             return None;
         }
         let model = Arc::new(ServedModel::unlisted(native_id));

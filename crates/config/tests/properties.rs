@@ -133,3 +133,17 @@ fn a_very_long_chain_of_aliases_is_followed() {
     let checked = check(&text);
     assert_eq!(checked.snapshot.unwrap().withheld.len(), 1, "one link is enough to break the circle");
 }
+
+#[test]
+fn very_many_faults_are_answered_at_once() {
+    let mut models = String::new();
+    let mut aliases = String::new();
+    for number in 0..6_000 {
+        models += &format!("    m{number}: {{ canonical: none }}\n");
+        aliases += &format!(
+            "  a{number}: {{ deployments: [{{ provider: oops, model: x }}], fallbacks: [nobody{number}] }}\n"
+        );
+    }
+    let checked = check(&format!("providers:\n  openai:\n   models:\n{models}models:\n{aliases}"));
+    assert_eq!(checked.diagnostics.last().unwrap().message, "17800 more faults are not shown");
+}

@@ -85,7 +85,10 @@ mod tests {
         };
         let first = Database::open(&file).await.unwrap();
         let before = schema(&first).await;
-        sqlx::query("UPDATE counters SET value = 7 WHERE name = 'boots'").execute(&first.writer).await.unwrap();
+        sqlx::query("UPDATE counters SET value = 7 WHERE name = 'boots'")
+            .execute(&first.writer)
+            .await
+            .unwrap();
         first.close().await;
         let second = Database::open(&file).await.unwrap();
         assert_eq!(schema(&second).await, before);
@@ -100,7 +103,8 @@ mod tests {
     async fn a_file_that_is_no_database_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("yumen.db");
-        std::fs::write(&file, "this is a text and not a database, whatever its name says".repeat(100)).unwrap();
+        std::fs::write(&file, "this is a text and not a database, whatever its name says".repeat(100))
+            .unwrap();
         assert!(matches!(Database::open(&file).await, Err(StoreError::Database(_))));
     }
 }

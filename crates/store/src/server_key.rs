@@ -21,7 +21,11 @@ pub(crate) fn read_or_make(path: &Path) -> Result<[u8; 32], StoreError> {
 
 /// What may be known of a server key: tells whether it is the one that hashed the stored keys.
 pub(crate) fn fingerprint(key: &[u8; 32]) -> String {
-    blake3::derive_key("yumen server key fingerprint v1", key).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    blake3::derive_key("yumen server key fingerprint v1", key)
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn read(mut file: File, path: &Path) -> Result<[u8; 32], StoreError> {

@@ -65,7 +65,11 @@ impl Store {
 
     /// The record with this id, when this key (or any, for `None`) made it. A running server's [`Ledger`] finds those too
     /// that have not been stored.
-    pub async fn generation(&self, id: &str, key_id: Option<&str>) -> Result<Option<ExchangeRecord>, StoreError> {
+    pub async fn generation(
+        &self,
+        id: &str,
+        key_id: Option<&str>,
+    ) -> Result<Option<ExchangeRecord>, StoreError> {
         ledger::find(&self.database.readers, id, key_id).await
     }
 
@@ -87,7 +91,9 @@ impl Store {
 fn database_file(data_dir: &Path, url: Option<&str>) -> Result<PathBuf, StoreError> {
     let Some(url) = url else { return Ok(data_dir.join("yumen.db")) };
     match url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
-        Some(path) if !path.is_empty() && !path.contains('?') && !path.starts_with(":memory:") => Ok(path.into()),
+        Some(path) if !path.is_empty() && !path.contains('?') && !path.starts_with(":memory:") => {
+            Ok(path.into())
+        }
         _ => Err(StoreError::Address(url.to_owned())),
     }
 }

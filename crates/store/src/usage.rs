@@ -80,10 +80,9 @@ pub(crate) async fn sum(pool: &SqlitePool, query: &UsageQuery) -> Result<Vec<Usa
 fn statement(group_by: GroupBy) -> String {
     let (hour_group, record_group) = match group_by {
         GroupBy::None => ("''", "''"),
-        GroupBy::Model => (
-            "model",
-            "COALESCE(model_served, CASE WHEN attempts = '[]' THEN '' ELSE model_requested END)",
-        ),
+        GroupBy::Model => {
+            ("model", "COALESCE(model_served, CASE WHEN attempts = '[]' THEN '' ELSE model_requested END)")
+        }
         GroupBy::Key => ("key_id", "COALESCE(key_id, '')"),
         GroupBy::Provider => {
             ("provider", "COALESCE(provider, json_extract(attempts, '$[#-1].provider'), '')")

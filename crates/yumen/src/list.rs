@@ -108,7 +108,7 @@ pub fn providers(options: &SettingsOptions, as_json: bool) -> anyhow::Result<Exi
 /// An empty table in the house's look.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
     table
 }
 

@@ -11,6 +11,7 @@ use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use yumen_config::{KeyHash, KeyHasher, Severity, Snapshot, VirtualKey};
 use yumen_gateway::Gateway;
+use yumen_store::KeyChange;
 
 use crate::settings::Source;
 
@@ -27,9 +28,6 @@ pub struct Reloads {
     /// Files that could not be used: the old settings stayed.
     pub failed: std::sync::atomic::AtomicI64,
 }
-
-/// One change of a key in the store.
-pub type KeyChange = (KeyHash, Option<Arc<VirtualKey>>);
 
 /// Publishes Snapshots: the file's settings together with the store's keys.
 pub struct Publisher {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::sync::{mpsc, watch};
+use yumen_admin::AdminState;
 use yumen_config::{Severity, Snapshot};
 use yumen_gateway::{DataPlane, Gateway, Gauges};
 use yumen_store::{Ledger, SpoolSettings, Store};
@@ -49,7 +50,7 @@ async fn serve(options: &ServeOptions, source: Source) -> anyhow::Result<ExitCod
     let store = Store::open(&options.data_dir, store_url.as_deref()).await.context("the store cannot be opened")?;
     let (settings, _) = source.read_or_fail(store.key_hasher())?;
     let vitals = Vitals::default();
-    let metrics = Arc::new(vitals.metrics());
+    let metrics = vitals.metrics();
     let settings_of_spool = SpoolSettings::new(options.data_dir.join("spool"));
     let log = JsonLog::new(std::io::stdout());
     let ledger = store.start_ledger(settings_of_spool, vec![Box::new(metrics.observer()), Box::new(log)]).await?;
@@ -73,8 +74,14 @@ async fn serve(options: &ServeOptions, source: Source) -> anyhow::Result<ExitCod
     let admin_address = admin_listener.local_addr()?;
     let workers = options.workers.map_or_else(cores, usize::from);
     let plane = DataPlane::start(&gateway, listener, workers)?;
-    let (stop_admin, admin_stopping) = watch::channel(false);
-    let admin = tokio::spawn(serve_admin(admin_listener, admin_state(&gateway, &ledger, metrics), admin_stopping));
+    let (stop_admin, mut admin_stopping) = watch::channel(false);
+    let state = Arc::new(AdminState::new(metrics, ledger.sink()));
+    state.set_snapshot_loaded();
+    let admin_listener = tokio::net::TcpListener::from_std(admin_listener)?;
+    let admin = tokio::spawn(yumen_admin::serve(admin_listener, Arc::clone(&state), async move {
+        // A sender that is gone means the same.
+        let _ = admin_stopping.wait_for(|stop| *stop).await;
+    }));
     write_addresses(&options.data_dir, plane.address(), admin_address)?;
     tracing::info!(gateway = %plane.address(), admin = %admin_address, workers, "yumen {} is serving", env!("CARGO_PKG_VERSION"));
     greeting.say(plane.address(), &settings);
@@ -85,6 +92,7 @@ async fn serve(options: &ServeOptions, source: Source) -> anyhow::Result<ExitCod
     let signal = wait_for_signal().await?;
     tracing::info!(signal, drain_s = settings.gateway.drain.as_secs(), "stopping: new work is refused, streams finish");
     watcher.abort();
+    state.set_draining();
     let cut = tokio::select! {
         cut = plane.drain(settings.gateway.drain) => cut,
         _ = wait_for_signal() => -1,
@@ -111,29 +119,6 @@ async fn finish(data_dir: &Path, ledger: &Ledger, store: &Store) {
         Err(_) => tracing::warn!("the last records wait in the spool for the next start"),
     }
     let _ = tokio::time::timeout(Duration::from_secs(2), store.close()).await;
-}
-
-async fn serve_admin(listener: TcpListener, state: yumen_admin::State, stopping: watch::Receiver<bool>) {
-    if let Err(error) = yumen_admin::serve(listener, state, stopping).await {
-        tracing::error!(%error, "the admin listener has stopped");
-    }
-}
-
-fn admin_state(gateway: &Arc<Gateway>, ledger: &Ledger, metrics: Arc<Metrics>) -> yumen_admin::State {
-    let (sink, gateway) = (ledger.sink(), Arc::clone(gateway));
-    yumen_admin::State {
-        metrics,
-        unready: Box::new(move || {
-            let mut reasons = Vec::new();
-            if gateway.draining.load(Ordering::Relaxed) {
-                reasons.push("draining");
-            }
-            if !sink.has_room() {
-                reasons.push("spool_full");
-            }
-            reasons
-        }),
-    }
 }
 
 /// What the metrics page reads; each part is put in as soon as it is there.

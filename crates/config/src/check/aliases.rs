@@ -10,10 +10,10 @@ use super::Providers;
 use crate::diagnostic::{Diagnostics, shown};
 use crate::near::nearest;
 use crate::place::Place;
-use crate::provider::ServedModel;
+use crate::provider::{Provider, ServedModel};
 use crate::read::{Resource, words};
 use crate::rotation::Rotation;
-use crate::snapshot::{Deployment, LONGEST_MODEL_NAME, ModelTarget, TargetKind};
+use crate::snapshot::{Deployment, ModelTarget, TargetKind, is_model_id};
 use crate::spec::{AliasSpec, DeploymentSpec};
 
 /// Most deployments that one name falls back to, those of its fallbacks' fallbacks included.
@@ -119,7 +119,7 @@ impl<'a> Checker<'a, '_> {
         let resource = self.declared.get(name)?;
         let (spec, place) = (resource.spec.as_ref()?, &resource.place);
         let errors_before = self.found.errors();
-        if name.is_empty() || name.len() > LONGEST_MODEL_NAME || name.chars().any(char::is_control) {
+        if !is_model_id(name) {
             place.error(self.found, format!("{} is no name for a model", shown(name)), None);
         }
         let mut deployments = Vec::new();
@@ -172,17 +172,11 @@ impl<'a> Checker<'a, '_> {
         let here = place.field("model");
         let model = match provider.model(&spec.model) {
             Some(model) => Arc::clone(model),
-            None if spec.model.is_empty() || spec.model.chars().any(char::is_control) => {
+            None if !is_model_id(&spec.model) => {
                 here.error(self.found, format!("{} is no model id", here.with_value()), None);
                 return None;
             }
-            None => {
-                let known =
-                    provider.models.values().flat_map(|model| model.aliases.iter().chain([&model.native_id]));
-                let near = nearest(&spec.model, known.map(|name| &**name), 1);
-                self.unlisted(&here, &provider.id, near.first().copied(), provider.models.is_empty());
-                Arc::new(ServedModel::unlisted(&spec.model))
-            }
+            None => self.unlisted(&here, provider, &spec.model),
         };
         Some(Deployment { provider: Arc::clone(provider), model })
     }
@@ -204,15 +198,8 @@ impl<'a> Checker<'a, '_> {
             self.skipped(place, provider);
             return None;
         }
-        if let Some(provider) = self.providers.good.get(provider).filter(|_| !native_id.is_empty()) {
-            let known = provider.models.keys().map(|native_id| &**native_id);
-            self.unlisted(
-                place,
-                &provider.id,
-                nearest(native_id, known, 1).first().copied(),
-                provider.models.is_empty(),
-            );
-            let model = Arc::new(ServedModel::unlisted(native_id));
+        if let Some(provider) = self.providers.good.get(provider).filter(|_| is_model_id(native_id)) {
+            let model = self.unlisted(place, provider, native_id);
             let deployment = Deployment { provider: Arc::clone(provider), model };
             return Some(Arc::new(ModelTarget::single(name, TargetKind::Qualified, deployment)));
         }
@@ -234,18 +221,21 @@ impl<'a> Checker<'a, '_> {
 
     /// A model that the provider's list does not have works all the same; but where there is a list, it is most
     /// likely a slip, and price and limits are not known.
-    fn unlisted(&mut self, place: &Place<'_>, provider: &str, near: Option<&str>, no_list: bool) {
-        if no_list {
-            return;
+    fn unlisted(&mut self, place: &Place<'_>, provider: &Provider, name: &str) -> Arc<ServedModel> {
+        if !provider.models.is_empty() {
+            let known =
+                provider.models.values().flat_map(|model| model.aliases.iter().chain([&model.native_id]));
+            let known = known.map(|name| &**name);
+            let near = if self.found.is_full() { Vec::new() } else { nearest(name, known, 1) };
+            let hint = match near.first() {
+                Some(near) => format!("write {} if that is meant", shown(near)),
+                None => {
+                    format!("list it under `providers.{}.models` to give its limits and price", provider.id)
+                }
+            };
+            let message = format!("{} is not among the models of `{}`", place.with_value(), provider.id);
+            place.warn(self.found, message, Some(hint));
         }
-        let hint = match near {
-            Some(near) => format!("write {} if that is meant", shown(near)),
-            None => format!("list it under `providers.{provider}.models` to give its limits and price"),
-        };
-        place.warn(
-            self.found,
-            format!("{} is not among the models of `{provider}`", place.with_value()),
-            Some(hint),
-        );
+        Arc::new(ServedModel::unlisted(name))
     }
 }

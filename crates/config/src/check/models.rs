@@ -9,6 +9,7 @@ use yumen_llm::price::{LongPrice, PerToken, Price};
 use crate::diagnostic::{Diagnostics, shown};
 use crate::place::Place;
 use crate::provider::ServedModel;
+use crate::snapshot::is_model_id;
 use crate::spec::{Decimal, LongPriceSpec, ModelSpec, PriceSpec, ProviderSpec};
 
 /// The models of a provider by native id; what is wrong is reported.
@@ -22,7 +23,7 @@ pub(super) fn check(
         definition.models.iter().map(|defined| (Arc::from(&*defined.native_id), served(defined))).collect();
     for (native_id, spec) in &spec.models {
         let here = place.field(native_id);
-        if native_id.is_empty() || native_id.len() > 200 || native_id.chars().any(char::is_control) {
+        if !is_model_id(native_id) {
             here.error(found, format!("{} is no model id", shown(native_id)), None);
             continue;
         }

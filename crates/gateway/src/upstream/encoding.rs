@@ -57,7 +57,7 @@ pub struct Decoder {
 
 enum DecoderKind {
     Gzip(flate2::write::MultiGzDecoder<Sink>),
-    Zlib(flate2::write::ZlibDecoder<Sink>),
+    Zlib(ZlibDecoder),
     Brotli(Box<brotli_decompressor::DecompressorWriter<Sink>>),
     Zstd(Box<ZstdDecoder>),
 }
@@ -80,6 +80,32 @@ impl Write for Sink {
     }
 }
 
+/// Unlike the library's own writer, this one notices when the stream ends too early.
+struct ZlibDecoder {
+    inflate: flate2::Decompress,
+    ended: bool,
+    sink: Sink,
+}
+
+impl ZlibDecoder {
+    fn push(&mut self, mut chunk: &[u8]) -> io::Result<Bytes> {
+        let mut buffer = [0_u8; 16 * 1024];
+        while !self.ended {
+            let (read_before, written_before) = (self.inflate.total_in(), self.inflate.total_out());
+            let status = self.inflate.decompress(chunk, &mut buffer, flate2::FlushDecompress::None)?;
+            let read = usize::try_from(self.inflate.total_in() - read_before).unwrap_or(0);
+            let written = usize::try_from(self.inflate.total_out() - written_before).unwrap_or(0);
+            chunk = chunk.get(read..).unwrap_or_default();
+            self.sink.write_all(buffer.get(..written).unwrap_or_default())?;
+            self.ended = status == flate2::Status::StreamEnd;
+            if read == 0 && written == 0 {
+                break;
+            }
+        }
+        Ok(take(&mut self.sink))
+    }
+}
+
 /// zstd frames need their blocks whole: input waits here until a block can be decoded.
 struct ZstdDecoder {
     frame: ruzstd::decoding::FrameDecoder,
@@ -95,7 +121,9 @@ impl Decoder {
         let kind = match encoding {
             Encoding::Identity => return None,
             Encoding::Gzip => DecoderKind::Gzip(flate2::write::MultiGzDecoder::new(sink)),
-            Encoding::Deflate => DecoderKind::Zlib(flate2::write::ZlibDecoder::new(sink)),
+            Encoding::Deflate => {
+                DecoderKind::Zlib(ZlibDecoder { inflate: flate2::Decompress::new(true), ended: false, sink })
+            }
             Encoding::Brotli => {
                 DecoderKind::Brotli(Box::new(brotli_decompressor::DecompressorWriter::new(sink, 16 * 1024)))
             }
@@ -117,11 +145,7 @@ impl Decoder {
                 decoder.flush()?;
                 Ok(take(decoder.get_mut()))
             }
-            DecoderKind::Zlib(decoder) => {
-                decoder.write_all(chunk)?;
-                decoder.flush()?;
-                Ok(take(decoder.get_mut()))
-            }
+            DecoderKind::Zlib(decoder) => decoder.push(chunk),
             DecoderKind::Brotli(decoder) => {
                 decoder.write_all(chunk)?;
                 decoder.flush()?;
@@ -138,10 +162,8 @@ impl Decoder {
                 decoder.try_finish()?;
                 Ok(take(decoder.get_mut()))
             }
-            DecoderKind::Zlib(decoder) => {
-                decoder.try_finish()?;
-                Ok(take(decoder.get_mut()))
-            }
+            DecoderKind::Zlib(decoder) if decoder.ended => Ok(Bytes::new()),
+            DecoderKind::Zlib(_) => Err(io::ErrorKind::UnexpectedEof.into()),
             DecoderKind::Brotli(decoder) => {
                 decoder.close()?;
                 Ok(take(decoder.get_mut()))
@@ -214,3 +236,6 @@ fn drain(frame: &mut ruzstd::decoding::FrameDecoder, sink: &mut Sink) -> io::Res
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

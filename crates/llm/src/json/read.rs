@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::scan::{Field, Kind, Object, scan_value};
+use super::object::{Field, Kind, Object};
+use super::scan::scan_value;
 
 /// What stands under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]

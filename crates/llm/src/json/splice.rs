@@ -6,7 +6,8 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::scan::{Field, Object, scan_object};
+use super::object::{Field, Object};
+use super::scan::scan_object;
 
 /// One edit of a top-level member. When several edits name the same member, the last one counts.
 #[derive(Debug, Clone, PartialEq, Eq)]

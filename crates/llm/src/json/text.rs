@@ -3,7 +3,7 @@
 //! In: the body and the offset after an opening quote. Out: the offset of the closing quote. Nothing is
 //! decoded or copied here; what is accepted is what a strict reader of a `String` accepts.
 
-use super::scan::{ScanError, ScanReason};
+use super::object::{ScanError, ScanReason};
 
 /// The extent of one string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +36,7 @@ fn any_text(body: &[u8], start: usize, mut at: usize, mut high: u64) -> Result<T
         at += next_stop(body.get(at..).unwrap_or_default(), &mut high);
         match body.get(at) {
             Some(b'"') if high == 0 => return Ok(Text { end: at, escaped }),
-            Some(b'"') => {
-                return match invalid_utf8(body, start, at) {
-                    Some(error) => Err(error),
-                    None => Ok(Text { end: at, escaped }),
-                };
-            }
+            Some(b'"') => return invalid_utf8(body, start, at).map_or(Ok(Text { end: at, escaped }), Err),
             Some(b'\\') => match escape(body, at) {
                 Ok(after) => {
                     escaped = true;
@@ -210,4 +205,51 @@ fn next_stop_far(bytes: &[u8], mut at: usize, high: &mut u64) -> usize {
         at += 1;
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn utf8_is_judged_as_the_standard_library_judges_it() {
+        let edges = [
+            0x20, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED,
+            0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF,
+        ];
+        let mut body = *b"[1,\"....\"";
+        for a in edges {
+            for b in edges {
+                for c in edges {
+                    for d in edges {
+                        body[4..8].copy_from_slice(&[a, b, c, d]);
+                        let expected =
+                            std::str::from_utf8(&body[4..8]).map_err(|fault| 4 + fault.valid_up_to());
+                        assert_eq!(is_utf8(&body[1..]), expected.is_ok(), "{body:x?}");
+                        assert_eq!(
+                            text(&body, 4).map_err(|error| error.position).map(|_| ()),
+                            expected.map(|_| ())
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn long_texts_are_judged_at_every_offset() {
+        for offset in 0..130 {
+            for broken in [false, true] {
+                let mut body = b"[1,\"".to_vec();
+                body.extend(std::iter::repeat_n(b'x', offset % 3));
+                (0..offset / 3).for_each(|_| body.extend_from_slice("玉".as_bytes()));
+                let at = body.len();
+                body.extend_from_slice(if broken { b"\xE7\x8E" } else { "é😀".as_bytes() });
+                (0..30).for_each(|_| body.extend_from_slice("门".as_bytes()));
+                body.push(b'"');
+                let wanted = if broken { Err(at) } else { Ok(body.len() - 1) };
+                assert_eq!(text(&body, 4).map(|text| text.end).map_err(|error| error.position), wanted);
+            }
+        }
+    }
 }

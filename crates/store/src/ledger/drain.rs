@@ -80,7 +80,7 @@ impl Drain {
                 _ = ticks.tick() => None,
             };
             let result;
-            (tail, result) = self.turn(held, wish.is_some()).await;
+            (tail, result) = self.turn(held).await;
             match wish {
                 None => {}
                 Some(Some(Wish::Flush(reply))) => drop(reply.send(result)),
@@ -109,15 +109,16 @@ impl Drain {
     }
 
     /// One look at the spool. The tail is lost only when an observer panics: then the spool fills and says so.
-    async fn turn(&mut self, tail: Tail, asked: bool) -> (Option<Tail>, Result<(), DrainError>) {
+    async fn turn(&mut self, tail: Tail) -> (Option<Tail>, Result<(), DrainError>) {
+        if self.spool.is_refused() {
+            let spool = self.spool.clone();
+            let _ = tokio::task::spawn_blocking(move || spool.try_disk()).await;
+        }
         if self.spool.waiting_bytes() == 0 {
             return (Some(tail), Ok(()));
         }
         if let Some(pause) = self.pause.as_ref().filter(|pause| Instant::now() < pause.until) {
             let result = Err(DrainError::Database(pause.reason.clone()));
-            if asked {
-                return (Some(tail), result);
-            }
             return (blocking(tail, Tail::observe_rest).await.map(|(tail, ())| tail), result);
         }
         let (tail, outcome) = match self.pass(tail).await {

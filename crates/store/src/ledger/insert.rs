@@ -21,8 +21,18 @@ const ROWS: [usize; 4] = [512, 64, 8, 1];
 const HOUR_US: i64 = 3_600_000_000;
 
 const USAGE_COLUMNS: [&str; 12] = [
-    "hour", "key_id", "model", "provider", "requests", "errors", "input_tokens", "cached_input_tokens",
-    "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_nanos",
+    "hour",
+    "key_id",
+    "model",
+    "provider",
+    "requests",
+    "errors",
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_nanos",
 ];
 
 static RECORDS: LazyLock<Inserts> =

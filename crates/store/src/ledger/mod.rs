@@ -68,7 +68,8 @@ impl Ledger {
         let state = Arc::new(LedgerState::default());
         let (wishes, received) = mpsc::channel(QUEUED_WISHES);
         let tail = Tail::new(spool.clone(), Arc::clone(&state), observers, positions);
-        let drain = Drain::new(database.writer.clone(), spool.clone(), Arc::clone(&state), received, checkpoint);
+        let drain =
+            Drain::new(database.writer.clone(), spool.clone(), Arc::clone(&state), received, checkpoint);
         tokio::spawn(drain.run(tail));
         Ok(Self { database, spool, state, wishes })
     }
@@ -88,14 +89,21 @@ impl Ledger {
         self.wish(Wish::Stop).await
     }
 
-    async fn wish(&self, wish: impl FnOnce(oneshot::Sender<Result<(), DrainError>>) -> Wish) -> Result<(), DrainError> {
+    async fn wish(
+        &self,
+        wish: impl FnOnce(oneshot::Sender<Result<(), DrainError>>) -> Wish,
+    ) -> Result<(), DrainError> {
         let (reply, answer) = oneshot::channel();
         self.wishes.send(wish(reply)).await.map_err(|_| DrainError::Stopped)?;
         answer.await.unwrap_or(Err(DrainError::Stopped))
     }
 
     /// The record with this id, when this key (or any, for `None`) made it; also when its exchange ended just now.
-    pub async fn generation(&self, id: &str, key_id: Option<&str>) -> Result<Option<ExchangeRecord>, LookupError> {
+    pub async fn generation(
+        &self,
+        id: &str,
+        key_id: Option<&str>,
+    ) -> Result<Option<ExchangeRecord>, LookupError> {
         if id.len() > MAX_ID_BYTES {
             return Ok(None);
         }
@@ -150,8 +158,9 @@ impl GenerationLookup for Ledger {
 }
 
 async fn positions(database: &Database) -> Result<HashMap<SegmentName, u64>, StoreError> {
-    let rows: Vec<(String, i64)> =
-        sqlx::query_as("SELECT segment, stored_bytes FROM spool_position").fetch_all(&database.writer).await?;
+    let rows: Vec<(String, i64)> = sqlx::query_as("SELECT segment, stored_bytes FROM spool_position")
+        .fetch_all(&database.writer)
+        .await?;
     let known = rows.into_iter().filter_map(|(segment, stored)| {
         Some((SegmentName::parse(&segment)?, u64::try_from(stored).unwrap_or(0)))
     });

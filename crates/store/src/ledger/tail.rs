@@ -109,7 +109,9 @@ impl Tail {
             let Some(cursor) = self.cursors.get_mut(&name) else { continue };
             let from = cursor.seen;
             if from < limit {
-                read(cursor, from, limit, &mut self.reader, &mut self.observers, &self.state, &mut |_, _| true);
+                read(cursor, from, limit, &mut self.reader, &mut self.observers, &self.state, &mut |_, _| {
+                    true
+                });
             }
         }
         self.flush_observers();

@@ -243,7 +243,10 @@ async fn a_segment_that_somebody_removed_does_not_stop_the_rest() {
 }
 
 /// The sums as anybody would count them.
-fn expected(records: &[ExchangeRecord], group: impl Fn(&ExchangeRecord) -> String) -> BTreeMap<String, UsageRow> {
+fn expected(
+    records: &[ExchangeRecord],
+    group: impl Fn(&ExchangeRecord) -> String,
+) -> BTreeMap<String, UsageRow> {
     let mut rows: BTreeMap<String, UsageRow> = BTreeMap::new();
     for record in records {
         let name = group(record);
@@ -308,9 +311,10 @@ async fn usage_is_the_sum_of_the_records() {
 #[tokio::test]
 async fn batches_larger_than_one_transaction() {
     let dir = tempfile::tempdir().unwrap();
-    let ledger = Ledger::start(database(dir.path()).await, SpoolSettings::new(dir.path().join("spool")), Vec::new())
-        .await
-        .unwrap();
+    let ledger =
+        Ledger::start(database(dir.path()).await, SpoolSettings::new(dir.path().join("spool")), Vec::new())
+            .await
+            .unwrap();
     let mut writers = [ledger.sink().writer().unwrap(), ledger.sink().writer().unwrap()];
     append(&mut *writers[0], 0..5000);
     append(&mut *writers[1], 5000..6001);

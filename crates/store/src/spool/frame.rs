@@ -15,10 +15,7 @@ pub(crate) const MAX_PAYLOAD_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found<'a> {
     /// A whole frame of `size` bytes.
-    Frame {
-        payload: &'a [u8],
-        size: usize,
-    },
+    Frame { payload: &'a [u8], size: usize },
     /// The beginning of a frame that needs `size` bytes.
     CutShort { size: usize },
     /// No frame: `size` is told when only the checksum is wrong.

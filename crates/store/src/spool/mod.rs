@@ -13,7 +13,7 @@ mod writer;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -23,6 +23,9 @@ use crate::error::StoreError;
 pub(crate) use reader::{Read, Reader};
 pub(crate) use segment::{Segment, SegmentName};
 use writer::SegmentWriter;
+
+/// Enough to need a block of the disk.
+const PROBE_BYTES: usize = 4096;
 
 /// Where the spool lies and how large it may grow.
 #[derive(Debug, Clone)]
@@ -56,6 +59,8 @@ struct Shared {
     waiting: AtomicU64,
     /// Unix microseconds of the last moment when nothing waited.
     empty_at_us: AtomicI64,
+    /// The disk took no record; until it does again, no new work is to begin.
+    refused: AtomicBool,
     /// Live segments. Locked when a segment begins or ends and when the drain looks around, never by an append.
     segments: Mutex<BTreeMap<SegmentName, Arc<Segment>>>,
     _lock: SpoolLock,
@@ -91,14 +96,15 @@ impl Spool {
     ) -> Result<Self, StoreError> {
         let (segments, oldest) = list(&settings.dir)?;
         let newest = segments.keys().next_back().map_or(0, |name| name.boot);
-        let waiting = segments.values().map(|segment| {
-            segment.written().saturating_sub(stored.get(&segment.name).copied().unwrap_or(0))
-        });
+        let waiting = segments
+            .values()
+            .map(|segment| segment.written().saturating_sub(stored.get(&segment.name).copied().unwrap_or(0)));
         Ok(Self(Arc::new(Shared {
             boot: boot.max(newest.saturating_add(1)),
             next_writer: AtomicU32::new(0),
             waiting: AtomicU64::new(waiting.sum()),
             empty_at_us: AtomicI64::new(oldest.unwrap_or_else(now_us)),
+            refused: AtomicBool::new(false),
             segments: Mutex::new(segments),
             settings,
             _lock: lock,
@@ -126,6 +132,22 @@ impl Spool {
             return 0;
         }
         (now_us() - self.0.empty_at_us.load(Ordering::Relaxed)).max(0)
+    }
+
+    /// Whether the disk took no record when it was last asked to.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.0.refused.load(Ordering::Relaxed)
+    }
+
+    /// Asks the disk again, with a file that is nobody's, so that no exchange has to lose its record for it.
+    pub(crate) fn try_disk(&self) {
+        let path = self.0.settings.dir.join("probe");
+        let written = fs::write(&path, [0; PROBE_BYTES]);
+        let _ = fs::remove_file(&path);
+        if written.is_ok() {
+            self.0.refused.store(false, Ordering::Relaxed);
+            tracing::info!("the spool can be written again");
+        }
     }
 
     /// Tells that `bytes` more have reached the database.
@@ -163,7 +185,7 @@ impl RecordSink for Spool {
 
     fn has_room(&self) -> bool {
         let max = self.0.settings.max_bytes;
-        self.0.waiting.load(Ordering::Relaxed) < max - max / 8
+        self.0.waiting.load(Ordering::Relaxed) < max - max / 8 && !self.is_refused()
     }
 }
 

@@ -75,7 +75,9 @@ mod tests {
     fn names_round_trip_and_other_files_are_left_alone() {
         let name = SegmentName { boot: 12, writer: 3, number: 1_000_000 };
         assert_eq!(SegmentName::parse(&name.to_string()), Some(name));
-        for other in ["lock", "1-2-3.seg", "00000012-0003-000001.seg.damaged", "a-b-c.seg", "00000012-0003.seg"] {
+        for other in
+            ["lock", "1-2-3.seg", "00000012-0003-000001.seg.damaged", "a-b-c.seg", "00000012-0003.seg"]
+        {
             assert_eq!(SegmentName::parse(other), None, "{other}");
         }
     }

@@ -108,7 +108,9 @@ fn writers_have_segments_of_their_own_and_begin_new_ones_by_size() {
     let spool = open_with(dir.path(), |settings| settings.segment_bytes = 4096, &[]);
     let writers = (0..2).map(|turn| {
         let mut writer = spool.writer().unwrap();
-        std::thread::spawn(move || (turn * 500..turn * 500 + 500).for_each(|n| writer.append(&record(n)).unwrap()))
+        std::thread::spawn(move || {
+            (turn * 500..turn * 500 + 500).for_each(|n| writer.append(&record(n)).unwrap())
+        })
     });
     writers.collect::<Vec<_>>().into_iter().for_each(|writer| writer.join().unwrap());
     let segments = spool.segments();
@@ -140,7 +142,9 @@ fn a_full_spool_refuses_and_takes_more_when_it_drains() {
             break error;
         }
     };
-    assert!(matches!(refused, AppendError::Full { bytes } if bytes == spool.waiting_bytes() && bytes <= 8192));
+    assert!(
+        matches!(refused, AppendError::Full { bytes } if bytes == spool.waiting_bytes() && bytes <= 8192)
+    );
     spool.settle(spool.waiting_bytes());
     assert!(spool.has_room());
     writer.append(&record(0)).unwrap();
@@ -181,6 +185,13 @@ fn a_writer_that_cannot_write_says_so_and_goes_on_elsewhere() {
     let taken = SegmentName { boot: spool.segments()[0].name.boot, writer: 0, number: 2 };
     fs::create_dir(dir.path().join(taken.to_string())).unwrap();
     assert!(matches!(writer.append(&record(1)), Err(AppendError::Io(_))));
+    assert!(!spool.has_room(), "nothing new begins whose record could be lost");
+    fs::create_dir(dir.path().join("probe")).unwrap();
+    spool.try_disk();
+    assert!(!spool.has_room());
+    fs::remove_dir(dir.path().join("probe")).unwrap();
+    spool.try_disk();
+    assert!(spool.has_room());
     fs::remove_dir(dir.path().join(taken.to_string())).unwrap();
     writer.append(&record(2)).unwrap();
     let found: Vec<_> = spool.segments().iter().flat_map(|segment| read_all(segment).0).collect();

@@ -71,6 +71,9 @@ impl RecordWriter for SegmentWriter {
         frame::begin(&mut buffer);
         codec::encode(record, &mut buffer);
         let appended = self.append_frame(&mut buffer);
+        if matches!(appended, Err(AppendError::Io(_))) && !self.shared.refused.swap(true, Ordering::Relaxed) {
+            tracing::error!("the spool cannot be written; new work is refused until it can");
+        }
         if buffer.capacity() <= KEEP_BUFFER_BYTES {
             self.buffer = buffer;
         }

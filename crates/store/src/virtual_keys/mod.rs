@@ -121,10 +121,11 @@ impl VirtualKeys {
 
     /// The key with this id or name.
     pub async fn find(&self, id_or_name: &str) -> Result<Option<StoredKey>, StoreError> {
-        let row = sqlx::query("SELECT * FROM virtual_keys WHERE id = $1 OR name = $1 ORDER BY id <> $1 LIMIT 1")
-            .bind(id_or_name)
-            .fetch_optional(&self.database.readers)
-            .await?;
+        let row =
+            sqlx::query("SELECT * FROM virtual_keys WHERE id = $1 OR name = $1 ORDER BY id <> $1 LIMIT 1")
+                .bind(id_or_name)
+                .fetch_optional(&self.database.readers)
+                .await?;
         row.as_ref().map(stored).transpose()
     }
 
@@ -169,12 +170,13 @@ impl VirtualKeys {
         let key = self.existing(id_or_name).await?;
         let mut transaction = self.begin().await?;
         let version = next_version(&mut transaction).await?;
-        let row = sqlx::query("UPDATE virtual_keys SET disabled = $2, version = $3 WHERE id = $1 RETURNING *")
-            .bind(&key.id)
-            .bind(i64::from(disabled))
-            .bind(version)
-            .fetch_one(&mut *transaction)
-            .await?;
+        let row =
+            sqlx::query("UPDATE virtual_keys SET disabled = $2, version = $3 WHERE id = $1 RETURNING *")
+                .bind(&key.id)
+                .bind(i64::from(disabled))
+                .bind(version)
+                .fetch_one(&mut *transaction)
+                .await?;
         let key = stored(&row)?;
         transaction.commit().await?;
         Ok(key)
@@ -244,7 +246,9 @@ fn change(row: &SqliteRow, now: i64) -> Result<(i64, KeyChange), StoreError> {
 }
 
 async fn next_version(transaction: &mut Transaction<'_, Sqlite>) -> Result<i64, StoreError> {
-    let version = sqlx::query_scalar("UPDATE counters SET value = value + 1 WHERE name = 'key_changes' RETURNING value");
+    let version = sqlx::query_scalar(
+        "UPDATE counters SET value = value + 1 WHERE name = 'key_changes' RETURNING value",
+    );
     Ok(version.fetch_one(&mut **transaction).await?)
 }
 
@@ -254,7 +258,8 @@ fn stored(row: &SqliteRow) -> Result<StoredKey, StoreError> {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
         prefix: row.try_get("prefix")?,
-        spec: serde_json::from_str(spec).map_err(|error| StoreError::Row(format!("a key's spec: {error}")))?,
+        spec: serde_json::from_str(spec)
+            .map_err(|error| StoreError::Row(format!("a key's spec: {error}")))?,
         created_at: row.try_get("created_at")?,
         rotated_at: row.try_get("rotated_at")?,
         disabled: row.try_get::<i64, _>("disabled")? != 0,

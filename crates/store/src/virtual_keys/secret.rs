@@ -34,7 +34,8 @@ fn random(prefix: &str, length: usize) -> Result<String, StoreError> {
     while text.len() < prefix.len() + length {
         getrandom::fill(&mut bytes).map_err(StoreError::Random)?;
         // Bytes from 248 on are left out: with them some characters would come up more often.
-        let characters = bytes.iter().filter(|byte| **byte < 248).filter_map(|byte| BASE62.get(usize::from(byte % 62)));
+        let characters =
+            bytes.iter().filter(|byte| **byte < 248).filter_map(|byte| BASE62.get(usize::from(byte % 62)));
         text.extend(characters.take(prefix.len() + length - text.len()).map(|byte| char::from(*byte)));
     }
     Ok(text)

@@ -26,7 +26,9 @@ async fn life_of_a_key() {
     let made = keys.create("ci", &spec).await.unwrap();
     let secret = made.secret.expose().to_owned();
     assert!(secret.starts_with("sk-yu-") && secret.len() == 46);
-    assert!(made.key.prefix.starts_with("sk-yu-") && secret.starts_with(made.key.prefix.trim_end_matches('…')));
+    assert!(
+        made.key.prefix.starts_with("sk-yu-") && secret.starts_with(made.key.prefix.trim_end_matches('…'))
+    );
     assert!(matches!(keys.create("ci", &spec).await, Err(StoreError::NameTaken(name)) if name == "ci"));
     keys.create("other", &KeySpec::default()).await.unwrap();
     let listed = keys.list().await.unwrap();

@@ -5,16 +5,11 @@ use super::super::frame::MAX_PAYLOAD_BYTES;
 use super::*;
 
 fn attempts() -> impl Strategy<Value = Vec<AttemptRecord>> {
-    let attempt = (any::<[String; 3]>(), option::of(any::<u16>()), option::of(any::<String>()), any::<[u64; 2]>())
-        .prop_map(|([provider, model, credential], status, cause, [started_us, duration_us])| AttemptRecord {
-            provider,
-            model,
-            credential,
-            status,
-            cause,
-            started_us,
-            duration_us,
-        });
+    let attempt =
+        (any::<[String; 3]>(), option::of(any::<u16>()), option::of(any::<String>()), any::<[u64; 2]>())
+            .prop_map(|([provider, model, credential], status, cause, [started_us, duration_us])| {
+                AttemptRecord { provider, model, credential, status, cause, started_us, duration_us }
+            });
     proptest::collection::vec(attempt, 0..4)
 }
 

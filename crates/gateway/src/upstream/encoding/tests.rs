@@ -1,0 +1,84 @@
+use std::io::Write as _;
+
+use super::*;
+
+fn sample() -> Vec<u8> {
+    (0..60).flat_map(|line| format!("data: {{\"n\":{line},\"text\":\"玉门 {}\"}}\n\n", line * 7919).into_bytes()).collect()
+}
+
+fn encoded(encoding: Encoding, plain: &[u8]) -> Vec<u8> {
+    match encoding {
+        Encoding::Identity => plain.to_vec(),
+        Encoding::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(plain).unwrap();
+            encoder.finish().unwrap()
+        }
+        Encoding::Deflate => {
+            let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(plain).unwrap();
+            encoder.finish().unwrap()
+        }
+        Encoding::Brotli => {
+            let mut out = Vec::new();
+            let parameters = brotli::enc::BrotliEncoderParams { quality: 5, ..Default::default() };
+            brotli::BrotliCompress(&mut &*plain, &mut out, &parameters).unwrap();
+            out
+        }
+        Encoding::Zstd => {
+            ruzstd::encoding::compress_to_vec(plain, ruzstd::encoding::CompressionLevel::Fastest)
+        }
+    }
+}
+
+const ALL: [Encoding; 4] = [Encoding::Gzip, Encoding::Deflate, Encoding::Brotli, Encoding::Zstd];
+
+#[test]
+fn every_encoding_at_every_piece_size() {
+    let plain = sample();
+    for encoding in ALL {
+        let wire = encoded(encoding, &plain);
+        for size in [1, 7, 100, wire.len()] {
+            let mut decoder = Decoder::new(encoding, plain.len()).unwrap();
+            let mut out = Vec::new();
+            for piece in wire.chunks(size) {
+                out.extend_from_slice(&decoder.push(piece).unwrap());
+            }
+            out.extend_from_slice(&decoder.finish().unwrap());
+            assert!(out == plain, "{encoding:?} in pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn pitfall_09_a_flushed_event_comes_out_at_once() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let mut decoder = Decoder::new(Encoding::Gzip, 1 << 20).unwrap();
+    for event in ["data: one\n\n", "data: two\n\n"] {
+        encoder.write_all(event.as_bytes()).unwrap();
+        encoder.flush().unwrap();
+        let wire = std::mem::take(encoder.get_mut());
+        assert_eq!(decoder.push(&wire).unwrap(), event);
+    }
+}
+
+#[test]
+fn a_bomb_is_refused_at_the_limit() {
+    let bomb = vec![b' '; 2 << 20];
+    for encoding in ALL {
+        let wire = Bytes::from(encoded(encoding, &bomb));
+        assert!(wire.len() < 100_000, "{encoding:?} is a bomb");
+        assert_eq!(expand(encoding, &wire, 1 << 20).unwrap(), None, "{encoding:?}");
+    }
+}
+
+#[test]
+fn what_is_no_such_encoding_is_an_error() {
+    for encoding in ALL {
+        let noise = Bytes::from_static(b"{\"model\":\"not compressed at all\", \"more\": [1,2,3]}");
+        assert!(expand(encoding, &noise, 1 << 20).is_err(), "{encoding:?}");
+        let wire = encoded(encoding, &sample());
+        let cut = Bytes::copy_from_slice(&wire[..wire.len() / 2]);
+        assert!(expand(encoding, &cut, 1 << 20).is_err(), "{encoding:?} cut in half");
+    }
+}

@@ -1,0 +1,142 @@
+//! One record for each exchange, however it ended, and the sums over them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test ends where its ground gives way"
+)]
+
+use serde_json::{Value, json};
+use yumen_testkit::{Gateway, Upstream, eventually};
+use yumen_tests::{CHAT, MESSAGES, ask, ask_stream, record_of};
+
+async fn pair() -> (Upstream, Gateway) {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::before(&upstream).await;
+    (upstream, gateway)
+}
+
+#[tokio::test]
+async fn each_ending_leaves_its_record() {
+    let (_upstream, gateway) = pair().await;
+    let client = gateway.client();
+    for (path, model, status, outcome, code) in [
+        (CHAT, "fake-openai/fake-chat", 200, "completed", Value::Null),
+        (MESSAGES, "fake-openai/fake-chat", 200, "completed", Value::Null),
+        (CHAT, "fake-openai/fake-400", 400, "failed", json!("invalid_request")),
+        (CHAT, "fake-anthropic/fake-500", 500, "failed", json!("server_error")),
+        (CHAT, "no/such/model", 404, "refused", json!("model_not_found")),
+    ] {
+        let answer = client.post(path, &ask(model)).await.expect_status(status);
+        let record = record_of(&client, answer.header("x-generation-id")).await;
+        assert_eq!(record["outcome"], outcome, "{record}");
+        assert_eq!(record["status"], status, "{record}");
+        assert_eq!(record["model_requested"], model, "{record}");
+        if code.is_null() || outcome == "refused" {
+            assert_eq!(record["error_code"], code, "{record}");
+        } else {
+            assert!(record["error_code"].is_string(), "{record}");
+        }
+        if outcome == "completed" {
+            assert_eq!(record["finish_reason"], "stop", "{record}");
+            assert_eq!(record["provider_name"], "fake-openai", "{record}");
+            assert_eq!(record["upstream_id"], "chatcmpl-fake", "{record}");
+            let tries = record["provider_responses"].as_array().unwrap();
+            assert_eq!((tries.len(), &tries[0]["status"]), (1, &json!(200)), "{record}");
+            let total = record["total_us"].as_u64().unwrap();
+            assert!(
+                record["overhead_us"].as_u64().unwrap() <= total
+                    && record["first_byte_us"].as_u64().unwrap() <= total
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_record_is_readable_as_soon_as_the_answer_ended() {
+    let (_upstream, gateway) = pair().await;
+    let client = gateway.client();
+    for round in 0..20 {
+        let body = if round % 2 == 0 {
+            ask("fake-openai/fake-chat")
+        } else {
+            ask_stream("fake-anthropic/fake-chat")
+        };
+        let answer = client.post(CHAT, &body).await.expect_status(200);
+        let path = format!("/api/v1/generation?id={}", answer.header("x-generation-id"));
+        let record = client.get(&path).await.expect_status(200).json();
+        assert_eq!(record["data"]["outcome"], "completed", "at the first look");
+        let same = client.get(&path.replace("/api", "")).await.expect_status(200).json();
+        assert_eq!(same, record);
+    }
+}
+
+#[tokio::test]
+async fn a_record_is_shown_to_its_own_key_only() {
+    let upstream = Upstream::start().await;
+    let other = "sk-yu-other-0123456789abcdefghijklmno";
+    let more =
+        format!("{}  - {{ name: other, secret: \"{other}\" }}\n", yumen_testkit::standard_config(&upstream));
+    let gateway = Gateway::start(&more).await;
+    let answer = gateway.client().post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(200);
+    let path = format!("/api/v1/generation?id={}", answer.header("x-generation-id"));
+    gateway.client().get(&path).await.expect_status(200);
+    gateway.anonymous().key(other).get(&path).await.expect_status(404);
+    gateway.anonymous().get(&path).await.expect_status(401);
+    gateway.client().get("/api/v1/generation?id=gen-0-nothing").await.expect_status(404);
+    gateway.client().get("/api/v1/generation").await.expect_status(400);
+}
+
+#[tokio::test]
+async fn usage_sums_what_was_used() {
+    let (_upstream, gateway) = pair().await;
+    for provider in ["fake-openai", "fake-openai", "fake-anthropic"] {
+        gateway.client().post(CHAT, &ask(&format!("{provider}/fake-chat"))).await.expect_status(200);
+    }
+    gateway.client().post(CHAT, &ask("fake-openai/fake-400")).await.expect_status(400);
+    let rows = async |arguments: &[&str]| {
+        let all: Vec<&str> = ["usage", "--json"].iter().chain(arguments).copied().collect();
+        let output = gateway.run(&all).await;
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        let rows: Vec<Value> = serde_json::from_str(&output.stdout).unwrap();
+        rows
+    };
+    eventually("all records in the ledger", async || {
+        let rows = rows(&[]).await;
+        (rows.first().map(|row| row["requests"].clone()) == Some(json!(4))).then_some(())
+    })
+    .await;
+    let total = &rows(&["--since", "1h"]).await[0];
+    assert_eq!(
+        (&total["errors"], &total["input_tokens"], &total["output_tokens"]),
+        (&json!(1), &json!(63), &json!(21))
+    );
+    assert_eq!(total["cost_nanos"], 3 * (21 * 1_500 + 7 * 6_000));
+    let mut by_provider: Vec<(String, u64)> = rows(&["--by", "provider"])
+        .await
+        .iter()
+        .map(|row| (row["group"].as_str().unwrap().to_owned(), row["requests"].as_u64().unwrap()))
+        .collect();
+    by_provider.sort();
+    assert_eq!(by_provider, [("fake-anthropic".to_owned(), 1), ("fake-openai".to_owned(), 3)]);
+    assert_eq!(rows(&["--by", "key"]).await[0]["name"], "test");
+}
+
+#[tokio::test]
+async fn figures_and_log_tell_of_each_exchange_and_of_no_text() {
+    let (_upstream, gateway) = pair().await;
+    let mut body = ask_stream("fake-openai/fake-chat");
+    body["messages"][0]["content"] = json!("a very private question");
+    gateway.client().post(CHAT, &body).await.expect_status(200);
+    let metrics = async || {
+        let text = gateway.admin().get("/metrics").await.expect_status(200).text();
+        text.contains("gen_ai_client_token_usage").then_some(text)
+    };
+    let metrics = eventually("the figures of the exchange", metrics).await;
+    assert!(metrics.contains("fake-openai"), "{metrics}");
+    eventually("the log line", async || gateway.log().contains("gen-").then_some(())).await;
+    for text in [metrics, gateway.log()] {
+        assert!(!text.contains("private question") && !text.contains("Hello from"), "{text}");
+    }
+}

@@ -1,0 +1,76 @@
+//! Secrets stay where they belong: the provider's credential never leaves towards the client, the client's key never
+//! towards the provider, and neither is written down.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test ends where its ground gives way"
+)]
+
+use std::path::Path;
+
+use serde_json::json;
+use yumen_testkit::{Gateway, KEY, Reply, Upstream};
+use yumen_tests::{CHAT, MESSAGES, ask, ask_stream};
+
+const CREDENTIALS: [&str; 2] = ["upstream-openai-secret", "upstream-anthropic-secret"];
+
+#[tokio::test]
+async fn no_secret_is_anywhere_it_should_not_be() {
+    let upstream = Upstream::start().await;
+    // As some providers do, this one repeats the credential that it was given in its refusal.
+    upstream.script(|request| {
+        let sent = format!("{} {}", request.header("authorization"), request.header("x-api-key"));
+        let message =
+            json!({ "error": { "type": "authentication_error", "message": format!("bad key: {sent}") } });
+        (request.model() == "fake-401").then(|| Reply::json(401, &message))
+    });
+    let mut gateway = Gateway::before(&upstream).await;
+    let mut answers = Vec::new();
+    for path in [CHAT, MESSAGES] {
+        for provider in ["fake-openai", "fake-anthropic"] {
+            for model in ["fake-chat", "fake-401", "fake-500", "fake-error-event", "fake-html", "fake-404"] {
+                for body in [ask(&format!("{provider}/{model}")), ask_stream(&format!("{provider}/{model}"))]
+                {
+                    answers.push(gateway.client().post(path, &body).await);
+                }
+            }
+        }
+        answers.push(gateway.client().post(&format!("{path}?key={KEY}"), &ask("no-such-model")).await);
+        answers.push(gateway.anonymous().key("sk-yu-guess-secret").post(path, &ask("x")).await);
+    }
+    answers.push(gateway.client().get("/v1/models").await);
+    answers.push(gateway.admin().get("/metrics").await);
+    for answer in &answers {
+        let text = format!("{:?} {}", answer.headers, String::from_utf8_lossy(&answer.body));
+        for secret in CREDENTIALS.iter().chain([&KEY]) {
+            assert!(!text.contains(secret), "an answer shows {secret}: {text}");
+        }
+    }
+    for request in upstream.requests() {
+        assert!(!format!("{request:?}").contains(KEY), "the upstream was told the client's key: {request:?}");
+    }
+    assert_eq!(gateway.terminate().await, Some(0));
+    let log = gateway.log();
+    for secret in CREDENTIALS.iter().chain([&KEY, &"sk-yu-guess-secret"]) {
+        assert!(!log.contains(secret), "the log shows {secret}");
+        assert_eq!(files_with(&gateway.data_dir(), secret), Vec::<String>::new(), "{secret}");
+    }
+}
+
+fn files_with(folder: &Path, secret: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files_with(&path, secret));
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            if bytes.windows(secret.len()).any(|part| part == secret.as_bytes()) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    found
+}
