@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use yumen_config::{KeyHasher, parse_and_check};
 use yumen_fuzz::{TARGETS, folder, fuzz};
+use yumen_llm::catalogue::Catalogue;
+use yumen_llm::dialects::{Dialect, codec};
 
 const EXECUTIONS: u64 = 3_000;
 
@@ -39,4 +42,24 @@ fn a_broken_invariant_is_found_and_its_input_given() {
     let broken = fuzz(&brittle, 1, |_| started.elapsed() < Duration::from_secs(60)).unwrap().unwrap_err();
     assert_eq!(broken.message, "backslash");
     assert!(broken.input.contains(&b'\\'));
+}
+
+#[test]
+fn the_seeds_reach_what_is_to_be_damaged() {
+    let inputs = |target: &str| {
+        let entries = std::fs::read_dir(folder("seeds").join(target)).unwrap();
+        entries.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect::<Vec<_>>()
+    };
+    for (name, dialect) in [("openai_chat", Dialect::OpenAiChat), ("anthropic", Dialect::AnthropicMessages)] {
+        for input in inputs(&format!("{name}_request")) {
+            codec(dialect).decode_request(&input).unwrap();
+        }
+        let read = |input: &Vec<u8>| codec(dialect).decode_response(input).is_ok();
+        assert!(inputs(&format!("{name}_response")).iter().any(read));
+    }
+    let env = |_: &str| Some("value".to_owned());
+    let catalogue = Catalogue::builtin().unwrap();
+    let text = String::from_utf8(std::fs::read(folder("seeds/config/plain.yaml")).unwrap()).unwrap();
+    let checked = parse_and_check(&text, "yumen.yaml", &env, &catalogue, &KeyHasher::new([0; 32]), None);
+    assert!(!checked.has_errors(), "{:?}", checked.diagnostics);
 }

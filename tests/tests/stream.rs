@@ -37,6 +37,7 @@ async fn every_spelling_of_an_upstream_reads_the_same() {
             "fake-cr",
             "fake-no-space",
             "fake-comments",
+            "fake-fields",
             "fake-byte-by-byte",
             "fake-bundled",
             "fake-heartbeat",
@@ -245,7 +246,7 @@ async fn pitfall_21_each_time_out_ends_what_it_is_for() {
         standard_config(&upstream)
             .replace("    base_url:", &format!("    timeouts: {{ {text} }}\n    base_url:"))
     };
-    let gateway = Gateway::start(&timeouts("first_byte_ms: 200")).await;
+    let gateway = Gateway::start(&timeouts("first_byte_ms: 1000")).await;
     for (path, provider) in COMBINATIONS {
         let answer =
             gateway.client().post(path, &ask_stream(&format!("{provider}/fake-never-answers"))).await;
@@ -345,10 +346,11 @@ async fn pitfall_48_names_do_not_become_paths() {
         ["../../admin", "fake-openai/../fake-chat", "fake-openai%2ffake-chat", "fake-openai/fake-chat:x", ""]
     {
         let answer = gateway.client().post(CHAT, &ask(model)).await;
-        assert!([400, 404].contains(&answer.status), "`{model}`: {}", answer.text());
+        // A provider may be asked for any id of its own: in the body, where it can do no harm.
+        assert!([200, 400, 404].contains(&answer.status), "`{model}`: {}", answer.text());
     }
     for path in ["/v1/models/..%2f..%2fhealthz", "/v1/models/%2e%2e/x", "/v1/../v1/models"] {
         assert_eq!(gateway.client().get(path).await.status, 404, "{path}");
     }
-    assert_eq!(upstream.counts().received, 0);
+    assert!(upstream.requests().iter().all(|request| request.path == CHAT), "{:?}", upstream.requests());
 }

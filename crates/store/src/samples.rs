@@ -26,8 +26,8 @@ pub(crate) fn record(number: u64) -> ExchangeRecord {
     ExchangeRecord {
         id: format!("gen-1763640000-{number:020}"),
         started_at_us: NOON_US + number as i64 * 1_000_000,
-        key_id: (number % 5 != 0).then(|| format!("key-{}", number % 5)),
-        key_name: (number % 5 != 0).then(|| "ci".into()),
+        key_id: (!number.is_multiple_of(5)).then(|| format!("key-{}", number % 5)),
+        key_name: (!number.is_multiple_of(5)).then(|| "ci".into()),
         dialect: "openai_chat".into(),
         operation: "chat".into(),
         model_requested: format!("asked-{}", number % 4),
@@ -39,7 +39,7 @@ pub(crate) fn record(number: u64) -> ExchangeRecord {
         outcome,
         error_code: (!answered).then(|| "upstream_unreachable".into()),
         finish_reason: answered.then(|| "stop".into()),
-        streamed: number % 2 == 0,
+        streamed: number.is_multiple_of(2),
         tokens: TokenCounts {
             input: 100 + number,
             cached_input: number % 11,
@@ -52,6 +52,6 @@ pub(crate) fn record(number: u64) -> ExchangeRecord {
         first_byte_us: answered.then_some(5000),
         total_us: 9000,
         overhead_us: 40,
-        lossy: if number % 9 == 0 { vec!["seed".into()] } else { Vec::new() },
+        lossy: if number.is_multiple_of(9) { vec!["seed".into()] } else { Vec::new() },
     }
 }

@@ -83,7 +83,7 @@ fn show_all(keys: &[StoredKey], as_json: bool) -> anyhow::Result<()> {
         table.add_row([
             key.id.clone(),
             key.name.clone(),
-            format!("{}…", key.prefix),
+            key.prefix.clone(),
             key.spec.models.join(", "),
             number(key.spec.requests_per_minute),
             number(key.spec.concurrency),

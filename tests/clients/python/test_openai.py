@@ -219,7 +219,7 @@ def test_our_own_errors(oai):
     with pytest.raises(openai.AuthenticationError):
         oai.with_options(api_key="sk-yu-wrong").chat.completions.create(model="smart", messages=ASK)
     with pytest.raises(openai.NotFoundError) as caught:
-        oai.chat.completions.create(model="fake-openai/fake-chatt", messages=ASK)
+        oai.chat.completions.create(model="fake-openia/fake-chat", messages=ASK)
     assert "fake-openai/fake-chat" in caught.value.message
     with pytest.raises(openai.PermissionDeniedError):
         narrow = oai.with_options(api_key="sk-yu-narrow-0123456789abcdefghijklmn")

@@ -50,7 +50,11 @@ fn from_object(status: u16, object: &Map<String, Value>) -> ErrorFacts {
     let code = inner.get("code").and_then(word).or_else(|| object.get("code").and_then(word));
     // The status is missing when the error came inside a stream; a numeric code or a class says what it would be.
     let kind = kind(status, kind_word.as_deref(), code.as_deref());
-    let status = if status >= 400 { status } else { code.as_deref().and_then(status_of_code).unwrap_or(status_of(kind)) };
+    let status = if status >= 400 {
+        status
+    } else {
+        code.as_deref().and_then(status_of_code).unwrap_or(status_of(kind))
+    };
     let message = message(object, inner).unwrap_or_default();
     ErrorFacts {
         status,
@@ -76,11 +80,16 @@ fn sentence(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
         Value::Object(object) => {
-            let text = ["message", "msg", "detail", "error"].iter().find_map(|name| object.get(*name)?.as_str())?;
+            let text =
+                ["message", "msg", "detail", "error"].iter().find_map(|name| object.get(*name)?.as_str())?;
             let place = object.get("loc").and_then(Value::as_array).map(|steps| {
                 steps.iter().filter_map(word).filter(|step| step != "body").collect::<Vec<_>>().join(".")
             });
-            Some(place.filter(|place| !place.is_empty()).map_or_else(|| text.to_owned(), |place| format!("{place}: {text}")))
+            Some(
+                place
+                    .filter(|place| !place.is_empty())
+                    .map_or_else(|| text.to_owned(), |place| format!("{place}: {text}")),
+            )
         }
         Value::Array(items) => {
             let sentences: Vec<String> = items.iter().take(16).filter_map(sentence).collect();
@@ -108,18 +117,26 @@ fn bounded(text: &str) -> String {
 }
 
 fn message_or_default(status: u16, message: String) -> String {
-    if message.is_empty() { format!("The provider answered with status {status} and no message.") } else { message }
+    if message.is_empty() {
+        format!("The provider answered with status {status} and no message.")
+    } else {
+        message
+    }
 }
 
 fn kind(status: u16, kind_word: Option<&str>, code: Option<&str>) -> ErrorKind {
     let by_word = |word: &str| match word {
-        "invalid_request_error" | "invalid_request" | "BadRequestError" | "INVALID_ARGUMENT" => Some(ErrorKind::InvalidRequest),
+        "invalid_request_error" | "invalid_request" | "BadRequestError" | "INVALID_ARGUMENT" => {
+            Some(ErrorKind::InvalidRequest)
+        }
         "authentication_error" | "invalid_api_key" | "UNAUTHENTICATED" => Some(ErrorKind::Authentication),
         "permission_error" | "permission_denied" | "PERMISSION_DENIED" => Some(ErrorKind::PermissionDenied),
         "not_found_error" | "model_not_found" | "NotFoundError" | "NOT_FOUND" => Some(ErrorKind::NotFound),
         "request_too_large" => Some(ErrorKind::PayloadTooLarge),
         "billing_error" | "insufficient_quota" => Some(ErrorKind::PaymentRequired),
-        "rate_limit_error" | "rate_limit_exceeded" | "RateLimitError" | "RESOURCE_EXHAUSTED" => Some(ErrorKind::RateLimited),
+        "rate_limit_error" | "rate_limit_exceeded" | "RateLimitError" | "RESOURCE_EXHAUSTED" => {
+            Some(ErrorKind::RateLimited)
+        }
         "overloaded_error" | "UNAVAILABLE" => Some(ErrorKind::Overloaded),
         "timeout_error" | "DEADLINE_EXCEEDED" => Some(ErrorKind::Timeout),
         "api_error" | "server_error" | "internal_server_error" | "INTERNAL" => Some(ErrorKind::Server),
@@ -128,10 +145,12 @@ fn kind(status: u16, kind_word: Option<&str>, code: Option<&str>) -> ErrorKind {
     let status = if status >= 400 { Some(status) } else { code.and_then(status_of_code) };
     // The status decides, except where words are finer: OpenAI says `invalid_request_error` for a bad key.
     match status {
-        Some(400 | 422) | None => kind_word.and_then(by_word).or_else(|| code.and_then(by_word)).unwrap_or(match status {
-            None => ErrorKind::Server,
-            Some(_) => ErrorKind::InvalidRequest,
-        }),
+        Some(400 | 422) | None => {
+            kind_word.and_then(by_word).or_else(|| code.and_then(by_word)).unwrap_or(match status {
+                None => ErrorKind::Server,
+                Some(_) => ErrorKind::InvalidRequest,
+            })
+        }
         Some(429) if [kind_word, code].contains(&Some("insufficient_quota")) => ErrorKind::PaymentRequired,
         Some(status) => kind_of_status(status),
     }

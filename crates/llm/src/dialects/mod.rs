@@ -13,8 +13,6 @@ mod openai_embeddings;
 mod operation;
 mod read;
 mod tally;
-#[cfg(test)]
-mod tests;
 mod write;
 
 use serde::{Deserialize, Serialize};
@@ -166,7 +164,12 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
 pub trait StreamDecoder: Send {
     /// Reads one SSE event and appends what it says to `out`. An event that cannot be read is an error; the
     /// stream is then broken.
-    fn decode(&mut self, event: &[u8], data: &[u8], out: &mut Vec<ir::StreamEvent>) -> Result<(), DecodeError>;
+    fn decode(
+        &mut self,
+        event: &[u8],
+        data: &[u8],
+        out: &mut Vec<ir::StreamEvent>,
+    ) -> Result<(), DecodeError>;
     /// The upstream's stream has ended (cleanly, at the transport): says what is still to be said.
     fn finish(&mut self, out: &mut Vec<ir::StreamEvent>);
 }

@@ -15,19 +15,29 @@ pub(super) fn as_chat(request: &Request) -> Result<Cow<'_, Chat>, DecodeError> {
     match request {
         Request::Chat(chat) => Ok(Cow::Borrowed(chat)),
         Request::Completion(completion) => completion_as_chat(completion).map(Cow::Owned),
-        Request::Embeddings(_) => Err(refuse("model", "this model generates text, it does not make embeddings")),
+        Request::Embeddings(_) => {
+            Err(refuse("model", "this model generates text, it does not make embeddings"))
+        }
     }
 }
 
 fn completion_as_chat(completion: &Completion) -> Result<Chat, DecodeError> {
-    let unsupported = "is not possible with a chat model; use the chat completions endpoint or a completion model";
+    let unsupported =
+        "is not possible with a chat model; use the chat completions endpoint or a completion model";
     let prompt = match &completion.prompt {
         Prompt::Text(prompt) => prompt,
         Prompt::Texts(prompts) => match prompts.as_slice() {
             [one] => one,
-            _ => return Err(refuse("prompt", "several prompts in one request: this is not possible with a chat model; send them one by one")),
+            _ => {
+                return Err(refuse(
+                    "prompt",
+                    "several prompts in one request: this is not possible with a chat model; send them one by one",
+                ));
+            }
         },
-        Prompt::Tokens(_) => return Err(refuse("prompt", "token ids are not possible with a chat model; send text")),
+        Prompt::Tokens(_) => {
+            return Err(refuse("prompt", "token ids are not possible with a chat model; send text"));
+        }
     };
     if completion.echo == Some(true) {
         return Err(refuse("echo", unsupported));

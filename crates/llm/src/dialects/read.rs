@@ -61,7 +61,9 @@ impl fmt::Display for At<'_> {
         }
         match self.step {
             Step::Body => Ok(()),
-            Step::Key(key) if self.parent.is_some_and(|parent| !matches!(parent.step, Step::Body)) => write!(out, ".{key}"),
+            Step::Key(key) if self.parent.is_some_and(|parent| !matches!(parent.step, Step::Body)) => {
+                write!(out, ".{key}")
+            }
             Step::Key(key) => out.write_str(key),
             Step::Index(index) => write!(out, "[{index}]"),
         }
@@ -107,7 +109,11 @@ impl<'a, 'p> Object<'a, 'p> {
         found.filter(|value| value.get() != "null")
     }
 
-    fn take_as<T>(&mut self, name: &str, read: impl Fn(&'a RawValue, &At<'_>) -> Result<T, DecodeError>) -> Result<Option<T>, DecodeError> {
+    fn take_as<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&'a RawValue, &At<'_>) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
         let value = self.take(name);
         value.map(|raw| read(raw, &self.at.key(name))).transpose()
     }
@@ -129,11 +135,19 @@ impl<'a, 'p> Object<'a, 'p> {
     }
 
     pub(super) fn number(&mut self, name: &str) -> Result<Option<f64>, DecodeError> {
-        self.take_as(name, |raw, at| serde_json::from_str(raw.get()).map_err(|_| at.expected("a number")))
+        self.take_as(name, |raw, at| {
+            raw.get()
+                .parse()
+                .ok()
+                .filter(|number: &f64| number.is_finite())
+                .ok_or_else(|| at.expected("a number"))
+        })
     }
 
     pub(super) fn unsigned(&mut self, name: &str) -> Result<Option<u64>, DecodeError> {
-        self.take_as(name, |raw, at| unsigned(raw.get()).ok_or_else(|| at.expected("a whole number that is not negative")))
+        self.take_as(name, |raw, at| {
+            unsigned(raw.get()).ok_or_else(|| at.expected("a whole number that is not negative"))
+        })
     }
 
     pub(super) fn integer(&mut self, name: &str) -> Result<Option<i64>, DecodeError> {
@@ -146,7 +160,9 @@ impl<'a, 'p> Object<'a, 'p> {
 
     /// A field that must be an object, kept verbatim.
     pub(super) fn json_object(&mut self, name: &str) -> Result<Option<Json>, DecodeError> {
-        self.take_as(name, |raw, at| if raw.get().starts_with('{') { Ok(Json::copied(raw)) } else { Err(at.expected("an object")) })
+        self.take_as(name, |raw, at| {
+            if raw.get().starts_with('{') { Ok(Json::copied(raw)) } else { Err(at.expected("an object")) }
+        })
     }
 
     pub(super) fn list(&mut self, name: &str) -> Result<Option<Vec<&'a RawValue>>, DecodeError> {
@@ -267,7 +283,11 @@ impl<'de: 'a, 'a> Visitor<'de> for LooseVisitor<'a> {
         Ok(Loose::Nothing)
     }
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(if number.fract() == 0.0 && (0.0..9e15).contains(&number) { Loose::Number(number as u64) } else { Loose::Nothing })
+        Ok(if number.fract() == 0.0 && (0.0..9e15).contains(&number) {
+            Loose::Number(number as u64)
+        } else {
+            Loose::Nothing
+        })
     }
     fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
         Ok(Loose::Nothing)

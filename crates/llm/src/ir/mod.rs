@@ -5,16 +5,18 @@
 //! It never knows which dialect, provider or model it came from.
 
 mod answer;
+mod content;
 mod error;
 mod json;
 mod request;
 mod stream;
 
 pub use answer::{Answer, Choice, Embedding, EmbeddingsAnswer, Finish, FinishReason, Response, Vector};
+pub use content::{CacheControl, Content, Message, Part, Role, Source};
 pub use error::{ErrorFacts, ErrorKind};
 pub use json::Json;
 pub use request::{
-    CacheControl, Chat, Completion, Content, Effort, EmbeddingFormat, EmbeddingInput, Embeddings, Message, Part, Prompt,
-    Reasoning, ReasoningMode, Request, ResponseFormat, Role, Sampling, Source, Tool, ToolChoice,
+    Chat, Completion, Effort, EmbeddingFormat, EmbeddingInput, Embeddings, Prompt, Reasoning, ReasoningMode, Request,
+    ResponseFormat, Sampling, Tool, ToolChoice,
 };
 pub use stream::{Start, StreamEvent};

@@ -150,6 +150,26 @@ async fn a_kill_at_any_step_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_stored_is_not_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = start(dir.path(), &Seen::default()).await;
+    let mut writer = ledger.sink().writer().unwrap();
+    append(&mut *writer, 0..3);
+    ledger.flush().await.unwrap();
+    ledger.stop().await.unwrap();
+    append(&mut *writer, 3..5);
+    let left = ledger.spool_bytes();
+    ledger.database.close().await;
+    drop((writer, ledger));
+    assert_eq!(segment_files(dir.path()).len(), 1);
+    let seen = Seen::default();
+    let ledger = start(dir.path(), &seen).await;
+    ledger.flush().await.unwrap();
+    assert_eq!(seen.take(), ids(3..5), "{left} bytes were left");
+    assert_eq!(stored_ids(&ledger.database).await, ids(0..5));
+}
+
+#[tokio::test]
 async fn lost_positions_double_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = start(dir.path(), &Seen::default()).await;

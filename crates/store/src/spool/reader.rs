@@ -71,6 +71,7 @@ impl Reader {
 }
 
 /// What lies at the front of some bytes.
+#[allow(clippy::large_enum_variant, reason = "nearly all are found, and one lives at a time")]
 enum Looked {
     /// This, in so many bytes.
     Found(Read, usize),

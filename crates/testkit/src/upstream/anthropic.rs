@@ -124,8 +124,9 @@ fn stop_reason(content: &Content) -> &'static str {
 }
 
 /// `input_tokens` leaves out what was read from or written to the cache.
+/// Null for an upstream that reports none.
 fn usage(counts: Option<Usage>, output: impl Fn(Usage) -> u64) -> Value {
-    let Some(counts) = counts else { return json!({ "input_tokens": 0, "output_tokens": 0 }) };
+    let Some(counts) = counts else { return Value::Null };
     json!({
         "input_tokens": counts.input - counts.cached - counts.cache_write,
         "cache_creation_input_tokens": counts.cache_write, "cache_read_input_tokens": counts.cached,

@@ -45,6 +45,7 @@ pub const SCENARIOS: &[&str] = &[
     "fake-cr",
     "fake-no-space",
     "fake-comments",
+    "fake-fields",
     "fake-byte-by-byte",
     "fake-bundled",
     "fake-big-event",
@@ -154,8 +155,10 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
                 .for_each(|event| *event = event.replace("data: ", "data:").replace("event: ", "event:"));
         }
         "fake-comments" => {
-            let comment = ": OPENROUTER PROCESSING\n\nid: 7\nretry: 1000\n";
-            events.iter_mut().for_each(|event| event.insert_str(0, comment));
+            events.iter_mut().for_each(|event| event.insert_str(0, ": OPENROUTER PROCESSING\n\n"));
+        }
+        "fake-fields" => {
+            events.iter_mut().for_each(|event| event.insert_str(0, ":\nid: 7\nretry: 1000\nunknown\n"));
         }
         "fake-heartbeat" => {
             events.insert(events.len() - 1, ": still here\n\n".to_owned());

@@ -14,7 +14,11 @@ pub(super) const FORMAT: &str = "anthropic-claude-v1";
 pub(super) fn read_content(raw: &RawValue, at: &At<'_>) -> Result<Vec<Part>, DecodeError> {
     match raw.get().as_bytes().first() {
         Some(b'"') => Ok(vec![Part::text(string(raw, at)?)]),
-        Some(b'[') => list(raw, at)?.into_iter().enumerate().map(|(index, item)| read_block(item, at.index(index))).collect(),
+        Some(b'[') => list(raw, at)?
+            .into_iter()
+            .enumerate()
+            .map(|(index, item)| read_block(item, at.index(index)))
+            .collect(),
         _ => Err(at.expected("a string or a list of content blocks")),
     }
 }
@@ -34,7 +38,11 @@ pub(super) fn read_block(raw: &RawValue, at: At<'_>) -> Result<Part, DecodeError
         },
         "tool_result" => Content::ToolResult {
             id: block.need_string("tool_use_id")?,
-            parts: block.take("content").map(|raw| read_content(raw, &at.key("content"))).transpose()?.unwrap_or_default(),
+            parts: block
+                .take("content")
+                .map(|raw| read_content(raw, &at.key("content")))
+                .transpose()?
+                .unwrap_or_default(),
             is_error: block.boolean("is_error")?.unwrap_or(false),
         },
         "thinking" => Content::Thinking {
@@ -43,7 +51,9 @@ pub(super) fn read_block(raw: &RawValue, at: At<'_>) -> Result<Part, DecodeError
             signature: block.string("signature")?.filter(|signature| !signature.is_empty()),
             format: Some(FORMAT.to_owned()),
         },
-        "redacted_thinking" => Content::RedactedThinking { data: block.need_string("data")?, format: Some(FORMAT.to_owned()) },
+        "redacted_thinking" => {
+            Content::RedactedThinking { data: block.need_string("data")?, format: Some(FORMAT.to_owned()) }
+        }
         _ => Content::Other { kind, json: Json::copied(raw) },
     };
     Ok(Part { content, cache_control: read_cache_control(&mut block)? })
@@ -70,7 +80,10 @@ fn need_source(block: &mut Object<'_, '_>) -> Result<Source, DecodeError> {
 fn read_source(raw: &RawValue, at: At<'_>) -> Result<Option<Source>, DecodeError> {
     let mut source = Object::read(raw, at)?;
     Ok(Some(match source.need_string("type")?.as_str() {
-        "base64" => Source::Base64 { media_type: source.need_string("media_type")?, data: source.need_string("data")? },
+        "base64" => Source::Base64 {
+            media_type: source.need_string("media_type")?,
+            data: source.need_string("data")?,
+        },
         "url" => Source::Url(source.need_string("url")?),
         "file" => Source::FileId(source.need_string("file_id")?),
         "text" => Source::Text(source.need_string("data")?),
@@ -102,7 +115,10 @@ pub(super) fn sayable(part: &Part, assistant: bool, losses: &mut Losses) -> bool
         Content::ToolCall { .. } => assistant,
         Content::ToolResult { .. } => !assistant,
         Content::Image { detail, .. } if !assistant => {
-            losses.note_if(detail.as_deref().is_some_and(|detail| detail != "auto"), "messages.content.image.detail");
+            losses.note_if(
+                detail.as_deref().is_some_and(|detail| detail != "auto"),
+                "messages.content.image.detail",
+            );
             true
         }
         Content::File { .. } if !assistant => true,
@@ -159,7 +175,10 @@ pub(super) fn write_block(part: &Part, list: &mut write::List<'_>, losses: &mut 
 /// Tool ids are held to letters, digits, `_` and `-` here; other dialects take any text. The same id always
 /// becomes the same, so that calls and results still find each other.
 pub(super) fn clean_id(id: &str) -> String {
-    let cleaned: String = id.chars().map(|letter| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' }).collect();
+    let cleaned: String = id
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' })
+        .collect();
     if cleaned.is_empty() { "toolu_0".to_owned() } else { cleaned }
 }
 
@@ -183,7 +202,9 @@ fn write_result(id: &str, parts: &[Part], is_error: bool, out: &mut write::Objec
     match kept.as_slice() {
         [] => {}
         [Part { content: Content::Text(text), cache_control: None }] => out.text("content", text),
-        several => out.list("content", |list| several.iter().for_each(|part| write_block(part, list, losses))),
+        several => {
+            out.list("content", |list| several.iter().for_each(|part| write_block(part, list, losses)))
+        }
     }
     if is_error {
         out.boolean("is_error", true);
@@ -199,7 +220,10 @@ fn write_document(source: &Source, name: Option<&str>, out: &mut write::Object<'
         }
         // Only PDF goes as base64; text goes as text.
         Source::Base64 { media_type, data } if media_type.starts_with("text/") => {
-            let text = base64::engine::general_purpose::STANDARD.decode(data).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            let text = base64::engine::general_purpose::STANDARD
+                .decode(data)
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok());
             out.text("type", "document");
             write_source(&text.map_or_else(|| source.clone(), Source::Text), out);
         }

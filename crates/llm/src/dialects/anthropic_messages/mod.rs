@@ -12,7 +12,8 @@ mod tap;
 mod usage;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap,
+    Target, as_chat, fault,
 };
 use crate::ir;
 

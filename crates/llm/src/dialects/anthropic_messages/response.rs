@@ -19,7 +19,9 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
     let stop_sequence = object.string("stop_sequence").ok().flatten();
     let finish = object.string("stop_reason").ok().flatten().map(|word| read_finish(word, stop_sequence));
     let usage = object.take("usage");
-    let tier = usage.and_then(|raw| Object::read(raw, At::BODY).ok()).and_then(|mut usage| usage.string("service_tier").ok().flatten());
+    let tier = usage
+        .and_then(|raw| Object::read(raw, At::BODY).ok())
+        .and_then(|mut usage| usage.string("service_tier").ok().flatten());
     Ok(Answer {
         id: object.string("id").ok().flatten().filter(|id| !id.is_empty()),
         model: object.string("model").ok().flatten(),
@@ -91,7 +93,10 @@ pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
         body.text("model", answer.model.as_deref().unwrap_or(&context.model));
         body.list("content", |list| {
             let mut unused = Losses::default();
-            parts.iter().filter(|part| answerable(part)).for_each(|part| write_block(part, list, &mut unused));
+            parts
+                .iter()
+                .filter(|part| answerable(part))
+                .for_each(|part| write_block(part, list, &mut unused));
         });
         let calls = parts.iter().any(|part| matches!(part.content, Content::ToolCall { .. }));
         let reason = finish.map_or(FinishReason::Stop, |finish| finish.reason);
@@ -107,7 +112,9 @@ fn answerable(part: &Part) -> bool {
     match &part.content {
         Content::Text(text) | Content::Refusal(text) => !text.is_empty(),
         Content::ToolCall { .. } | Content::Thinking { .. } => true,
-        Content::RedactedThinking { format, .. } => format.as_deref().is_none_or(|format| format == super::block::FORMAT),
+        Content::RedactedThinking { format, .. } => {
+            format.as_deref().is_none_or(|format| format == super::block::FORMAT)
+        }
         _ => false,
     }
 }

@@ -14,8 +14,9 @@ use crate::ir::ErrorFacts;
 
 static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""type":"content_block_delta""#));
 /// The fields that hold a delta's content.
-static CONTENT: LazyLock<[Finder<'static>; 3]> =
-    LazyLock::new(|| [br#""text":""#.as_slice(), br#""thinking":""#, br#""partial_json":""#].map(Finder::new));
+static CONTENT: LazyLock<[Finder<'static>; 3]> = LazyLock::new(|| {
+    [br#""text":""#.as_slice(), br#""thinking":""#, br#""partial_json":""#].map(Finder::new)
+});
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -66,7 +67,9 @@ pub(super) fn read_event(event: &[u8], data: &[u8], tap: &mut Tap) {
     if event == b"ping" || event == b"content_block_stop" {
         return;
     }
-    if (event == b"content_block_delta" || event.is_empty() && TYPE.find(data).is_some()) && let Some(size) = delta_size(data) {
+    if (event == b"content_block_delta" || event.is_empty() && TYPE.find(data).is_some())
+        && let Some(size) = delta_size(data)
+    {
         note_content(size, tap);
         return;
     }
@@ -84,7 +87,13 @@ pub(super) fn read_event(event: &[u8], data: &[u8], tap: &mut Tap) {
         }
         "content_block_delta" => {
             let delta = outline.delta.unwrap_or_default();
-            note_content([&delta.text, &delta.thinking, &delta.partial_json].iter().filter_map(|text| Some(text.text()?.len())).sum(), tap);
+            note_content(
+                [&delta.text, &delta.thinking, &delta.partial_json]
+                    .iter()
+                    .filter_map(|text| Some(text.text()?.len()))
+                    .sum(),
+                tap,
+            );
         }
         "message_delta" => {
             if let Some(reason) = outline.delta.and_then(|delta| delta.stop_reason.into_text()) {
@@ -129,7 +138,8 @@ fn note_message(message: Outline<'_>, tap: &mut Tap) {
 }
 
 fn note_block(block: &Block<'_>, tap: &mut Tap) {
-    let text: usize = [&block.text, &block.thinking, &block.data].iter().filter_map(|text| Some(text.text()?.len())).sum();
+    let text: usize =
+        [&block.text, &block.thinking, &block.data].iter().filter_map(|text| Some(text.text()?.len())).sum();
     let input = block.input.map_or(0, |input| input.get().len()).saturating_sub(2);
     note_content(text + input, tap);
     // A tool call without arguments yet is content all the same.

@@ -82,10 +82,11 @@ impl<'a> Chunk<'a> {
 impl Delta<'_> {
     /// Bytes of text, reasoning and arguments.
     pub(super) fn size(&self) -> usize {
-        let reasoning = size(&self.reasoning_content).max(size(&self.reasoning)).max(match &self.reasoning_details {
-            Loose::Nested(serde_json::Value::Array(details)) if !details.is_empty() => 1,
-            _ => 0,
-        });
+        let reasoning =
+            size(&self.reasoning_content).max(size(&self.reasoning)).max(match &self.reasoning_details {
+                Loose::Nested(serde_json::Value::Array(details)) if !details.is_empty() => 1,
+                _ => 0,
+            });
         let calls = self.tool_calls.iter().flatten().filter_map(|call| call.function.as_ref());
         let calls: usize = calls.map(|function| size(&function.name) + size(&function.arguments)).sum();
         size(&self.content) + reasoning + size(&self.refusal) + calls
@@ -105,7 +106,9 @@ fn nested_size(value: &serde_json::Value) -> usize {
         serde_json::Value::String(text) => text.len(),
         // Block lists hold objects with their text one level down; deeper nesting is not text.
         serde_json::Value::Array(items) => items.iter().map(nested_size).sum(),
-        serde_json::Value::Object(members) => ["text", "thinking"].iter().filter_map(|name| members.get(*name)).map(nested_size).sum(),
+        serde_json::Value::Object(members) => {
+            ["text", "thinking"].iter().filter_map(|name| members.get(*name)).map(nested_size).sum()
+        }
         _ => 0,
     }
 }

@@ -62,10 +62,13 @@ pub(super) fn read_usage(json: &str) -> Option<Usage> {
     }
     let (input, mut output) = (input.unwrap_or(0), output.unwrap_or(0));
     let details = wire.prompt_tokens_details.unwrap_or_default();
-    let cached = [details.cached_tokens.number(), wire.prompt_cache_hit_tokens.number(), wire.cached_tokens.number()];
+    let cached =
+        [details.cached_tokens.number(), wire.prompt_cache_hit_tokens.number(), wire.cached_tokens.number()];
     let reasoning = wire.completion_tokens_details.unwrap_or_default().reasoning_tokens.number().unwrap_or(0);
     // Some providers (xAI) count reasoning beside the completion and not in it; their total gives it away.
-    if reasoning > 0 && wire.total_tokens.number() == input.checked_add(output).and_then(|sum| sum.checked_add(reasoning)) {
+    if reasoning > 0
+        && wire.total_tokens.number() == input.checked_add(output).and_then(|sum| sum.checked_add(reasoning))
+    {
         output = output.saturating_add(reasoning);
     }
     Some(Usage {

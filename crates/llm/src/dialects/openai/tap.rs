@@ -28,7 +28,9 @@ pub(in crate::dialects) fn tap_event(event: &[u8], data: &[u8], tap: &mut Tap) {
         return;
     }
     // The first event is read whole for its id and model.
-    if tap.id.is_some() && let Some(size) = plain_delta(data) {
+    if tap.id.is_some()
+        && let Some(size) = plain_delta(data)
+    {
         tap.output_bytes += size as u64;
         tap.content_seen |= size > 0;
         return;

@@ -51,7 +51,11 @@ fn read_call(raw: &RawValue, at: At<'_>, fallback_id: impl Fn() -> String) -> Re
         let mut arguments = Vec::new();
         let input = custom.string("input")?.unwrap_or_default();
         write::object(&mut arguments, |object| object.text("input", &input));
-        return Ok(Part::new(Content::ToolCall { id, name, arguments: String::from_utf8_lossy(&arguments).into_owned() }));
+        return Ok(Part::new(Content::ToolCall {
+            id,
+            name,
+            arguments: String::from_utf8_lossy(&arguments).into_owned(),
+        }));
     }
     let raw = call.take("function").ok_or_else(|| at.key("function").fault("is required"))?;
     let mut function = Object::read(raw, at.key("function"))?;
@@ -87,12 +91,13 @@ fn read_reasoning(message: &mut Object<'_, '_>) -> Result<Vec<Thought>, DecodeEr
     }
     for (name, raw) in [("reasoning_content", content), ("reasoning", plain)] {
         let Some(raw) = raw.filter(|raw| raw.get().starts_with(['"', '['])) else { continue };
-        let texts = read_content(raw, &message.at.key(name))?.into_iter().filter_map(|part| match part.content {
-            Content::Text(text) => Some(thought(text, None, None)),
-            Content::Thinking { text, signature, format } => Some(thought(text, signature, format)),
-            Content::RedactedThinking { .. } => Some(Part::new(part.content)),
-            _ => None,
-        });
+        let texts =
+            read_content(raw, &message.at.key(name))?.into_iter().filter_map(|part| match part.content {
+                Content::Text(text) => Some(thought(text, None, None)),
+                Content::Thinking { text, signature, format } => Some(thought(text, signature, format)),
+                Content::RedactedThinking { .. } => Some(Part::new(part.content)),
+                _ => None,
+            });
         let thoughts: Vec<Thought> = texts.filter(|part| !is_empty(part)).map(|part| (None, part)).collect();
         if !thoughts.is_empty() {
             return Ok(thoughts);
@@ -119,9 +124,11 @@ fn read_detail(mut detail: Object<'_, '_>, thoughts: &mut Vec<Thought>) -> Resul
         thoughts.push((place, Part::new(Content::RedactedThinking { data, format })));
         return Ok(());
     }
-    let more = detail.string(if kind == "reasoning.summary" { "summary" } else { "text" })?.unwrap_or_default();
+    let more =
+        detail.string(if kind == "reasoning.summary" { "summary" } else { "text" })?.unwrap_or_default();
     let seal = detail.string("signature")?.filter(|signature| !signature.is_empty());
-    let last = thoughts.last_mut().filter(|(last_place, _)| *last_place == place).map(|(_, part)| &mut part.content);
+    let last =
+        thoughts.last_mut().filter(|(last_place, _)| *last_place == place).map(|(_, part)| &mut part.content);
     if let Some(Content::Thinking { text, signature: signature @ None, format: known }) = last {
         text.push_str(&more);
         *signature = seal;
@@ -152,8 +159,12 @@ fn weave(thoughts: Vec<Thought>, parts: Vec<Part>) -> Vec<Part> {
 
 /// Writes what an assistant's message holds beside its role. Returns whether a refusal was said.
 pub(super) fn write_parts(parts: &[Part], in_answer: bool, out: &mut write::Object<'_>) -> bool {
-    let texts: Vec<&str> = parts.iter().filter_map(|part| if let Content::Text(text) = &part.content { Some(text.as_str()) } else { None }).collect();
-    let speechless = !in_answer && !parts.iter().any(|part| matches!(part.content, Content::ToolCall { .. } | Content::Refusal(_)));
+    let texts: Vec<&str> = parts
+        .iter()
+        .filter_map(|part| if let Content::Text(text) = &part.content { Some(text.as_str()) } else { None })
+        .collect();
+    let speechless = !in_answer
+        && !parts.iter().any(|part| matches!(part.content, Content::ToolCall { .. } | Content::Refusal(_)));
     match texts.as_slice() {
         // A turn without content needs tool calls; one without either is an empty text.
         [] if speechless => out.text("content", ""),
@@ -161,7 +172,12 @@ pub(super) fn write_parts(parts: &[Part], in_answer: bool, out: &mut write::Obje
         [text] => out.text("content", text),
         several => out.text("content", &several.concat()),
     }
-    let refusal: String = parts.iter().filter_map(|part| if let Content::Refusal(text) = &part.content { Some(text.as_str()) } else { None }).collect();
+    let refusal: String = parts
+        .iter()
+        .filter_map(
+            |part| if let Content::Refusal(text) = &part.content { Some(text.as_str()) } else { None },
+        )
+        .collect();
     if !refusal.is_empty() {
         out.text("refusal", &refusal);
     } else if in_answer {
@@ -188,12 +204,22 @@ pub(super) fn write_parts(parts: &[Part], in_answer: bool, out: &mut write::Obje
 }
 
 fn write_reasoning(parts: &[Part], in_answer: bool, out: &mut write::Object<'_>) {
-    let text: String = parts.iter().filter_map(|part| if let Content::Thinking { text, .. } = &part.content { Some(text.as_str()) } else { None }).collect();
+    let text: String = parts
+        .iter()
+        .filter_map(|part| {
+            if let Content::Thinking { text, .. } = &part.content { Some(text.as_str()) } else { None }
+        })
+        .collect();
     if !text.is_empty() {
         out.text("reasoning_content", &text);
     }
     // Upstreams that know only the plain text are spared the details unless something would be lost.
-    let sealed = |part: &Part| matches!(&part.content, Content::Thinking { signature: Some(_), .. } | Content::RedactedThinking { .. });
+    let sealed = |part: &Part| {
+        matches!(
+            &part.content,
+            Content::Thinking { signature: Some(_), .. } | Content::RedactedThinking { .. }
+        )
+    };
     if !(parts.iter().any(sealed) || in_answer && !text.is_empty()) {
         return;
     }
@@ -203,10 +229,17 @@ fn write_reasoning(parts: &[Part], in_answer: bool, out: &mut write::Object<'_>)
             let index = place.of(&part.content);
             match &part.content {
                 Content::Thinking { text, signature, format } => list.object(|detail| {
-                    write_detail(detail, Detail::Text(Some(text), signature.as_deref()), format.as_deref(), index);
+                    write_detail(
+                        detail,
+                        Detail::Text(Some(text), signature.as_deref()),
+                        format.as_deref(),
+                        index,
+                    );
                 }),
                 Content::RedactedThinking { data, format } => {
-                    list.object(|detail| write_detail(detail, Detail::Sealed(data), format.as_deref(), index));
+                    list.object(|detail| {
+                        write_detail(detail, Detail::Sealed(data), format.as_deref(), index)
+                    });
                 }
                 _ => {}
             }
@@ -222,7 +255,12 @@ pub(super) enum Detail<'a> {
     Sealed(&'a str),
 }
 
-pub(super) fn write_detail(out: &mut write::Object<'_>, detail: Detail<'_>, format: Option<&str>, index: u64) {
+pub(super) fn write_detail(
+    out: &mut write::Object<'_>,
+    detail: Detail<'_>,
+    format: Option<&str>,
+    index: u64,
+) {
     match detail {
         Detail::Text(text, signature) => {
             out.text("type", "reasoning.text");

@@ -10,7 +10,8 @@ mod response;
 mod stream;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault, openai,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap,
+    Target, as_chat, fault, openai,
 };
 use crate::ir;
 

@@ -10,7 +10,11 @@ use crate::ir::{CacheControl, Content, Json, Part, Source};
 pub(super) fn read_content(raw: &RawValue, at: &At<'_>) -> Result<Vec<Part>, DecodeError> {
     match raw.get().as_bytes().first() {
         Some(b'"') => Ok(vec![Part::text(string(raw, at)?)]),
-        Some(b'[') => list(raw, at)?.into_iter().enumerate().map(|(index, item)| read_part(item, at.index(index))).collect(),
+        Some(b'[') => list(raw, at)?
+            .into_iter()
+            .enumerate()
+            .map(|(index, item)| read_part(item, at.index(index)))
+            .collect(),
         _ => Err(at.expected("a string or a list of parts")),
     }
 }
@@ -64,7 +68,9 @@ fn read_file(part: &mut Object<'_, '_>) -> Result<Content, DecodeError> {
         (Some(id), _) => Source::FileId(id),
         (None, Some(data)) => match source(data) {
             // Bare base64 without a data URL is what OpenAI's first version of this part took.
-            Source::Url(data) if !data.contains("://") => Source::Base64 { media_type: "application/pdf".to_owned(), data },
+            Source::Url(data) if !data.contains("://") => {
+                Source::Base64 { media_type: "application/pdf".to_owned(), data }
+            }
             source => source,
         },
         (None, None) => return Err(file.at.fault("one of file_data and file_id is required")),
@@ -77,7 +83,10 @@ fn thinking_text(part: &mut Object<'_, '_>) -> Result<String, DecodeError> {
     let Some(raw) = part.take("thinking") else { return Ok(String::new()) };
     let at = part.at.key("thinking");
     let parts = read_content(raw, &at)?;
-    Ok(parts.into_iter().filter_map(|part| if let Content::Text(text) = part.content { Some(text) } else { None }).collect())
+    Ok(parts
+        .into_iter()
+        .filter_map(|part| if let Content::Text(text) = part.content { Some(text) } else { None })
+        .collect())
 }
 
 pub(super) fn read_cache_control(object: &mut Object<'_, '_>) -> Result<Option<CacheControl>, DecodeError> {
@@ -114,7 +123,9 @@ pub(super) fn write_content(parts: &[&Part], out: &mut write::Object<'_>) {
     match parts {
         [] => out.text("content", ""),
         [Part { content: Content::Text(text), .. }] => out.text("content", text),
-        several => out.list("content", |list| several.iter().for_each(|part| list.object(|object| write_part(part, object)))),
+        several => out.list("content", |list| {
+            several.iter().for_each(|part| list.object(|object| write_part(part, object)))
+        }),
     }
 }
 

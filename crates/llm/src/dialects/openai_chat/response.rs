@@ -19,7 +19,10 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
     let choices = object.list("choices")?.ok_or_else(|| at.fault("is missing from the answer"))?;
     let id = object.string("id").ok().flatten().filter(|id| !id.is_empty());
     let fallback_id = format!("call_{}", id.as_deref().unwrap_or("0"));
-    let choices = choices.into_iter().enumerate().map(|(index, raw)| read_choice(raw, at.index(index), index, &fallback_id));
+    let choices = choices
+        .into_iter()
+        .enumerate()
+        .map(|(index, raw)| read_choice(raw, at.index(index), index, &fallback_id));
     Ok(Answer {
         choices: choices.collect::<Result<_, _>>()?,
         id,
@@ -42,14 +45,21 @@ fn read_choice(raw: &RawValue, at: At<'_>, place: usize, fallback_id: &str) -> R
     let finish = native.filter(|word| !word.is_empty()).map(|word| {
         let mut reason = read_finish(&word);
         let stop_sequence = choice.string("stop_reason").ok().flatten();
-        if reason == FinishReason::Stop && parts.iter().any(|part| matches!(part.content, Content::Refusal(_))) {
+        if reason == FinishReason::Stop
+            && parts.iter().any(|part| matches!(part.content, Content::Refusal(_)))
+        {
             reason = FinishReason::Refusal;
         } else if reason == FinishReason::Stop && stop_sequence.is_some() {
             reason = FinishReason::StopSequence;
         }
         Finish { reason, native: Some(word), stop_sequence }
     });
-    Ok(Choice { index: index.unwrap_or(u32::try_from(place).unwrap_or(0)), parts, finish, logprobs: choice.json("logprobs") })
+    Ok(Choice {
+        index: index.unwrap_or(u32::try_from(place).unwrap_or(0)),
+        parts,
+        finish,
+        logprobs: choice.json("logprobs"),
+    })
 }
 
 /// Writes a client's answer.
@@ -64,7 +74,9 @@ pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
         body.text("object", "chat.completion");
         body.number("created", answer.created.unwrap_or(context.created));
         body.text("model", answer.model.as_deref().unwrap_or(&context.model));
-        body.list("choices", |list| answer.choices.iter().for_each(|choice| list.object(|object| write_choice(choice, object))));
+        body.list("choices", |list| {
+            answer.choices.iter().for_each(|choice| list.object(|object| write_choice(choice, object)))
+        });
         if let Some(usage) = &answer.usage {
             body.object("usage", |object| write_usage(usage, object));
         }

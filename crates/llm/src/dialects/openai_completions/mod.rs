@@ -7,7 +7,8 @@ mod response;
 mod stream;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap, Target, fault, openai, refuse,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap,
+    Target, fault, openai, refuse,
 };
 use crate::ir;
 

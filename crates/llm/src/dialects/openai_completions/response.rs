@@ -17,7 +17,11 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
     let at = At::BODY.key("choices");
     let choices = object.list("choices")?.ok_or_else(|| at.fault("is missing from the answer"))?;
     Ok(Answer {
-        choices: choices.into_iter().enumerate().map(|(index, raw)| read_choice(raw, at.index(index), index)).collect::<Result<_, _>>()?,
+        choices: choices
+            .into_iter()
+            .enumerate()
+            .map(|(index, raw)| read_choice(raw, at.index(index), index))
+            .collect::<Result<_, _>>()?,
         id: object.string("id").ok().flatten(),
         model: object.string("model").ok().flatten(),
         created: object.integer("created").ok().flatten(),
@@ -37,7 +41,12 @@ fn read_choice(raw: &RawValue, at: At<'_>, place: usize) -> Result<Choice, Decod
         stop_sequence: choice.string("stop_reason").ok().flatten(),
     });
     // Legacy logprobs have a shape of their own, which only this dialect writes.
-    Ok(Choice { index: index.unwrap_or(u32::try_from(place).unwrap_or(0)), parts: vec![Part::text(text)], finish, logprobs: choice.json("logprobs") })
+    Ok(Choice {
+        index: index.unwrap_or(u32::try_from(place).unwrap_or(0)),
+        parts: vec![Part::text(text)],
+        finish,
+        logprobs: choice.json("logprobs"),
+    })
 }
 
 /// Writes a client's answer.
@@ -90,7 +99,9 @@ pub(super) fn word(reason: FinishReason) -> &'static str {
 pub(super) fn write_logprobs(logprobs: Option<&Json>, offset: &mut usize, out: &mut write::Object<'_>) {
     let Some(json) = logprobs else { return out.null("logprobs") };
     let Ok(value) = serde_json::from_str::<Value>(json.get()) else { return out.null("logprobs") };
-    let Some(tokens) = value.get("content").and_then(Value::as_array) else { return out.json("logprobs", json) };
+    let Some(tokens) = value.get("content").and_then(Value::as_array) else {
+        return out.json("logprobs", json);
+    };
     let token = |entry: &Value| entry.get("token").and_then(Value::as_str).unwrap_or_default().to_owned();
     let probability = |entry: &Value| entry.get("logprob").and_then(Value::as_f64);
     out.object("logprobs", |object| {

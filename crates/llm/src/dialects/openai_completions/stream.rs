@@ -30,7 +30,8 @@ impl StreamDecoder for Decoder {
             return Ok(());
         }
         let unreadable = |what: &str| DecodeError { message: what.to_owned(), param: None };
-        let chunk = Chunk::read(data).ok_or_else(|| unreadable("an event of the stream is not a text completion"))?;
+        let chunk =
+            Chunk::read(data).ok_or_else(|| unreadable("an event of the stream is not a text completion"))?;
         if chunk.error.is_some() || event == b"error" {
             self.over = true;
             out.push(StreamEvent::Error(Box::new(fault::read(0, data))));
@@ -64,7 +65,11 @@ impl StreamDecoder for Decoder {
             }
             if let Some(native) = read.finish_reason.into_text() {
                 *ended = true;
-                let finish = Finish { reason: read_finish(&native), native: Some(native), stop_sequence: read.stop_reason.into_text() };
+                let finish = Finish {
+                    reason: read_finish(&native),
+                    native: Some(native),
+                    stop_sequence: read.stop_reason.into_text(),
+                };
                 out.push(StreamEvent::Finish { choice, finish });
             }
         }
@@ -111,7 +116,14 @@ pub(super) struct Encoder {
 
 impl Encoder {
     pub(super) fn new(context: AnswerContext) -> Self {
-        Self { context, start: Start::default(), usage: None, offsets: Vec::new(), ended: Vec::new(), over: false }
+        Self {
+            context,
+            start: Start::default(),
+            usage: None,
+            offsets: Vec::new(),
+            ended: Vec::new(),
+            over: false,
+        }
     }
 
     fn event(&self, out: &mut Vec<u8>, fill: impl FnOnce(&mut write::Object<'_>)) {
@@ -127,7 +139,14 @@ impl Encoder {
         out.extend_from_slice(b"\n\n");
     }
 
-    fn text(&mut self, choice: u32, text: &str, logprobs: Option<&Json>, finish: Option<&str>, out: &mut Vec<u8>) {
+    fn text(
+        &mut self,
+        choice: u32,
+        text: &str,
+        logprobs: Option<&Json>,
+        finish: Option<&str>,
+        out: &mut Vec<u8>,
+    ) {
         if self.ended.contains(&choice) {
             return;
         }
@@ -174,7 +193,9 @@ impl StreamEncoder for Encoder {
         }
         match event {
             StreamEvent::Start(start) => self.start = (**start).clone(),
-            StreamEvent::Text { choice, text, logprobs } => self.text(*choice, text, logprobs.as_ref(), None, out),
+            StreamEvent::Text { choice, text, logprobs } => {
+                self.text(*choice, text, logprobs.as_ref(), None, out)
+            }
             StreamEvent::Refusal { choice, text } => self.text(*choice, text, None, None, out),
             StreamEvent::Finish { choice, finish } => {
                 self.text(*choice, "", None, Some(word(finish.reason)), out);

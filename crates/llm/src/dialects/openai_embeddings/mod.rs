@@ -2,11 +2,10 @@
 
 mod request;
 mod response;
-#[cfg(test)]
-mod tests;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap, Target, fault, openai, refuse,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap,
+    Target, fault, openai, refuse,
 };
 use crate::ir;
 

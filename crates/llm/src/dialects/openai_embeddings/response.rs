@@ -20,7 +20,11 @@ pub(super) fn decode(body: &[u8]) -> Result<EmbeddingsAnswer, DecodeError> {
     }
     let at = At::BODY.key("data");
     let items = object.list("data")?.ok_or_else(|| at.fault("is missing from the answer"))?;
-    let data = items.into_iter().enumerate().map(|(index, raw)| read_item(raw, at.index(index), index)).collect::<Result<_, _>>()?;
+    let data = items
+        .into_iter()
+        .enumerate()
+        .map(|(index, raw)| read_item(raw, at.index(index), index))
+        .collect::<Result<_, _>>()?;
     Ok(EmbeddingsAnswer {
         model: object.string("model").ok().flatten(),
         data,
@@ -78,7 +82,8 @@ fn write_vector(vector: &Vector, format: Option<EmbeddingFormat>, out: &mut Vec<
         }
         (Vector::Base64(text), Some(EmbeddingFormat::Float)) => match STANDARD.decode(text) {
             Ok(bytes) => {
-                let floats: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect();
+                let floats: Vec<f32> =
+                    bytes.as_chunks::<4>().0.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect();
                 numbers(&floats, out);
             }
             // Not base64 after all: said as it came.

@@ -5,7 +5,10 @@ use serde_json::value::RawValue;
 use super::super::block::{read_cache_control, read_content};
 use crate::dialects::DecodeError;
 use crate::dialects::read::{At, Object, strings};
-use crate::ir::{Chat, Content, Effort, Json, Message, Reasoning, ReasoningMode, ResponseFormat, Role, Sampling, Tool, ToolChoice};
+use crate::ir::{
+    Chat, Content, Effort, Json, Message, Reasoning, ReasoningMode, ResponseFormat, Role, Sampling, Tool,
+    ToolChoice,
+};
 
 /// Reads a messages request.
 pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
@@ -20,7 +23,8 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
     for (index, raw) in turns.into_iter().enumerate() {
         read_turn(raw, at.index(index), &mut messages)?;
     }
-    let stop = body.take("stop_sequences").map(|raw| strings(raw, &At::BODY.key("stop_sequences"))).transpose()?;
+    let stop =
+        body.take("stop_sequences").map(|raw| strings(raw, &At::BODY.key("stop_sequences"))).transpose()?;
     let sampling = Sampling {
         temperature: body.number("temperature")?,
         top_p: body.number("top_p")?,
@@ -41,7 +45,9 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
         user,
         stream: body.boolean("stream")?.unwrap_or(false),
         include_usage: true,
-        service_tier: body.string("service_tier")?.map(|tier| if tier == "standard_only" { "default".to_owned() } else { tier }),
+        service_tier: body
+            .string("service_tier")?
+            .map(|tier| if tier == "standard_only" { "default".to_owned() } else { tier }),
         cache_control: read_cache_control(&mut body)?,
         ..Chat::default()
     };
@@ -62,13 +68,16 @@ fn read_turn(raw: &RawValue, at: At<'_>, messages: &mut Vec<Message>) -> Result<
         "system" => Role::System,
         _ => return Err(at.key("role").expected("user or assistant")),
     };
-    let content = turn.take("content").ok_or_else(|| at.key("content").expected("a string or a list of content blocks"))?;
+    let content = turn
+        .take("content")
+        .ok_or_else(|| at.key("content").expected("a string or a list of content blocks"))?;
     let parts = read_content(content, &at.key("content"))?;
     if role != Role::User {
         messages.push(Message { role, parts, name: None });
         return Ok(());
     }
-    let (results, rest): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| matches!(part.content, Content::ToolResult { .. }));
+    let (results, rest): (Vec<_>, Vec<_>) =
+        parts.into_iter().partition(|part| matches!(part.content, Content::ToolResult { .. }));
     let only_results = !results.is_empty() && rest.is_empty();
     if !results.is_empty() {
         messages.push(Message { role: Role::Tool, parts: results, name: None });
@@ -152,7 +161,8 @@ fn read_output_config(
     let at = body.at.key("output_config");
     let mut config = Object::read(raw, at)?;
     if let Some(word) = config.string("effort")? {
-        let effort = Effort::from_word(&word).ok_or_else(|| at.key("effort").expected("one of low, medium, high, xhigh and max"))?;
+        let effort = Effort::from_word(&word)
+            .ok_or_else(|| at.key("effort").expected("one of low, medium, high, xhigh and max"))?;
         reasoning.effort = Some(effort);
     }
     if let Some(raw) = config.take("format") {
@@ -167,5 +177,10 @@ fn read_format(raw: &RawValue, at: At<'_>) -> Result<Option<ResponseFormat>, Dec
         return Err(at.key("type").expected("json_schema"));
     }
     let schema = format.json_object("schema")?.ok_or_else(|| at.key("schema").fault("is required"))?;
-    Ok(Some(ResponseFormat::JsonSchema { name: format.string("name")?, description: None, schema, strict: None }))
+    Ok(Some(ResponseFormat::JsonSchema {
+        name: format.string("name")?,
+        description: None,
+        schema,
+        strict: None,
+    }))
 }

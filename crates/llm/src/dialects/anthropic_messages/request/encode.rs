@@ -74,7 +74,8 @@ fn turns<'a>(messages: &'a [Message], losses: &mut Losses) -> Vec<Turn<'a>> {
         losses.note_if(message.name.is_some(), "messages.name");
         let assistant = message.role == Role::Assistant;
         let parts = message.parts.iter().filter(|part| sayable(part, assistant, losses));
-        let (results, rest): (Vec<_>, Vec<_>) = parts.partition(|part| matches!(part.content, Content::ToolResult { .. }));
+        let (results, rest): (Vec<_>, Vec<_>) =
+            parts.partition(|part| matches!(part.content, Content::ToolResult { .. }));
         if results.is_empty() && rest.is_empty() {
             // A turn that says nothing is refused by the API.
             continue;
@@ -95,7 +96,9 @@ impl Turn<'_> {
         list.object(|out| {
             out.text("role", if self.assistant { "assistant" } else { "user" });
             match (self.results.as_slice(), self.rest.as_slice()) {
-                ([], [Part { content: Content::Text(text), cache_control: None }]) => out.text("content", text),
+                ([], [Part { content: Content::Text(text), cache_control: None }]) => {
+                    out.text("content", text)
+                }
                 (results, rest) => out.list("content", |list| {
                     results.iter().chain(rest).for_each(|part| write_block(part, list, losses));
                 }),
@@ -105,7 +108,8 @@ impl Turn<'_> {
 }
 
 fn write_system(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
-    let instructions = chat.messages.iter().filter(|message| matches!(message.role, Role::System | Role::Developer));
+    let instructions =
+        chat.messages.iter().filter(|message| matches!(message.role, Role::System | Role::Developer));
     let mut parts: Vec<&Part> = Vec::new();
     for part in instructions.flat_map(|message| &message.parts) {
         match &part.content {
@@ -145,7 +149,9 @@ fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
     }
     out.list("tools", |list| {
         for tool in functions {
-            let Tool::Function { name, description, parameters, strict, cache_control } = tool else { continue };
+            let Tool::Function { name, description, parameters, strict, cache_control } = tool else {
+                continue;
+            };
             list.object(|object| {
                 object.text("name", name);
                 object.maybe_text("description", description.as_deref());
@@ -193,7 +199,8 @@ fn write_sampling(chat: &Chat, thinking: Thinking, out: &mut write::Object<'_>, 
     losses.note_if(thinks && sampling.top_k.is_some(), "top_k");
     out.maybe_number("top_k", sampling.top_k.filter(|_| !thinks));
     // Stop texts of white space only are refused.
-    let stop: Vec<&str> = sampling.stop.iter().map(String::as_str).filter(|text| !text.trim().is_empty()).collect();
+    let stop: Vec<&str> =
+        sampling.stop.iter().map(String::as_str).filter(|text| !text.trim().is_empty()).collect();
     losses.note_if(stop.len() != sampling.stop.len(), "stop");
     if !stop.is_empty() {
         out.texts("stop_sequences", stop);
@@ -232,8 +239,9 @@ fn write_thinking(chat: &Chat, thinking: Thinking, out: &mut write::Object<'_>, 
     }
     let effort = if let Thinking::Adaptive(effort) = thinking { effort } else { None };
     let schema = match &chat.response_format {
-        Some(ResponseFormat::JsonSchema { schema, strict, .. }) => {
-            // The schema is always enforced here.
+        Some(ResponseFormat::JsonSchema { schema, strict, description, .. }) => {
+            // The schema's name is a label without effect; the schema is always enforced here.
+            losses.note_if(description.is_some(), "response_format.description");
             losses.note_if(*strict == Some(false), "response_format.strict");
             Some(schema)
         }

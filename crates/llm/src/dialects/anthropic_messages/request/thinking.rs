@@ -27,7 +27,10 @@ pub(super) fn thinking(chat: &Chat, max_tokens: u64, losses: &mut Losses) -> Thi
         return wanted;
     }
     // The API refuses these together; the call that was forced is the firmer wish.
-    let forced = matches!(&chat.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { required: true, .. }));
+    let forced = matches!(
+        &chat.tool_choice,
+        Some(ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { required: true, .. })
+    );
     let too_small = matches!(wanted, Thinking::Budget(budget) if budget < LEAST_BUDGET);
     if forced && !chat.tools.is_empty() || too_small || in_unsigned_tool_loop(&chat.messages) {
         losses.note("reasoning");
@@ -61,9 +64,16 @@ fn within(budget: u64, max_tokens: u64) -> u64 {
 /// With thinking on, the API wants the turn that called tools to begin with its signed reasoning. A client that
 /// could not keep it must go on without.
 fn in_unsigned_tool_loop(messages: &[Message]) -> bool {
-    let Some((Role::Tool, rest)) = messages.split_last().map(|(last, rest)| (last.role, rest)) else { return false };
-    let Some(caller) = rest.iter().rev().find(|message| message.role == Role::Assistant) else { return false };
+    let Some((Role::Tool, rest)) = messages.split_last().map(|(last, rest)| (last.role, rest)) else {
+        return false;
+    };
+    let Some(caller) = rest.iter().rev().find(|message| message.role == Role::Assistant) else {
+        return false;
+    };
     !caller.parts.iter().any(|part| {
-        matches!(part.content, Content::Thinking { signature: Some(_), .. } | Content::RedactedThinking { .. })
+        matches!(
+            part.content,
+            Content::Thinking { signature: Some(_), .. } | Content::RedactedThinking { .. }
+        )
     })
 }

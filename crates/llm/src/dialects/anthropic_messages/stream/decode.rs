@@ -99,8 +99,10 @@ impl StreamDecoder for Decoder {
             out.extend((!self.finished).then_some(StreamEvent::Ping));
             return Ok(());
         }
-        let read: Event<'_> = serde_json::from_slice(data)
-            .map_err(|_| DecodeError { message: "an event of the stream is not a Messages event".to_owned(), param: None })?;
+        let read: Event<'_> = serde_json::from_slice(data).map_err(|_| DecodeError {
+            message: "an event of the stream is not a Messages event".to_owned(),
+            param: None,
+        })?;
         // The payload says its type; the event's name is only its copy and some servers leave it out.
         match read.kind.text().unwrap_or_default() {
             "message_start" => self.start(read.message.unwrap_or_default(), out),
@@ -125,7 +127,11 @@ impl StreamDecoder for Decoder {
         if std::mem::replace(&mut self.over, true) {
             return;
         }
-        out.push(if self.finished { StreamEvent::End } else { StreamEvent::Error(Box::new(fault::truncated())) });
+        out.push(if self.finished {
+            StreamEvent::End
+        } else {
+            StreamEvent::Error(Box::new(fault::truncated()))
+        });
     }
 }
 
@@ -136,7 +142,8 @@ impl Decoder {
     }
 
     fn start(&mut self, message: Message<'_>, out: &mut Vec<StreamEvent>) {
-        let tier: Tier<'_> = message.usage.and_then(|usage| serde_json::from_str(usage.get()).ok()).unwrap_or_default();
+        let tier: Tier<'_> =
+            message.usage.and_then(|usage| serde_json::from_str(usage.get()).ok()).unwrap_or_default();
         out.push(StreamEvent::Start(Box::new(Start {
             id: message.id.into_text(),
             model: message.model.into_text(),
@@ -160,23 +167,43 @@ impl Decoder {
         let choice = 0;
         self.block = Block::Plain;
         match block.kind.text().unwrap_or_default() {
-            "text" => out.extend(block.text.into_text().map(|text| StreamEvent::Text { choice, text, logprobs: None })),
+            "text" => out.extend(block.text.into_text().map(|text| StreamEvent::Text {
+                choice,
+                text,
+                logprobs: None,
+            })),
             "thinking" => {
                 out.extend(block.thinking.into_text().map(|text| StreamEvent::Thinking { choice, text }));
                 out.extend(block.signature.into_text().map(sign));
             }
-            "redacted_thinking" => out.extend(
-                block.data.into_text().map(|data| StreamEvent::RedactedThinking { choice, data, format: Some(FORMAT.to_owned()) }),
-            ),
+            "redacted_thinking" => {
+                out.extend(block.data.into_text().map(|data| StreamEvent::RedactedThinking {
+                    choice,
+                    data,
+                    format: Some(FORMAT.to_owned()),
+                }))
+            }
             "tool_use" => {
                 let call = self.calls;
                 self.calls = self.calls.saturating_add(1);
                 let id = block.id.into_text().unwrap_or_else(|| format!("toolu_{call}"));
-                out.push(StreamEvent::ToolCallStart { choice, call, id, name: block.name.into_text().unwrap_or_default() });
+                out.push(StreamEvent::ToolCallStart {
+                    choice,
+                    call,
+                    id,
+                    name: block.name.into_text().unwrap_or_default(),
+                });
                 // The input here is an empty object that the deltas replace; only some servers send all of it at once.
-                let input = block.input.map(RawValue::get).filter(|input| input.starts_with('{') && !is_empty_object(input));
+                let input = block
+                    .input
+                    .map(RawValue::get)
+                    .filter(|input| input.starts_with('{') && !is_empty_object(input));
                 self.block = Block::Call { call, begun: input.is_some() };
-                out.extend(input.map(|input| StreamEvent::ToolCallArguments { choice, call, arguments: input.to_owned() }));
+                out.extend(input.map(|input| StreamEvent::ToolCallArguments {
+                    choice,
+                    call,
+                    arguments: input.to_owned(),
+                }));
             }
             _ => self.block = Block::Foreign,
         }
@@ -194,7 +221,9 @@ impl Decoder {
             out.push(StreamEvent::Thinking { choice, text });
         }
         out.extend(delta.signature.into_text().map(sign));
-        if let (Block::Call { call, begun }, Some(arguments)) = (&mut self.block, delta.partial_json.into_text()) {
+        if let (Block::Call { call, begun }, Some(arguments)) =
+            (&mut self.block, delta.partial_json.into_text())
+        {
             *begun = true;
             out.push(StreamEvent::ToolCallArguments { choice, call: *call, arguments });
         }
@@ -219,7 +248,10 @@ impl Decoder {
         self.raise(usage, out);
         if let Some(word) = delta.stop_reason.into_text().filter(|_| !self.finished) {
             self.finished = true;
-            out.push(StreamEvent::Finish { choice: 0, finish: read_finish(word, delta.stop_sequence.into_text()) });
+            out.push(StreamEvent::Finish {
+                choice: 0,
+                finish: read_finish(word, delta.stop_sequence.into_text()),
+            });
         }
     }
 }

@@ -138,7 +138,12 @@ impl Encoder {
         if let Open::Call(_, balance) = &self.open
             && !balance.is_complete()
         {
-            self.held.push(HeldCall { call, id: id.to_owned(), name: name.to_owned(), arguments: String::new() });
+            self.held.push(HeldCall {
+                call,
+                id: id.to_owned(),
+                name: name.to_owned(),
+                arguments: String::new(),
+            });
             return;
         }
         self.open_call(call, id, name, out);
@@ -194,7 +199,10 @@ impl Encoder {
 
     fn fail(&mut self, out: &mut Vec<u8>) {
         self.over = true;
-        out.extend_from_slice(&encode_event(&fault::plain(502, "The provider interleaves tool calls that are too large to be put in order.")));
+        out.extend_from_slice(&encode_event(&fault::plain(
+            502,
+            "The provider interleaves tool calls that are too large to be put in order.",
+        )));
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {
@@ -237,7 +245,10 @@ impl StreamEncoder for Encoder {
         if !first {
             return;
         }
-        if !matches!(step, StreamEvent::Start(_) | StreamEvent::Usage(_) | StreamEvent::Error(_) | StreamEvent::End) {
+        if !matches!(
+            step,
+            StreamEvent::Start(_) | StreamEvent::Usage(_) | StreamEvent::Error(_) | StreamEvent::End
+        ) {
             self.start(&Start::default(), out);
         }
         match step {

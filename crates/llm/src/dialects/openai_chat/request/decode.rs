@@ -7,17 +7,27 @@ use super::super::parts::{read_cache_control, read_content};
 use crate::dialects::openai::{read_sampling, stream_usage};
 use crate::dialects::read::{At, Object, string};
 use crate::dialects::{DecodeError, refuse};
-use crate::ir::{Chat, Content, Effort, Json, Message, Part, Reasoning, ReasoningMode, ResponseFormat, Role, Tool, ToolChoice};
+use crate::ir::{
+    Chat, Content, Effort, Json, Message, Part, Reasoning, ReasoningMode, ResponseFormat, Role, Tool,
+    ToolChoice,
+};
 
 /// Reads a chat request.
 pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
     let mut body = Object::body(body)?;
     let messages = body.list("messages")?.ok_or_else(|| At::BODY.key("messages").fault("is required"))?;
     let at = At::BODY.key("messages");
-    let messages = messages.into_iter().enumerate().map(|(index, raw)| read_message(raw, at.index(index))).collect::<Result<_, _>>()?;
+    let messages = messages
+        .into_iter()
+        .enumerate()
+        .map(|(index, raw)| read_message(raw, at.index(index)))
+        .collect::<Result<_, _>>()?;
     for name in ["functions", "function_call"] {
         if body.take(name).is_some() {
-            return Err(refuse(name, "is not understood by this model's provider; use tools and tool_choice"));
+            return Err(refuse(
+                name,
+                "is not understood by this model's provider; use tools and tool_choice",
+            ));
         }
     }
     let mut sampling = read_sampling(&mut body)?;
@@ -63,18 +73,23 @@ fn read_message(raw: &RawValue, at: At<'_>) -> Result<Message, DecodeError> {
             // The legacy role `function` names the function instead of the call.
             let id = match message.string("tool_call_id")? {
                 Some(id) => id,
-                None if word == "function" => name.clone().ok_or_else(|| at.key("name").fault("is required"))?,
+                None if word == "function" => {
+                    name.clone().ok_or_else(|| at.key("name").fault("is required"))?
+                }
                 None => return Err(at.key("tool_call_id").fault("is required")),
             };
             let cache_control = read_cache_control(&mut message)?;
-            let parts = match message.take("content") {
+            let mut parts = match message.take("content") {
                 Some(raw) => read_content(raw, &at.key("content"))?,
                 None => Vec::new(),
             };
+            parts.retain(|part| !matches!(&part.content, Content::Text(text) if text.is_empty()));
             vec![Part { content: Content::ToolResult { id, parts, is_error: false }, cache_control }]
         }
         _ => {
-            let raw = message.take("content").ok_or_else(|| at.key("content").expected("a string or a list of parts"))?;
+            let raw = message
+                .take("content")
+                .ok_or_else(|| at.key("content").expected("a string or a list of parts"))?;
             read_content(raw, &at.key("content"))?
         }
     };
@@ -137,7 +152,8 @@ fn read_allowed_tools(choice: &mut Object<'_, '_>) -> Result<ToolChoice, DecodeE
     let mut names = Vec::with_capacity(tools.len());
     for (index, raw) in tools.into_iter().enumerate() {
         let at = at.index(index);
-        let raw = Object::read(raw, at)?.take("function").ok_or_else(|| at.key("function").fault("is required"))?;
+        let raw =
+            Object::read(raw, at)?.take("function").ok_or_else(|| at.key("function").fault("is required"))?;
         names.push(Object::read(raw, at.key("function"))?.need_string("name")?);
     }
     Ok(ToolChoice::Allowed { required, names })
@@ -191,6 +207,9 @@ fn read_effort(word: &str, at: &At<'_>, reasoning: &mut Reasoning) -> Result<(),
         reasoning.mode = Some(ReasoningMode::Off);
         return Ok(());
     }
-    reasoning.effort = Some(Effort::from_word(word).ok_or_else(|| at.expected("one of none, minimal, low, medium, high, xhigh and max"))?);
+    reasoning.effort = Some(
+        Effort::from_word(word)
+            .ok_or_else(|| at.expected("one of none, minimal, low, medium, high, xhigh and max"))?,
+    );
     Ok(())
 }

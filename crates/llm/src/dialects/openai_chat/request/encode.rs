@@ -3,7 +3,10 @@
 use super::super::{assistant, parts};
 use crate::dialects::openai::write_sampling;
 use crate::dialects::{Encoded, Losses, Target, write};
-use crate::ir::{Chat, Content, Effort, Message, Part, Reasoning, ReasoningMode, ResponseFormat, Role, Source, Tool, ToolChoice};
+use crate::ir::{
+    Chat, Content, Effort, Message, Part, Reasoning, ReasoningMode, ResponseFormat, Role, Source, Tool,
+    ToolChoice,
+};
 
 /// Writes a chat request.
 pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Encoded {
@@ -74,7 +77,10 @@ fn keep_sayable<'a>(all: &'a [Part], losses: &mut Losses) -> Vec<&'a Part> {
     for part in all {
         losses.note_if(part.cache_control.is_some(), "cache_control");
         if parts::sayable(part) {
-            losses.note_if(matches!(&part.content, Content::File { source: Source::Text(_), name: Some(_) }), "messages.document.title");
+            losses.note_if(
+                matches!(&part.content, Content::File { source: Source::Text(_), name: Some(_) }),
+                "messages.document.title",
+            );
             kept.push(part);
         } else {
             losses.part(&part.content);
@@ -88,7 +94,11 @@ fn write_assistant(message: &Message, list: &mut write::List<'_>, losses: &mut L
         losses.note_if(part.cache_control.is_some(), "cache_control");
         if !matches!(
             part.content,
-            Content::Text(_) | Content::Refusal(_) | Content::ToolCall { .. } | Content::Thinking { .. } | Content::RedactedThinking { .. }
+            Content::Text(_)
+                | Content::Refusal(_)
+                | Content::ToolCall { .. }
+                | Content::Thinking { .. }
+                | Content::RedactedThinking { .. }
         ) {
             losses.part(&part.content);
         }
@@ -100,13 +110,19 @@ fn write_assistant(message: &Message, list: &mut write::List<'_>, losses: &mut L
     });
 }
 
-fn write_results<'a>(message: &'a Message, attachments: &mut Vec<(&'a str, &'a Part)>, list: &mut write::List<'_>, losses: &mut Losses) {
+fn write_results<'a>(
+    message: &'a Message,
+    attachments: &mut Vec<(&'a str, &'a Part)>,
+    list: &mut write::List<'_>,
+    losses: &mut Losses,
+) {
     for part in &message.parts {
         let Content::ToolResult { id, parts: inner, is_error } = &part.content else { continue };
         losses.note_if(*is_error, "messages.tool_result.is_error");
         losses.note_if(part.cache_control.is_some(), "cache_control");
-        let (texts, others): (Vec<&Part>, Vec<&Part>) =
-            keep_sayable(inner, losses).into_iter().partition(|part| matches!(part.content, Content::Text(_)));
+        let (texts, others): (Vec<&Part>, Vec<&Part>) = keep_sayable(inner, losses)
+            .into_iter()
+            .partition(|part| matches!(part.content, Content::Text(_)));
         list.object(|out| {
             out.text("role", "tool");
             out.text("tool_call_id", id);
@@ -209,7 +225,12 @@ fn write_response_format(format: Option<&ResponseFormat>, out: &mut write::Objec
 
 /// Chat Completions knows only a word for how much to think. A budget becomes the nearest of the three words
 /// that every reasoning model knows.
-fn write_reasoning(reasoning: &Reasoning, max_tokens: Option<u64>, out: &mut write::Object<'_>, losses: &mut Losses) {
+fn write_reasoning(
+    reasoning: &Reasoning,
+    max_tokens: Option<u64>,
+    out: &mut write::Object<'_>,
+    losses: &mut Losses,
+) {
     losses.note_if(reasoning.hidden.is_some(), "reasoning.exclude");
     if reasoning.mode == Some(ReasoningMode::Off) {
         // `none` is refused by every model but the newest; those that always think cannot be told not to.

@@ -49,7 +49,8 @@ impl StreamDecoder for Decoder {
             self.close(out);
             return Ok(());
         }
-        let chunk = Chunk::read(data).ok_or_else(|| unreadable("an event of the stream is not a chat completion chunk"))?;
+        let chunk = Chunk::read(data)
+            .ok_or_else(|| unreadable("an event of the stream is not a chat completion chunk"))?;
         if chunk.error.is_some() || event == b"error" {
             self.over = true;
             out.push(StreamEvent::Error(Box::new(fault::read(0, data))));
@@ -106,12 +107,19 @@ impl Decoder {
         for choice in self.choices.iter_mut().filter(|choice| !choice.finished) {
             choice.finished = true;
             let reason = if choice.calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
-            out.push(StreamEvent::Finish { choice: choice.index, finish: Finish { reason, ..Finish::default() } });
+            out.push(StreamEvent::Finish {
+                choice: choice.index,
+                finish: Finish { reason, ..Finish::default() },
+            });
         }
         out.push(StreamEvent::End);
     }
 
-    fn read_choice(&mut self, choice: ChunkChoice<'_>, out: &mut Vec<StreamEvent>) -> Result<(), DecodeError> {
+    fn read_choice(
+        &mut self,
+        choice: ChunkChoice<'_>,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<(), DecodeError> {
         if let Some(usage) = choice.usage.and_then(|usage| read_usage(usage.get())) {
             raise(&mut self.usage, usage);
             out.push(StreamEvent::Usage(self.usage));
@@ -143,14 +151,23 @@ impl Decoder {
                 FinishReason::Stop if stop_sequence.is_some() => FinishReason::StopSequence,
                 reason => reason,
             };
-            out.push(StreamEvent::Finish { choice: index, finish: Finish { reason, native: Some(word.to_owned()), stop_sequence } });
+            out.push(StreamEvent::Finish {
+                choice: index,
+                finish: Finish { reason, native: Some(word.to_owned()), stop_sequence },
+            });
         }
         Ok(())
     }
 }
 
 impl ChoiceState {
-    fn read_delta(&mut self, delta: Delta<'_>, logprobs: Option<Json>, id: Option<&str>, out: &mut Vec<StreamEvent>) -> Result<(), DecodeError> {
+    fn read_delta(
+        &mut self,
+        delta: Delta<'_>,
+        logprobs: Option<Json>,
+        id: Option<&str>,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<(), DecodeError> {
         let choice = self.index;
         self.read_reasoning(&delta, out);
         match delta.content {
@@ -196,10 +213,14 @@ impl ChoiceState {
 
     fn read_detail(&mut self, detail: &Value, out: &mut Vec<StreamEvent>) {
         let choice = self.index;
-        let text_of = |name: &str| detail.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+        let text_of = |name: &str| {
+            detail.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+        };
         let format = text_of("format");
         let place = detail.get("index").and_then(Value::as_u64);
-        if place.is_some() && std::mem::replace(&mut self.thought, place).is_some_and(|last| Some(last) != place) {
+        if place.is_some()
+            && std::mem::replace(&mut self.thought, place).is_some_and(|last| Some(last) != place)
+        {
             out.push(StreamEvent::PartEnd { choice });
         }
         if detail.get("type").and_then(Value::as_str) == Some("reasoning.encrypted") {
@@ -207,30 +228,44 @@ impl ChoiceState {
             return;
         }
         out.extend(text_of("text").or(text_of("summary")).map(|text| StreamEvent::Thinking { choice, text }));
-        out.extend(text_of("signature").map(|signature| StreamEvent::Signature { choice, signature, format }));
+        out.extend(text_of("signature").map(|signature| StreamEvent::Signature {
+            choice,
+            signature,
+            format,
+        }));
     }
 
     /// Adds to a call. Servers number calls from 0, from 1, with gaps, all as 0, or not at all; some repeat the id
     /// in each delta. A new id or a new number is a new call.
-    fn read_call(&mut self, delta: CallDelta<'_>, answer_id: Option<&str>, out: &mut Vec<StreamEvent>) -> Result<(), DecodeError> {
+    fn read_call(
+        &mut self,
+        delta: CallDelta<'_>,
+        answer_id: Option<&str>,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<(), DecodeError> {
         let choice = self.index;
         let (upstream_index, id) = (delta.index.number(), delta.id.text());
         let known = self.calls.iter().rposition(|call| match (upstream_index, id) {
             (Some(_), None) => call.upstream_index == upstream_index,
-            (_, Some(id)) => call.id == id && (upstream_index.is_none() || call.upstream_index == upstream_index),
+            (_, Some(id)) => {
+                call.id == id && (upstream_index.is_none() || call.upstream_index == upstream_index)
+            }
             (None, None) => true,
         });
         let place = match known {
             Some(place) => place,
             None if self.calls.len() < LIMIT => {
                 let place = self.calls.len();
-                let id = id.map_or_else(|| format!("call_{}_{place}", answer_id.unwrap_or("0")), str::to_owned);
+                let id =
+                    id.map_or_else(|| format!("call_{}_{place}", answer_id.unwrap_or("0")), str::to_owned);
                 self.calls.push(CallState { upstream_index, id, started: false, early: String::new() });
                 place
             }
             None => return Err(unreadable("the stream has too many tool calls")),
         };
-        let (Some(state), Ok(call)) = (self.calls.get_mut(place), u32::try_from(place)) else { return Ok(()) };
+        let (Some(state), Ok(call)) = (self.calls.get_mut(place), u32::try_from(place)) else {
+            return Ok(());
+        };
         let Some(function) = delta.function else { return Ok(()) };
         let arguments = match function.arguments {
             Loose::Text(text) => text.into_owned(),
@@ -241,7 +276,11 @@ impl ChoiceState {
             state.started = true;
             out.push(StreamEvent::ToolCallStart { choice, call, id: state.id.clone(), name });
             let early = std::mem::take(&mut state.early);
-            out.extend((!early.is_empty()).then_some(StreamEvent::ToolCallArguments { choice, call, arguments: early }));
+            out.extend((!early.is_empty()).then_some(StreamEvent::ToolCallArguments {
+                choice,
+                call,
+                arguments: early,
+            }));
         }
         if !state.started {
             state.early.push_str(&arguments);
@@ -256,11 +295,17 @@ impl ChoiceState {
 fn read_blocks(choice: u32, blocks: &[Value], out: &mut Vec<StreamEvent>) {
     for block in blocks {
         match block.get("thinking") {
-            Some(Value::String(text)) if !text.is_empty() => out.push(StreamEvent::Thinking { choice, text: text.clone() }),
+            Some(Value::String(text)) if !text.is_empty() => {
+                out.push(StreamEvent::Thinking { choice, text: text.clone() })
+            }
             Some(Value::Array(parts)) => out.push(StreamEvent::Thinking { choice, text: joined_text(parts) }),
             _ => {
                 let text = block.get("text").and_then(Value::as_str).unwrap_or_default();
-                out.extend((!text.is_empty()).then(|| StreamEvent::Text { choice, text: text.to_owned(), logprobs: None }));
+                out.extend((!text.is_empty()).then(|| StreamEvent::Text {
+                    choice,
+                    text: text.to_owned(),
+                    logprobs: None,
+                }));
             }
         }
     }

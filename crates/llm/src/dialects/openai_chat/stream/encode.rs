@@ -52,7 +52,10 @@ impl Encoder {
         head.extend_from_slice(b",\"model\":");
         write::text(&mut head, start.model.as_deref().unwrap_or(&self.context.model));
         // Clients take a string or nothing here, never null.
-        for (name, value) in [(",\"service_tier\":", &start.service_tier), (",\"system_fingerprint\":", &start.system_fingerprint)] {
+        for (name, value) in [
+            (",\"service_tier\":", &start.service_tier),
+            (",\"system_fingerprint\":", &start.system_fingerprint),
+        ] {
             if let Some(value) = value {
                 head.extend_from_slice(name.as_bytes());
                 write::text(&mut head, value);
@@ -62,7 +65,14 @@ impl Encoder {
         self.head = head;
     }
 
-    fn chunk(&mut self, choice: u32, logprobs: Option<&Json>, finish: Option<&str>, out: &mut Vec<u8>, fill: impl FnOnce(&mut ChoiceState, &mut write::Object<'_>)) {
+    fn chunk(
+        &mut self,
+        choice: u32,
+        logprobs: Option<&Json>,
+        finish: Option<&str>,
+        out: &mut Vec<u8>,
+        fill: impl FnOnce(&mut ChoiceState, &mut write::Object<'_>),
+    ) {
         if self.head.is_empty() {
             self.begin(&Start::default());
         }
@@ -124,10 +134,64 @@ impl ChoiceState {
     fn enter(&mut self, kind: Kind) -> u64 {
         if self.kind != kind || kind == Kind::Other {
             self.kind = kind;
-            let sample = if kind == Kind::Text { Content::Text(String::new()) } else { Content::Refusal(String::new()) };
+            let sample = if kind == Kind::Text {
+                Content::Text(String::new())
+            } else {
+                Content::Refusal(String::new())
+            };
             self.current = self.place.of(&sample);
         }
         self.current
+    }
+}
+
+impl Encoder {
+    /// Adds entries of reasoning that carry more than text.
+    fn detail(&mut self, choice: u32, kind: Kind, detail: Detail<'_>, format: Option<&str>, out: &mut Vec<u8>) {
+        self.chunk(choice, None, None, out, |state, delta| {
+            let place = state.enter(kind);
+            if let Detail::Text(Some(text), _) = detail {
+                delta.text("reasoning_content", text);
+            }
+            delta.list("reasoning_details", |list| list.object(|entry| write_detail(entry, detail, format, place)));
+        });
+    }
+
+    fn start_call(&mut self, choice: u32, call: u32, id: &str, name: &str, out: &mut Vec<u8>) {
+        self.chunk(choice, None, None, out, |state, delta| {
+            state.enter(Kind::Other);
+            delta.list("tool_calls", |list| {
+                list.object(|object| {
+                    object.number("index", call);
+                    object.text("id", id);
+                    object.text("type", "function");
+                    object.object("function", |function| {
+                        function.text("name", name);
+                        function.text("arguments", "");
+                    });
+                });
+            });
+        });
+    }
+
+    fn arguments(&mut self, choice: u32, call: u32, arguments: &str, out: &mut Vec<u8>) {
+        self.chunk(choice, None, None, out, |_, delta| {
+            delta.list("tool_calls", |list| {
+                list.object(|object| {
+                    object.number("index", call);
+                    object.object("function", |function| function.text("arguments", arguments));
+                });
+            });
+        });
+    }
+
+    /// An empty delta. A comment would do for the standard, but some clients fail on comments.
+    fn ping(&mut self, out: &mut Vec<u8>) {
+        self.chunk(0, None, None, out, |state, delta| {
+            if state.kind == Kind::Nothing {
+                delta.text("content", "");
+            }
+        });
     }
 }
 
@@ -138,69 +202,37 @@ impl StreamEncoder for Encoder {
         }
         match event {
             StreamEvent::Start(start) => self.begin(start),
-            StreamEvent::Text { choice, text, logprobs } => self.chunk(*choice, logprobs.as_ref(), None, out, |state, delta| {
-                state.enter(Kind::Text);
-                delta.text("content", text);
-            }),
-            StreamEvent::Thinking { choice, text } => self.chunk(*choice, None, None, out, |state, delta| {
-                let place = state.enter(Kind::Thinking);
-                delta.text("reasoning_content", text);
-                delta.list("reasoning_details", |list| {
-                    list.object(|detail| write_detail(detail, Detail::Text(Some(text), None), None, place));
+            StreamEvent::Text { choice, text, logprobs } => {
+                self.chunk(*choice, logprobs.as_ref(), None, out, |state, delta| {
+                    state.enter(Kind::Text);
+                    delta.text("content", text);
                 });
-            }),
-            StreamEvent::Signature { choice, signature, format } => self.chunk(*choice, None, None, out, |state, delta| {
-                let place = state.enter(Kind::Thinking);
-                delta.list("reasoning_details", |list| {
-                    list.object(|detail| write_detail(detail, Detail::Text(None, Some(signature)), format.as_deref(), place));
-                });
-            }),
-            StreamEvent::RedactedThinking { choice, data, format } => self.chunk(*choice, None, None, out, |state, delta| {
-                let place = state.enter(Kind::Other);
-                delta.list("reasoning_details", |list| {
-                    list.object(|detail| write_detail(detail, Detail::Sealed(data), format.as_deref(), place));
-                });
-            }),
-            StreamEvent::ToolCallStart { choice, call, id, name } => self.chunk(*choice, None, None, out, |state, delta| {
-                state.enter(Kind::Other);
-                delta.list("tool_calls", |list| {
-                    list.object(|object| {
-                        object.number("index", *call);
-                        object.text("id", id);
-                        object.text("type", "function");
-                        object.object("function", |function| {
-                            function.text("name", name);
-                            function.text("arguments", "");
-                        });
-                    });
-                });
-            }),
-            StreamEvent::ToolCallArguments { choice, call, arguments } => self.chunk(*choice, None, None, out, |_, delta| {
-                delta.list("tool_calls", |list| {
-                    list.object(|object| {
-                        object.number("index", *call);
-                        object.object("function", |function| function.text("arguments", arguments));
-                    });
-                });
-            }),
+            }
+            StreamEvent::Thinking { choice, text } => {
+                self.detail(*choice, Kind::Thinking, Detail::Text(Some(text), None), None, out);
+            }
+            StreamEvent::Signature { choice, signature, format } => {
+                self.detail(*choice, Kind::Thinking, Detail::Text(None, Some(signature)), format.as_deref(), out);
+            }
+            StreamEvent::RedactedThinking { choice, data, format } => {
+                self.detail(*choice, Kind::Other, Detail::Sealed(data), format.as_deref(), out);
+            }
+            StreamEvent::ToolCallStart { choice, call, id, name } => self.start_call(*choice, *call, id, name, out),
+            StreamEvent::ToolCallArguments { choice, call, arguments } => self.arguments(*choice, *call, arguments, out),
             StreamEvent::Refusal { choice, text } => self.chunk(*choice, None, None, out, |state, delta| {
                 state.enter(Kind::Other);
                 state.refused = true;
                 delta.text("refusal", text);
             }),
             StreamEvent::PartEnd { choice } => {
-                if let Some(state) = self.choices.iter_mut().find(|state| state.index == *choice && state.kind == Kind::Thinking) {
+                let thinks = |state: &&mut ChoiceState| state.index == *choice && state.kind == Kind::Thinking;
+                if let Some(state) = self.choices.iter_mut().find(thinks) {
                     state.kind = Kind::Other;
                 }
             }
             StreamEvent::Usage(usage) => self.usage = Some(*usage),
             StreamEvent::Finish { choice, finish } => self.finish_choice(*choice, finish, out),
-            // A comment would do for the standard, but some clients fail on comments; an empty delta hurts no one.
-            StreamEvent::Ping => self.chunk(0, None, None, out, |state, delta| {
-                if state.kind == Kind::Nothing {
-                    delta.text("content", "");
-                }
-            }),
+            StreamEvent::Ping => self.ping(out),
             StreamEvent::Error(error) => {
                 self.over = true;
                 out.extend_from_slice(&encode_error_event(error));

@@ -1,0 +1,216 @@
+//! What is wrong is named with its path, and nothing that comes in makes the codecs panic.
+
+use proptest::prelude::*;
+use yumen_llm::dialects::{Dialect, Tap, Target, codec};
+
+use crate::support::{DIALECTS, context, fixtures};
+
+fn complaint(dialect: Dialect, body: &str) -> String {
+    codec(dialect).decode_request(body.as_bytes()).expect_err(body).message
+}
+
+#[test]
+fn wrong_types_are_named_with_their_path() {
+    let chat = |rest: &str| {
+        complaint(
+            Dialect::OpenAiChat,
+            &format!(r#"{{"model":"m","messages":[{{"role":"user","content":"a"}}]{rest}}}"#),
+        )
+    };
+    let turns =
+        |turns: &str| complaint(Dialect::OpenAiChat, &format!(r#"{{"model":"m","messages":[{turns}]}}"#));
+    assert_eq!(complaint(Dialect::OpenAiChat, "[]"), "request body: expected a JSON object");
+    assert_eq!(complaint(Dialect::OpenAiChat, r#"{"messages":[]}"#), "model: is required");
+    assert_eq!(complaint(Dialect::OpenAiChat, r#"{"model":"m"}"#), "messages: is required");
+    assert_eq!(
+        complaint(Dialect::OpenAiChat, r#"{"model":"m","messages":"hi"}"#),
+        "messages: expected a list"
+    );
+    assert_eq!(complaint(Dialect::OpenAiChat, r#"{"model":7,"messages":[]}"#), "model: expected a string");
+    let good = r#"{"role":"user","content":"a"},"#;
+    assert_eq!(
+        turns(&format!(r#"{good}{good}{{"role":"user","content":5}}"#)),
+        "messages[2].content: expected a string or a list of parts"
+    );
+    assert_eq!(turns(r#"{"role":"user"}"#), "messages[0].content: expected a string or a list of parts");
+    assert_eq!(
+        turns(r#"{"role":"king","content":"a"}"#),
+        "messages[0].role: expected one of system, developer, user, assistant and tool"
+    );
+    assert_eq!(
+        turns(r#"{"role":"user","content":[{"type":"text","text":1}]}"#),
+        "messages[0].content[0].text: expected a string"
+    );
+    assert_eq!(
+        turns(r#"{"role":"user","content":[{"type":"image_url","image_url":{}}]}"#),
+        "messages[0].content[0].image_url.url: is required"
+    );
+    assert_eq!(turns(r#"{"role":"tool","content":"a"}"#), "messages[0].tool_call_id: is required");
+    assert_eq!(
+        turns(r#"{"role":"assistant","tool_calls":[{"function":{}}]}"#),
+        "messages[0].tool_calls[0].function.name: is required"
+    );
+    assert_eq!(chat(r#","temperature":"hot""#), "temperature: expected a number");
+    assert_eq!(chat(r#","max_tokens":-1"#), "max_tokens: expected a whole number that is not negative");
+    assert_eq!(chat(r#","stop":[1]"#), "stop[0]: expected a string");
+    assert_eq!(chat(r#","stream":"yes""#), "stream: expected true or false");
+    assert_eq!(
+        chat(r#","tool_choice":"maybe""#),
+        "tool_choice: expected auto, none, required or an object that names a function"
+    );
+    assert_eq!(chat(r#","tools":[{"type":"function"}]"#), "tools[0].function: is required");
+    assert_eq!(
+        chat(r#","response_format":{"type":"json_schema","json_schema":{"name":"a"}}"#),
+        "response_format.json_schema.schema: is required"
+    );
+    assert_eq!(
+        chat(r#","reasoning_effort":"huge""#),
+        "reasoning_effort: expected one of none, minimal, low, medium, high, xhigh and max"
+    );
+    assert!(chat(r#","functions":[]"#).contains("use tools"));
+    let anthropic = |body: &str| complaint(Dialect::AnthropicMessages, body);
+    assert_eq!(
+        anthropic(
+            r#"{"model":"m","messages":[{"role":"user","content":[{"type":"tool_result","content":"a"}]}]}"#
+        ),
+        "messages[0].content[0].tool_use_id: is required"
+    );
+    assert_eq!(
+        anthropic(r#"{"model":"m","messages":[],"system":5}"#),
+        "system: expected a string or a list of content blocks"
+    );
+    assert_eq!(
+        anthropic(r#"{"model":"m","messages":[],"thinking":{"type":"lots"}}"#),
+        "thinking.type: expected one of enabled, disabled and adaptive"
+    );
+    assert_eq!(
+        complaint(Dialect::OpenAiCompletions, r#"{"model":"m","prompt":{}}"#),
+        "prompt: expected a string, a list of strings or a list of token ids"
+    );
+    assert_eq!(
+        complaint(Dialect::OpenAiEmbeddings, r#"{"model":"m","input":1}"#),
+        "input: expected a string, a list of strings or a list of token ids"
+    );
+    let error = codec(Dialect::OpenAiChat)
+        .decode_request(br#"{"model":"m","messages":[{"role":"user","content":[{}]}]}"#)
+        .expect_err("no type");
+    assert_eq!(error.param.as_deref(), Some("messages[0].content[0].type"));
+}
+
+#[test]
+fn a_conversation_without_content_is_refused_for_claude_in_words() {
+    let request = codec(Dialect::OpenAiChat)
+        .decode_request(br#"{"model":"m","messages":[{"role":"system","content":"a"}]}"#)
+        .expect("readable");
+    let error = codec(Dialect::AnthropicMessages)
+        .encode_request(&request, &Target { model: "m", max_output: None })
+        .expect_err("nothing to say");
+    assert_eq!(error.message, "messages: at least one message with content is needed");
+}
+
+/// Everything that a codec does with bytes from outside.
+fn exercise(body: &[u8]) {
+    for dialect in DIALECTS {
+        let codec = codec(dialect);
+        if let Ok(request) = codec.decode_request(body) {
+            for to in DIALECTS {
+                let encoded = yumen_llm::dialects::codec(to)
+                    .encode_request(&request, &Target { model: "m", max_output: Some(0) });
+                if let Ok(encoded) = encoded {
+                    serde_json::from_slice::<&serde_json::value::RawValue>(&encoded.body)
+                        .expect("an encoder writes JSON");
+                }
+            }
+        }
+        if let Ok(response) = codec.decode_response(body) {
+            for to in DIALECTS {
+                let said = yumen_llm::dialects::codec(to).encode_response(&response, &context());
+                serde_json::from_slice::<&serde_json::value::RawValue>(&said)
+                    .expect("an encoder writes JSON");
+            }
+        }
+        let mut tap = Tap::default();
+        codec.tap_response(body, &mut tap);
+        tap.id = Some("known".into());
+        for event in [&b""[..], b"error", b"content_block_delta"] {
+            codec.tap_event(event, body, &mut tap);
+            let (mut decoder, mut steps) = (codec.stream_decoder(), Vec::new());
+            let _ = decoder.decode(event, body, &mut steps);
+            let _ = decoder.decode(event, body, &mut steps);
+            decoder.finish(&mut steps);
+            for to in DIALECTS {
+                let (mut encoder, mut out) =
+                    (yumen_llm::dialects::codec(to).stream_encoder(context()), Vec::new());
+                steps.iter().for_each(|step| encoder.encode(step, &mut out));
+                encoder.finish(&mut out);
+            }
+        }
+        let facts = codec.decode_error(500, body);
+        assert!(!facts.message.is_empty());
+        codec.encode_error_event(&facts);
+    }
+}
+
+/// All fixtures as separate JSON texts: requests, and the events of streams.
+fn texts() -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    for dialect in DIALECTS {
+        found.extend(fixtures("requests", dialect).into_iter().map(|(_, text)| text.into_bytes()));
+        for (_, text) in fixtures("streams", dialect) {
+            found.extend(crate::support::frames([text.as_bytes()]).into_iter().map(|(_, data)| data));
+        }
+    }
+    found
+}
+
+/// What values are replaced with to find readers that expect too much.
+const ODD: [&str; 12] = [
+    "null",
+    "true",
+    "-1",
+    "1e400",
+    "18446744073709551616",
+    "\"\"",
+    "\"\\ud83d\"",
+    "[]",
+    "{}",
+    "[[[]]]",
+    "{\"\":{}}",
+    "\"\\u0000x\"",
+];
+
+#[test]
+fn every_value_of_every_fixture_may_be_something_else() {
+    let mut seen = std::collections::HashSet::new();
+    for text in texts().into_iter().filter(|text| seen.insert(text.clone())) {
+        let Ok(text) = String::from_utf8(text) else { continue };
+        for (place, odd) in text.match_indices(':').map(|(place, _)| place).zip(ODD.iter().cycle()) {
+            let rest = text[place + 1..].trim_start();
+            let mut values =
+                serde_json::Deserializer::from_str(rest).into_iter::<&serde_json::value::RawValue>();
+            let Some(Ok(value)) = values.next() else { continue };
+            let after = &rest[value.get().len()..];
+            exercise(format!("{}:{odd}{after}", &text[..place]).as_bytes());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn cut_and_flipped_bodies_do_no_harm(which in 0usize..1000, cut in any::<prop::sample::Index>(), flip in any::<(prop::sample::Index, u8)>()) {
+        let texts = texts();
+        let mut body = texts[which % texts.len()].clone();
+        let place = flip.0.index(body.len());
+        body[place] = flip.1;
+        exercise(&body);
+        body.truncate(cut.index(body.len()));
+        exercise(&body);
+    }
+
+    #[test]
+    fn random_bytes_do_no_harm(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        exercise(&body);
+    }
+}

@@ -1,0 +1,18 @@
+//! The dialects as their users see them: fixtures in, requests, answers and streams of the other dialect out.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that meets the unexpected stops there"
+)]
+
+mod bad_input;
+mod completions;
+mod embeddings;
+mod errors;
+mod pitfalls;
+mod requests;
+mod round_trips;
+mod streams;
+mod support;

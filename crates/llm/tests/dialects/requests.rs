@@ -1,0 +1,65 @@
+//! Every request fixture, said to every target dialect: what is sent, and what is listed as lost. The snapshots
+//! are the specification of the conversion.
+
+use serde_json::{Value, json};
+use yumen_llm::dialects::{Dialect, Target, codec};
+
+use crate::support::{DIALECTS, fixtures, name};
+
+const TARGET: Target<'static> = Target { model: "native-model", max_output: None };
+
+fn convert(from: Dialect, to: Dialect, body: &str) -> Value {
+    let request = match codec(from).decode_request(body.as_bytes()) {
+        Ok(request) => request,
+        Err(error) => return json!({ "decode_error": { "message": error.message, "param": error.param } }),
+    };
+    match codec(to).encode_request(&request, &TARGET) {
+        Ok(encoded) => {
+            let sent: Value = serde_json::from_slice(&encoded.body).expect("an encoder writes JSON");
+            json!({ "lossy": encoded.lossy, "sent": sent })
+        }
+        Err(error) => json!({ "encode_error": { "message": error.message, "param": error.param } }),
+    }
+}
+
+/// The targets that can serve requests of a dialect.
+fn targets(from: Dialect) -> &'static [Dialect] {
+    match from {
+        Dialect::OpenAiChat | Dialect::AnthropicMessages => {
+            &[Dialect::OpenAiChat, Dialect::AnthropicMessages]
+        }
+        Dialect::OpenAiCompletions => {
+            &[Dialect::OpenAiCompletions, Dialect::OpenAiChat, Dialect::AnthropicMessages]
+        }
+        Dialect::OpenAiEmbeddings => &[Dialect::OpenAiEmbeddings],
+    }
+}
+
+#[test]
+fn every_request_in_every_dialect_that_can_serve_it() {
+    let mut seen = 0;
+    for from in DIALECTS {
+        for (case, body) in fixtures("requests", from) {
+            for to in targets(from) {
+                let label = format!("{}__{case}__to__{}", name(from), name(*to));
+                insta::assert_json_snapshot!(label, convert(from, *to, &body));
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 60, "the matrix has shrunk to {seen}");
+}
+
+#[test]
+fn operations_that_a_dialect_does_not_serve_are_refused_in_words() {
+    for from in DIALECTS {
+        for (case, body) in fixtures("requests", from) {
+            for to in DIALECTS.into_iter().filter(|to| !targets(from).contains(to)) {
+                let answer = convert(from, to, &body);
+                let message =
+                    answer.pointer("/encode_error/message").and_then(Value::as_str).unwrap_or_default();
+                assert!(message.starts_with("model: this model "), "{case} to {}: {answer}", name(to));
+            }
+        }
+    }
+}

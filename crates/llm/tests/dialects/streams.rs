@@ -1,0 +1,106 @@
+//! Every stream fixture, said to every dialect that can say it. The snapshots are the specification.
+//!
+//! Each conversion is repeated with the stream cut in two at every byte: nothing may depend on the cut.
+
+use yumen_llm::dialects::{Dialect, Tap, codec};
+
+use crate::support::{context, convert, decode, encode, fixtures, frames, name};
+
+const STREAMED: [Dialect; 3] = [Dialect::OpenAiChat, Dialect::OpenAiCompletions, Dialect::AnthropicMessages];
+
+/// The dialects whose clients such a stream may have to answer.
+fn clients(from: Dialect) -> &'static [Dialect] {
+    match from {
+        Dialect::OpenAiCompletions => &[Dialect::OpenAiCompletions],
+        _ => &STREAMED,
+    }
+}
+
+#[test]
+fn every_stream_in_every_dialect() {
+    let mut seen = 0;
+    for from in STREAMED {
+        for (case, stream) in fixtures("streams", from) {
+            for to in clients(from) {
+                let label = format!("{}__{case}__to__{}", name(from), name(*to));
+                insta::assert_snapshot!(label, convert(from, *to, &stream));
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 80, "the matrix has shrunk to {seen}");
+}
+
+#[test]
+fn pitfall_04_streams_cut_at_every_byte_are_read_the_same() {
+    for from in STREAMED {
+        for (case, stream) in fixtures("streams", from) {
+            let whole = decode(from, &[stream.as_bytes()]);
+            for cut in 0..=stream.len() {
+                let (head, tail) = stream.as_bytes().split_at(cut);
+                assert_eq!(decode(from, &[head, tail]), whole, "{case} cut at {cut}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stream_ends_exactly_once_whatever_the_upstream_does() {
+    for from in STREAMED {
+        for (case, stream) in fixtures("streams", from) {
+            let openai = convert(from, Dialect::OpenAiChat, &stream);
+            assert_eq!(openai.matches("data: [DONE]\n\n").count(), 1, "{case}: {openai}");
+            assert!(openai.ends_with("data: [DONE]\n\n"), "{case}: {openai}");
+            let anthropic = convert(from, Dialect::AnthropicMessages, &stream);
+            let ends = anthropic.matches("event: message_stop\n").count()
+                + anthropic.matches("event: error\n").count();
+            assert_eq!(ends, 1, "{case}: {anthropic}");
+        }
+    }
+}
+
+#[test]
+fn what_is_said_survives_the_way_through_the_other_dialect_and_back() {
+    for (case, stream) in fixtures("streams", Dialect::AnthropicMessages) {
+        let direct = convert(Dialect::AnthropicMessages, Dialect::AnthropicMessages, &stream);
+        let there = convert(Dialect::AnthropicMessages, Dialect::OpenAiChat, &stream);
+        if there.contains("\"error\"") {
+            continue;
+        }
+        let back =
+            encode(Dialect::AnthropicMessages, &decode(Dialect::OpenAiChat, &[there.as_bytes()]), context());
+        let content = |text: &str| -> Vec<serde_json::Value> {
+            let events = crate::support::payloads(text);
+            let kept = |event: &serde_json::Value| {
+                event["type"].as_str().is_some_and(|kind| kind.starts_with("content_block"))
+            };
+            events.into_iter().filter(kept).collect()
+        };
+        assert_eq!(content(&back), content(&direct), "{case}");
+    }
+}
+
+#[test]
+fn taps_and_decoders_count_the_same() {
+    for from in STREAMED {
+        for (case, stream) in fixtures("streams", from) {
+            let codec = codec(from);
+            let (mut tap, mut decoder, mut steps) = (Tap::default(), codec.stream_decoder(), Vec::new());
+            for (event, data) in frames([stream.as_bytes()]) {
+                if tap.finished {
+                    break;
+                }
+                codec.tap_event(&event, &data, &mut tap);
+                decoder.decode(&event, &data, &mut steps).expect("readable");
+            }
+            let usage = steps.iter().rev().find_map(|step| match step {
+                yumen_llm::ir::StreamEvent::Usage(usage) => Some(*usage),
+                _ => None,
+            });
+            assert_eq!(tap.usage, usage, "{case}");
+            let failed = steps.iter().any(|step| matches!(step, yumen_llm::ir::StreamEvent::Error(_)));
+            assert_eq!(tap.error.is_some(), failed, "{case}");
+            assert!(tap.content_seen && tap.output_bytes > 0, "{case}: {tap:?}");
+        }
+    }
+}

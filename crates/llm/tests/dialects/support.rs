@@ -1,0 +1,90 @@
+//! What the fixture tests share: finding fixtures, splitting streams, converting them.
+
+
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use yumen_llm::dialects::{AnswerContext, Dialect, codec};
+use yumen_llm::ir::StreamEvent;
+use yumen_llm::sse::Framer;
+
+pub const DIALECTS: [Dialect; 4] =
+    [Dialect::OpenAiChat, Dialect::OpenAiCompletions, Dialect::OpenAiEmbeddings, Dialect::AnthropicMessages];
+
+pub fn name(dialect: Dialect) -> String {
+    serde_json::to_value(dialect).expect("a name").as_str().expect("a string").to_owned()
+}
+
+/// The fixtures of a dialect, by file name.
+pub fn fixtures(kind: &str, dialect: Dialect) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(kind).join(name(dialect));
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<(String, String)> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .map(|path| {
+            let case = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            (case, fs::read_to_string(path).expect("a fixture"))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+pub fn context() -> AnswerContext {
+    AnswerContext {
+        id: "gen-1".to_owned(),
+        model: "smart".to_owned(),
+        created: 1_700_000_000,
+        include_usage: true,
+    }
+}
+
+/// The events of a stream that comes in these pieces.
+pub fn frames<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut framer = Framer::new(1 << 20);
+    let mut found = Vec::new();
+    for piece in pieces {
+        framer.push(Bytes::copy_from_slice(piece));
+        while let Some(frame) = framer.next_frame().expect("within the limit") {
+            found.extend(frame.data.map(|data| (frame.event.to_vec(), data.to_vec())));
+        }
+    }
+    found.extend(framer.finish().and_then(|frame| Some((frame.event.to_vec(), frame.data?.to_vec()))));
+    found
+}
+
+/// What a decoder makes of a stream.
+pub fn decode(from: Dialect, pieces: &[&[u8]]) -> Vec<StreamEvent> {
+    let mut decoder = codec(from).stream_decoder();
+    let mut steps = Vec::new();
+    for (event, data) in frames(pieces.iter().copied()) {
+        decoder.decode(&event, &data, &mut steps).expect("a readable stream");
+    }
+    decoder.finish(&mut steps);
+    steps
+}
+
+/// What a client is sent for these steps.
+pub fn encode(to: Dialect, steps: &[StreamEvent], context: AnswerContext) -> String {
+    let mut encoder = codec(to).stream_encoder(context);
+    let mut out = Vec::new();
+    steps.iter().for_each(|step| encoder.encode(step, &mut out));
+    encoder.finish(&mut out);
+    String::from_utf8(out).expect("UTF-8")
+}
+
+/// A stream, said to a client of another dialect.
+pub fn convert(from: Dialect, to: Dialect, stream: &str) -> String {
+    encode(to, &decode(from, &[stream.as_bytes()]), context())
+}
+
+/// The JSON payloads of a stream's events.
+pub fn payloads(stream: &str) -> Vec<serde_json::Value> {
+    let events = frames([stream.as_bytes()]);
+    events
+        .iter()
+        .filter(|(_, data)| data != b"[DONE]")
+        .map(|(_, data)| serde_json::from_slice(data).expect("JSON"))
+        .collect()
+}
