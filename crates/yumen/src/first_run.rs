@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 
-use yumen_config::Snapshot;
+use yumen_config::{Snapshot, TargetKind};
 use yumen_store::{KeySpec, Store};
 
 use crate::cli::say;
-use crate::serve::{first_model, reachable};
 
 /// The name of the key that the first start makes.
 const FIRST_KEY: &str = "first";
@@ -52,4 +51,25 @@ impl Greeting {
             "Try it:\n\n  curl {url}/v1/chat/completions -H 'Content-Type: application/json' -H \"Authorization: Bearer {key}\" -d '{body}'\n"
         ));
     }
+}
+
+/// The address at which people on this machine reach a listener.
+fn reachable(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() }
+}
+
+/// The model that a first request can ask for.
+fn first_model(settings: &Snapshot) -> Option<String> {
+    let demo = settings.models.keys().find(|name| &***name == "demo/echo");
+    let chat = || {
+        let mut names: Vec<_> = settings
+            .models
+            .values()
+            .filter(|target| matches!(target.kind, TargetKind::Alias | TargetKind::Canonical))
+            .map(|target| &target.name)
+            .collect();
+        names.sort();
+        names.first().copied()
+    };
+    demo.or_else(chat).map(ToString::to_string)
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::sync::{mpsc, watch};
 use yumen_admin::AdminState;
-use yumen_config::{Severity, Snapshot};
+use yumen_config::Severity;
 use yumen_gateway::{DataPlane, Gateway, Gauges};
 use yumen_store::{Ledger, SpoolSettings, Store};
 use yumen_telemetry::{BuildInfo, JsonLog, Metrics, Reading};
@@ -208,25 +208,4 @@ async fn wait_for_signal() -> anyhow::Result<&'static str> {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
     })
-}
-
-/// The address at which people on this machine reach a listener.
-pub fn reachable(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() }
-}
-
-/// The model that a first request can ask for.
-pub fn first_model(settings: &Snapshot) -> Option<String> {
-    let demo = settings.models.keys().find(|name| &***name == "demo/echo");
-    let chat = || {
-        let mut names: Vec<_> = settings
-            .models
-            .values()
-            .filter(|target| matches!(target.kind, yumen_config::TargetKind::Alias | yumen_config::TargetKind::Canonical))
-            .map(|target| &target.name)
-            .collect();
-        names.sort();
-        names.first().copied()
-    };
-    demo.or_else(chat).map(ToString::to_string)
 }

@@ -63,10 +63,15 @@ impl AnswerBody {
             Source::Network { body, lease, pool, decoder } => (body, lease, pool, decoder),
         };
         loop {
-            if lease.is_none() {
-                return Poll::Ready(None);
-            }
-            let chunk = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            let Some(line) = lease else { return Poll::Ready(None) };
+            let polled = match Pin::new(&mut *body).poll_frame(cx) {
+                Poll::Pending => {
+                    line.drive(cx);
+                    Pin::new(&mut *body).poll_frame(cx)
+                }
+                ready => ready,
+            };
+            let chunk = match ready!(polled) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(chunk) => chunk,
                     Err(_trailers) => continue,

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -17,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use yumen_config::{Endpoint, Scheme, Timeouts};
 use yumen_llm::json::Pieces;
 
-use super::connect::connect;
+use super::connect::{Stream, connect};
 use crate::gauges::Gauges;
 
 /// Idle connections kept for one endpoint by one worker.
@@ -25,12 +26,12 @@ const IDLE_MOST: usize = 64;
 /// An idle connection older than this is not used again: many servers close theirs after a minute.
 const IDLE_AGE: Duration = Duration::from_secs(45);
 
-type Sender = http1::SendRequest<RequestBody>;
+type Connection = http1::Connection<TokioIo<Stream>, RequestBody>;
 type Key = (Scheme, Arc<str>, u16);
 
 /// One worker's connections.
 pub struct Pool {
-    idle: Mutex<HashMap<Key, VecDeque<(Sender, Instant)>>>,
+    idle: Mutex<HashMap<Key, VecDeque<(Line, Instant)>>>,
     gauges: Arc<Gauges>,
 }
 
@@ -70,7 +71,51 @@ pub struct Reply {
 /// A connection that is in use.
 pub struct Lease {
     key: Key,
-    sender: Sender,
+    line: Line,
+}
+
+impl Lease {
+    /// Moves the connection on; to be called whenever its body has nothing to give.
+    pub fn drive(&mut self, cx: &mut Context<'_>) {
+        drive(&mut self.line.connection, cx);
+    }
+}
+
+/// A connection and the state machine that reads and writes it. The exchange that uses it drives it: no other task
+/// has to be woken, and what one read brings reaches the client in one write.
+struct Line {
+    sender: http1::SendRequest<RequestBody>,
+    connection: Option<Pin<Box<Connection>>>,
+    gauges: Arc<Gauges>,
+}
+
+impl Line {
+    fn new(sender: http1::SendRequest<RequestBody>, connection: Connection, gauges: &Arc<Gauges>) -> Self {
+        gauges.upstream_open.fetch_add(1, Ordering::Relaxed);
+        Self { sender, connection: Some(Box::pin(connection)), gauges: Arc::clone(gauges) }
+    }
+
+    /// Whether it can carry another request now.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> bool {
+        drive(&mut self.connection, cx);
+        self.connection.is_some() && matches!(self.sender.poll_ready(cx), Poll::Ready(Ok(())))
+    }
+}
+
+fn drive(slot: &mut Option<Pin<Box<Connection>>>, cx: &mut Context<'_>) {
+    let Some(connection) = slot else { return };
+    if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+        if let Err(error) = ended {
+            tracing::debug!(%error, "an upstream connection ended");
+        }
+        *slot = None;
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.gauges.upstream_open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Pool {
@@ -88,21 +133,21 @@ impl Pool {
         make: impl Fn() -> http::Request<RequestBody>,
     ) -> Result<Reply, SendError> {
         let key = (endpoint.scheme, Arc::clone(&endpoint.host), endpoint.port);
-        if let Some(sender) = self.checkout(&key).await {
-            match self.exchange(key.clone(), sender, timeouts.first_byte, make()).await {
+        if let Some(line) = self.checkout(&key).await {
+            match self.exchange(key.clone(), line, timeouts.first_byte, make()).await {
                 Err(SendError::Broken(error)) if error.is_canceled() || error.is_incomplete_message() => {
                     tracing::debug!(%error, "an idle connection was closed; taking a fresh one");
                 }
                 result => return result,
             }
         }
-        let sender = self.open(endpoint, timeouts.connect).await?;
-        self.exchange(key, sender, timeouts.first_byte, make()).await
+        let line = self.open(endpoint, timeouts.connect).await?;
+        self.exchange(key, line, timeouts.first_byte, make()).await
     }
 
     /// Takes a connection back whose answer has been read to its end.
     pub fn give_back(&self, lease: Lease) {
-        if lease.sender.is_closed() {
+        if lease.line.connection.is_none() || lease.line.sender.is_closed() {
             return;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,7 +156,7 @@ impl Pool {
             queue.pop_front();
             self.gauges.upstream_idle.fetch_sub(1, Ordering::Relaxed);
         }
-        queue.push_back((lease.sender, Instant::now()));
+        queue.push_back((lease.line, Instant::now()));
         self.gauges.upstream_idle.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -121,27 +166,32 @@ impl Pool {
         let mut closed = 0;
         for queue in idle.values_mut() {
             let before = queue.len();
-            queue.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < IDLE_AGE);
+            queue.retain(|(_, since)| since.elapsed() < IDLE_AGE);
             closed += before - queue.len();
         }
         idle.retain(|_, queue| !queue.is_empty());
         self.gauges.upstream_idle.fetch_sub(i64::try_from(closed).unwrap_or(0), Ordering::Relaxed);
     }
 
-    async fn checkout(&self, key: &Key) -> Option<Sender> {
-        loop {
-            let (mut sender, since) = {
-                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-                idle.get_mut(key)?.pop_back()?
-            };
-            self.gauges.upstream_idle.fetch_sub(1, Ordering::Relaxed);
-            if since.elapsed() < IDLE_AGE && !sender.is_closed() && sender.ready().await.is_ok() {
-                return Some(sender);
+    /// The connection used last that is still good.
+    async fn checkout(&self, key: &Key) -> Option<Line> {
+        poll_fn(|cx| {
+            loop {
+                let next = {
+                    let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+                    idle.get_mut(key).and_then(VecDeque::pop_back)
+                };
+                let Some((mut line, since)) = next else { return Poll::Ready(None) };
+                self.gauges.upstream_idle.fetch_sub(1, Ordering::Relaxed);
+                if since.elapsed() < IDLE_AGE && line.poll_ready(cx) {
+                    return Poll::Ready(Some(line));
+                }
             }
-        }
+        })
+        .await
     }
 
-    async fn open(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Sender, SendError> {
+    async fn open(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Line, SendError> {
         let dial = async {
             let stream = connect(endpoint).await.map_err(SendError::Connect)?;
             let (sender, connection) = http1::Builder::new()
@@ -149,15 +199,7 @@ impl Pool {
                 .handshake(TokioIo::new(stream))
                 .await
                 .map_err(SendError::Broken)?;
-            let gauges = Arc::clone(&self.gauges);
-            gauges.upstream_open.fetch_add(1, Ordering::Relaxed);
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "an upstream connection ended");
-                }
-                gauges.upstream_open.fetch_sub(1, Ordering::Relaxed);
-            });
-            Ok(sender)
+            Ok(Line::new(sender, connection, &self.gauges))
         };
         tokio::time::timeout(timeout, dial).await.map_err(|_| SendError::Timeout(Phase::Connect))?
     }
@@ -165,16 +207,21 @@ impl Pool {
     async fn exchange(
         &self,
         key: Key,
-        mut sender: Sender,
+        mut line: Line,
         timeout: Duration,
         request: http::Request<RequestBody>,
     ) -> Result<Reply, SendError> {
-        let response = tokio::time::timeout(timeout, sender.send_request(request))
+        let mut response = pin!(line.sender.send_request(request));
+        let answered = poll_fn(|cx| {
+            drive(&mut line.connection, cx);
+            response.as_mut().poll(cx)
+        });
+        let response = tokio::time::timeout(timeout, answered)
             .await
             .map_err(|_| SendError::Timeout(Phase::FirstByte))?
             .map_err(SendError::Broken)?;
         let (head, body) = response.into_parts();
-        Ok(Reply { head, body, lease: Lease { key, sender } })
+        Ok(Reply { head, body, lease: Lease { key, line } })
     }
 }
 

@@ -16,7 +16,7 @@ pub use content::{CacheControl, Content, Message, Part, Role, Source};
 pub use error::{ErrorFacts, ErrorKind};
 pub use json::Json;
 pub use request::{
-    Chat, Completion, Effort, EmbeddingFormat, EmbeddingInput, Embeddings, Prompt, Reasoning, ReasoningMode, Request,
-    ResponseFormat, Sampling, Tool, ToolChoice,
+    Chat, Completion, Effort, EmbeddingFormat, EmbeddingInput, Embeddings, Prompt, Reasoning, ReasoningMode,
+    Request, ResponseFormat, Sampling, Tool, ToolChoice,
 };
 pub use stream::{Start, StreamEvent};

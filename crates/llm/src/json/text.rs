@@ -68,23 +68,34 @@ fn invalid_utf8(body: &[u8], start: usize, end: usize) -> Option<ScanError> {
 /// and the three before it, all in the same way and without a branch: the compiler makes vector instructions
 /// of it, which is several times as fast as decoding when the text is not Latin.
 fn is_utf8(bytes: &[u8]) -> bool {
-    const BLOCK: usize = 64;
-    let tail = |from: usize| bytes.get(from..).unwrap_or_default().chunks(BLOCK);
-    tail(3).zip(tail(2)).zip(tail(1)).zip(tail(0)).all(|(((now, one), two), three)| {
-        let mut wrong = 0u8;
+    let blocks = |from: usize| bytes.get(from..).unwrap_or_default().as_chunks::<32>();
+    let ((now, rest), (one, _), (two, _), (three, _)) = (blocks(3), blocks(2), blocks(1), blocks(0));
+    for (((now, one), two), three) in now.iter().zip(one).zip(two).zip(three) {
+        let mut wrong = 0;
         for (((&byte, &one), &two), &three) in now.iter().zip(one).zip(two).zip(three) {
-            let continues = (byte & 0xC0) == 0x80;
-            let expected = (one >= 0xC0) | (two >= 0xE0) | (three >= 0xF0);
-            // Too short a form, a surrogate, or beyond the last character: the second byte tells.
-            let range = ((one == 0xE0) & (byte < 0xA0))
-                | ((one == 0xED) & (byte > 0x9F))
-                | ((one == 0xF0) & (byte < 0x90))
-                | ((one == 0xF4) & (byte > 0x8F));
-            let never = ((byte & 0xFE) == 0xC0) | (byte > 0xF4);
-            wrong |= u8::from((continues != expected) | range | never);
+            wrong |= breaks_utf8(byte, one, two, three);
         }
-        wrong == 0
-    })
+        if wrong != 0 {
+            return false;
+        }
+    }
+    let rest = bytes.get(bytes.len().saturating_sub(rest.len() + 3)..).unwrap_or_default();
+    !rest.array_windows().any(|&[three, two, one, byte]| breaks_utf8(byte, one, two, three) != 0)
+}
+
+/// Not zero when `byte` cannot follow the three bytes before it, of which `one` is the nearest.
+#[inline(always)]
+fn breaks_utf8(byte: u8, one: u8, two: u8, three: u8) -> u8 {
+    let flag = |wrong: bool| u8::from(wrong);
+    let continues = flag(byte & 0xC0 == 0x80);
+    let expected = flag(one >= 0xC0) | flag(two >= 0xE0) | flag(three >= 0xF0);
+    // Too short a form, a surrogate, or beyond the last character: the second byte tells.
+    let range = flag(one == 0xE0) & flag(byte < 0xA0)
+        | flag(one == 0xED) & flag(byte > 0x9F)
+        | flag(one == 0xF0) & flag(byte < 0x90)
+        | flag(one == 0xF4) & flag(byte > 0x8F);
+    let never = flag(byte & 0xFE == 0xC0) | flag(byte > 0xF4);
+    continues ^ expected | range | never
 }
 
 /// Checks the escape whose backslash stands at `at`; the offset after it. Half of a surrogate pair alone

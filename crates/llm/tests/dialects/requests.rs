@@ -63,3 +63,20 @@ fn operations_that_a_dialect_does_not_serve_are_refused_in_words() {
         }
     }
 }
+
+#[test]
+fn every_dialect_of_the_list_is_found_by_its_name() {
+    let listed: Vec<Dialect> = yumen_llm::dialects::ALL.iter().map(|codec| codec.dialect()).collect();
+    assert_eq!(
+        listed,
+        [
+            Dialect::OpenAiChat,
+            Dialect::OpenAiCompletions,
+            Dialect::OpenAiEmbeddings,
+            Dialect::AnthropicMessages
+        ]
+    );
+    for dialect in DIALECTS {
+        assert_eq!(codec(dialect).dialect(), dialect);
+    }
+}

@@ -1,11 +1,11 @@
 //! What the fixture tests share: finding fixtures, splitting streams, converting them.
 
-
 use std::fs;
 use std::path::Path;
 
 use bytes::Bytes;
-use yumen_llm::dialects::{AnswerContext, Dialect, codec};
+use serde_json::{Value, json};
+use yumen_llm::dialects::{AnswerContext, Dialect, Target, codec};
 use yumen_llm::ir::StreamEvent;
 use yumen_llm::sse::Framer;
 
@@ -87,4 +87,32 @@ pub fn payloads(stream: &str) -> Vec<serde_json::Value> {
         .filter(|(_, data)| data != b"[DONE]")
         .map(|(_, data)| serde_json::from_slice(data).expect("JSON"))
         .collect()
+}
+
+/// One stream fixture.
+pub fn stream(dialect: Dialect, case: &str) -> String {
+    let found = fixtures("streams", dialect).into_iter().find(|(name, _)| name == case);
+    found.unwrap_or_else(|| panic!("no stream {case}")).1
+}
+
+/// A request, said to another dialect, as JSON.
+pub fn request(from: Dialect, to: Dialect, body: &Value) -> (Value, Vec<String>) {
+    let request = codec(from).decode_request(body.to_string().as_bytes()).expect("readable");
+    let encoded =
+        codec(to).encode_request(&request, &Target { model: "m", max_output: Some(8192) }).expect("sayable");
+    (serde_json::from_slice(&encoded.body).expect("JSON"), encoded.lossy)
+}
+
+/// An answer, said to another dialect, as JSON.
+pub fn answer(from: Dialect, to: Dialect, body: &Value) -> Value {
+    let response = codec(from).decode_response(body.to_string().as_bytes()).expect("readable");
+    serde_json::from_slice(&codec(to).encode_response(&response, &context())).expect("JSON")
+}
+
+pub fn openai_answer(message: Value, finish: &str) -> Value {
+    json!({"id":"chatcmpl-1","object":"chat.completion","created":1763600000,"model":"gpt-4o","choices":[{"index":0,"message":message,"logprobs":null,"finish_reason":finish}],"usage":{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12}})
+}
+
+pub fn anthropic_answer(content: Value, stop: &str) -> Value {
+    json!({"id":"msg_1","type":"message","role":"assistant","model":"claude","content":content,"stop_reason":stop,"stop_sequence":null,"usage":{"input_tokens":9,"output_tokens":3}})
 }

@@ -1,7 +1,7 @@
 //! resolve: Call → Plan. A pure choice of what to try in which order; never sends.
 
 use smallvec::SmallVec;
-use yumen_config::{Deployment, Provider, Snapshot, VirtualKey};
+use yumen_config::{Deployment, Provider, Scheme, Snapshot, VirtualKey};
 use yumen_llm::catalogue::Operation;
 use yumen_llm::dialects::Dialect;
 
@@ -32,9 +32,9 @@ pub fn resolve(snapshot: &Snapshot, key: &VirtualKey, call: &Call) -> Result<Pla
     let mut served = false;
     for name in call.models() {
         let Some(target) = snapshot.target(name) else { continue };
-        served = true;
+        served |= target.deployments.items().iter().any(exists);
         for deployment in target.deployments.turn().chain(&target.fallbacks) {
-            if let Some(dialect) = spoken(call.dialect, deployment) {
+            if let Some(dialect) = spoken(call.dialect, deployment).filter(|_| exists(deployment)) {
                 steps.push(Step { deployment: deployment.clone(), dialect });
             }
         }
@@ -47,6 +47,13 @@ pub fn resolve(snapshot: &Snapshot, key: &VirtualKey, call: &Call) -> Result<Pla
         return Err(Rejection::new(Code::InvalidRequest, message).param("model"));
     }
     Ok(Plan { steps })
+}
+
+/// Whether there can be such a model: a network provider may know more than we, the built-in one knows only its own.
+fn exists(deployment: &Deployment) -> bool {
+    let provider = &deployment.provider;
+    let builtin = provider.endpoints.values().any(|endpoint| endpoint.scheme == Scheme::Builtin);
+    !builtin || provider.models.contains_key(&deployment.model.native_id)
 }
 
 /// The dialect in which to speak to a deployment: the client's own where possible, so that bytes pass through.

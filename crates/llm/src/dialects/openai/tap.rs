@@ -92,3 +92,44 @@ fn note(chunk: Chunk<'_>, tap: &mut Tap) {
     }
     raise_tap_usage(tap, chunk.usage.and_then(|usage| read_usage(usage.get())));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_content_takes_the_short_way() {
+        let wrap = |delta: &str, tail: &str| {
+            format!(r#"{{"id":"1","choices":[{{"index":0,"delta":{delta},"logprobs":null,{tail}}}"#)
+        };
+        let open = r#""finish_reason":null}],"usage":null"#;
+        let plain = |text: String| plain_delta(text.as_bytes());
+        assert_eq!(plain(wrap(r#"{"content":"Hello"}"#, open)), Some(5));
+        assert_eq!(
+            plain(wrap(r#"{"content":"a\"}\\"}"#, open)),
+            Some(6),
+            "escaped quotes do not end the text"
+        );
+        assert_eq!(plain(wrap(r#"{"content":""}"#, open)), Some(0));
+        for (delta, tail) in [
+            (r#"{"content":"a"}"#, r#""finish_reason":"stop"}]"#),
+            (r#"{"content":"a"}"#, r#""finish_reason":null}],"usage":{"prompt_tokens":1}"#),
+            (r#"{"content":"a","tool_calls":[]}"#, open),
+            (r#"{"content":null,"reasoning_content":"a"}"#, open),
+            (r#"{"content":"a"},"x":{"delta":{"content":"b"}}"#, open),
+            (r#"{"content":"never ended"#, ""),
+        ] {
+            assert_eq!(plain(wrap(delta, tail)), None, "{delta} {tail}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_and_the_long_way_see_the_same() {
+        let data = br#"{"id":"1","model":"m","choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}]}"#;
+        let (mut first, mut second) =
+            (Tap::default(), Tap { id: Some("1".into()), model: Some("m".into()), ..Tap::default() });
+        tap_event(b"", data, &mut first);
+        tap_event(b"", data, &mut second);
+        assert_eq!(first, second);
+    }
+}

@@ -147,13 +147,22 @@ impl ChoiceState {
 
 impl Encoder {
     /// Adds entries of reasoning that carry more than text.
-    fn detail(&mut self, choice: u32, kind: Kind, detail: Detail<'_>, format: Option<&str>, out: &mut Vec<u8>) {
+    fn detail(
+        &mut self,
+        choice: u32,
+        kind: Kind,
+        detail: Detail<'_>,
+        format: Option<&str>,
+        out: &mut Vec<u8>,
+    ) {
         self.chunk(choice, None, None, out, |state, delta| {
             let place = state.enter(kind);
             if let Detail::Text(Some(text), _) = detail {
                 delta.text("reasoning_content", text);
             }
-            delta.list("reasoning_details", |list| list.object(|entry| write_detail(entry, detail, format, place)));
+            delta.list("reasoning_details", |list| {
+                list.object(|entry| write_detail(entry, detail, format, place))
+            });
         });
     }
 
@@ -212,20 +221,31 @@ impl StreamEncoder for Encoder {
                 self.detail(*choice, Kind::Thinking, Detail::Text(Some(text), None), None, out);
             }
             StreamEvent::Signature { choice, signature, format } => {
-                self.detail(*choice, Kind::Thinking, Detail::Text(None, Some(signature)), format.as_deref(), out);
+                self.detail(
+                    *choice,
+                    Kind::Thinking,
+                    Detail::Text(None, Some(signature)),
+                    format.as_deref(),
+                    out,
+                );
             }
             StreamEvent::RedactedThinking { choice, data, format } => {
                 self.detail(*choice, Kind::Other, Detail::Sealed(data), format.as_deref(), out);
             }
-            StreamEvent::ToolCallStart { choice, call, id, name } => self.start_call(*choice, *call, id, name, out),
-            StreamEvent::ToolCallArguments { choice, call, arguments } => self.arguments(*choice, *call, arguments, out),
+            StreamEvent::ToolCallStart { choice, call, id, name } => {
+                self.start_call(*choice, *call, id, name, out)
+            }
+            StreamEvent::ToolCallArguments { choice, call, arguments } => {
+                self.arguments(*choice, *call, arguments, out)
+            }
             StreamEvent::Refusal { choice, text } => self.chunk(*choice, None, None, out, |state, delta| {
                 state.enter(Kind::Other);
                 state.refused = true;
                 delta.text("refusal", text);
             }),
             StreamEvent::PartEnd { choice } => {
-                let thinks = |state: &&mut ChoiceState| state.index == *choice && state.kind == Kind::Thinking;
+                let thinks =
+                    |state: &&mut ChoiceState| state.index == *choice && state.kind == Kind::Thinking;
                 if let Some(state) = self.choices.iter_mut().find(thinks) {
                     state.kind = Kind::Other;
                 }
