@@ -32,7 +32,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>) -> Response
     let answered = match stages::route(&head) {
         Ok(Route::Llm(route)) => match serve(&mut exchange, &snapshot, route, &head, body).await {
             // relay owns the exchange from here on; record runs when the answer's last byte is released.
-            Ok((call, arrival)) => llm::relay(exchange, &call, arrival),
+            Ok((call, arrival)) => Ok(llm::relay(exchange, &call, arrival)),
             Err(rejection) => Err((exchange, rejection)),
         },
         Ok(local) => {

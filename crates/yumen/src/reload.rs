@@ -1,13 +1,12 @@
 //! The live settings: the file and the store are watched, and a change is published as a new Snapshot.
 //!
-//! The file's folder is watched rather than the file, because editors replace files and Kubernetes swaps a
-//! symbolic link above them; what counts is whether the text that the path leads to is another.
+//! The file is looked at a few times in a second, by what its path leads to: so a rewrite, a rename over it and a
+//! swapped symbolic link above it (as Kubernetes does) are all the same, on every file system.
 
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use yumen_config::{KeyHash, KeyHasher, Severity, Snapshot, VirtualKey};
 use yumen_gateway::Gateway;
@@ -15,10 +14,9 @@ use yumen_store::KeyChange;
 
 use crate::settings::Source;
 
-/// Several events of one change come within this time.
-const SETTLE: Duration = Duration::from_millis(60);
-/// The text is looked at this often even when no event came: some file systems send none.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often the file is looked at. A change is taken at the second look that sees it the same, so that a file
+/// that is being written is not read in the middle.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What the metrics page says about reloads.
 #[derive(Debug, Default)]
@@ -27,6 +25,17 @@ pub struct Reloads {
     pub ok: std::sync::atomic::AtomicI64,
     /// Files that could not be used: the old settings stayed.
     pub failed: std::sync::atomic::AtomicI64,
+}
+
+/// What the path leads to, without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified_ns: i128,
+    /// Whether this look has been compared with the text.
+    settled: bool,
 }
 
 /// Publishes Snapshots: the file's settings together with the store's keys.
@@ -38,6 +47,7 @@ pub struct Publisher {
     settings: Snapshot,
     store_keys: std::collections::HashMap<KeyHash, Arc<VirtualKey>>,
     text: Option<String>,
+    seen: Option<Look>,
     /// For the metrics page.
     pub reloads: Arc<Reloads>,
 }
@@ -47,7 +57,7 @@ impl Publisher {
     pub fn new(gateway: Arc<Gateway>, source: Source, hasher: KeyHasher, settings: Snapshot) -> Self {
         let text = source.file.as_deref().and_then(|file| std::fs::read_to_string(file).ok());
         let store_keys = std::collections::HashMap::new();
-        Self { gateway, source, hasher, settings, store_keys, text, reloads: Arc::default() }
+        Self { gateway, source, hasher, settings, store_keys, text, seen: None, reloads: Arc::default() }
     }
 
     /// Takes changes of the store's keys; only these are touched.
@@ -72,6 +82,18 @@ impl Publisher {
     /// Looks whether the file's text has changed and, if so, takes it.
     pub fn look(&mut self) {
         let Some(file) = self.source.file.clone() else { return };
+        let Ok(metadata) = std::fs::metadata(&file) else { return };
+        let modified_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+        let (device, inode, size) = (metadata.dev(), metadata.ino(), metadata.size());
+        let look = Look { device, inode, size, modified_ns, settled: true };
+        match self.seen {
+            Some(seen) if seen == look => return,
+            Some(seen) if seen == (Look { settled: false, ..look }) => self.seen = Some(look),
+            _ => {
+                self.seen = Some(Look { settled: false, ..look });
+                return;
+            }
+        }
         let Ok(text) = std::fs::read_to_string(&file) else { return };
         if self.text.as_ref() == Some(&text) {
             return;
@@ -110,17 +132,10 @@ impl Publisher {
 
     /// Watches the file and the store until the process stops.
     pub async fn watch(mut self, mut key_changes: mpsc::Receiver<Vec<KeyChange>>) {
-        let (event, mut events) = mpsc::channel::<()>(1);
-        let _watcher = self.source.file.as_deref().and_then(|file| watch_folder(file, event));
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                Some(()) = events.recv() => {
-                    tokio::time::sleep(SETTLE).await;
-                    while events.try_recv().is_ok() {}
-                    self.look();
-                }
                 _ = look.tick() => self.look(),
                 changes = key_changes.recv() => match changes {
                     Some(changes) => self.change_keys(changes),
@@ -129,15 +144,4 @@ impl Publisher {
             }
         }
     }
-}
-
-/// Sends a sign for each event in the file's folder; without a watcher the regular look has to do.
-fn watch_folder(file: &Path, event: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let watcher = notify::recommended_watcher(move |_: notify::Result<notify::Event>| {
-        // One sign that waits is enough.
-        let _ = event.try_send(());
-    });
-    let watched = watcher.and_then(|mut watcher| watcher.watch(folder, RecursiveMode::NonRecursive).map(|()| watcher));
-    watched.map_err(|error| tracing::warn!(%error, "the folder of the configuration cannot be watched")).ok()
 }

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
-use yumen_llm::dialects::{Dialect, Tap, Target, codec};
+use yumen_llm::dialects::{AnswerContext, Dialect, Tap, Target, codec};
 use yumen_llm::json::{Edit, Kind, Pieces, edit_value, splice};
 
 use super::call::Call;
@@ -45,8 +45,13 @@ pub struct Arrival {
 
 /// An answer as far as it has been read.
 pub enum Arrived {
-    /// All of it.
-    Whole(Bytes),
+    /// All of it: as the upstream said it, and in the client's dialect.
+    Whole {
+        /// As the upstream said it.
+        said: Bytes,
+        /// In the client's dialect.
+        told: Bytes,
+    },
     /// The beginning of a large answer, and the rest as it comes.
     Large(Bytes, AnswerBody),
     /// A stream, read up to its first content.
@@ -220,7 +225,7 @@ impl Try<'_> {
             Some(credential) => scrub(credential, body),
             None => body,
         };
-        let provider = &self.step.provider().name;
+        let provider = &self.step.provider().id;
         Failure::said(Said { status, headers, body, dialect: self.step.dialect, client: self.call.dialect, provider })
     }
 
@@ -237,13 +242,18 @@ impl Try<'_> {
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.trim_start().starts_with("text/event-stream"));
         if is_stream {
-            let stream = StreamRelay::new(self.settings, self.call, self.step, exchange, body, withhold_usage);
+            let stream = StreamRelay::new(self.settings, self.call, self.step, answer_context(self.call, exchange), body, withhold_usage);
             return self.hold(Box::new(stream)).await;
         }
-        self.hold_whole(headers, body).await
+        self.hold_whole(exchange, headers, body).await
     }
 
-    async fn hold_whole(&self, headers: &HeaderMap, mut body: AnswerBody) -> Result<Arrived, Failure> {
+    async fn hold_whole(
+        &self,
+        exchange: &Exchange,
+        headers: &HeaderMap,
+        mut body: AnswerBody,
+    ) -> Result<Arrived, Failure> {
         let idle = self.step.provider().timeouts.idle;
         let most = if self.passes() { HOLD_BYTES } else { self.settings.max_answer_bytes };
         let mut parts: SmallVec<[Bytes; 2]> = SmallVec::new();
@@ -263,10 +273,28 @@ impl Try<'_> {
             }
         }
         let whole = joined(parts, size);
-        match error_in_success(&whole) {
-            Some(status) => Err(self.said(status, headers, whole)),
-            None => Ok(Arrived::Whole(whole)),
+        if let Some(status) = error_in_success(&whole) {
+            return Err(self.said(status, headers, whole));
         }
+        let told = self.tell(exchange, &whole)?;
+        Ok(Arrived::Whole { said: whole, told })
+    }
+
+    /// Says a whole answer in the client's dialect. One that is no answer at all may come from another deployment.
+    fn tell(&self, exchange: &Exchange, whole: &Bytes) -> Result<Bytes, Failure> {
+        let invalid = |why: &str| {
+            let message = format!("The answer of {} could not be read: {why}.", self.step.provider().name);
+            Failure::silent(Code::UpstreamInvalid, "answer_invalid", message)
+        };
+        if whole.trim_ascii_start().first() != Some(&b'{') {
+            return Err(invalid("it is not a JSON object"));
+        }
+        if self.passes() {
+            return Ok(whole.clone());
+        }
+        let response = codec(self.step.dialect).decode_response(whole).map_err(|error| invalid(&error.message))?;
+        let context = answer_context(self.call, exchange);
+        Ok(codec(self.call.dialect).encode_response(&response, &context).into())
     }
 
     /// Holds a stream's lifecycle frames until its first content, so that a fallback stays invisible.
@@ -297,10 +325,20 @@ impl Try<'_> {
         let Tap { error, content_seen, .. } = stream.tap();
         match error {
             Some(facts) if !content_seen => {
-                Err(Failure::from_facts((**facts).clone(), None, None, &self.step.provider().name))
+                Err(Failure::from_facts((**facts).clone(), None, None, &self.step.provider().id))
             }
             _ => Ok(Arrived::Stream(stream, held)),
         }
+    }
+}
+
+/// What a converted answer takes from the exchange where the upstream says nothing.
+pub fn answer_context(call: &Call, exchange: &Exchange) -> AnswerContext {
+    AnswerContext {
+        id: exchange.record.id.clone(),
+        model: call.model.clone(),
+        created: exchange.created(),
+        include_usage: call.include_usage,
     }
 }
 

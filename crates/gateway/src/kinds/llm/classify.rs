@@ -44,6 +44,7 @@ pub struct Said<'a> {
     pub dialect: Dialect,
     /// The client's dialect.
     pub client: Dialect,
+    /// The provider's id.
     pub provider: &'a std::sync::Arc<str>,
 }
 
@@ -64,7 +65,8 @@ impl Failure {
         retry_after: Option<Duration>,
         provider: &std::sync::Arc<str>,
     ) -> Self {
-        let status = facts.status;
+        // Redirects and the like are no answer that a client could use.
+        let status = if (400..600).contains(&facts.status) { facts.status } else { 502 };
         let (cause, next, rest) = match status {
             401 => ("unauthorized", Next::Credential, Some(REST_REFUSED)),
             403 => ("forbidden", Next::Credential, Some(REST_REFUSED)),

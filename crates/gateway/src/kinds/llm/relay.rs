@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use yumen_config::Timeouts;
-use yumen_llm::dialects::{AnswerContext, Dialect, Tap, codec};
+use yumen_llm::dialects::{Tap, codec};
 use yumen_telemetry::Outcome;
 
 use super::account::Account;
@@ -15,7 +15,6 @@ use super::flow::{LargeFlow, StreamFlow};
 use super::headers;
 use crate::body::Body;
 use crate::exchange::Exchange;
-use crate::rejection::{Code, Rejection};
 use crate::route::Task;
 
 /// An answer that the gateway gives itself never waits.
@@ -41,8 +40,8 @@ impl Answer {
 }
 
 /// Sends an answer on. The exchange closes when the last of it is handed to the socket's writer.
-pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Result<Answer, (Box<Exchange>, Rejection)> {
-    let mut account = Account { price: None, request: call.body.clone() };
+pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answer {
+    let mut account = Account { price: None, request: kept(&call.body) };
     let mut timeouts = OWN_ANSWER;
     if let Some(step) = &arrival.step {
         let model = &step.deployment.model;
@@ -62,45 +61,32 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Resu
             headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
             exchange.stamp(&mut headers);
             let body = StreamFlow::new(exchange, stream, held, account, &timeouts);
-            Ok(Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) })
+            Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
         Arrived::Large(begin, rest) => {
             exchange.stamp(&mut headers);
             let body = LargeFlow::new(exchange, begin, rest, account, arrival.dialect, &timeouts);
-            Ok(Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) })
+            Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
-        Arrived::Whole(whole) => {
+        Arrived::Whole { said, told } => {
             let mut tap = Tap::default();
-            codec(arrival.dialect).tap_response(&whole, &mut tap);
-            let body = if call.dialect == arrival.dialect {
-                whole
-            } else {
+            codec(arrival.dialect).tap_response(&said, &mut tap);
+            if call.dialect != arrival.dialect {
                 headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                match convert(&exchange, call, arrival.dialect, &whole) {
-                    Ok(body) => body,
-                    Err(rejection) => return Err((exchange, rejection)),
-                }
-            };
+            }
             exchange.first_byte();
             exchange.stamp(&mut headers);
             match call.task {
                 Task::Generate => account.close(&mut exchange, &tap, Outcome::Completed),
                 Task::CountTokens => exchange.close(Outcome::Completed),
             }
-            Ok(Answer { status: arrival.status, headers, body: Body::Full(Some(body)) })
+            Answer { status: arrival.status, headers, body: Body::full(told) }
         }
     }
 }
 
-fn convert(exchange: &Exchange, call: &Call, upstream: Dialect, whole: &[u8]) -> Result<Bytes, Rejection> {
-    let response = codec(upstream).decode_response(whole).map_err(|error| {
-        Rejection::new(Code::UpstreamInvalid, format!("The provider's answer could not be read: {error}."))
-    })?;
-    let context = AnswerContext {
-        id: exchange.record.id.clone(),
-        model: call.model.clone(),
-        created: exchange.created(),
-        include_usage: call.include_usage,
-    };
-    Ok(codec(call.dialect).encode_response(&response, &context).into())
+/// A small body is copied, so that it does not keep the connection's read buffer alive as long as the answer lasts.
+fn kept(body: &Bytes) -> Bytes {
+    const SMALL: usize = 4096;
+    if body.len() <= SMALL { Bytes::copy_from_slice(body) } else { body.clone() }
 }

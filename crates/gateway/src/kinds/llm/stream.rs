@@ -15,7 +15,6 @@ use yumen_llm::sse::{Frame, Framer};
 use super::call::Call;
 use super::resolve::Step;
 use super::transcode::Transcoder;
-use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
 use crate::upstream::AnswerBody;
 
@@ -50,18 +49,12 @@ impl StreamRelay {
         settings: &GatewaySettings,
         call: &Call,
         step: &Step,
-        exchange: &Exchange,
+        context: AnswerContext,
         body: AnswerBody,
         withhold_usage: bool,
     ) -> Self {
         let (upstream, client) = (codec(step.dialect), codec(call.dialect));
         let transcoder = (call.dialect != step.dialect).then(|| {
-            let context = AnswerContext {
-                id: exchange.record.id.clone(),
-                model: call.model.clone(),
-                created: exchange.created(),
-                include_usage: call.include_usage,
-            };
             Transcoder::new(upstream.stream_decoder(), client.stream_encoder(context))
         });
         Self {
