@@ -30,7 +30,8 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>) -> Response
     let mut exchange = Box::new(Exchange::open(&worker));
     let surface = Surface::of(&head);
     let answered = match stages::route(&head) {
-        Ok(Route::Llm(route)) => match serve(&mut exchange, &snapshot, route, &head, body).await {
+        // Boxed, so that a stream does not keep the room that its beginning needed.
+        Ok(Route::Llm(route)) => match Box::pin(serve(&mut exchange, &snapshot, route, &head, body)).await {
             // relay owns the exchange from here on; record runs when the answer's last byte is released.
             Ok((call, arrival)) => Ok(llm::relay(exchange, &call, arrival)),
             Err(rejection) => Err((exchange, rejection)),

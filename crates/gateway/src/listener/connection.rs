@@ -49,6 +49,7 @@ pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, mut stopping: 
         let connection = builder.serve_connection(io, service);
         tokio::pin!(connection);
         tokio::select! {
+            biased;
             result = connection.as_mut() => result,
             () = asked_to_stop(&mut stopping) => {
                 connection.as_mut().graceful_shutdown();
@@ -61,6 +62,7 @@ pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, mut stopping: 
         let connection = builder.serve_connection(io, service);
         tokio::pin!(connection);
         tokio::select! {
+            biased;
             result = connection.as_mut() => result,
             () = asked_to_stop(&mut stopping) => {
                 connection.as_mut().graceful_shutdown();

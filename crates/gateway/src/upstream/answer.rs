@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http_body::Body as _;
@@ -64,10 +64,12 @@ impl AnswerBody {
         };
         loop {
             let Some(line) = lease else { return Poll::Ready(None) };
-            let polled = match Pin::new(&mut *body).poll_frame(cx) {
+            // Only the connection, driven here, can bring more: the body need not wake this task.
+            let quiet = &mut Context::from_waker(Waker::noop());
+            let polled = match Pin::new(&mut *body).poll_frame(quiet) {
                 Poll::Pending => {
                     line.drive(cx);
-                    Pin::new(&mut *body).poll_frame(cx)
+                    Pin::new(&mut *body).poll_frame(quiet)
                 }
                 ready => ready,
             };

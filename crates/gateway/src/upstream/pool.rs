@@ -7,7 +7,7 @@ use std::future::{Future as _, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -95,8 +95,9 @@ impl Line {
         Self { sender, connection: Some(Box::pin(connection)), gauges: Arc::clone(gauges) }
     }
 
-    /// Whether it can carry another request now.
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Whether it can carry another request now. Nobody is to be woken: whoever takes it drives it next.
+    fn is_ready(&mut self) -> bool {
+        let cx = &mut Context::from_waker(Waker::noop());
         drive(&mut self.connection, cx);
         self.connection.is_some() && matches!(self.sender.poll_ready(cx), Poll::Ready(Ok(())))
     }
@@ -133,7 +134,7 @@ impl Pool {
         make: impl Fn() -> http::Request<RequestBody>,
     ) -> Result<Reply, SendError> {
         let key = (endpoint.scheme, Arc::clone(&endpoint.host), endpoint.port);
-        if let Some(line) = self.checkout(&key).await {
+        if let Some(line) = self.checkout(&key) {
             match self.exchange(key.clone(), line, timeouts.first_byte, make()).await {
                 Err(SendError::Broken(error)) if error.is_canceled() || error.is_incomplete_message() => {
                     tracing::debug!(%error, "an idle connection was closed; taking a fresh one");
@@ -174,21 +175,17 @@ impl Pool {
     }
 
     /// The connection used last that is still good.
-    async fn checkout(&self, key: &Key) -> Option<Line> {
-        poll_fn(|cx| {
-            loop {
-                let next = {
-                    let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-                    idle.get_mut(key).and_then(VecDeque::pop_back)
-                };
-                let Some((mut line, since)) = next else { return Poll::Ready(None) };
-                self.gauges.upstream_idle.fetch_sub(1, Ordering::Relaxed);
-                if since.elapsed() < IDLE_AGE && line.poll_ready(cx) {
-                    return Poll::Ready(Some(line));
-                }
+    fn checkout(&self, key: &Key) -> Option<Line> {
+        loop {
+            let (mut line, since) = {
+                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+                idle.get_mut(key).and_then(VecDeque::pop_back)?
+            };
+            self.gauges.upstream_idle.fetch_sub(1, Ordering::Relaxed);
+            if since.elapsed() < IDLE_AGE && line.is_ready() {
+                return Some(line);
             }
-        })
-        .await
+        }
     }
 
     async fn open(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Line, SendError> {
@@ -214,7 +211,8 @@ impl Pool {
         let mut response = pin!(line.sender.send_request(request));
         let answered = poll_fn(|cx| {
             drive(&mut line.connection, cx);
-            response.as_mut().poll(cx)
+            // Only the connection, driven here, can complete it: it need not wake this task.
+            response.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         });
         let response = tokio::time::timeout(timeout, answered)
             .await

@@ -140,13 +140,13 @@ impl Try<'_> {
         }
         let provider = self.step.provider();
         let client = self.passes().then_some(self.client_headers);
-        let headers = headers::to_upstream(endpoint, provider, self.credential, client, self.call.stream);
         let uri = self.uri(endpoint)?;
         let make = || {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));
             *request.method_mut() = http::Method::POST;
             *request.uri_mut() = uri.clone();
-            *request.headers_mut() = headers.clone();
+            *request.headers_mut() =
+                headers::to_upstream(endpoint, provider, self.credential, client, self.call.stream);
             request
         };
         let mut timeouts = provider.timeouts;

@@ -1,13 +1,13 @@
 //! Which headers go on in each direction: lists of names, everything else stays here.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use yumen_config::{AuthHeader, Credential, Endpoint, Provider};
 
 /// A client's headers that its own dialect's upstream needs.
-const TO_UPSTREAM: &[&str] = &["anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"];
+const TO_UPSTREAM: [&str; 4] = ["anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"];
 
 /// An upstream's headers that client libraries read.
-const TO_CLIENT: &[&str] = &[
+const TO_CLIENT: [&str; 9] = [
     "content-type",
     "request-id",
     "x-request-id",
@@ -18,6 +18,15 @@ const TO_CLIENT: &[&str] = &[
     "openai-version",
     "openai-model",
 ];
+
+/// Copies those of `from` whose name is in `names`; messages have few headers, so they are gone through once.
+fn pick(from: &HeaderMap, names: &[&str], to: &mut HeaderMap) {
+    for (name, value) in from {
+        if names.contains(&name.as_str()) {
+            to.insert(name.clone(), value.clone());
+        }
+    }
+}
 
 /// The headers of a request to a provider.
 pub fn to_upstream(
@@ -38,11 +47,7 @@ pub fn to_upstream(
         headers.insert(name.clone(), value.clone());
     }
     if let Some(client) = client {
-        for name in TO_UPSTREAM {
-            if let Some(value) = client.get(*name) {
-                headers.insert(HeaderName::from_static(name), value.clone());
-            }
-        }
+        pick(client, &TO_UPSTREAM, &mut headers);
     }
     if let Some(credential) = credential {
         let name = match &provider.auth {
@@ -57,10 +62,6 @@ pub fn to_upstream(
 /// The headers of an upstream's answer that the client sees.
 pub fn to_client(upstream: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
-    for name in TO_CLIENT {
-        if let Some(value) = upstream.get(*name) {
-            headers.insert(HeaderName::from_static(name), value.clone());
-        }
-    }
+    pick(upstream, &TO_CLIENT, &mut headers);
     headers
 }

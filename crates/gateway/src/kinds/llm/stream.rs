@@ -200,7 +200,7 @@ impl StreamRelay {
             return Ok(Bytes::new());
         }
         let mut out = BytesMut::new();
-        if let Some(frame) = self.framer.finish() {
+        while let Some(frame) = self.framer.finish() {
             let complete = ends_with_blank_line(&frame.raw);
             let said = self.frame(frame)?;
             out.extend_from_slice(&said);
