@@ -41,7 +41,7 @@ fn request(from: Dialect, data: &[u8]) {
         return;
     }
     let Ok(request) = codec(from).decode_request(data) else { return };
-    let target = Target { model: "native-model", max_output: Some(4096) };
+    let target = Target { model: "native-model", max_output: Some(4096), ..Target::default() };
     for to in CHATS.map(codec) {
         let Ok(encoded) = to.encode_request(&request, &target) else { continue };
         assert_object(&encoded.body, "request");

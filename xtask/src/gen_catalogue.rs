@@ -23,7 +23,8 @@ const EXTRACT: &str = "providers/.sources/prices.json";
 const PAGE: &str = "docs/reference/providers.md";
 
 /// What the sources may say of a model, in the order in which it is written.
-const FACTS: &[&str] = &["name", "context", "max_output", "operations", "input", "deprecated", "price"];
+const FACTS: &[&str] =
+    &["name", "context", "max_output", "operations", "input", "thinking", "deprecated", "price"];
 const MODALITIES: &[&str] = &["text", "image", "audio", "file", "video"];
 /// Prices in the order in which they are written.
 const PRICES: &[&str] = &["input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning"];

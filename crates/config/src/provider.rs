@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use yumen_llm::catalogue::{Operation, Quirk};
-use yumen_llm::dialects::Dialect;
+use yumen_llm::dialects::{Dialect, Thinking};
 use yumen_llm::price::Price;
 
 use crate::endpoint::Endpoint;
@@ -88,6 +88,8 @@ pub struct ServedModel {
     pub max_output: Option<u64>,
     /// Operations it serves; empty when not known (then none is ruled out).
     pub operations: Vec<Operation>,
+    /// How it is asked to think.
+    pub thinking: Thinking,
     /// Price, when known.
     pub price: Option<Price>,
 }
@@ -103,6 +105,7 @@ impl ServedModel {
             context: None,
             max_output: None,
             operations: Vec::new(),
+            thinking: Thinking::default(),
             price: None,
         }
     }

@@ -4,14 +4,20 @@
 //! closes it as left by the client: that is the only way in which it ends without a stage saying so.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use yumen_config::VirtualKey;
+use yumen_llm::price::Price;
+use yumen_llm::tokens;
+use yumen_llm::usage::Usage;
 use yumen_llm::dialects::Dialect;
-use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts};
+use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource};
 
 use crate::limits::Permit;
+use crate::rejection::Code;
 use crate::route::{LlmRoute, Task};
 use crate::worker::Worker;
 
@@ -20,6 +26,19 @@ const OVERHEAD_US: HeaderName = HeaderName::from_static("x-yumen-overhead-us");
 
 /// The status recorded when the client left before one was sent.
 pub const STATUS_CLIENT_GONE: u16 = 499;
+
+/// A try under way.
+#[derive(Debug)]
+pub struct Trying {
+    /// What will be recorded of it.
+    pub attempt: AttemptRecord,
+    /// When it began.
+    pub began: Instant,
+    /// The request that the upstream works on.
+    pub request: Bytes,
+    /// The deployment's price.
+    pub price: Option<Price>,
+}
 
 /// One request with its answer.
 #[derive(Debug)]
@@ -36,6 +55,8 @@ pub struct Exchange {
     /// Time spent working on the answer's body, once its head has been sent.
     pub worked: Duration,
     head_us: Option<u64>,
+    /// The try under way, noted when the client leaves in the middle of it.
+    pub trying: Option<Trying>,
     open: bool,
 }
 
@@ -44,7 +65,7 @@ impl Exchange {
     pub fn open(worker: &Arc<Worker>) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let gauges = &worker.gateway.gauges;
-        gauges.in_flight.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        gauges.in_flight.fetch_add(1, Ordering::Relaxed);
         Self {
             started: Instant::now(),
             record: ExchangeRecord {
@@ -76,6 +97,7 @@ impl Exchange {
             waited: Duration::ZERO,
             worked: Duration::ZERO,
             head_us: None,
+            trying: None,
             open: true,
         }
     }
@@ -158,6 +180,16 @@ impl Exchange {
         self.leave();
     }
 
+    /// How an exchange has ended whose answer nobody takes any more: a process that stops cuts what is still open
+    /// at the end of its drain limit, else it was the client who left.
+    pub fn gone(&mut self) -> Outcome {
+        if !self.worker.gateway.draining.load(Ordering::Relaxed) {
+            return Outcome::ClientGone;
+        }
+        self.record.error_code = Some(Code::Draining.row().name.to_owned());
+        Outcome::Failed
+    }
+
     /// Ends an exchange that is not worth a record (health checks, the models list, look-ups).
     pub fn discard(&mut self) {
         if std::mem::replace(&mut self.open, false) {
@@ -166,14 +198,31 @@ impl Exchange {
         }
     }
 
+    /// The client has left (or the process stops) while an upstream worked: it will bill at least the input.
+    fn abandon(&mut self) {
+        let Some(mut trying) = self.trying.take() else { return };
+        self.waited += trying.began.elapsed();
+        trying.attempt.duration_us = micros(trying.began.elapsed());
+        trying.attempt.cause = Some("client_gone".to_owned());
+        self.record.provider = Some(trying.attempt.provider.clone());
+        let usage = Usage { input: tokens::estimate_json(&trying.request), ..Usage::default() };
+        self.record.tokens = TokenCounts { input: usage.input, source: TokenSource::Estimated, ..TokenCounts::default() };
+        self.record.cost_nanos = trying.price.map(|price| price.cost_nanos(&usage));
+        self.attempted(trying.attempt);
+    }
+
     fn leave(&self) {
-        self.worker.gateway.gauges.in_flight.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        self.worker.gateway.gauges.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.close(Outcome::ClientGone);
+        if self.open {
+            self.abandon();
+            let outcome = self.gone();
+            self.close(outcome);
+        }
     }
 }
 

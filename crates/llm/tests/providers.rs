@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use yumen_llm::catalogue::{Auth, Catalogue, ModelDefinition, Operation, ProviderDefinition};
-use yumen_llm::dialects::Dialect;
+use yumen_llm::dialects::{Dialect, Quirk, Thinking};
 use yumen_llm::price::PerToken;
 
 const EXPECTED: &[&str] = &[
@@ -109,6 +109,52 @@ fn secrets_travel_encrypted_unless_they_stay_on_the_machine() {
             );
         }
     });
+}
+
+/// What a README must say of each quirk, so that nobody has to read the TOML to know of it.
+fn words(quirk: Quirk) -> &'static str {
+    match quirk {
+        Quirk::NoStreamOptions => "`stream_options`",
+        Quirk::UsageAlwaysStreamed => "usage comes in",
+        Quirk::MaxTokensOnly => "`max_tokens`",
+        Quirk::MaxCompletionTokens => "`max_completion_tokens`",
+        Quirk::NoDeveloperRole => "`developer` role",
+    }
+}
+
+#[test]
+fn a_readme_tells_of_the_quirks_that_the_provider_has() {
+    each(|id, definition| {
+        let readme = std::fs::read_to_string(root().join(id).join("README.md")).unwrap();
+        let told = readme.split("\n\n").find(|paragraph| paragraph.starts_with("Quirk"));
+        assert_eq!(told.is_some(), !definition.quirks.is_empty(), "{id}: a paragraph `Quirks: …`");
+        let told = told.unwrap_or_default().replace('\n', " ");
+        for quirk in &definition.quirks {
+            assert!(told.contains(words(*quirk)), "{id}: {quirk:?} is not told of in: {told}");
+        }
+        let knows_no_developer = definition.quirks.contains(&Quirk::NoDeveloperRole);
+        assert_eq!(told.contains(words(Quirk::NoDeveloperRole)), knows_no_developer, "{id}: {told}");
+        let both = [Quirk::MaxTokensOnly, Quirk::MaxCompletionTokens];
+        assert!(!both.iter().all(|quirk| definition.quirks.contains(quirk)), "{id}: one excludes the other");
+    });
+}
+
+/// Claude models since Opus 4.7 are asked to think in words; what is listed must say so, wherever it is served.
+#[test]
+fn claude_models_say_how_they_are_asked_to_think() {
+    let mut seen = 0;
+    each_model(|id, model| {
+        let Some(name) = model.canonical_id.strip_prefix("anthropic/claude-") else { return };
+        let expected = match name {
+            "fable-5.1" | "fable-5.2" | "opus-5.5" | "sonnet-5.5" => Thinking::Always,
+            "opus-4.7" | "opus-4.8" | "opus-5" | "sonnet-5" | "haiku-5.5" => Thinking::Adaptive,
+            "opus-4.5" | "opus-4.6" | "sonnet-4.5" | "sonnet-4.6" | "haiku-4.5" => Thinking::Budget,
+            new => panic!("{id}: say here how {new} is asked to think"),
+        };
+        assert_eq!(model.thinking, expected, "{id}: {name}");
+        seen += 1;
+    });
+    assert!(seen >= 14, "only {seen}");
 }
 
 #[test]

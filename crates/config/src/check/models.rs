@@ -40,6 +40,7 @@ fn served(defined: &ModelDefinition) -> ServedModel {
         context: defined.context,
         max_output: defined.max_output,
         operations: defined.operations.clone(),
+        thinking: defined.thinking,
         price: defined.price,
         ..ServedModel::unlisted(&defined.native_id)
     }
@@ -63,6 +64,7 @@ fn change(model: &mut ServedModel, spec: &ModelSpec, place: &Place<'_>, found: &
     if let Some(operations) = &spec.operations {
         model.operations = operations.clone();
     }
+    model.thinking = spec.thinking.unwrap_or(model.thinking);
     if let Some(price) = &spec.price {
         model.price = Prices { place: &place.field("price"), found }.read(price);
     }

@@ -1,4 +1,4 @@
-//! Closed lists of names that other crates own (dialects, quirks, operations), asked from their own serde
+//! Closed lists of names that other crates own (dialects, quirks, operations, ways to think), asked from their own serde
 //! implementation, so that no list is kept twice.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -18,6 +18,13 @@ pub(super) fn names<T: DeserializeOwned>() -> &'static [&'static str] {
 /// Schema of a list of such names that may be left out.
 pub(super) fn optional_list<T: DeserializeOwned>(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["array", "null"], "items": { "type": "string", "enum": names::<T>() } })
+}
+
+/// Schema of one such name that may be left out.
+pub(super) fn optional<T: DeserializeOwned>(_: &mut SchemaGenerator) -> Schema {
+    let names = names::<T>().iter().map(|name| serde_json::Value::from(*name));
+    let names: Vec<_> = names.chain([serde_json::Value::Null]).collect();
+    json_schema!({ "type": ["string", "null"], "enum": names })
 }
 
 /// Schema of a mapping from dialects to where they are spoken.

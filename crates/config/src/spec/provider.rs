@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use yumen_llm::catalogue::{Operation, Quirk};
-use yumen_llm::dialects::Dialect;
+use yumen_llm::dialects::{Dialect, Thinking};
 
 use super::named;
 use crate::secret::Secret;
@@ -132,6 +132,10 @@ pub struct ModelSpec {
     /// What can be asked of it.
     #[schemars(schema_with = "named::optional_list::<Operation>")]
     pub operations: Option<Vec<Operation>>,
+    /// How it is asked to think in the Messages API: with a budget of tokens, with an effort in a word (`adaptive`),
+    /// or so and without a way to switch it off (`always`).
+    #[schemars(schema_with = "named::optional::<Thinking>")]
+    pub thinking: Option<Thinking>,
     /// What it costs; replaces the whole price of the definition.
     pub price: Option<PriceSpec>,
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::fields::{Faults, Fields};
 use super::{CatalogueError, ModelDefinition};
-use crate::dialects::Dialect;
+use crate::dialects::{Dialect, Quirk};
 
 /// How a provider wants its credential.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -24,22 +24,6 @@ pub enum Auth {
     },
     /// No credential (self-hosted servers); one that is configured is sent as a bearer token.
     None,
-}
-
-/// Known differences from a dialect, a closed list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Quirk {
-    /// Refuses `stream_options`: do not ask for usage in streams.
-    NoStreamOptions,
-    /// Sends usage in every stream without being asked.
-    UsageAlwaysStreamed,
-    /// Knows only `max_tokens`: `max_completion_tokens` is renamed.
-    MaxTokensOnly,
-    /// Wants `max_completion_tokens`: `max_tokens` is renamed when a request is converted from another dialect.
-    MaxCompletionTokens,
-    /// Does not know the `developer` role: it is sent as `system` when a request is converted.
-    NoDeveloperRole,
 }
 
 /// One wire format that a provider speaks and where.

@@ -11,7 +11,8 @@ mod models;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-pub use definition::{Auth, CredentialField, DataPolicy, DialectPath, Links, ProviderDefinition, Quirk};
+pub use crate::dialects::{Quirk, Thinking};
+pub use definition::{Auth, CredentialField, DataPolicy, DialectPath, Links, ProviderDefinition};
 pub use models::{ModelDefinition, Operation};
 
 /// What is wrong with a provider folder.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::CatalogueError;
 use super::fields::{Faults, Fields};
+use crate::dialects::Thinking;
 use crate::price::{LongPrice, PerToken, Price};
 
 /// One entry of `models.toml`, checked.
@@ -31,6 +32,8 @@ pub struct ModelDefinition {
     pub operations: Vec<Operation>,
     /// Input modalities: `text`, `image`, `audio`, `file`, `video`.
     pub input_modalities: Vec<String>,
+    /// How it is asked to think.
+    pub thinking: Thinking,
     /// Its price; `None` when it is not known (never taken as free).
     pub price: Option<Price>,
     /// The day (`YYYY-MM-DD`) on which the provider withdraws it.
@@ -80,6 +83,7 @@ fn read_model(index: usize, entry: toml::Table, faults: &mut Faults<'_>) -> Opti
     let max_output: Option<u64> = fields.optional("max_output", "8192");
     let operations: Option<Vec<Operation>> = fields.required("operations", r#"["chat"]"#);
     let input_modalities: Option<Vec<String>> = fields.required("input", r#"["text", "image"]"#);
+    let thinking: Option<Thinking> = fields.optional("thinking", r#""adaptive""#);
     let deprecated: Option<String> = fields.optional("deprecated", r#""2026-12-31""#);
     let price: Option<toml::Table> = fields.optional("price", r#"{ input = "0.15", output = "0.6" }"#);
 
@@ -109,6 +113,7 @@ fn read_model(index: usize, entry: toml::Table, faults: &mut Faults<'_>) -> Opti
         max_output,
         operations: operations?,
         input_modalities: input_modalities?,
+        thinking: thinking.unwrap_or_default(),
         price,
         deprecated,
     })

@@ -27,6 +27,7 @@ context = 200000
 max_output = 8192
 operations = ["chat"]
 input = ["text", "image"]
+thinking = "adaptive"
 deprecated = "2027-01-31"
 price = { input = "0.15", output = "0.6", cache_read = "0.0375", long = { above = 128000, input = "0.3", output = "1.2" } }
 
@@ -57,6 +58,7 @@ fn a_folder_is_read_whole() {
     assert_eq!(acme.url(Dialect::OpenAiEmbeddings), None);
 
     let large = &acme.models[0];
+    assert_eq!((large.thinking, acme.models[1].thinking), (Thinking::Adaptive, Thinking::Budget));
     let price = large.price.unwrap();
     assert_eq!((price.input, price.output), (PerToken(150_000_000), PerToken(600_000_000)));
     assert_eq!(price.cache_read, Some(PerToken(37_500_000)));
@@ -175,6 +177,7 @@ fn models_that_could_not_be_told_apart_are_refused() {
         ("deprecated = \"2027-01-31\"", "deprecated = \"2027-13-31\"", "must be a day"),
         ("max_output = 8192", "max_output = 0", "`max_output` is 0"),
         ("max_output = 8192", "max_output = -1", "`max_output`: "),
+        ("thinking = \"adaptive\"", "thinking = \"hard\"", "`thinking`: unknown variant `hard`"),
         ("\"0.15\"", "0.15", "`input`: invalid type"),
         ("above = 128000, ", "", "price.long: `above` is missing"),
         ("[[model]]", "[[models]]", "unknown field `models`; did you mean `model`?"),

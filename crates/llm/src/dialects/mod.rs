@@ -13,6 +13,7 @@ mod openai_embeddings;
 mod operation;
 mod read;
 mod tally;
+mod target;
 mod write;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ pub use crate::ir::{ErrorFacts, ErrorKind};
 
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use openai_embeddings::recode_embeddings;
+pub use target::{Quirk, Target, Thinking};
 
 use losses::Losses;
 use operation::{as_chat, refuse};
@@ -64,15 +66,6 @@ pub struct Encoded {
     pub body: Vec<u8>,
     /// Names of IR fields the dialect cannot say, such as `seed`; empty when nothing was lost.
     pub lossy: Vec<String>,
-}
-
-/// What the encoder of an upstream request needs to know beside the request itself.
-#[derive(Debug, Clone, Copy)]
-pub struct Target<'a> {
-    /// The provider's own model id, written to the body.
-    pub model: &'a str,
-    /// The model's output limit, for dialects in which a limit is mandatory and the client gave none.
-    pub max_output: Option<u64>,
 }
 
 /// What the encoder of a client's answer needs to know beside the answer itself.

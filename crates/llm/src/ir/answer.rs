@@ -1,6 +1,6 @@
 //! What an upstream answers, whole.
 
-use super::{EmbeddingFormat, Json, Part};
+use super::{Content, EmbeddingFormat, Json, Part, Start, StreamEvent};
 use crate::usage::Usage;
 
 /// A whole answer of any operation.
@@ -108,4 +108,54 @@ pub enum Vector {
     Floats(Vec<f32>),
     /// Little-endian 32-bit floats as base64.
     Base64(String),
+}
+
+impl Answer {
+    /// The same answer as a stream, for a client that asked for one when its upstream gave it whole.
+    pub fn into_events(self) -> Vec<StreamEvent> {
+        let Self { id, model, created, choices, usage, system_fingerprint, service_tier } = self;
+        let start = Start { id, model, created, system_fingerprint, service_tier };
+        let mut events = vec![StreamEvent::Start(Box::new(start))];
+        for Choice { index: choice, parts, finish, mut logprobs } in choices {
+            let mut calls = 0;
+            for part in parts {
+                part_events(choice, part.content, &mut calls, &mut logprobs, &mut events);
+            }
+            events.push(StreamEvent::Finish { choice, finish: finish.unwrap_or_default() });
+        }
+        events.extend(usage.map(StreamEvent::Usage));
+        events.push(StreamEvent::End);
+        events
+    }
+}
+
+fn part_events(
+    choice: u32,
+    content: Content,
+    calls: &mut u32,
+    logprobs: &mut Option<Json>,
+    events: &mut Vec<StreamEvent>,
+) {
+    match content {
+        Content::Text(text) => events.push(StreamEvent::Text { choice, text, logprobs: logprobs.take() }),
+        Content::Thinking { text, signature, format } => {
+            events.push(StreamEvent::Thinking { choice, text });
+            events.extend(signature.map(|signature| StreamEvent::Signature { choice, signature, format }));
+        }
+        Content::RedactedThinking { data, format } => {
+            events.push(StreamEvent::RedactedThinking { choice, data, format });
+        }
+        Content::Refusal(text) => events.push(StreamEvent::Refusal { choice, text }),
+        Content::ToolCall { id, name, arguments } => {
+            let call = *calls;
+            *calls += 1;
+            events.push(StreamEvent::ToolCallStart { choice, call, id, name });
+            if !arguments.is_empty() {
+                events.push(StreamEvent::ToolCallArguments { choice, call, arguments });
+            }
+        }
+        // Models answer with none of these in the dialects that stream.
+        _ => return,
+    }
+    events.push(StreamEvent::PartEnd { choice });
 }

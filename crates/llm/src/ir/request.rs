@@ -271,6 +271,16 @@ impl Effort {
             .find(|effort| effort.word() == word)
     }
 
+    /// The nearest of the three words that every reasoning model knows to a budget within an output limit.
+    pub fn nearest(budget: u64, max_tokens: Option<u64>) -> Self {
+        let limit = max_tokens.unwrap_or(budget.saturating_mul(2)).max(1);
+        match u128::from(budget) * 1000 / u128::from(limit) {
+            0..350 => Self::Low,
+            350..650 => Self::Medium,
+            _ => Self::High,
+        }
+    }
+
     /// Per mille of the output limit that this effort may spend on thinking.
     pub fn share_per_mille(self) -> u64 {
         match self {

@@ -1,7 +1,7 @@
 //! What is wrong is named with its path, and nothing that comes in makes the codecs panic.
 
 use proptest::prelude::*;
-use yumen_llm::dialects::{Dialect, Tap, Target, codec};
+use yumen_llm::dialects::{Dialect, Tap, Target, Thinking, codec};
 
 use crate::support::{DIALECTS, context, fixtures};
 
@@ -103,7 +103,7 @@ fn a_conversation_without_content_is_refused_for_claude_in_words() {
         .decode_request(br#"{"model":"m","messages":[{"role":"system","content":"a"}]}"#)
         .expect("readable");
     let error = codec(Dialect::AnthropicMessages)
-        .encode_request(&request, &Target { model: "m", max_output: None })
+        .encode_request(&request, &Target { model: "m", ..Target::default() })
         .expect_err("nothing to say");
     assert_eq!(error.message, "messages: at least one message with content is needed");
 }
@@ -114,11 +114,12 @@ fn exercise(body: &[u8]) {
         let codec = codec(dialect);
         if let Ok(request) = codec.decode_request(body) {
             for to in DIALECTS {
-                let encoded = yumen_llm::dialects::codec(to)
-                    .encode_request(&request, &Target { model: "m", max_output: Some(0) });
-                if let Ok(encoded) = encoded {
-                    serde_json::from_slice::<&serde_json::value::RawValue>(&encoded.body)
-                        .expect("an encoder writes JSON");
+                for thinking in [Thinking::Budget, Thinking::Always] {
+                    let target = Target { model: "m", max_output: Some(0), thinking, quirks: &[] };
+                    if let Ok(encoded) = yumen_llm::dialects::codec(to).encode_request(&request, &target) {
+                        serde_json::from_slice::<&serde_json::value::RawValue>(&encoded.body)
+                            .expect("an encoder writes JSON");
+                    }
                 }
             }
         }

@@ -17,3 +17,4 @@ mod requests;
 mod round_trips;
 mod streams;
 mod support;
+mod targets;

@@ -304,7 +304,7 @@ fn pitfall_46_schemas_and_arguments_keep_their_bytes() {
     );
     let request = codec(OpenAi).decode_request(body.as_bytes()).expect("readable");
     let sent = codec(Anthropic)
-        .encode_request(&request, &Target { model: "m", max_output: None })
+        .encode_request(&request, &Target { model: "m", ..Target::default() })
         .expect("sayable")
         .body;
     let sent = String::from_utf8(sent).expect("UTF-8");

@@ -2,11 +2,12 @@
 //! are the specification of the conversion.
 
 use serde_json::{Value, json};
-use yumen_llm::dialects::{Dialect, Target, codec};
+use yumen_llm::dialects::{Dialect, Target, Thinking, codec};
 
 use crate::support::{DIALECTS, fixtures, name};
 
-const TARGET: Target<'static> = Target { model: "native-model", max_output: None };
+const TARGET: Target<'static> =
+    Target { model: "native-model", max_output: None, thinking: Thinking::Budget, quirks: &[] };
 
 fn convert(from: Dialect, to: Dialect, body: &str) -> Value {
     let request = match codec(from).decode_request(body.as_bytes()) {

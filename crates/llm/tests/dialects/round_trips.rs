@@ -184,7 +184,7 @@ fn anthropic_only() -> impl Strategy<Value = (Option<Reasoning>, Option<CacheCon
 fn again(dialect: Dialect, chat: &Chat) -> (Chat, Vec<String>) {
     let codec = codec(dialect);
     let encoded = codec
-        .encode_request(&Request::Chat(Box::new(chat.clone())), &Target { model: "m", max_output: None })
+        .encode_request(&Request::Chat(Box::new(chat.clone())), &Target { model: "m", ..Target::default() })
         .expect("sayable");
     let Request::Chat(read) = codec.decode_request(&encoded.body).expect("readable") else {
         panic!("a chat")

@@ -97,9 +97,13 @@ pub fn stream(dialect: Dialect, case: &str) -> String {
 
 /// A request, said to another dialect, as JSON.
 pub fn request(from: Dialect, to: Dialect, body: &Value) -> (Value, Vec<String>) {
+    request_for(&Target { model: "m", max_output: Some(8192), ..Target::default() }, from, to, body)
+}
+
+/// The same for a model and a provider of which more is known.
+pub fn request_for(target: &Target<'_>, from: Dialect, to: Dialect, body: &Value) -> (Value, Vec<String>) {
     let request = codec(from).decode_request(body.to_string().as_bytes()).expect("readable");
-    let encoded =
-        codec(to).encode_request(&request, &Target { model: "m", max_output: Some(8192) }).expect("sayable");
+    let encoded = codec(to).encode_request(&request, target).expect("sayable");
     (serde_json::from_slice(&encoded.body).expect("JSON"), encoded.lossy)
 }
 

@@ -20,14 +20,16 @@ pub struct Account {
 }
 
 impl Account {
-    /// Closes the exchange with what the tap has learned. The rule for an answer that broke off or that the
+    /// Closes the exchange with what the tap has learned. A count that came with or after the finish reason is the
+    /// upstream's last word, whoever left afterwards. The rule for an answer that broke off or that the
     /// client left: the upstream's count of the input stands, of the output the larger of its count and the
     /// estimate of what was seen; without a count both are estimates.
     pub fn close(&self, exchange: &mut Exchange, tap: &Tap, outcome: Outcome) {
         exchange.record.upstream_id.clone_from(&tap.id);
         exchange.record.finish_reason.clone_from(&tap.finish_reason);
-        let usage = match (tap.usage, outcome) {
-            (Some(usage), Outcome::Completed) => (usage, TokenSource::Reported),
+        let counted = outcome == Outcome::Completed || tap.finish_reason.is_some();
+        let usage = match (tap.usage, counted) {
+            (Some(usage), true) => (usage, TokenSource::Reported),
             (Some(usage), _) => {
                 let output = usage.output.max(tokens::estimate_bytes(tap.output_bytes));
                 (Usage { output, ..usage }, TokenSource::Estimated)

@@ -18,6 +18,18 @@ pub enum Next {
     Credential,
     /// Another deployment may answer.
     Deployment,
+    /// The same, and nothing was sent to this one.
+    Unsaid,
+}
+
+/// How a credential rests after a failed try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rest {
+    /// Whether it goes on serving other models: a limit is often one model's, and 403 may mean one model or one
+    /// request, so no client can rest a shared credential for everything.
+    pub model_only: bool,
+    /// How long.
+    pub for_how_long: Duration,
 }
 
 /// A failed try.
@@ -27,8 +39,8 @@ pub struct Failure {
     pub rejection: Rejection,
     /// What to do next.
     pub next: Next,
-    /// How long the credential rests.
-    pub rest: Option<Duration>,
+    /// Whether and how the credential rests.
+    pub rest: Option<Rest>,
     /// The class by which the attempt is recorded.
     pub cause: &'static str,
     /// The upstream's status, when it answered.
@@ -67,11 +79,13 @@ impl Failure {
     ) -> Self {
         // Redirects and the like are no answer that a client could use.
         let status = if (400..600).contains(&facts.status) { facts.status } else { 502 };
+        let whole = Rest { model_only: false, for_how_long: REST_REFUSED };
+        let model = |for_how_long| Rest { model_only: true, for_how_long };
         let (cause, next, rest) = match status {
-            401 => ("unauthorized", Next::Credential, Some(REST_REFUSED)),
-            403 => ("forbidden", Next::Credential, Some(REST_REFUSED)),
-            402 => ("payment_required", Next::Credential, Some(REST_REFUSED)),
-            429 => ("rate_limited", Next::Credential, Some(retry_after.unwrap_or(REST_LIMITED))),
+            401 => ("unauthorized", Next::Credential, Some(whole)),
+            402 => ("payment_required", Next::Credential, Some(whole)),
+            403 => ("forbidden", Next::Credential, Some(model(REST_REFUSED))),
+            429 => ("rate_limited", Next::Credential, Some(model(retry_after.unwrap_or(REST_LIMITED)))),
             404 => ("model_gone", Next::Deployment, None),
             408 | 504 => ("upstream_timeout", Next::Deployment, None),
             503 | 529 => ("overloaded", Next::Deployment, None),
@@ -96,7 +110,7 @@ impl Failure {
     pub fn unsayable(message: String, param: Option<String>) -> Self {
         let mut rejection = Rejection::new(Code::InvalidRequest, message);
         rejection.param = param;
-        Self { rejection, next: Next::Deployment, rest: None, cause: "not_convertible", status: None }
+        Self { rejection, next: Next::Unsaid, rest: None, cause: "not_convertible", status: None }
     }
 }
 

@@ -8,7 +8,8 @@ use yumen_config::{GatewaySettings, Scheme};
 use yumen_llm::dialects::{Dialect, count_tokens_answer};
 use yumen_llm::tokens;
 
-use super::attempt::{Arrival, Arrived, Try};
+use super::arrival::{Arrival, Arrived};
+use super::attempt::Try;
 use super::call::Call;
 use super::resolve::{Plan, Step};
 use crate::exchange::Exchange;
@@ -45,7 +46,7 @@ fn estimate(call: &Call, step: Option<&Step>) -> Arrival {
         headers: HeaderMap::new(),
         dialect: call.dialect,
         step: step.cloned(),
-        answer: Arrived::Whole { said: counted.clone(), told: counted },
+        answer: Arrived::Whole { said: counted.clone(), told: counted, streamed: false },
         lossy: Vec::new(),
     }
 }

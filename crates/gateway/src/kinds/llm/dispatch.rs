@@ -1,17 +1,18 @@
 //! dispatch: Plan, Call → upstream response. The only loop; ends at the first content.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::HeaderMap;
 use smallvec::SmallVec;
 use yumen_config::{Credential, GatewaySettings};
 use yumen_telemetry::AttemptRecord;
 
-use super::attempt::{Arrival, Try};
+use super::arrival::Arrival;
+use super::attempt::Try;
 use super::call::Call;
 use super::classify::{Failure, Next};
 use super::resolve::{Plan, Step};
-use crate::exchange::{Exchange, micros};
+use crate::exchange::{Exchange, Trying, micros};
 use crate::rejection::{Code, Rejection};
 
 /// Tries the plan's steps in order until one answers.
@@ -61,7 +62,7 @@ impl Run<'_> {
             credentials.push(None);
         }
         for credential in credentials {
-            let rests = credential.is_some_and(|credential| exchange.worker().gateway.resting.rests(credential.id));
+            let rests = credential.is_some_and(|credential| exchange.worker().gateway.resting.rests(credential.id, &step.deployment.model.native_id));
             if (rests && !rested_too) || self.tries >= self.settings.max_attempts {
                 continue;
             }
@@ -73,17 +74,24 @@ impl Run<'_> {
             self.tries += 1;
             let (settings, call, client_headers) = (self.settings, self.call, self.client_headers);
             let attempt = Try { settings, call, client_headers, step, credential, deadline };
-            let (begun, started_us) = (Instant::now(), exchange.elapsed_us());
+            exchange.trying = Some(trying(exchange, call, step, credential));
             let result = attempt.run(exchange).await;
-            note(exchange, step, credential, started_us, begun.elapsed(), &result);
+            note(exchange, &result);
             match result {
                 Ok(arrival) => return Ok(Some(arrival)),
                 Err(failure) => {
                     if let (Some(credential), Some(rest)) = (credential, failure.rest) {
-                        exchange.worker().gateway.resting.rest(credential.id, rest);
+                        let model = rest.model_only.then_some(&*step.deployment.model.native_id);
+                        exchange.worker().gateway.resting.rest(credential.id, model, rest.for_how_long);
                     }
                     match failure.next {
                         Next::Stop => return Err(failure.rejection),
+                        Next::Unsaid => {
+                            // Nothing was sent: it is no try, and hides no failure of those that were.
+                            self.tries -= 1;
+                            self.last.get_or_insert(failure.rejection);
+                            return Ok(None);
+                        }
                         Next::Credential => self.last = Some(failure.rejection),
                         Next::Deployment => {
                             self.last = Some(failure.rejection);
@@ -97,25 +105,26 @@ impl Run<'_> {
     }
 }
 
-fn note(
-    exchange: &mut Exchange,
-    step: &Step,
-    credential: Option<&Credential>,
-    started_us: u64,
-    duration: Duration,
-    result: &Result<Arrival, Failure>,
-) {
-    let (status, cause) = match result {
+fn trying(exchange: &Exchange, call: &Call, step: &Step, credential: Option<&Credential>) -> Trying {
+    let model = &step.deployment.model;
+    let attempt = AttemptRecord {
+        provider: step.provider().id.to_string(),
+        model: model.native_id.to_string(),
+        credential: credential.map(|credential| credential.label.to_string()).unwrap_or_default(),
+        status: None,
+        cause: None,
+        started_us: exchange.elapsed_us(),
+        duration_us: 0,
+    };
+    Trying { attempt, began: Instant::now(), request: call.body.clone(), price: model.price }
+}
+
+fn note(exchange: &mut Exchange, result: &Result<Arrival, Failure>) {
+    let Some(Trying { mut attempt, began, .. }) = exchange.trying.take() else { return };
+    (attempt.status, attempt.cause) = match result {
         Ok(arrival) => (Some(arrival.status.as_u16()), None),
         Err(failure) => (failure.status, Some(failure.cause.to_owned())),
     };
-    exchange.attempted(AttemptRecord {
-        provider: step.provider().id.to_string(),
-        model: step.deployment.model.native_id.to_string(),
-        credential: credential.map(|credential| credential.label.to_string()).unwrap_or_default(),
-        status,
-        cause,
-        started_us,
-        duration_us: micros(duration),
-    });
+    attempt.duration_us = micros(began.elapsed());
+    exchange.attempted(attempt);
 }

@@ -22,6 +22,9 @@ use crate::upstream::AnswerBody;
 /// How long the rest of a finished answer is awaited so that its connection can be used again.
 const REST_MOST: Duration = Duration::from_secs(2);
 
+/// A large answer is kept for its tap up to this size; a larger one is estimated.
+const SEEN_BYTES_MOST: u64 = 64 << 20;
+
 /// Watches for silence of the upstream and for the end of the time allowed.
 struct Patience {
     idle: Duration,
@@ -36,6 +39,11 @@ impl Patience {
         let deadline = exchange.started + timeouts.total;
         let timer = Box::pin(tokio::time::sleep_until(deadline.min(now + timeouts.idle).into()));
         Self { idle: timeouts.idle, deadline, last: now, timer }
+    }
+
+    /// Whether the time allowed for the whole exchange is over.
+    fn is_past_deadline(&self) -> bool {
+        self.last >= self.deadline
     }
 
     /// Whether a time-out has passed. The timer is only moved when it fires: a busy stream costs it nothing.
@@ -79,6 +87,9 @@ impl StreamFlow {
     }
 
     fn close(&mut self, tap: &Tap, outcome: Outcome) {
+        if outcome != Outcome::Completed {
+            blame(&mut self.exchange, outcome);
+        }
         self.account.close(&mut self.exchange, tap, outcome);
     }
 
@@ -123,10 +134,14 @@ impl StreamFlow {
             return Poll::Ready(Some(bytes));
         }
         let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
+        let polled = stream.poll_next(cx);
+        self.patience.last = stream.last_read();
         let finished = stream.has_finished();
-        match stream.poll_next(cx) {
+        match polled {
+            Poll::Ready(Some(Ok(_))) if !finished && self.patience.is_past_deadline() => {
+                Poll::Ready(Some(self.fail(&timed_out("total"))))
+            }
             Poll::Ready(Some(Ok(bytes))) => {
-                self.patience.last = Instant::now();
                 self.settle();
                 Poll::Ready(Some(bytes))
             }
@@ -141,10 +156,7 @@ impl StreamFlow {
                 Poll::Ready(None)
             }
             Poll::Pending => match self.patience.poll_over(cx) {
-                Poll::Ready(phase) => {
-                    let message = format!("The provider's stream passed its {phase} time-out.");
-                    Poll::Ready(Some(self.fail(&Rejection::new(Code::UpstreamTimeout, message))))
-                }
+                Poll::Ready(phase) => Poll::Ready(Some(self.fail(&timed_out(phase)))),
                 Poll::Pending => Poll::Pending,
             },
         }
@@ -164,8 +176,21 @@ impl Drop for StreamFlow {
     fn drop(&mut self) {
         if let Some(stream) = &self.stream {
             let tap = stream.tap().clone();
-            self.close(&tap, Outcome::ClientGone);
+            let outcome = self.exchange.gone();
+            self.close(&tap, outcome);
         }
+    }
+}
+
+fn timed_out(phase: &str) -> Rejection {
+    Rejection::new(Code::UpstreamTimeout, format!("The provider's stream passed its {phase} time-out."))
+}
+
+/// Notes at the last try why its answer did not come to its end.
+fn blame(exchange: &mut Exchange, outcome: Outcome) {
+    let code = exchange.record.error_code.clone();
+    if let Some(attempt) = exchange.record.attempts.last_mut() {
+        attempt.cause = code.or_else(|| (outcome == Outcome::ClientGone).then(|| "client_gone".to_owned()));
     }
 }
 
@@ -177,6 +202,7 @@ pub struct LargeFlow {
     dialect: Dialect,
     /// All that has passed, for the tap; given up when it grows past the limit.
     seen: Vec<Bytes>,
+    passed: u64,
     account: Account,
     patience: Patience,
     over: bool,
@@ -193,14 +219,20 @@ impl LargeFlow {
         timeouts: &Timeouts,
     ) -> Self {
         let patience = Patience::new(&exchange, timeouts);
-        let seen = vec![begin.clone()];
-        Self { exchange, begin: Some(begin), rest, dialect, seen, account, patience, over: false }
+        let (seen, passed) = (vec![begin.clone()], begin.len() as u64);
+        Self { exchange, begin: Some(begin), rest, dialect, seen, passed, account, patience, over: false }
     }
 
     fn close(&mut self, outcome: Outcome) {
         self.over = true;
         let mut tap = Tap::default();
-        codec(self.dialect).tap_response(&self.seen.concat(), &mut tap);
+        codec(self.dialect).tap_response(&std::mem::take(&mut self.seen).concat(), &mut tap);
+        if tap.usage.is_none() && tap.output_bytes == 0 {
+            tap.output_bytes = self.passed;
+        }
+        if outcome != Outcome::Completed {
+            blame(&mut self.exchange, outcome);
+        }
         self.account.close(&mut self.exchange, &tap, outcome);
     }
 
@@ -215,7 +247,12 @@ impl LargeFlow {
         match self.rest.poll_chunk(cx) {
             Poll::Ready(Some(Ok(bytes))) => {
                 self.patience.last = Instant::now();
-                self.seen.push(bytes.clone());
+                self.passed += bytes.len() as u64;
+                if self.passed > SEEN_BYTES_MOST {
+                    self.seen = Vec::new();
+                } else {
+                    self.seen.push(bytes.clone());
+                }
                 if self.rest.is_done() {
                     self.close(Outcome::Completed);
                 }
@@ -252,7 +289,8 @@ impl Flow for LargeFlow {
 impl Drop for LargeFlow {
     fn drop(&mut self) {
         if !self.over {
-            self.close(Outcome::ClientGone);
+            let outcome = self.exchange.gone();
+            self.close(outcome);
         }
     }
 }

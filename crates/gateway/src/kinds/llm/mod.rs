@@ -4,20 +4,23 @@
 //! limits or keys, and never writes to the ledger itself.
 
 mod account;
+mod arrival;
 mod attempt;
 mod call;
 mod classify;
 mod count_tokens;
 mod decode;
 mod dispatch;
+mod edits;
 mod flow;
 mod headers;
 mod relay;
 mod resolve;
+mod scrub;
 mod stream;
 mod transcode;
 
-pub use attempt::Arrival;
+pub use arrival::Arrival;
 pub use call::Call;
 pub use count_tokens::count_tokens;
 pub use decode::decode;

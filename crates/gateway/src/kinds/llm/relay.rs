@@ -9,7 +9,7 @@ use yumen_llm::dialects::{Tap, codec};
 use yumen_telemetry::Outcome;
 
 use super::account::Account;
-use super::attempt::{Arrival, Arrived};
+use super::arrival::{Arrival, Arrived};
 use super::call::Call;
 use super::flow::{LargeFlow, StreamFlow};
 use super::headers;
@@ -68,12 +68,12 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             let body = LargeFlow::new(exchange, begin, rest, account, arrival.dialect, &timeouts);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
-        Arrived::Whole { said, told } => {
+        Arrived::Whole { said, told, streamed } => {
             let mut tap = Tap::default();
             codec(arrival.dialect).tap_response(&said, &mut tap);
-            if call.dialect != arrival.dialect {
-                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            }
+            exchange.record.streamed = streamed;
+            let kind = if streamed { "text/event-stream" } else { "application/json" };
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
             exchange.first_byte();
             exchange.stamp(&mut headers);
             match call.task {

@@ -4,7 +4,7 @@
 //! events otherwise. Nothing waits for more than the event it belongs to.
 
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
@@ -14,12 +14,10 @@ use yumen_llm::sse::{Frame, Framer};
 
 use super::call::Call;
 use super::resolve::Step;
+use super::scrub::Scrub;
 use super::transcode::Transcoder;
 use crate::rejection::{Code, Rejection};
 use crate::upstream::AnswerBody;
-
-/// Lifecycle frames are held no longer than this: a client (or a proxy before it) that hears nothing gives up.
-const HOLD_MOST: Duration = Duration::from_secs(10);
 
 /// A stream between its upstream and its client.
 pub struct StreamRelay {
@@ -30,8 +28,8 @@ pub struct StreamRelay {
     tap: Tap,
     transcoder: Option<Transcoder>,
     withhold_usage: bool,
-    began: Instant,
-    frames: u64,
+    scrub: Scrub,
+    last_read: Instant,
     state: State,
 }
 
@@ -50,6 +48,7 @@ impl StreamRelay {
         call: &Call,
         step: &Step,
         context: AnswerContext,
+        scrub: Scrub,
         body: AnswerBody,
         withhold_usage: bool,
     ) -> Self {
@@ -65,8 +64,8 @@ impl StreamRelay {
             tap: Tap::default(),
             transcoder,
             withhold_usage,
-            began: Instant::now(),
-            frames: 0,
+            scrub,
+            last_read: Instant::now(),
             state: State::Open,
         }
     }
@@ -83,7 +82,11 @@ impl StreamRelay {
             || tap.finished
             || tap.finish_reason.is_some()
             || tap.error.is_some()
-            || (self.frames > 0 && self.began.elapsed() >= HOLD_MOST)
+    }
+
+    /// When the upstream was last heard of.
+    pub fn last_read(&self) -> Instant {
+        self.last_read
     }
 
     /// Takes the rest of the upstream's body, to be read to its end so that the connection can be used again.
@@ -103,7 +106,10 @@ impl StreamRelay {
                 return Poll::Ready(None);
             }
             let bytes = match ready!(self.body.poll_chunk(cx)) {
-                Some(Ok(chunk)) => self.take(chunk),
+                Some(Ok(chunk)) => {
+                    self.last_read = Instant::now();
+                    self.take(chunk)
+                }
                 Some(Err(error)) if self.state == State::Open => {
                     self.state = State::Ended;
                     let message = "The provider's stream broke off.";
@@ -157,7 +163,8 @@ impl StreamRelay {
             if !said.is_empty() {
                 out.push(said);
             }
-            if self.tap.finished {
+            // After its end, or after an error, nothing that the upstream says is an answer any more.
+            if self.tap.finished || self.tap.error.is_some() {
                 self.state = State::Finished;
                 if let Some(transcoder) = &mut self.transcoder {
                     out.push(transcoder.finish());
@@ -172,21 +179,24 @@ impl StreamRelay {
     }
 
     /// Reads one frame and gives what the client gets for it.
-    fn frame(&mut self, frame: Frame) -> Result<Bytes, Rejection> {
-        self.frames += 1;
-        let Some(data) = &frame.data else {
+    fn frame(&mut self, mut frame: Frame) -> Result<Bytes, Rejection> {
+        let Some(mut data) = frame.data else {
             // Comments keep the connection alive in every dialect.
             return Ok(frame.raw);
         };
-        let usage_before = self.tap.usage;
-        self.upstream.tap_event(&frame.event, data, &mut self.tap);
+        self.upstream.tap_event(&frame.event, &data, &mut self.tap);
+        if let Some(facts) = &mut self.tap.error {
+            self.scrub.facts(facts);
+            frame.raw = self.scrub.bytes(frame.raw);
+            data = self.scrub.bytes(data);
+        }
         if let Some(transcoder) = &mut self.transcoder {
-            return transcoder.event(&frame.event, data).map_err(|error| {
+            return transcoder.event(&frame.event, &data).map_err(|error| {
                 let message = format!("An event of the provider's stream could not be read: {error}.");
                 Rejection::new(Code::UpstreamInvalid, message)
             });
         }
-        if self.withhold_usage && self.tap.usage != usage_before && is_usage_only(data) {
+        if self.withhold_usage && self.tap.usage.is_some() && is_usage_only(&data) {
             return Ok(Bytes::new());
         }
         Ok(frame.raw)
@@ -226,15 +236,19 @@ impl StreamRelay {
     }
 }
 
-/// Whether a chunk of an OpenAI stream carries nothing but usage.
+/// Whether a chunk of an OpenAI stream carries usage and no choice.
 fn is_usage_only(data: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Shape<'a> {
         #[serde(borrow)]
         choices: Option<&'a serde_json::value::RawValue>,
+        usage: Option<serde::de::IgnoredAny>,
+    }
+    if memchr::memmem::find(data, b"\"usage\"").is_none() {
+        return false;
     }
     serde_json::from_slice::<Shape<'_>>(data).is_ok_and(|shape| {
-        shape.choices.is_none_or(|choices| choices.get().bytes().all(|byte| matches!(byte, b'[' | b']') || byte.is_ascii_whitespace()))
+        shape.usage.is_some() && shape.choices.is_none_or(|choices| choices.get().bytes().all(|byte| matches!(byte, b'[' | b']') || byte.is_ascii_whitespace()))
     })
 }
 

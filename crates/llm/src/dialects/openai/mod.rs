@@ -17,7 +17,7 @@ use crate::usage::Usage;
 
 pub(super) use chunk::{CallDelta, Chunk, ChunkChoice, Delta};
 pub(super) use error::{encode_error, encode_error_event};
-pub(super) use sampling::{read_sampling, stream_usage, write_sampling};
+pub(super) use sampling::{ask_usage, read_sampling, stream_usage, write_sampling};
 pub(super) use tap::{tap_event, tap_response};
 
 #[derive(Deserialize, Default)]

@@ -1,8 +1,8 @@
-//! The sampling fields that chat and text completions share.
+//! The fields that chat and text completions share: sampling, and usage in streams.
 
 use crate::dialects::DecodeError;
 use crate::dialects::read::{Object, string, strings};
-use crate::dialects::write;
+use crate::dialects::{Target, write};
 use crate::ir::Sampling;
 
 /// Takes the shared sampling fields; `logprobs` is left, its type differs between the two endpoints.
@@ -37,6 +37,13 @@ pub(in crate::dialects) fn stream_usage(body: &mut Object<'_, '_>) -> Result<boo
     let Some(raw) = body.take("stream_options") else { return Ok(false) };
     let at = body.at.key("stream_options");
     Ok(Object::read(raw, at)?.boolean("include_usage")?.unwrap_or(false))
+}
+
+/// Asks for usage in a stream, which is always wanted: the exchange is counted, and other dialects report it.
+pub(in crate::dialects) fn ask_usage(target: &Target<'_>, out: &mut write::Object<'_>) {
+    if target.asks_usage() {
+        out.object("stream_options", |options| options.boolean("include_usage", true));
+    }
 }
 
 /// Writes the shared sampling fields, `logprobs` excepted.

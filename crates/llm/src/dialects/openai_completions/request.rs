@@ -1,6 +1,6 @@
 //! Requests.
 
-use crate::dialects::openai::{read_sampling, stream_usage, write_sampling};
+use crate::dialects::openai::{ask_usage, read_sampling, stream_usage, write_sampling};
 use crate::dialects::read::{At, Object, string, strings};
 use crate::dialects::{DecodeError, Encoded, Losses, Target, write};
 use crate::ir::{Completion, Json, Prompt};
@@ -59,7 +59,7 @@ pub(super) fn encode(completion: &Completion, target: &Target<'_>) -> Encoded {
         out.maybe_text("user", completion.user.as_deref());
         if completion.stream {
             out.boolean("stream", true);
-            out.object("stream_options", |options| options.boolean("include_usage", true));
+            ask_usage(target, out);
         }
     });
     losses.note_if(completion.sampling.top_k.is_some(), "top_k");

@@ -1,9 +1,11 @@
 //! Writes an upstream's request.
 
 use super::super::block::{sayable, write_block, write_cache_control};
-use super::thinking::{Thinking, thinking};
-use crate::dialects::{DecodeError, Encoded, Losses, Target, refuse, write};
-use crate::ir::{Chat, Content, Effort, Message, Part, ResponseFormat, Role, Tool, ToolChoice};
+use super::thinking::{Written, forces_a_call, thinking};
+use crate::dialects::{DecodeError, Encoded, Losses, Target, Thinking, refuse, write};
+use crate::ir::{
+    Chat, Content, Effort, Message, Part, ReasoningMode, ResponseFormat, Role, Tool, ToolChoice,
+};
 
 /// The output limit when neither the client nor the catalogue names one; the API must be given one.
 const DEFAULT_MAX_TOKENS: u64 = 4096;
@@ -16,7 +18,7 @@ const JSON_INSTRUCTION: &str =
 pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, DecodeError> {
     let mut losses = Losses::default();
     let max_tokens = max_tokens(chat, target);
-    let thinking = thinking(chat, max_tokens, &mut losses);
+    let thinking = thinking(chat, target, max_tokens, &mut losses);
     let turns = turns(&chat.messages, &mut losses);
     if turns.is_empty() {
         return Err(refuse("messages", "at least one message with content is needed"));
@@ -27,9 +29,9 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
         out.number("max_tokens", max_tokens);
         write_system(chat, out, &mut losses);
         out.list("messages", |list| turns.iter().for_each(|turn| turn.write(list, &mut losses)));
-        write_tools(chat, out, &mut losses);
-        write_sampling(chat, thinking, out, &mut losses);
-        write_thinking(chat, thinking, out, &mut losses);
+        write_tools(chat, target.thinking, out, &mut losses);
+        write_sampling(chat, target.thinking, thinking, out, &mut losses);
+        write_thinking(chat, target.thinking, thinking, out, &mut losses);
         if let Some(user) = &chat.user {
             out.object("metadata", |metadata| metadata.text("user_id", user));
         }
@@ -130,7 +132,7 @@ fn write_system(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
     }
 }
 
-fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
+fn write_tools(chat: &Chat, model: Thinking, out: &mut write::Object<'_>, losses: &mut Losses) {
     let allowed = |name: &str| match &chat.tool_choice {
         Some(ToolChoice::Allowed { names, .. }) => names.iter().any(|allowed| allowed == name),
         _ => true,
@@ -165,7 +167,11 @@ fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
         }
     });
     let single = chat.parallel_tool_calls == Some(false);
+    // A model that always thinks calls what it likes; a forced call is refused.
+    let unforceable = model == Thinking::Always && forces_a_call(chat);
+    losses.note_if(unforceable, "tool_choice");
     let (word, name) = match &chat.tool_choice {
+        _ if unforceable => ("auto", None),
         None if single => ("auto", None),
         None => return,
         Some(ToolChoice::Auto | ToolChoice::Allowed { required: false, .. }) => ("auto", None),
@@ -182,10 +188,18 @@ fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
     });
 }
 
-fn write_sampling(chat: &Chat, thinking: Thinking, out: &mut write::Object<'_>, losses: &mut Losses) {
+fn write_sampling(
+    chat: &Chat,
+    model: Thinking,
+    thinking: Written,
+    out: &mut write::Object<'_>,
+    losses: &mut Losses,
+) {
     let sampling = &chat.sampling;
-    // With thinking on, the API takes no temperature but its own 1, and no top_k.
-    let thinks = matches!(thinking, Thinking::Budget(_) | Thinking::Adaptive(_));
+    // With thinking on, the API takes no temperature but its own 1, and no top_k. Models that are asked in words
+    // take no sampling but their own at all.
+    let fixed = model != Thinking::Budget;
+    let thinks = fixed || matches!(thinking, Written::Budget(_) | Written::Adaptive(_));
     if let Some(temperature) = sampling.temperature {
         let clamped = temperature.clamp(0.0, 1.0);
         if thinks && clamped != 1.0 {
@@ -195,7 +209,8 @@ fn write_sampling(chat: &Chat, thinking: Thinking, out: &mut write::Object<'_>, 
             out.number("temperature", clamped);
         }
     }
-    out.maybe_number("top_p", sampling.top_p);
+    losses.note_if(fixed && sampling.top_p.is_some_and(|share| share != 1.0), "top_p");
+    out.maybe_number("top_p", sampling.top_p.filter(|_| !fixed));
     losses.note_if(thinks && sampling.top_k.is_some(), "top_k");
     out.maybe_number("top_k", sampling.top_k.filter(|_| !thinks));
     // Stop texts of white space only are refused.
@@ -218,10 +233,20 @@ fn write_sampling(chat: &Chat, thinking: Thinking, out: &mut write::Object<'_>, 
     }
 }
 
-fn write_thinking(chat: &Chat, thinking: Thinking, out: &mut write::Object<'_>, losses: &mut Losses) {
-    let display = match chat.reasoning.as_ref().and_then(|reasoning| reasoning.hidden) {
+fn write_thinking(
+    chat: &Chat,
+    model: Thinking,
+    thinking: Written,
+    out: &mut write::Object<'_>,
+    losses: &mut Losses,
+) {
+    let reasoning = chat.reasoning.as_ref();
+    let off = reasoning.is_some_and(|reasoning| reasoning.mode == Some(ReasoningMode::Off));
+    let display = match reasoning.and_then(|reasoning| reasoning.hidden) {
         Some(true) => Some("omitted"),
         Some(false) => Some("summarized"),
+        // Unasked, these models leave their thoughts empty; whoever asks them to think expects to see them.
+        None if model != Thinking::Budget && !off => Some("summarized"),
         None => None,
     };
     let mut write_object = |kind: &str, budget: Option<u64>, display: Option<&str>| {
@@ -232,12 +257,12 @@ fn write_thinking(chat: &Chat, thinking: Thinking, out: &mut write::Object<'_>, 
         });
     };
     match thinking {
-        Thinking::Unsaid => {}
-        Thinking::Off => write_object("disabled", None, None),
-        Thinking::Budget(budget) => write_object("enabled", Some(budget), display),
-        Thinking::Adaptive(_) => write_object("adaptive", None, display),
+        Written::Unsaid => {}
+        Written::Off => write_object("disabled", None, None),
+        Written::Budget(budget) => write_object("enabled", Some(budget), display),
+        Written::Adaptive(_) => write_object("adaptive", None, display),
     }
-    let effort = if let Thinking::Adaptive(effort) = thinking { effort } else { None };
+    let effort = if let Written::Adaptive(effort) = thinking { effort } else { None };
     let schema = match &chat.response_format {
         Some(ResponseFormat::JsonSchema { schema, strict, description, .. }) => {
             // The schema's name is a label without effect; the schema is always enforced here.

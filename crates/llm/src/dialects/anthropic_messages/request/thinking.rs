@@ -1,6 +1,6 @@
-//! How much reasoning is asked for, in this API's terms, and whether the rest of the request allows it.
+//! How much reasoning is asked for, in the model's terms, and whether the rest of the request allows it.
 
-use crate::dialects::Losses;
+use crate::dialects::{Losses, Target, Thinking};
 use crate::ir::{Chat, Content, Effort, Message, Reasoning, ReasoningMode, Role, ToolChoice};
 
 /// The least budget that the API takes.
@@ -8,7 +8,7 @@ const LEAST_BUDGET: u64 = 1024;
 
 /// What is written as `thinking` and `output_config.effort`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Thinking {
+pub(super) enum Written {
     /// Nothing is written.
     Unsaid,
     /// `disabled`.
@@ -20,34 +20,65 @@ pub(super) enum Thinking {
 }
 
 /// Decides. What is asked for but not possible is noted.
-pub(super) fn thinking(chat: &Chat, max_tokens: u64, losses: &mut Losses) -> Thinking {
-    let Some(reasoning) = &chat.reasoning else { return Thinking::Unsaid };
-    let wanted = wanted(reasoning, max_tokens);
-    if matches!(wanted, Thinking::Unsaid | Thinking::Off) {
+pub(super) fn thinking(chat: &Chat, target: &Target<'_>, max_tokens: u64, losses: &mut Losses) -> Written {
+    let Some(reasoning) = &chat.reasoning else { return Written::Unsaid };
+    let wanted = match target.thinking {
+        Thinking::Budget => by_budget(reasoning, max_tokens),
+        Thinking::Adaptive | Thinking::Always => by_effort(reasoning, chat.max_tokens, losses),
+    };
+    if target.thinking == Thinking::Always {
+        if wanted == Written::Off {
+            // It thinks all the same; the least is nearest to what was asked for.
+            losses.note("reasoning");
+            return Written::Adaptive(Some(Effort::Low));
+        }
         return wanted;
     }
+    let possible = match wanted {
+        Written::Unsaid | Written::Off => return wanted,
+        Written::Budget(budget) => budget >= LEAST_BUDGET && !in_unsigned_tool_loop(&chat.messages),
+        Written::Adaptive(_) => true,
+    };
     // The API refuses these together; the call that was forced is the firmer wish.
-    let forced = matches!(
-        &chat.tool_choice,
-        Some(ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { required: true, .. })
-    );
-    let too_small = matches!(wanted, Thinking::Budget(budget) if budget < LEAST_BUDGET);
-    if forced && !chat.tools.is_empty() || too_small || in_unsigned_tool_loop(&chat.messages) {
+    if !possible || forces_a_call(chat) {
         losses.note("reasoning");
-        return Thinking::Unsaid;
+        return Written::Unsaid;
     }
     wanted
 }
 
-fn wanted(reasoning: &Reasoning, max_tokens: u64) -> Thinking {
+/// Whether the model has no choice but to call a tool.
+pub(super) fn forces_a_call(chat: &Chat) -> bool {
+    let forced = matches!(
+        &chat.tool_choice,
+        Some(ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { required: true, .. })
+    );
+    forced && !chat.tools.is_empty()
+}
+
+fn by_budget(reasoning: &Reasoning, max_tokens: u64) -> Written {
     let by_effort = |effort: Effort| share(effort, max_tokens);
     match (reasoning.mode, reasoning.budget_tokens, reasoning.effort) {
-        (Some(ReasoningMode::Off), ..) => Thinking::Off,
-        (Some(ReasoningMode::Adaptive), _, effort) => Thinking::Adaptive(effort),
-        (_, Some(budget), _) => Thinking::Budget(within(budget, max_tokens)),
-        (_, None, Some(effort)) => Thinking::Budget(by_effort(effort)),
-        (Some(ReasoningMode::On), None, None) => Thinking::Budget(by_effort(Effort::Medium)),
-        (None, None, None) => Thinking::Unsaid,
+        (Some(ReasoningMode::Off), ..) => Written::Off,
+        (Some(ReasoningMode::Adaptive), _, effort) => Written::Adaptive(effort),
+        (_, Some(budget), _) => Written::Budget(within(budget, max_tokens)),
+        (_, None, Some(effort)) => Written::Budget(by_effort(effort)),
+        (Some(ReasoningMode::On), None, None) => Written::Budget(by_effort(Effort::Medium)),
+        (None, None, None) => Written::Unsaid,
+    }
+}
+
+/// A budget becomes the nearest effort.
+fn by_effort(reasoning: &Reasoning, max_tokens: Option<u64>, losses: &mut Losses) -> Written {
+    match (reasoning.mode, reasoning.budget_tokens, reasoning.effort) {
+        (Some(ReasoningMode::Off), ..) => Written::Off,
+        (_, _, Some(effort)) => Written::Adaptive(Some(effort)),
+        (_, Some(budget), None) => {
+            losses.note("reasoning.budget_tokens");
+            Written::Adaptive(Some(Effort::nearest(budget, max_tokens)))
+        }
+        (Some(ReasoningMode::On | ReasoningMode::Adaptive), None, None) => Written::Adaptive(None),
+        (None, None, None) => Written::Unsaid,
     }
 }
 
@@ -61,7 +92,7 @@ fn within(budget: u64, max_tokens: u64) -> u64 {
     budget.max(LEAST_BUDGET).min(max_tokens.saturating_sub(1))
 }
 
-/// With thinking on, the API wants the turn that called tools to begin with its signed reasoning. A client that
+/// With a budget, the API wants the turn that called tools to begin with its signed reasoning. A client that
 /// could not keep it must go on without.
 fn in_unsigned_tool_loop(messages: &[Message]) -> bool {
     let Some((Role::Tool, rest)) = messages.split_last().map(|(last, rest)| (last.role, rest)) else {

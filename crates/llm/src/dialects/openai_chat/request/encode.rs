@@ -1,8 +1,8 @@
 //! Writes an upstream's request.
 
 use super::super::{assistant, parts};
-use crate::dialects::openai::write_sampling;
-use crate::dialects::{Encoded, Losses, Target, write};
+use crate::dialects::openai::{ask_usage, write_sampling};
+use crate::dialects::{Encoded, Losses, Quirk, Target, write};
 use crate::ir::{
     Chat, Content, Effort, Message, Part, Reasoning, ReasoningMode, ResponseFormat, Role, Source, Tool,
     ToolChoice,
@@ -14,10 +14,11 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Encoded {
     let mut body = Vec::with_capacity(1024);
     write::object(&mut body, |out| {
         out.text("model", target.model);
-        out.list("messages", |list| write_messages(&chat.messages, list, &mut losses));
+        out.list("messages", |list| write_messages(&chat.messages, target, list, &mut losses));
         write_tools(chat, out, &mut losses);
         write_response_format(chat.response_format.as_ref(), out);
-        out.maybe_number("max_tokens", chat.max_tokens);
+        let wants_newer = target.has(Quirk::MaxCompletionTokens);
+        out.maybe_number(if wants_newer { "max_completion_tokens" } else { "max_tokens" }, chat.max_tokens);
         write_sampling(&chat.sampling, out);
         out.maybe_boolean("logprobs", chat.sampling.logprobs);
         out.maybe_number("top_logprobs", chat.sampling.top_logprobs);
@@ -29,8 +30,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Encoded {
         out.maybe_text("service_tier", chat.service_tier.as_deref());
         if chat.stream {
             out.boolean("stream", true);
-            // Usage is always wanted: the exchange is counted, and other dialects always report it.
-            out.object("stream_options", |options| options.boolean("include_usage", true));
+            ask_usage(target, out);
         }
     });
     losses.note_if(chat.sampling.top_k.is_some(), "top_k");
@@ -39,7 +39,12 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Encoded {
     Encoded { body, lossy: losses.into_names() }
 }
 
-fn write_messages(messages: &[Message], list: &mut write::List<'_>, losses: &mut Losses) {
+fn write_messages(
+    messages: &[Message],
+    target: &Target<'_>,
+    list: &mut write::List<'_>,
+    losses: &mut Losses,
+) {
     // What tool results hold beside text must wait until the last result of the row is said.
     let mut attachments: Vec<(&str, &Part)> = Vec::new();
     for message in messages {
@@ -52,7 +57,7 @@ fn write_messages(messages: &[Message], list: &mut write::List<'_>, losses: &mut
             role => {
                 let sayable = keep_sayable(&message.parts, losses);
                 list.object(|out| {
-                    out.text("role", role_word(role));
+                    out.text("role", role_word(role, target));
                     out.maybe_text("name", message.name.as_deref());
                     parts::write_content(&sayable, out);
                 });
@@ -62,8 +67,9 @@ fn write_messages(messages: &[Message], list: &mut write::List<'_>, losses: &mut
     flush_attachments(&mut attachments, list);
 }
 
-fn role_word(role: Role) -> &'static str {
+fn role_word(role: Role, target: &Target<'_>) -> &'static str {
     match role {
+        Role::Developer if target.has(Quirk::NoDeveloperRole) => "system",
         Role::System => "system",
         Role::Developer => "developer",
         Role::User => "user",
@@ -223,8 +229,7 @@ fn write_response_format(format: Option<&ResponseFormat>, out: &mut write::Objec
     });
 }
 
-/// Chat Completions knows only a word for how much to think. A budget becomes the nearest of the three words
-/// that every reasoning model knows.
+/// Chat Completions knows only a word for how much to think. A budget becomes the nearest.
 fn write_reasoning(
     reasoning: &Reasoning,
     max_tokens: Option<u64>,
@@ -242,19 +247,10 @@ fn write_reasoning(
         (Some(effort), _) => Some(effort),
         (None, Some(budget)) => {
             losses.note("reasoning.budget_tokens");
-            Some(nearest_effort(budget, max_tokens))
+            Some(Effort::nearest(budget, max_tokens))
         }
         (None, None) => None,
     };
     losses.note_if(reasoning.effort == Some(Effort::Max), "reasoning.effort");
     out.maybe_text("reasoning_effort", effort.map(Effort::word));
-}
-
-fn nearest_effort(budget: u64, max_tokens: Option<u64>) -> Effort {
-    let limit = max_tokens.unwrap_or(budget.saturating_mul(2)).max(1);
-    match u128::from(budget) * 1000 / u128::from(limit) {
-        0..350 => Effort::Low,
-        350..650 => Effort::Medium,
-        _ => Effort::High,
-    }
 }

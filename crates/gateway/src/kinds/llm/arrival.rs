@@ -1,0 +1,281 @@
+//! The answer to one try, read as far as another deployment could still take over unseen.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode, header};
+use smallvec::SmallVec;
+use yumen_llm::dialects::{AnswerContext, Dialect, codec, recode_embeddings};
+use yumen_llm::ir::{EmbeddingFormat, Response};
+
+use super::attempt::Try;
+use super::call::Call;
+use super::classify::{Failure, Said};
+use super::resolve::Step;
+use super::scrub::Scrub;
+use super::stream::StreamRelay;
+use crate::exchange::Exchange;
+use crate::rejection::Code;
+use crate::upstream::{AnswerBody, AnswerError};
+
+/// A whole answer up to this size is read before its head is sent on, so that one that breaks off can still be
+/// replaced by another deployment's.
+const HOLD_BYTES: usize = 1 << 20;
+/// Lifecycle frames of a stream are held up to this size, and no longer than this time: a client (or a proxy before
+/// it) that hears nothing gives up.
+const HELD_FRAMES_MOST: usize = 64 * 1024;
+const HOLD_MOST: Duration = Duration::from_secs(10);
+/// An error answer is read up to this size.
+const ERROR_BYTES_MOST: usize = 64 * 1024;
+
+/// What a try that succeeded has brought.
+pub struct Arrival {
+    /// The upstream's status.
+    pub status: StatusCode,
+    /// The upstream's headers.
+    pub headers: HeaderMap,
+    /// The upstream's dialect.
+    pub dialect: Dialect,
+    /// The deployment that answered; none when the gateway did it itself.
+    pub step: Option<Step>,
+    /// The answer.
+    pub answer: Arrived,
+    /// Names of request fields that could not be carried.
+    pub lossy: Vec<String>,
+}
+
+/// An answer as far as it has been read.
+pub enum Arrived {
+    /// All of it.
+    Whole {
+        /// As the upstream said it.
+        said: Bytes,
+        /// In the client's dialect.
+        told: Bytes,
+        /// Whether it is told as a stream.
+        streamed: bool,
+    },
+    /// The beginning of a large answer, and the rest as it comes.
+    Large(Bytes, AnswerBody),
+    /// A stream, read up to its first content.
+    Stream(Box<StreamRelay>, SmallVec<[Bytes; 4]>),
+}
+
+/// Reads the answer to a try.
+pub(super) struct Reading<'a> {
+    pub attempt: &'a Try<'a>,
+    /// When the request was sent: the first byte's time-out runs from here.
+    pub sent: Instant,
+    pub headers: &'a HeaderMap,
+    pub withhold_usage: bool,
+}
+
+impl Reading<'_> {
+    fn name(&self) -> &str {
+        &self.attempt.step.provider().name
+    }
+
+    fn invalid(&self, why: &str) -> Failure {
+        let message = format!("The answer of {} could not be read: {why}.", self.name());
+        Failure::silent(Code::UpstreamInvalid, "answer_invalid", message)
+    }
+
+    fn broke(&self, error: &AnswerError) -> Failure {
+        let message = format!("The answer of {} broke off.", self.name());
+        let mut failure = Failure::silent(Code::UpstreamUnreachable, "answer_broken", message);
+        failure.rejection = failure.rejection.cause(error);
+        failure
+    }
+
+    /// Reads an error answer.
+    pub async fn refused(&self, status: StatusCode, mut body: AnswerBody) -> Failure {
+        let mut text = BytesMut::new();
+        let read = async {
+            while let Some(Ok(chunk)) = body.chunk().await {
+                let room = ERROR_BYTES_MOST.saturating_sub(text.len());
+                text.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
+                if room <= chunk.len() {
+                    break;
+                }
+            }
+        };
+        // What has come until then is what can be told.
+        let _ = tokio::time::timeout(self.attempt.remaining(self.attempt.step.provider().timeouts.idle), read).await;
+        self.said(status.as_u16(), text.freeze())
+    }
+
+    fn said(&self, status: u16, body: Bytes) -> Failure {
+        let Try { call, step, credential, .. } = self.attempt;
+        let body = Scrub::new(step, *credential).bytes(body);
+        let provider = &step.provider().id;
+        let (dialect, client) = (step.dialect, call.dialect);
+        Failure::said(Said { status, headers: self.headers, body, dialect, client, provider })
+    }
+
+    /// Reads an answer as far as a retry would still be invisible to the client.
+    pub async fn arrive(&self, exchange: &Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
+        let kind = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        let is_json = kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json");
+        match (self.attempt.call.stream, kind.eq_ignore_ascii_case("text/event-stream")) {
+            (true, true) => self.hold(exchange, body).await,
+            // Some servers forget to say that theirs is a stream.
+            (true, false) if !is_json => self.hold(exchange, body).await,
+            (false, true) => Err(self.invalid("it is a stream, which was not asked for")),
+            _ => self.hold_whole(exchange, body).await,
+        }
+    }
+
+    async fn hold_whole(&self, exchange: &Exchange, mut body: AnswerBody) -> Result<Arrived, Failure> {
+        let attempt = self.attempt;
+        let idle = attempt.step.provider().timeouts.idle;
+        let passes = attempt.passes() && !attempt.call.stream;
+        let most = if passes { HOLD_BYTES } else { attempt.settings.max_answer_bytes };
+        let mut parts: SmallVec<[Bytes; 2]> = SmallVec::new();
+        let mut size = 0;
+        while !body.is_done() {
+            let chunk = tokio::time::timeout(attempt.remaining(idle), body.chunk()).await.map_err(|_| {
+                let message = format!("The answer of {} stopped for longer than the idle time-out.", self.name());
+                Failure::silent(Code::UpstreamTimeout, "idle_timeout", message)
+            })?;
+            let Some(chunk) = chunk else { break };
+            let chunk = chunk.map_err(|error| self.broke(&error))?;
+            size += chunk.len();
+            parts.push(chunk);
+            if size > most {
+                if passes {
+                    return Ok(Arrived::Large(joined(parts, size), body));
+                }
+                let message = format!("The provider's answer is larger than {most} bytes.");
+                return Err(Failure::silent(Code::UpstreamTooLarge, "answer_too_large", message));
+            }
+        }
+        let said = joined(parts, size);
+        if let Some(status) = error_in_success(&said) {
+            return Err(self.said(status, said));
+        }
+        let told = self.tell(exchange, &said)?;
+        Ok(Arrived::Whole { said, told, streamed: attempt.call.stream })
+    }
+
+    /// Says a whole answer in the client's dialect. One that is no answer at all may come from another deployment.
+    fn tell(&self, exchange: &Exchange, said: &Bytes) -> Result<Bytes, Failure> {
+        let Try { call, step, .. } = self.attempt;
+        if said.trim_ascii_start().first() != Some(&b'{') {
+            return Err(self.invalid("it is not a JSON object"));
+        }
+        if self.attempt.passes() && !call.stream {
+            let recoded = (call.dialect == Dialect::OpenAiEmbeddings).then(|| recoded(call, said)).flatten();
+            return Ok(recoded.unwrap_or_else(|| said.clone()));
+        }
+        let response = codec(step.dialect).decode_response(said).map_err(|error| self.invalid(&error.message))?;
+        let (client, context) = (codec(call.dialect), answer_context(call, exchange));
+        match response {
+            Response::Chat(answer) if call.stream => {
+                let (mut encoder, mut out) = (client.stream_encoder(context), Vec::new());
+                for event in answer.into_events() {
+                    encoder.encode(&event, &mut out);
+                }
+                encoder.finish(&mut out);
+                Ok(out.into())
+            }
+            response => Ok(client.encode_response(&response, &context).into()),
+        }
+    }
+
+    /// Holds a stream's lifecycle frames until its first content, so that a fallback stays invisible.
+    async fn hold(&self, exchange: &Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
+        let Try { settings, call, step, credential, .. } = *self.attempt;
+        let scrub = Scrub::new(step, credential);
+        let context = answer_context(call, exchange);
+        let mut stream = Box::new(StreamRelay::new(settings, call, step, context, scrub, body, self.withhold_usage));
+        let mut held: SmallVec<[Bytes; 4]> = SmallVec::new();
+        let mut held_bytes = 0;
+        let first_byte = (self.sent + step.provider().timeouts.first_byte).min(self.attempt.deadline);
+        while !stream.has_begun() && held_bytes <= HELD_FRAMES_MOST {
+            let commit = (!held.is_empty()).then_some(self.sent + HOLD_MOST).filter(|commit| *commit < first_byte);
+            let wait = tokio::time::timeout_at(commit.unwrap_or(first_byte).into(), stream.next()).await;
+            match wait {
+                Ok(Some(Ok(bytes))) => {
+                    held_bytes += bytes.len();
+                    held.push(bytes);
+                }
+                Ok(Some(Err(rejection))) => {
+                    let mut failure = Failure::silent(rejection.code, "answer_broken", String::new());
+                    failure.rejection = rejection;
+                    return Err(failure);
+                }
+                Ok(None) => break,
+                Err(_) if commit.is_some() => break,
+                Err(_) => return Err(slow(self.name())),
+            }
+        }
+        match &stream.tap().error {
+            Some(facts) if !stream.tap().content_seen => {
+                Err(Failure::from_facts((**facts).clone(), None, None, &step.provider().id))
+            }
+            _ => Ok(Arrived::Stream(stream, held)),
+        }
+    }
+}
+
+/// The first byte's time-out has passed.
+pub(super) fn slow(name: &str) -> Failure {
+    let message = format!("{name} did not begin its answer within the first-byte time-out.");
+    Failure::silent(Code::UpstreamTimeout, "first_byte_timeout", message)
+}
+
+/// What a converted answer takes from the exchange where the upstream says nothing.
+fn answer_context(call: &Call, exchange: &Exchange) -> AnswerContext {
+    AnswerContext {
+        id: exchange.record.id.clone(),
+        model: call.model.clone(),
+        created: exchange.created(),
+        include_usage: call.include_usage,
+    }
+}
+
+/// Vectors in the form that was asked for, when the upstream has given the other one.
+fn recoded(call: &Call, said: &[u8]) -> Option<Bytes> {
+    let asked = call.object.string(&call.body, "encoding_format").value();
+    let format = if asked.as_deref() == Some("base64") { EmbeddingFormat::Base64 } else { EmbeddingFormat::Float };
+    let at = memchr::memmem::find(said, b"\"embedding\":")?;
+    let first = said.get(at + 12..)?.trim_ascii_start().first()?;
+    if (*first == b'"') == (format == EmbeddingFormat::Base64) {
+        return None;
+    }
+    recode_embeddings(said, format).map(Bytes::from)
+}
+
+fn joined(mut parts: SmallVec<[Bytes; 2]>, size: usize) -> Bytes {
+    if parts.len() == 1 {
+        return parts.pop().unwrap_or_default();
+    }
+    let mut whole = BytesMut::with_capacity(size);
+    for part in &parts {
+        whole.extend_from_slice(part);
+    }
+    whole.freeze()
+}
+
+/// Some providers answer errors with status 200 and a body that only has an `error`.
+fn error_in_success(body: &[u8]) -> Option<u16> {
+    #[derive(serde::Deserialize)]
+    struct Shape<'a> {
+        #[serde(borrow)]
+        error: Option<&'a serde_json::value::RawValue>,
+        choices: Option<serde::de::IgnoredAny>,
+        content: Option<serde::de::IgnoredAny>,
+        data: Option<serde::de::IgnoredAny>,
+    }
+    // An answer names its error early or is short; the probe spares large answers a parse.
+    let probe = body.get(..body.len().min(512)).unwrap_or_default();
+    memchr::memmem::find(probe, b"\"error\"")?;
+    let shape: Shape<'_> = serde_json::from_slice(body).ok()?;
+    if shape.choices.is_some() || shape.content.is_some() || shape.data.is_some() {
+        return None;
+    }
+    let error = shape.error.filter(|error| error.get() != "null")?;
+    let code = serde_json::from_str::<serde_json::Value>(error.get()).ok()?.get("code").and_then(serde_json::Value::as_u64);
+    Some(code.and_then(|code| u16::try_from(code).ok()).filter(|code| (400..600).contains(code)).unwrap_or(502))
+}

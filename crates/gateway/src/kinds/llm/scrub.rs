@@ -1,0 +1,80 @@
+//! Takes our own secrets out of what an upstream says about an error: some repeat the credential they refuse.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use yumen_config::{Credential, Provider};
+use yumen_llm::dialects::ErrorFacts;
+
+use super::resolve::Step;
+
+/// Shorter "secrets" are no secrets, and would be found everywhere.
+const SECRET_BYTES_LEAST: usize = 4;
+const PUT_INSTEAD: &str = "[redacted]";
+
+/// The secrets with which one try was made.
+pub struct Scrub {
+    provider: Arc<Provider>,
+    credential: Option<HeaderValue>,
+}
+
+impl Scrub {
+    /// The secrets of a try.
+    pub fn new(step: &Step, credential: Option<&Credential>) -> Self {
+        let credential = credential.map(|credential| credential.header.clone());
+        Self { provider: Arc::clone(&step.deployment.provider), credential }
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = &[u8]> {
+        let configured = self.provider.headers.iter().map(|(_, value)| value).filter(|value| value.is_sensitive());
+        let headers = self.credential.iter().chain(configured);
+        let secrets = headers.map(|value| value.as_bytes().strip_prefix(b"Bearer ").unwrap_or(value.as_bytes()));
+        secrets.filter(|secret| secret.len() >= SECRET_BYTES_LEAST)
+    }
+
+    /// The same bytes without the secrets.
+    pub fn bytes(&self, mut bytes: Bytes) -> Bytes {
+        for secret in self.secrets() {
+            if memchr::memmem::find(&bytes, secret).is_some() {
+                bytes = replaced(&bytes, secret).into();
+            }
+        }
+        bytes
+    }
+
+    /// The same facts without the secrets.
+    pub fn facts(&self, facts: &mut ErrorFacts) {
+        let clean = |text: &str| {
+            let bytes = self.bytes(Bytes::copy_from_slice(text.as_bytes()));
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        facts.message = clean(&facts.message);
+        if let Some(metadata) = &mut facts.metadata {
+            *metadata = serde_json::from_str(&clean(&metadata.to_string())).unwrap_or_default();
+        }
+    }
+}
+
+fn replaced(bytes: &[u8], secret: &[u8]) -> Vec<u8> {
+    let mut clean = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((before, after)) = memchr::memmem::find(rest, secret).and_then(|at| rest.split_at_checked(at)) {
+        clean.extend_from_slice(before);
+        clean.extend_from_slice(PUT_INSTEAD.as_bytes());
+        rest = after.get(secret.len()..).unwrap_or_default();
+    }
+    clean.extend_from_slice(rest);
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_occurrence_goes() {
+        assert_eq!(replaced(b"key sk-live-1, again sk-live-1", b"sk-live-1"), b"key [redacted], again [redacted]");
+        assert_eq!(replaced(b"nothing here", b"sk-live-1"), b"nothing here");
+    }
+}

@@ -1,0 +1,60 @@
+//! What an encoder is told of the model and the provider for which it writes.
+//!
+//! In: facts of the catalogue and the configuration, as plain data. It names no provider and no model of its own,
+//! and decides nothing but what a single fact says.
+
+use serde::{Deserialize, Serialize};
+
+/// What the encoder of an upstream request needs to know beside the request itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Target<'a> {
+    /// The provider's own model id, written to the body.
+    pub model: &'a str,
+    /// The model's output limit, for dialects in which a limit is mandatory and the client gave none.
+    pub max_output: Option<u64>,
+    /// How the model is asked to think, in dialects that know more than one way.
+    pub thinking: Thinking,
+    /// The provider's differences from the dialect.
+    pub quirks: &'a [Quirk],
+}
+
+impl Target<'_> {
+    /// Whether the provider has this difference.
+    pub fn has(&self, quirk: Quirk) -> bool {
+        self.quirks.contains(&quirk)
+    }
+
+    /// Whether usage must, and can, be asked for in an OpenAI-style stream.
+    pub fn asks_usage(&self) -> bool {
+        !self.has(Quirk::NoStreamOptions) && !self.has(Quirk::UsageAlwaysStreamed)
+    }
+}
+
+/// How a model of the Messages API is asked to think.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thinking {
+    /// With a budget of tokens.
+    #[default]
+    Budget,
+    /// With an effort in a word. Such a model refuses budgets and any sampling of the client's own.
+    Adaptive,
+    /// As `Adaptive`, and it cannot be told not to: thinking switched off and forced tool calls are refused, too.
+    Always,
+}
+
+/// Known differences from a dialect, a closed list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quirk {
+    /// Refuses `stream_options`: usage is not asked for in streams, and a client's own options are taken out.
+    NoStreamOptions,
+    /// Sends usage in every stream without being asked.
+    UsageAlwaysStreamed,
+    /// Knows only `max_tokens`: `max_completion_tokens` is renamed.
+    MaxTokensOnly,
+    /// Wants `max_completion_tokens`: `max_tokens` is renamed when a request is converted from another dialect.
+    MaxCompletionTokens,
+    /// Does not know the `developer` role: it is sent as `system`.
+    NoDeveloperRole,
+}
