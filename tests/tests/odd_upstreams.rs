@@ -1,0 +1,182 @@
+//! Upstreams that answer in other ways than they were asked, or fail where it is easy to overlook.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test ends where its ground gives way"
+)]
+
+use serde_json::json;
+use yumen_testkit::{Gateway, Reply, Step, Upstream, eventually, standard_config};
+use yumen_tests::{CHAT, MESSAGES, ask, ask_stream, record_of, stream_text};
+
+fn chunk(choices: &str, usage: &str) -> String {
+    format!("data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":{choices},\"usage\":{usage}}}\n\n")
+}
+
+#[tokio::test]
+async fn pitfall_25_usage_that_was_told_twice_is_withheld_all_the_same() {
+    let upstream = Upstream::start().await;
+    upstream.script(|_| {
+        let usage = r#"{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}"#;
+        Some(Reply::stream([
+            chunk(r#"[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]"#, "null"),
+            chunk(r#"[{"index":0,"delta":{},"finish_reason":"stop"}]"#, usage),
+            chunk("[]", usage),
+            "data: [DONE]\n\n".to_owned(),
+        ]))
+    });
+    let gateway = Gateway::before(&upstream).await;
+    let answer = gateway.client().post(CHAT, &ask_stream("fake-openai/fake-chat")).await.expect_status(200);
+    for event in answer.events().iter().filter(|event| !event.is_done()) {
+        assert_eq!(event.json()["choices"].as_array().unwrap().len(), 1, "{event:?}");
+    }
+    let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+    assert_eq!((&record["tokens_prompt"], &record["tokens_completion"]), (&json!(3), &json!(2)));
+}
+
+#[tokio::test]
+async fn pitfall_47_a_whole_answer_is_told_as_the_stream_that_was_asked_for() {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let whole = if request.path.ends_with("/messages") {
+            json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
+                    "stop_sequence": null, "content": [{ "type": "text", "text": "All at once." }],
+                    "usage": { "input_tokens": 4, "output_tokens": 3 } })
+        } else {
+            json!({ "id": "c", "object": "chat.completion", "created": 1, "model": "m",
+                    "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": "All at once." } }],
+                    "usage": { "prompt_tokens": 4, "completion_tokens": 3, "total_tokens": 7 } })
+        };
+        Some(Reply::json(200, &whole))
+    });
+    let gateway = Gateway::before(&upstream).await;
+    for path in [CHAT, MESSAGES] {
+        for provider in ["fake-openai", "fake-anthropic"] {
+            let model = format!("{provider}/fake-chat");
+            let answer = gateway.client().post(path, &ask_stream(&model)).await.expect_status(200);
+            assert_eq!(answer.header("content-type"), "text/event-stream", "{path} {provider}");
+            assert_eq!(stream_text(path, &answer.events()), "All at once.", "{path} {provider}");
+            let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+            assert_eq!(record["tokens_completion"], 3);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_without_its_media_type_is_still_a_stream() {
+    let upstream = Upstream::start().await;
+    let body = [
+        chunk(r#"[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]"#, "null"),
+        "data: [DONE]\n\n".to_owned(),
+    ]
+    .concat();
+    upstream.script(move |_| Some(Reply::whole(200, "text/plain", body.clone())));
+    let gateway = Gateway::before(&upstream).await;
+    for path in [CHAT, MESSAGES] {
+        let answer = gateway.client().post(path, &ask_stream("fake-openai/fake-chat")).await.expect_status(200);
+        assert_eq!(stream_text(path, &answer.events()), "Hi", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_was_not_asked_for_is_no_answer() {
+    let upstream = Upstream::start().await;
+    upstream.script(|_| Some(Reply::stream(["data: [DONE]\n\n"])));
+    let gateway = Gateway::before(&upstream).await;
+    let answer = gateway.client().post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(502);
+    assert_eq!(answer.json()["error"]["code"], "upstream_invalid");
+}
+
+#[tokio::test]
+async fn what_is_no_answer_at_all_is_an_error() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::before(&upstream).await;
+    for body in ["", "<html>a portal</html>", "[]"] {
+        upstream.script(move |_| Some(Reply::whole(200, "application/json", body)));
+        for path in [CHAT, MESSAGES] {
+            gateway.client().post(path, &ask("fake-openai/fake-chat")).await.expect_status(502);
+        }
+    }
+    upstream.script(|_| Some(Reply::whole(302, "text/plain", "elsewhere").header("location", "http://127.0.0.1:1/")));
+    let answer = gateway.client().post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(502);
+    assert_eq!(answer.header("location"), "");
+}
+
+#[tokio::test]
+async fn a_credential_in_a_streams_error_is_taken_out() {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let secret = if request.path.ends_with("/messages") { "upstream-anthropic-secret" } else { "upstream-openai-secret" };
+        let content = if request.path.ends_with("/messages") {
+            "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n".to_owned()
+        } else {
+            chunk(r#"[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]"#, "null")
+        };
+        let error = format!("event: error\ndata: {{\"type\":\"error\",\"error\":{{\"type\":\"api_error\",\"message\":\"invalid key {secret}\"}}}}\n\n");
+        Some(Reply::stream([content, error]))
+    });
+    let gateway = Gateway::before(&upstream).await;
+    for path in [CHAT, MESSAGES] {
+        for provider in ["fake-openai", "fake-anthropic"] {
+            let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-chat"))).await;
+            let text = answer.text();
+            assert!(text.contains("invalid key [redacted]") && !text.contains("-secret"), "{path} {provider}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn after_an_error_event_the_stream_is_over() {
+    let upstream = Upstream::start().await;
+    upstream.script(|_| {
+        let content = chunk(r#"[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]"#, "null");
+        let error = "data: {\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}\n\n".to_owned();
+        Some(Reply::stream([content, error]).insert(2, Step::Hang))
+    });
+    let gateway = Gateway::before(&upstream).await;
+    for path in [CHAT, MESSAGES] {
+        let answer = gateway.client().post(path, &ask_stream("fake-openai/fake-chat")).await;
+        assert_eq!(answer.text().matches("overloaded").count(), 1, "{path}: {}", answer.text());
+        let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+        assert_eq!(record["outcome"], "failed");
+        assert!(record["provider_responses"][0]["cause"].is_string(), "{record}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_the_upstream_works_is_recorded_with_its_attempt() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::before(&upstream).await;
+    let client = gateway.client();
+    let waiting = tokio::spawn(async move { client.post(CHAT, &ask("fake-openai/fake-never-answers")).await });
+    upstream.until("the request upstream", |counts| counts.open == 1).await;
+    waiting.abort();
+    let logged = async || {
+        let log = gateway.log();
+        let line = log.lines().find(|line| line.contains("\"client_gone\""))?;
+        serde_json::from_str::<serde_json::Value>(&line[line.find('{')?..]).ok()
+    };
+    let line = eventually("the exchange's log line", logged).await;
+    assert_eq!(line["provider"], "fake-openai");
+    assert_eq!(line["attempts"], 1);
+    assert!(line["input_tokens"].as_u64().unwrap() > 0 && line["cost_nanos"].as_u64().unwrap() > 0, "{line}");
+    assert_eq!(line["token_source"], "estimated");
+    assert!(line["overhead_us"].as_u64().unwrap() < line["total_us"].as_u64().unwrap(), "{line}");
+}
+
+#[tokio::test]
+async fn vectors_come_in_the_form_that_was_asked_for() {
+    let upstream = Upstream::start().await;
+    upstream.script(|_| {
+        Some(Reply::json(200, &json!({ "object": "list", "model": "m", "usage": { "prompt_tokens": 1, "total_tokens": 1 },
+            "data": [{ "object": "embedding", "index": 0, "embedding": [1.0, -2.5] }] })))
+    });
+    let gateway = Gateway::before(&upstream).await;
+    let ask = |form: &str| json!({ "model": "fake-openai/fake-chat", "input": "x", "encoding_format": form });
+    let floats = gateway.client().post("/v1/embeddings", &ask("float")).await.expect_status(200);
+    assert_eq!(floats.json()["data"][0]["embedding"], json!([1.0, -2.5]));
+    let packed = gateway.client().post("/v1/embeddings", &ask("base64")).await.expect_status(200);
+    assert_eq!(packed.json()["data"][0]["embedding"], "AACAPwAAIMA=");
+}
