@@ -9,8 +9,8 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use yumen_testkit::{Gateway, KEY, Upstream};
-use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, record_of, whole_text};
+use yumen_testkit::{Gateway, KEY, Reply, Upstream, standard_config};
+use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, record_of, stream_text, whole_text};
 
 async fn pair() -> (Upstream, Gateway) {
     let upstream = Upstream::start().await;
@@ -172,4 +172,83 @@ async fn tokens_are_counted_at_both_kinds_of_upstreams() {
     let counted =
         gateway.anthropic_client().post(path, &ask("fake-openai/fake-chat")).await.expect_status(200);
     assert!((1..40).contains(&counted.json()["input_tokens"].as_u64().unwrap()), "{}", counted.text());
+}
+
+/// A gateway before an OpenAI-style upstream with these quirks and no others.
+async fn quirky(quirks: &str) -> (Upstream, Gateway) {
+    let upstream = Upstream::start().await;
+    let kind = "type: openai-compatible\n";
+    let config = standard_config(&upstream).replacen(kind, &format!("{kind}    quirks: [{quirks}]\n"), 1);
+    let gateway = Gateway::start(&config).await;
+    (upstream, gateway)
+}
+
+#[tokio::test]
+async fn no_stream_options_reach_a_provider_that_refuses_them() {
+    let (upstream, gateway) = quirky("no_stream_options").await;
+    let mut asking = ask_stream("fake-openai/fake-chat");
+    asking["stream_options"] = json!({ "include_usage": true });
+    for (path, body) in [(CHAT, &asking), (CHAT, &ask_stream("fake-openai/fake-chat")), (MESSAGES, &asking)] {
+        let answer = gateway.client().post(path, body).await.expect_status(200);
+        assert_eq!(stream_text(path, &answer.events()), TEXT, "{path}");
+        let sent = upstream.last().json();
+        assert_eq!((&sent["stream"], sent.get("stream_options")), (&json!(true), None), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn usage_that_comes_unasked_is_not_asked_for() {
+    let (upstream, gateway) = quirky("usage_always_streamed").await;
+    upstream.script(|_| {
+        let chunk = |fields: &str| {
+            format!("data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",{fields}}}\n\n")
+        };
+        Some(Reply::stream([
+            chunk(r#""choices":[{"index":0,"delta":{"content":"Yes."},"finish_reason":"stop"}]"#),
+            chunk(r#""choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}"#),
+            "data: [DONE]\n\n".to_owned(),
+        ]))
+    });
+    for path in [CHAT, MESSAGES] {
+        let answer =
+            gateway.client().post(path, &ask_stream("fake-openai/fake-chat")).await.expect_status(200);
+        assert_eq!(stream_text(path, &answer.events()), "Yes.", "{path}");
+        assert_eq!(upstream.last().json().get("stream_options"), None, "{path}");
+        let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+        assert_eq!((&record["tokens_prompt"], &record["tokens_completion"]), (&json!(5), &json!(2)));
+    }
+}
+
+#[tokio::test]
+async fn the_newer_limit_is_renamed_for_a_provider_that_knows_only_the_older() {
+    let (upstream, gateway) = quirky("max_tokens_only").await;
+    let body = "{\"model\":\"fake-openai/fake-chat\", \"max_completion_tokens\": 64, \"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"n\":1 }";
+    let sent = "{\"model\":\"fake-chat\", \"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"n\":1 ,\"max_tokens\":64}";
+    gateway.client().send(Method::POST, CHAT, body).await.expect_status(200);
+    assert_eq!(upstream.last().body, sent);
+    gateway.client().post(MESSAGES, &ask("fake-openai/fake-chat")).await.expect_status(200);
+    assert_eq!(upstream.last().json()["max_tokens"], 64);
+}
+
+#[tokio::test]
+async fn a_converted_request_has_the_newer_limit_where_the_older_is_refused() {
+    let (upstream, gateway) = quirky("max_completion_tokens").await;
+    gateway.client().post(MESSAGES, &ask("fake-openai/fake-chat")).await.expect_status(200);
+    let sent = upstream.last().json();
+    assert_eq!((&sent["max_completion_tokens"], sent.get("max_tokens")), (&json!(64), None));
+    gateway.client().post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(200);
+    assert_eq!(upstream.last().json()["max_tokens"], 64, "what passes through is the client's own affair");
+}
+
+#[tokio::test]
+async fn developers_are_the_system_where_that_role_is_not_known() {
+    let body = "{\"messages\":[ {\"role\" : \"developer\",\"content\":\"\\\"developer\\\"\"},{\"content\":\"Hi\",\"role\":\"user\"} ],\"model\":\"fake-openai/fake-chat\"}";
+    for (quirks, role) in [("no_developer_role", "system"), ("", "developer")] {
+        let (upstream, gateway) = quirky(quirks).await;
+        gateway.client().send(Method::POST, CHAT, body).await.expect_status(200);
+        let sent = body
+            .replace("\"role\" : \"developer\"", &format!("\"role\" : \"{role}\""))
+            .replace("fake-openai/", "");
+        assert_eq!(upstream.last().body, sent);
+    }
 }

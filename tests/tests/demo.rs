@@ -7,7 +7,11 @@
     reason = "a test ends where its ground gives way"
 )]
 
-use yumen_testkit::{Client, GatewayBuilder, eventually};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use yumen_testkit::{Client, GatewayBuilder, eventually, run_program, yumen_program};
 use yumen_tests::{CHAT, MESSAGES, ask, ask_stream};
 
 const FREE_PORTS: &str = "gateway: { listen: \"127.0.0.1:0\" }\nadmin: { listen: \"127.0.0.1:0\" }\n";
@@ -53,4 +57,57 @@ async fn the_demo_is_off_unless_asked_for() {
     let config = format!("{FREE_PORTS}keys: [ {{ name: test, secret: \"{key}\" }} ]\n");
     let gateway = GatewayBuilder::new(&config).start().await;
     Client::new(gateway.address()).key(key).post(CHAT, &ask("demo/echo")).await.expect_status(404);
+}
+
+#[tokio::test]
+async fn a_start_that_fails_uses_up_no_key() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let builder = GatewayBuilder::new(FREE_PORTS).argument("--demo");
+    let folder = builder.folder().to_owned();
+    let (config, data) = (folder.join("yumen.yaml"), folder.join("data"));
+    let (config, data_dir) = (config.display().to_string(), data.display().to_string());
+    let failed =
+        run_program(&["serve", "--demo", "--listen", &address, "--config", &config, "--data-dir", &data_dir])
+            .await;
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    assert!(failed.stderr.contains(&address) && !failed.stderr.contains("sk-yu-"), "{}", failed.stderr);
+    assert!(!data.exists(), "nothing was made");
+    let gateway = builder.start().await;
+    eventually("the key", async || gateway.log().contains("sk-yu-").then_some(())).await;
+}
+
+#[tokio::test]
+async fn the_exchange_log_stands_alone_on_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out, err) = (folder.path().join("data"), folder.path().join("out"), folder.path().join("err"));
+    let mut child = Command::new(yumen_program())
+        .args(["serve", "--demo", "--data-dir"])
+        .arg(&data)
+        .current_dir(folder.path())
+        .env("YUMEN_CONFIG", {
+            let config = folder.path().join("free.yaml");
+            std::fs::write(&config, format!("{FREE_PORTS}log: {{ format: json }}\n")).unwrap();
+            config
+        })
+        .stdout(std::fs::File::create(&out).unwrap())
+        .stderr(std::fs::File::create(&err).unwrap())
+        .spawn()
+        .unwrap();
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    let said = async || {
+        let text = read(&err);
+        let key = text.split_once("(shown only now): ")?.1.split_once('\n')?.0.to_owned();
+        let addresses: Value = serde_json::from_str(&read(&data.join("addresses.json"))).ok()?;
+        Some((addresses["gateway"].as_str()?.parse().ok()?, key))
+    };
+    let (address, key) = eventually("the greeting", said).await;
+    Client::new(address).key(&key).post(CHAT, &ask("demo/echo")).await.expect_status(200);
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(eventually("the end", async || child.try_wait().unwrap()).await.code(), Some(0));
+    let lines: Vec<Value> = read(&out).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["event"], "exchange");
+    assert!(!read(&out).contains(&key));
+    assert!(read(&err).contains("\"stopped\""), "the last line is written too: {}", read(&err));
 }

@@ -8,7 +8,7 @@
 )]
 
 use serde_json::{Value, json};
-use yumen_testkit::{Event, Gateway, Upstream};
+use yumen_testkit::{Event, Gateway, Upstream, standard_config};
 use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, record_of, stream_text, whole_text};
 
 const COMBINATIONS: [(&str, &str); 4] = [
@@ -293,4 +293,26 @@ async fn what_cannot_cross_is_recorded() {
     let answer = gateway.client().post(CHAT, &body).await.expect_status(200);
     let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
     assert!(record["lossy"].as_array().unwrap().contains(&json!("seed")), "{record}");
+}
+
+#[tokio::test]
+async fn reasoning_is_asked_for_in_the_way_that_the_model_takes() {
+    let upstream = Upstream::start().await;
+    let kind = "type: anthropic-compatible\n";
+    let quick = "fake-chat: { thinking: adaptive, max_output: 10000, ";
+    let (before, after) =
+        standard_config(&upstream).split_once(kind).map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let config = format!("{before}{kind}{}", after.replacen("fake-chat: { ", quick, 1));
+    let gateway = Gateway::start(&config).await;
+    for (model, thinking, effort) in [
+        ("fake-chat", json!({ "type": "adaptive", "display": "summarized" }), json!("high")),
+        ("fake-thinking", json!({ "type": "enabled", "budget_tokens": 3276 }), Value::Null),
+    ] {
+        let mut body = ask(&format!("fake-anthropic/{model}"));
+        body["max_tokens"] = json!(4096);
+        body["reasoning_effort"] = json!("high");
+        gateway.client().post(CHAT, &body).await.expect_status(200);
+        let sent = upstream.last().json();
+        assert_eq!((&sent["thinking"], &sent["output_config"]["effort"]), (&thinking, &effort), "{model}");
+    }
 }

@@ -181,3 +181,70 @@ async fn credentials_take_turns_and_a_refused_one_rests() {
     assert_eq!(used("tired-one"), 1);
     assert!(used("other-one") >= 8 && used("good-one") > used("other-one"));
 }
+
+/// Three credentials of equal weight; one of them is answered with `status` for the model `fake-chat`. Gives how often
+/// that one was used in all for `fake-chat`, and for another model afterwards.
+async fn uses_of_a_refused_credential(status: u16) -> (usize, usize) {
+    let upstream = Upstream::start().await;
+    let config = standard_config(&upstream).replace(
+        "credentials: [ { secret: upstream-openai-secret } ]",
+        "credentials: [ { secret: good-one }, { secret: other-one }, { secret: tired-one } ]",
+    );
+    upstream.script(move |request| {
+        let tired = request.header("authorization") == "Bearer tired-one" && request.model() == "fake-chat";
+        tired.then(|| {
+            Reply::json(status, &json!({ "error": { "message": "no" } })).header("retry-after", "3600")
+        })
+    });
+    let gateway = Gateway::start(&config).await;
+    for model in ["fake-openai/fake-chat", "fake-openai/another"] {
+        for _ in 0..12 {
+            gateway.client().post(CHAT, &ask(model)).await.expect_status(200);
+        }
+    }
+    let used = |model: &str| {
+        let requests = upstream.requests();
+        let uses = requests.iter().filter(|request| request.header("authorization") == "Bearer tired-one");
+        uses.filter(|request| request.model() == model).count()
+    };
+    (used("fake-chat"), used("another"))
+}
+
+#[tokio::test]
+async fn a_refusal_for_one_model_does_not_rest_the_credential_for_others() {
+    for status in [403, 429] {
+        let (refused, others) = uses_of_a_refused_credential(status).await;
+        assert_eq!(refused, 1, "{status}");
+        assert!(others >= 2, "{status}: used {others} times of 12 for the other model");
+    }
+    for status in [401, 402] {
+        assert_eq!(uses_of_a_refused_credential(status).await, (1, 0), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_content_encoding_is_an_answer_that_cannot_be_read() {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let strange = |reply: Reply| reply.header("content-encoding", "x-strange");
+        match request.model().as_str() {
+            "fake-slow" if request.json()["stream"] == true => Some(strange(Reply::stream(["\u{1}\u{2}"]))),
+            "fake-slow" => Some(strange(Reply::json(200, &json!({ "choices": [] })))),
+            "fake-500" => Some(strange(Reply::json(418, &json!({ "error": { "message": "hidden" } })))),
+            _ => None,
+        }
+    });
+    let gateway =
+        Gateway::start(&alias(&upstream, ("fake-openai", "fake-slow"), "fake-openai/fake-chat")).await;
+    for path in [CHAT, MESSAGES] {
+        let answer = gateway.client().post(path, &ask("smart")).await.expect_status(200);
+        assert_eq!(whole_text(&answer), TEXT, "{path}");
+        let answer = gateway.client().post(path, &ask_stream("smart")).await.expect_status(200);
+        assert_eq!(stream_text(path, &answer.events()), TEXT, "{path}");
+    }
+    let answer = gateway.client().post(CHAT, &ask("fake-openai/fake-slow")).await.expect_status(502);
+    assert_eq!(yumen_tests::error_code(&answer), "upstream_invalid");
+    assert!(answer.headers.get("content-encoding").is_none());
+    // An error keeps its status, also when what it says cannot be read.
+    gateway.client().post(CHAT, &ask("fake-openai/fake-500")).await.expect_status(418);
+}

@@ -7,8 +7,10 @@
     reason = "a test ends where its ground gives way"
 )]
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::Value;
-use yumen_testkit::{Client, Gateway, Upstream, eventually};
+use yumen_testkit::{Client, Gateway, GatewayBuilder, Upstream, eventually, run_program, standard_config};
 use yumen_tests::{CHAT, ask};
 
 async fn pair() -> (Upstream, Gateway) {
@@ -89,6 +91,50 @@ async fn secrets_are_shown_once_and_kept_nowhere() {
     let again = gateway.run(&["keys", "create", "dora"]).await;
     assert_ne!(again.code, 0, "a second key of the same name");
     assert_ne!(gateway.run(&["keys", "disable", "nobody"]).await.code, 0);
+}
+
+#[tokio::test]
+async fn the_commands_find_the_store_that_the_configuration_names() {
+    let upstream = Upstream::start().await;
+    let builder = GatewayBuilder::bare();
+    let config = builder.folder().join("elsewhere.yaml");
+    let database = builder.folder().join("elsewhere").join("gate.db");
+    let text =
+        format!("{}store: {{ url: \"sqlite://{}\" }}\n", standard_config(&upstream), database.display());
+    std::fs::write(&config, text).unwrap();
+    let config = config.display().to_string();
+    let gateway = builder.argument("--config").argument(&config).start().await;
+    let key = secret(&keys(&gateway, &["create", "erin", "--json", "--config", &config]).await);
+    until_status(&gateway, &key, MODEL, 200).await;
+    let used = async || {
+        let output = gateway.run(&["usage", "--by", "key", "--json", "--config", &config]).await;
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        output.stdout.contains("erin").then_some(())
+    };
+    eventually("the usage of the key", used).await;
+    let without = gateway.run(&["usage"]).await;
+    assert_ne!(without.code, 0, "no store is made where there is none");
+    assert!(without.stderr.contains("there is no store"), "{}", without.stderr);
+}
+
+#[tokio::test]
+async fn only_making_a_key_makes_a_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let data_dir = data.display().to_string();
+    for command in [&["keys", "list"][..], &["keys", "disable", "x"], &["keys", "rotate", "x"], &["usage"]] {
+        let output = run_program(&[command, &["--data-dir", &data_dir]].concat()).await;
+        assert_eq!(output.code, 1, "{command:?}");
+        assert!(output.stderr.contains("there is no store"), "{}", output.stderr);
+        assert!(!data.exists(), "{command:?} made a folder");
+    }
+    assert_eq!(run_program(&["keys", "create", "x", "--data-dir", &data_dir]).await.code, 0);
+    assert_eq!(run_program(&["keys", "list", "--data-dir", &data_dir]).await.code, 0);
+    for path in std::iter::once(data.clone()).chain(walk(&data)) {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        let is_empty_lock = path.extension().is_some_and(|extension| extension == "lock");
+        assert!(mode & 0o077 == 0 || is_empty_lock, "{} {mode:o}", path.display());
+    }
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {

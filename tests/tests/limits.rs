@@ -13,8 +13,12 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::Method;
 use serde_json::{Value, json};
-use yumen_testkit::{Answer, Gateway, KEY, Upstream, eventually, raw_exchange, standard_config};
-use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, error_code, whole_text};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use yumen_testkit::{
+    Answer, Gateway, KEY, Reply, Upstream, eventually, raw_exchange, standard_config, within,
+};
+use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, error_code, record_of, whole_text};
 
 async fn pair() -> (Upstream, Gateway) {
     let upstream = Upstream::start().await;
@@ -36,7 +40,9 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 async fn wrong_and_missing_keys_are_401_in_the_clients_dialect() {
     let (upstream, gateway) = pair().await;
     for client in [gateway.anonymous(), gateway.anonymous().key("sk-yu-wrong")] {
-        let openai = client.post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(401).json();
+        let openai = client.post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(401);
+        assert_eq!(openai.header("www-authenticate"), "Bearer realm=\"yumen\"");
+        let openai = openai.json();
         assert!(openai["error"]["message"].is_string() && openai["error"]["code"].is_string(), "{openai}");
         let anthropic = client.post(MESSAGES, &ask("fake-openai/fake-chat")).await.expect_status(401).json();
         assert_eq!(
@@ -173,7 +179,7 @@ async fn bodies_over_the_limit_are_413() {
     }
     bytes.extend_from_slice(b"0\r\n\r\n");
     let answer = raw_exchange(gateway.address(), &bytes, true).await;
-    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer));
+    assert!(answer.starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer));
     let bomb = gzip(&large.to_string().into_bytes());
     assert!(bomb.len() < 2_000);
     let answer = gateway.client().header("content-encoding", "gzip").send(Method::POST, CHAT, bomb).await;
@@ -216,29 +222,183 @@ async fn pitfall_11_compressed_requests_are_understood() {
     );
 }
 
+/// The head of a `POST` with the key and these further lines.
+fn post_head(path: &str, lines: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-type: application/json\r\n{lines}\r\n"
+    )
+}
+
+/// What comes back until the gateway closes; our side stays open.
+async fn answer_and_close(gateway: &Gateway, bytes: &[u8]) -> String {
+    String::from_utf8(raw_exchange(gateway.address(), bytes, false).await).unwrap()
+}
+
 #[tokio::test]
-async fn conflicting_lengths_are_refused() {
+async fn conflicting_lengths_are_refused_and_the_connection_closed() {
     let (upstream, gateway) = pair().await;
     let body = ask("fake-openai/fake-chat").to_string();
     let (length, hex) = (body.len(), format!("{:x}", body.len()));
     let chunks = format!("{hex}\r\n{body}\r\n0\r\n\r\n");
-    for headers in [
-        format!("content-length: {length}\r\ntransfer-encoding: chunked\r\n"),
-        format!("transfer-encoding: chunked\r\ncontent-length: {length}\r\n"),
-        format!("content-length: {length}\r\ncontent-length: {}\r\n", length + 1),
-        format!("content-length: +{length}\r\n"),
-        "transfer-encoding: gzip\r\n".to_owned(),
-        "transfer-encoding: chunked, identity\r\n".to_owned(),
+    for (lines, spoken) in [
+        (format!("content-length: {length}\r\ntransfer-encoding: chunked\r\n"), true),
+        (format!("transfer-encoding: chunked\r\nCONTENT-Length:{length}\r\n"), true),
+        (format!("content-length: {length}\r\ncontent-length: {}\r\n", length + 1), false),
+        (format!("content-length: +{length}\r\n"), false),
+        ("transfer-encoding: gzip\r\n".to_owned(), false),
+        ("transfer-encoding: chunked, identity\r\n".to_owned(), false),
     ] {
-        let head = format!(
-            "POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-type: application/json\r\n{headers}\r\n"
-        );
-        let body = if headers.contains("chunked") { &chunks } else { &body };
-        let answer = raw_exchange(gateway.address(), (head + body).as_bytes(), true).await;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{headers}: {answer}");
+        let body = if lines.contains("chunked") { &chunks } else { &body };
+        for (path, mark) in [(CHAT, "\"code\":\"conflicting_lengths\""), (MESSAGES, "\"type\":\"error\"")] {
+            let answer = answer_and_close(&gateway, (post_head(path, &lines) + body).as_bytes()).await;
+            assert!(answer.starts_with("HTTP/1.1 400"), "{lines}: {answer}");
+            assert!(!spoken || answer.contains(mark), "{lines}: {answer}");
+        }
+    }
+    // The same as the second request of its connection.
+    let good = post_head(CHAT, &format!("content-length: {length}\r\n")) + &body;
+    let bad =
+        post_head(CHAT, &format!("content-length: {length}\r\ntransfer-encoding: chunked\r\n")) + &chunks;
+    let answer = answer_and_close(&gateway, (good.clone() + &bad + &good).as_bytes()).await;
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 2, "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("conflicting_lengths"), "{answer}");
+    assert_eq!(upstream.counts().received, 1);
+    let chunked = post_head(CHAT, "transfer-encoding: chunked\r\nconnection: close\r\n") + &chunks;
+    let answer = answer_and_close(&gateway, (good + &chunked).as_bytes()).await;
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 2, "{answer}");
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_sends_its_whole_body_first() {
+    let (upstream, gateway) = pair().await;
+    let close = "connection: close\r\n";
+    for (length, head, status) in [
+        (40 << 20, post_head(CHAT, &format!("content-length: {}\r\n{close}", 40 << 20)), "413"),
+        (
+            4 << 20,
+            post_head(CHAT, &format!("content-length: {}\r\n{close}", 4 << 20)).replace(KEY, "wrong"),
+            "401",
+        ),
+        (4 << 20, post_head("/v1/nothing", &format!("content-length: {}\r\n{close}", 4 << 20)), "404"),
+        (
+            4 << 20,
+            post_head(CHAT, &format!("content-encoding: sdch\r\ncontent-length: {}\r\n{close}", 4 << 20)),
+            "415",
+        ),
+    ] {
+        let mut bytes = head.into_bytes();
+        bytes.resize(bytes.len() + length, b' ');
+        let answer = answer_and_close(&gateway, &bytes).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{status}: {answer}");
+    }
+    // A client that waits to be asked is not asked.
+    let waits = format!("content-length: {}\r\nexpect: 100-continue\r\n{close}", 40 << 20);
+    let answer = answer_and_close(&gateway, post_head(CHAT, &waits).as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413") && !answer.contains("100 Continue"), "{answer}");
+    assert_eq!(upstream.counts().received, 0);
+}
+
+#[tokio::test]
+async fn a_body_that_drips_has_one_deadline_for_the_whole() {
+    let upstream = Upstream::start().await;
+    let config = standard_config(&upstream).replace("gateway: {", "gateway: { body_read_timeout_ms: 200,");
+    let gateway = Gateway::start(&config).await;
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.write_all(post_head(CHAT, "content-length: 30000000\r\n").as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    let answered = async {
+        loop {
+            tokio::select! {
+                biased;
+                read = stream.readable() => return read.unwrap(),
+                () = tokio::task::yield_now() => assert_eq!(stream.try_write(b" ").unwrap_or(1), 1),
+            }
+        }
+    };
+    within("an answer to a body without end", answered).await;
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    assert_eq!(upstream.counts().received, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_uploading_is_recorded_as_gone() {
+    let (upstream, gateway) = pair().await;
+    let cut = post_head(CHAT, "content-length: 500\r\n") + "{\"mod";
+    let chunked = post_head(CHAT, "transfer-encoding: chunked\r\n") + "10\r\n{\"mod";
+    let broken = post_head(CHAT, "transfer-encoding: chunked\r\n") + "zz\r\n{\"mod";
+    for (bytes, status, outcome) in
+        [(cut, 499, "client_gone"), (chunked, 499, "client_gone"), (broken, 400, "refused")]
+    {
+        let answer = raw_exchange(gateway.address(), bytes.as_bytes(), true).await;
+        let answer = String::from_utf8(answer).unwrap();
+        let id = answer.lines().find_map(|line| line.strip_prefix("x-generation-id: ")).expect(&answer);
+        let record = record_of(&gateway.client(), id).await;
+        assert_eq!((&record["status"], &record["outcome"]), (&json!(status), &json!(outcome)), "{record}");
     }
     assert_eq!(upstream.counts().received, 0);
+}
+
+#[tokio::test]
+async fn heads_over_the_limit_are_431() {
+    let (upstream, gateway) = pair().await;
+    for (length, status) in [(60_000, "200"), (70_000, "431"), (1 << 20, "431")] {
+        let head = format!("GET /healthz HTTP/1.1\r\nconnection: close\r\nx: {}\r\n\r\n", "y".repeat(length));
+        let answer = answer_and_close(&gateway, head.as_bytes()).await;
+        // Bytes of a head that is never read may make the kernel reset the connection over the answer.
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")) || (length > 1 << 17 && answer.is_empty()),
+            "{length}: {answer}"
+        );
+    }
+    assert_eq!(upstream.counts().received, 0);
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_given_up() {
+    let upstream = Upstream::start().await;
+    let config = standard_config(&upstream).replace("gateway: {", "gateway: { header_read_timeout_ms: 100,");
+    let gateway = Gateway::start(&config).await;
+    for start in ["", "G", "GET / HTTP/1.1\r\nx: ", "PRI", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        raw_exchange(gateway.address(), start.as_bytes(), false).await;
+    }
+}
+
+#[tokio::test]
+async fn models_named_below_the_top_level_are_no_way_around_a_permission() {
+    let upstream = Upstream::start().await;
+    let all = "sk-yu-all-0123456789abcdefghijklmnopq";
+    let config =
+        standard_config(&upstream).replace("models: [\"*\"] }", "models: [\"fake-openai/fake-chat\"] }");
+    let gateway =
+        Gateway::start(&format!("{config}  - {{ name: all, secret: \"{all}\", models: [\"*\"] }}\n")).await;
+    for (field, value) in [
+        ("tools", json!([{ "type": "advisor_20260301", "name": "advisor", "model": "claude-opus" }])),
+        ("tools", json!([{ "type": "openrouter:advisor", "parameters": { "model": "big" } }])),
+        ("plugins", json!([{ "id": "fusion", "model": "big" }])),
+        ("providerOptions", json!({ "gateway": { "models": ["big"] } })),
+    ] {
+        let mut body = ask("fake-openai/fake-chat");
+        body[field] = value;
+        for path in [CHAT, MESSAGES] {
+            let answer = gateway.client().post(path, &body).await.expect_status(403);
+            assert!(answer.text().contains(field), "{}", answer.text());
+        }
+        let answer = gateway.client().post(CHAT, &body).await.expect_status(403);
+        assert_eq!(error_code(&answer), "model_not_allowed");
+        let text =
+            body.to_string().replace(&format!("\"{field}\""), &format!("\"{}\"", field.to_uppercase()));
+        assert_eq!(error_code(&post(&gateway, text).await.expect_status(400)), "ambiguous_field");
+        assert_eq!(upstream.requests().len(), 0);
+        gateway.anonymous().key(all).post(CHAT, &body).await.expect_status(200);
+        let plain =
+            json!([{ "type": "function", "function": { "name": "f", "parameters": { "model": "x" } } }]);
+        body.as_object_mut().unwrap().remove(field);
+        body["tools"] = plain;
+        gateway.client().post(CHAT, &body).await.expect_status(200);
+        upstream.forget();
+    }
 }
 
 #[tokio::test]
@@ -302,7 +462,29 @@ async fn concurrency_is_429_and_comes_free() {
 #[tokio::test]
 async fn wrong_methods_and_paths_are_told_apart() {
     let (_upstream, gateway) = pair().await;
-    assert_eq!(error_code(&gateway.client().get(CHAT).await.expect_status(405)), "method_not_allowed");
+    let answer = gateway.client().get(CHAT).await.expect_status(405);
+    assert_eq!((error_code(&answer).as_str(), answer.header("allow")), ("method_not_allowed", "POST"));
+    let answer = gateway.client().post("/v1/models", &Value::Null).await.expect_status(405);
+    assert_eq!(answer.header("allow"), "GET, HEAD");
     let answer = gateway.client().post("/v1/nothing", &Value::Null).await.expect_status(404);
     assert_eq!(error_code(&answer), "route_not_found");
+}
+
+#[tokio::test]
+async fn what_libraries_read_of_an_upstreams_refusal_reaches_them() {
+    let (upstream, gateway) = pair().await;
+    upstream.script(|_| {
+        let reply =
+            Reply::json(400, &json!({ "error": { "message": "no", "type": "invalid_request_error" } }));
+        Some(
+            reply
+                .header("x-should-retry", "false")
+                .header("retry-after-ms", "7")
+                .header("x-request-id", "req-1"),
+        )
+    });
+    let answer = gateway.client().post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(400);
+    for (name, value) in [("x-should-retry", "false"), ("retry-after-ms", "7"), ("x-request-id", "req-1")] {
+        assert_eq!(answer.header(name), value, "{name}");
+    }
 }

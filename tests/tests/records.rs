@@ -7,8 +7,10 @@
     reason = "a test ends where its ground gives way"
 )]
 
+use std::process::{Command, Stdio};
+
 use serde_json::{Value, json};
-use yumen_testkit::{Gateway, Upstream, eventually};
+use yumen_testkit::{Client, Gateway, Upstream, eventually, run_program};
 use yumen_tests::{CHAT, MESSAGES, ask, ask_stream, record_of};
 
 async fn pair() -> (Upstream, Gateway) {
@@ -139,4 +141,79 @@ async fn figures_and_log_tell_of_each_exchange_and_of_no_text() {
     for text in [metrics, gateway.log()] {
         assert!(!text.contains("private question") && !text.contains("Hello from"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn usage_says_what_a_killed_server_left_in_the_spool() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::before(&upstream).await;
+    // While somebody holds the database, no record can leave the spool.
+    let url = format!("sqlite://{}", gateway.data_dir().join("yumen.db").display());
+    let database = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let held = database.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    for _ in 0..3 {
+        gateway.client().post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(200);
+    }
+    let data_dir = gateway.data_dir().display().to_string();
+    let stopped = gateway.kill();
+    drop(held);
+    database.close().await;
+    let output = run_program(&["usage", "--data-dir", &data_dir]).await;
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert!(output.stderr.contains("3 records wait in the spool"), "{}", output.stderr);
+    let gateway = stopped.start().await;
+    let stored = async || {
+        let output = gateway.run(&["usage"]).await;
+        (output.stderr.is_empty() && output.stdout.contains("all")).then_some(())
+    };
+    eventually("all records in the sums", stored).await;
+}
+
+#[tokio::test]
+async fn a_span_that_is_nearly_right_is_told_how_to_write_it() {
+    for (near, right) in [("24", "24h"), ("7days", "7d"), ("1.5h", "90s")] {
+        let output = run_program(&["usage", "--since", near]).await;
+        assert_ne!(output.code, 0);
+        assert!(output.stderr.contains("--since") && output.stderr.contains(right), "{}", output.stderr);
+    }
+}
+
+/// Standard output is a pipe that nobody reads: lines are lost, records and answers are not.
+#[tokio::test]
+async fn a_stalled_reader_of_the_log_stops_nothing() {
+    let upstream = Upstream::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (data, config) = (folder.path().join("data"), folder.path().join("yumen.yaml"));
+    std::fs::write(&config, yumen_testkit::standard_config(&upstream)).unwrap();
+    let mut child = Command::new(yumen_testkit::yumen_program())
+        .args(["serve", "--config"])
+        .arg(&config)
+        .arg("--data-dir")
+        .arg(&data)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let address = eventually("a listening gateway", async || {
+        let text = std::fs::read_to_string(data.join("addresses.json")).ok()?;
+        serde_json::from_str::<Value>(&text).ok()?["gateway"].as_str()?.parse().ok()
+    })
+    .await;
+    // Far more lines than a pipe takes.
+    let client = Client::new(address).key(yumen_testkit::KEY);
+    let mut last = String::new();
+    for _ in 0..300 {
+        let answer = client.post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(200);
+        last = answer.header("x-generation-id").to_owned();
+    }
+    record_of(&client, &last).await;
+    let terminate = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(terminate.success());
+    assert_eq!(eventually("the end", async || child.try_wait().unwrap()).await.code(), Some(0));
+    let output = run_program(&["usage", "--json", "--data-dir", &data.display().to_string()]).await;
+    let rows: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!((&rows[0]["requests"], output.stderr.as_str()), (&json!(300), ""));
+    let mut lines = String::new();
+    std::io::Read::read_to_string(child.stdout.as_mut().unwrap(), &mut lines).unwrap();
+    assert!(lines.lines().count() < 300, "the pipe was full");
 }

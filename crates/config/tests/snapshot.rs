@@ -8,7 +8,7 @@ use yumen_config::{
     AuthHeader, Checked, ModelPatterns, ModelTarget, Scheme, Snapshot, TargetKind, from_environment,
     parse_and_check,
 };
-use yumen_llm::dialects::Dialect;
+use yumen_llm::dialects::{Dialect, Thinking};
 use yumen_llm::price::PerToken;
 
 fn check(text: &str, previous: Option<&Snapshot>) -> Checked {
@@ -111,11 +111,14 @@ fn a_provider_is_its_definition_with_the_entry_in_place_of_it() {
     assert_eq!((embeddings.port, &*embeddings.path), (8001, "/embed"));
     let model = &vllm.models["qwen3:32b"];
     assert_eq!((model.canonical_id.as_deref(), model.context), (Some("qwen/qwen3-32b"), Some(32768)));
+    let thinks = |name: &str| vllm.models[name].thinking;
+    assert_eq!((thinks("qwen3:32b"), thinks("qwen3-8b")), (Thinking::Always, Thinking::Budget));
     let price = model.price.unwrap();
     assert_eq!((price.input, price.output), (PerToken(100_000_000), PerToken(250_000_000)));
     assert_eq!(price.cache_read, Some(PerToken(10_000_000)));
     assert_eq!(price.long.map(|long| (long.above, long.output)), Some((1000, PerToken(2_000_000_000))));
 
+    assert_eq!(claude.models["claude-sonnet-4-5"].thinking, Thinking::Adaptive, "from the definition");
     let openai = &snapshot.providers["openai"];
     assert!(openai.credentials.items()[0].header == "Bearer sk-proj-hidden-1", "from the usual variable");
     assert_eq!(snapshot.gateway.listen, "127.0.0.1:9000");

@@ -15,4 +15,6 @@ pub struct Gauges {
     pub upstream_idle: AtomicI64,
     /// Records that could not be kept.
     pub records_lost: AtomicU64,
+    /// Refusals that left no record, because the spool's last room is kept for exchanges under way.
+    pub refusals_unrecorded: AtomicU64,
 }

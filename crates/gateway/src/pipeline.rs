@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Request, Response, header, request};
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderValue, Request, Response, Version, header, request};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
 use yumen_config::Snapshot;
 use yumen_llm::dialects::codec;
 use yumen_telemetry::Outcome;
@@ -14,7 +16,7 @@ use crate::answers;
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::kinds::llm::{self, Answer};
-use crate::rejection::{Code, Rejection};
+use crate::rejection::{Code, Origin, Rejection};
 use crate::route::{LlmRoute, Route, Surface, Task};
 use crate::stages;
 use crate::worker::Worker;
@@ -23,23 +25,31 @@ use crate::worker::Worker;
 pub const STAGES: [&str; 9] =
     ["route", "identify", "decode", "admit", "inspect", "resolve", "dispatch", "relay", "record"];
 
-/// Answers one request.
-pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>) -> Response<Body> {
-    let (head, body) = request.into_parts();
+/// How much of a refused request's body is read and dropped, and for how long: a connection closed over unread
+/// bytes is reset, and most clients send their whole body before they look for an answer.
+const UNREAD_BYTES_MOST: usize = 64 << 20;
+const UNREAD_TIME_MOST: Duration = Duration::from_secs(2);
+
+/// Answers one request; `two_lengths` says that its head told the body's length in two ways.
+pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, two_lengths: bool) -> Response<Body> {
+    let (head, mut body) = request.into_parts();
     let snapshot = worker.gateway.snapshot.load_full();
     let mut exchange = Box::new(Exchange::open(&worker));
     let surface = Surface::of(&head);
-    let answered = match stages::route(&head) {
+    let route = if two_lengths { Err(conflicting_lengths()) } else { stages::route(&head) };
+    let answered = match route {
         // Boxed, so that a stream does not keep the room that its beginning needed.
-        Ok(Route::Llm(route)) => match Box::pin(serve(&mut exchange, &snapshot, route, &head, body)).await {
-            // relay owns the exchange from here on; record runs when the answer's last byte is released.
-            Ok((call, arrival)) => Ok(llm::relay(exchange, &call, arrival)),
-            Err(rejection) => Err((exchange, rejection)),
-        },
+        Ok(Route::Llm(route)) => {
+            match Box::pin(serve(&mut exchange, &snapshot, route, &head, &mut body)).await {
+                // relay owns the exchange from here on; record runs when the answer's last byte is released.
+                Ok((call, arrival)) => Ok(llm::relay(exchange, &call, arrival)),
+                Err(rejection) => Err((exchange, rejection)),
+            }
+        }
         Ok(local) => {
+            exchange.discard();
             let answered = answers::answer(&worker, &snapshot, &local, &head).await;
             let headers = stamp(&mut exchange);
-            exchange.discard();
             answered.map(|answer| answer.with(headers)).map_err(|rejection| (exchange, rejection))
         }
         Err(rejection) => {
@@ -47,7 +57,10 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>) -> Response
             Err((exchange, rejection))
         }
     };
-    let answer = answered.unwrap_or_else(|(exchange, rejection)| refuse(exchange, surface, rejection));
+    let answer = answered.unwrap_or_else(|(exchange, rejection)| {
+        leave_unread(&head, body, &rejection);
+        refuse(exchange, &head, surface, rejection)
+    });
     let mut response = Response::new(answer.body);
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
@@ -60,19 +73,22 @@ async fn serve(
     snapshot: &Snapshot,
     route: LlmRoute,
     head: &request::Parts,
-    body: Incoming,
+    body: &mut Incoming,
 ) -> Result<(llm::Call, llm::Arrival), Rejection> {
     let worker = Arc::clone(exchange.worker());
     let gateway = &worker.gateway;
     exchange.routed(route);
     if gateway.draining.load(Ordering::Relaxed) {
-        return Err(Rejection::new(Code::Draining, "The gateway is stopping and takes no new work.").retry_after(1));
+        return Err(
+            Rejection::new(Code::Draining, "The gateway is stopping and takes no new work.").retry_after(1)
+        );
     }
     let consumer = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
     exchange.identified(&consumer);
-    let call = llm::decode(&snapshot.gateway, route, head, body).await?;
+    let call = llm::decode(exchange, &snapshot.gateway, route, head, body).await?;
     exchange.record.model_requested.clone_from(&call.model);
     exchange.record.streamed = call.stream;
+    llm::permit_nested(&consumer, &call)?;
     exchange.permit = Some(stages::admit(gateway, snapshot, &consumer, call.models())?);
     let call = stages::inspect(call)?;
     let plan = llm::resolve(snapshot, &consumer, &call)?;
@@ -84,8 +100,37 @@ async fn serve(
     Ok((call, arrival))
 }
 
+fn conflicting_lengths() -> Rejection {
+    let message = "The head has both a content-length and a transfer-encoding; the connection is closed.";
+    Rejection::new(Code::ConflictingLengths, message)
+}
+
+/// Reads and drops what is left of a refused request's body while the answer goes out. A client that waits to be
+/// asked for its body has sent none, and HTTP/2 can end one request alone.
+fn leave_unread(head: &request::Parts, mut body: Incoming, rejection: &Rejection) {
+    let asked_for =
+        || rejection.code == Code::BodyTooLarge && !head.headers.contains_key(header::CONTENT_LENGTH);
+    let waits = head.headers.contains_key(header::EXPECT) && !asked_for();
+    if body.is_end_stream() || waits || head.version > Version::HTTP_11 {
+        return;
+    }
+    tokio::spawn(tokio::time::timeout(UNREAD_TIME_MOST, async move {
+        let mut left = UNREAD_BYTES_MOST;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, bytes::Bytes::len);
+            let Some(rest) = left.checked_sub(length) else { return };
+            left = rest;
+        }
+    }));
+}
+
 /// Says a rejection in the client's dialect and closes the exchange.
-fn refuse(mut exchange: Box<Exchange>, surface: Surface, rejection: Rejection) -> Answer {
+fn refuse(
+    mut exchange: Box<Exchange>,
+    head: &request::Parts,
+    surface: Surface,
+    rejection: Rejection,
+) -> Answer {
     let row = rejection.code.row();
     let upstream = rejection.upstream.as_deref();
     exchange.record.status = rejection.status;
@@ -99,17 +144,31 @@ fn refuse(mut exchange: Box<Exchange>, surface: Surface, rejection: Rejection) -
         None => codec(surface.dialect).encode_error(&rejection.facts(&exchange.record.id)).into(),
     };
     let mut headers = stamp(&mut exchange);
+    if let Some(said) = upstream {
+        headers.extend(said.headers.clone());
+    }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(seconds) = rejection.retry_after_s {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if rejection.code == Code::Draining {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    match rejection.code {
+        Code::MethodNotAllowed => drop(headers.insert(header::ALLOW, stages::allowed(head.uri.path()))),
+        Code::MissingKey | Code::InvalidKey => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"yumen\""));
+        }
+        Code::Draining | Code::ConflictingLengths => {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        _ => {}
     }
-    let refused = rejection.code.row().origin == crate::rejection::Origin::Client || rejection.status == 503;
-    let failed = upstream.is_some() || !refused;
-    exchange.close(if failed { Outcome::Failed } else { Outcome::Refused });
-    let status = http::StatusCode::from_u16(rejection.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let refused = row.origin == Origin::Client || rejection.status == 503;
+    exchange.close(match rejection.code {
+        Code::ClientGone => Outcome::ClientGone,
+        _ if upstream.is_some() || !refused => Outcome::Failed,
+        _ => Outcome::Refused,
+    });
+    let status =
+        http::StatusCode::from_u16(rejection.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     Answer { status, headers, body: Body::full(body) }
 }
 

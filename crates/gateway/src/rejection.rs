@@ -76,7 +76,8 @@ codes! {
     JsonTooDeep "json_too_deep" 400 InvalidRequest Client Never "The body is nested deeper than the limit.";
     InvalidRequest "invalid_request" 400 InvalidRequest Client Never "A field is missing, has the wrong type or cannot be said in the dialect of the only upstream; `param` names it.";
     AmbiguousField "ambiguous_field" 400 InvalidRequest Client Never "A field that the gateway acts on is repeated, spelt with escapes or equals one but for case, so an upstream could read it differently.";
-    BodyUnreadable "body_unreadable" 400 InvalidRequest Client Never "The body broke off, or is not what its content-encoding says.";
+    BodyUnreadable "body_unreadable" 400 InvalidRequest Client Never "The body is not framed as its head says, or is not what its content-encoding says.";
+    ConflictingLengths "conflicting_lengths" 400 InvalidRequest Client Never "The head says the body's length both by content-length and by transfer-encoding, so two readers could take different bytes for the next request.";
     MissingKey "missing_key" 401 Authentication Client Never "No virtual key was sent.";
     InvalidKey "invalid_key" 401 Authentication Client Never "The virtual key is not known, is switched off or has expired.";
     ModelNotAllowed "model_not_allowed" 403 PermissionDenied Client Never "The virtual key may not use this model.";
@@ -89,6 +90,7 @@ codes! {
     UnsupportedEncoding "unsupported_encoding" 415 InvalidRequest Client Never "The body's content-encoding is not one of gzip, deflate, br, zstd and identity.";
     RateLimited "rate_limited" 429 RateLimited Client Same "The virtual key has used up its requests per minute; Retry-After says when to come back.";
     ConcurrencyLimited "concurrency_limited" 429 RateLimited Client Same "The virtual key has as many exchanges open as it may have.";
+    ClientGone "client_gone" 499 InvalidRequest Client Never "The client left before its body was whole; only the record can show this.";
     Internal "internal" 500 Server Gateway Same "The gateway made a mistake; the log has its cause under the generation id.";
     UpstreamUnreachable "upstream_unreachable" 502 Server Upstream Next "No connection to the provider could be made, or it broke before an answer.";
     UpstreamInvalid "upstream_invalid" 502 Server Upstream Next "The provider's answer could not be read.";
@@ -131,6 +133,8 @@ pub struct UpstreamSaid {
     pub cause: &'static str,
     /// The provider that said it.
     pub provider: std::sync::Arc<str>,
+    /// Those of its headers that client libraries read.
+    pub headers: http::HeaderMap,
 }
 
 impl Rejection {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use yumen_config::{KeyHasher, Snapshot};
-use yumen_telemetry::{ExchangeRecord, GenerationLookup, RecordSink, RecordWriter};
+use yumen_telemetry::{ExchangeRecord, GenerationLookup, Outcome, RecordSink, RecordWriter};
 
 use crate::gauges::Gauges;
 use crate::limits::Limits;
@@ -90,7 +90,12 @@ impl Worker {
     }
 
     /// Appends a record; a failure is counted and logged with the record itself, so that it is not lost unseen.
+    /// While the spool takes no new work, refusals are only counted: its last room is for exchanges under way.
     pub fn append(&self, record: &ExchangeRecord) {
+        if record.outcome == Outcome::Refused && !self.gateway.sink.has_room() {
+            self.gateway.gauges.refusals_unrecorded.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let result = self.writer.lock().unwrap_or_else(PoisonError::into_inner).append(record);
         if let Err(error) = result {
             self.gateway.gauges.records_lost.fetch_add(1, Ordering::Relaxed);
@@ -103,7 +108,9 @@ impl Worker {
     /// the second, so that ids sort by time; the others are random.
     pub fn generation_id(&self, since_epoch: Duration) -> String {
         const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-        let digit = |number: u64| char::from(DIGITS.get(usize::try_from(number % 62).unwrap_or(0)).copied().unwrap_or(b'0'));
+        let digit = |number: u64| {
+            char::from(DIGITS.get(usize::try_from(number % 62).unwrap_or(0)).copied().unwrap_or(b'0'))
+        };
         let mut id = String::with_capacity(36);
         id.push_str("gen-");
         push_decimal(&mut id, since_epoch.as_secs());
@@ -136,3 +143,6 @@ fn push_decimal(text: &mut String, number: u64) {
     // Writing to a string cannot fail.
     let _ = write!(text, "{number}");
 }
+
+#[cfg(test)]
+mod tests;

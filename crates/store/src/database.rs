@@ -3,6 +3,8 @@
 //! In: a file. Out: one connection that writes and a few that read. Everything here is SQLite's own; the statements
 //! elsewhere keep to what PostgreSQL understands too, where they can.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,9 +38,15 @@ pub(crate) struct Database {
 impl Database {
     /// Opens or makes the file and brings its tables up to date.
     pub(crate) async fn open(file: &Path) -> Result<Self, StoreError> {
+        // Made here, for SQLite would let others read it; its further files have the rights of this one.
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(file)
+            .map_err(StoreError::file(file))?;
         let options = SqliteConnectOptions::new()
             .filename(file)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(BUSY_TIMEOUT)

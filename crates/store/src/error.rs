@@ -9,6 +9,12 @@ pub enum StoreError {
     /// The address names a database that is not spoken.
     #[error("the store's address `{0}` is not understood: use sqlite://FILE")]
     Address(String),
+    /// A store was to be there and is not.
+    #[error("there is no store at {}; is it the data folder, or the `store.url`, of the gateway?", path.display())]
+    NoStore {
+        /// The database file that was looked for.
+        path: PathBuf,
+    },
     /// A file or folder of the data folder cannot be used.
     #[error("{} cannot be used", path.display())]
     File {

@@ -5,6 +5,7 @@
 
 mod database;
 mod error;
+mod folder;
 mod ledger;
 #[cfg(test)]
 mod samples;
@@ -16,7 +17,7 @@ mod virtual_keys;
 
 pub use error::StoreError;
 pub use ledger::{DrainError, Ledger};
-pub use spool::SpoolSettings;
+pub use spool::{SPOOL_FOLDER, SpoolSettings};
 pub use store::Store;
 pub use usage::{GroupBy, UsageQuery, UsageRow};
 pub use virtual_keys::{KeyChange, KeySpec, KeyWatch, NewKey, StoredKey, VirtualKeys};

@@ -11,6 +11,7 @@ use yumen_telemetry::{ExchangeRecord, RecordObserver};
 
 use crate::database::Database;
 use crate::error::StoreError;
+use crate::folder;
 use crate::ledger::{self, Ledger};
 use crate::server_key;
 use crate::spool::SpoolSettings;
@@ -29,14 +30,28 @@ impl Store {
     /// database file than `yumen.db` in that folder.
     pub async fn open(data_dir: &Path, url: Option<&str>) -> Result<Self, StoreError> {
         let file = database_file(data_dir, url)?;
-        std::fs::create_dir_all(data_dir).map_err(StoreError::file(data_dir))?;
+        folder::make(data_dir)?;
         if let Some(dir) = file.parent() {
-            std::fs::create_dir_all(dir).map_err(StoreError::file(dir))?;
+            folder::make(dir)?;
         }
+        Self::open_file(data_dir, &file).await
+    }
+
+    /// The same, but a store that is not there is an error.
+    pub async fn open_existing(data_dir: &Path, url: Option<&str>) -> Result<Self, StoreError> {
+        let file = database_file(data_dir, url)?;
+        match file.try_exists() {
+            Ok(true) => Self::open_file(data_dir, &file).await,
+            Ok(false) => Err(StoreError::NoStore { path: file }),
+            Err(error) => Err(StoreError::file(&file)(error)),
+        }
+    }
+
+    async fn open_file(data_dir: &Path, file: &Path) -> Result<Self, StoreError> {
         let _lock = opening_lock(data_dir).await?;
         let key_path = data_dir.join("server.key");
         let server_key = server_key::read_or_make(&key_path)?;
-        let database = Database::open(&file).await?;
+        let database = Database::open(file).await?;
         if !claim(&database, &server_key::fingerprint(&server_key)).await? {
             return Err(StoreError::ServerKey { path: key_path });
         }
@@ -61,6 +76,12 @@ impl Store {
     /// Sums over a span of time.
     pub async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
         usage::sum(&self.database.readers, query).await
+    }
+
+    /// Records in a spool that have not reached the database: those of the last moments, or more when a server was
+    /// killed. Nothing is taken from the spool and no server is disturbed.
+    pub async fn waiting_records(&self, spool_dir: &Path) -> Result<u64, StoreError> {
+        ledger::waiting_records(&self.database.readers, spool_dir).await
     }
 
     /// The record with this id, when this key (or any, for `None`) made it. A running server's [`Ledger`] finds those too
@@ -131,6 +152,8 @@ async fn claim(database: &Database, fingerprint: &str) -> Result<bool, StoreErro
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::virtual_keys::KeySpec;
 
@@ -145,6 +168,29 @@ mod tests {
         store.close().await;
         std::fs::remove_file(dir.path().join("server.key")).unwrap();
         assert!(matches!(Store::open(dir.path(), None).await, Err(StoreError::ServerKey { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_for_its_owner_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let store = Store::open(&data, None).await.unwrap();
+        store.keys().create("ci", &KeySpec::default()).await.unwrap();
+        let others = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o077;
+        assert_eq!(others(&data), 0);
+        for name in ["yumen.db", "yumen.db-wal", "server.key"] {
+            assert_eq!(others(&data.join(name)), 0, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_is_there_is_opened_as_existing() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        assert!(matches!(Store::open_existing(&data, None).await, Err(StoreError::NoStore { .. })));
+        assert!(!data.exists(), "nothing was made");
+        Store::open(&data, None).await.unwrap().close().await;
+        Store::open_existing(&data, None).await.unwrap();
     }
 
     #[tokio::test]

@@ -25,7 +25,9 @@ pub fn run(options: &ChatOptions) -> anyhow::Result<ExitCode> {
 async fn ask(options: &ChatOptions) -> anyhow::Result<()> {
     let url: Uri = options.url.parse().context("--url")?;
     if url.scheme_str() != Some("http") {
-        bail!("--url must begin with http://; this command is meant for a gateway on your own machine or network");
+        bail!(
+            "--url must begin with http://; this command is meant for a gateway on your own machine or network"
+        );
     }
     let authority = url.authority().context("--url names no host")?;
     let address = (authority.host().trim_matches(['[', ']']), authority.port_u16().unwrap_or(80));

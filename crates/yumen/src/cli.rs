@@ -2,8 +2,11 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::moments;
 
 /// One gateway to every model, tool and service.
 #[derive(Debug, Parser)]
@@ -21,6 +24,10 @@ pub enum Command {
     ///
     /// Without a configuration, providers are found by their usual environment variables (OPENAI_API_KEY,
     /// ANTHROPIC_API_KEY …). At the first start one virtual key is made and printed once.
+    ///
+    /// Standard output carries one line of JSON for each exchange and nothing else. Standard error carries the
+    /// operational log and the greeting: the address, the first virtual key and a request to copy. The key's secret
+    /// stands there only at the first start; with `log.format: json` the greeting is left out at all later ones.
     Serve(ServeOptions),
     /// Check a configuration: prints everything that is wrong, and exits with 1 when there is an error.
     Check {
@@ -32,9 +39,8 @@ pub enum Command {
     },
     /// Make, list, switch off and rotate virtual keys; a running server feels it within a second.
     Keys {
-        /// The data folder of the gateway.
-        #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "YUMEN_DATA_DIR", global = true)]
-        data_dir: PathBuf,
+        #[command(flatten)]
+        store: StoreOptions,
         #[command(subcommand)]
         command: KeysCommand,
     },
@@ -87,6 +93,17 @@ pub struct SettingsOptions {
     pub demo: bool,
 }
 
+/// Where the store of a gateway is.
+#[derive(Debug, Args)]
+pub struct StoreOptions {
+    /// The data folder of the gateway.
+    #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "YUMEN_DATA_DIR", global = true)]
+    pub data_dir: PathBuf,
+    /// The configuration file of the gateway, for its `store.url`; `yumen.yaml` in the current folder when it is there.
+    #[arg(long, value_name = "FILE", env = "YUMEN_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 #[allow(missing_docs)]
 pub struct ServeOptions {
@@ -114,8 +131,8 @@ pub enum KeysCommand {
         #[arg(long = "model", value_name = "PATTERN")]
         models: Vec<String>,
         /// When it expires: a time (2027-01-31T00:00:00Z) or how long it lasts (30d, 12h).
-        #[arg(long, value_name = "WHEN")]
-        expires: Option<String>,
+        #[arg(long, value_name = "WHEN", value_parser = moments::expiry)]
+        expires: Option<i64>,
         /// Requests per minute.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         requests_per_minute: Option<u32>,
@@ -147,8 +164,8 @@ pub enum KeysCommand {
         /// Its id or name.
         key: String,
         /// How long the old secret stays good (10m, 24h); not at all when not given.
-        #[arg(long, value_name = "DURATION")]
-        grace: Option<String>,
+        #[arg(long, value_name = "DURATION", value_parser = moments::duration)]
+        grace: Option<Duration>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -158,15 +175,14 @@ pub enum KeysCommand {
 #[derive(Debug, Args)]
 #[allow(missing_docs)]
 pub struct UsageOptions {
-    /// The data folder of the gateway.
-    #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "YUMEN_DATA_DIR")]
-    pub data_dir: PathBuf,
+    #[command(flatten)]
+    pub store: StoreOptions,
     /// One row for each model, key or provider.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub by: Option<UsageGroup>,
     /// How far back: 24h, 7d, 30m; everything when not given.
-    #[arg(long, value_name = "DURATION")]
-    pub since: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = moments::duration)]
+    pub since: Option<Duration>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -210,5 +226,10 @@ pub fn say(text: &str) {
 
 /// Prints an error to standard error.
 pub fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "error: {text}");
+    remark(&format!("error: {text}"));
+}
+
+/// Prints what is no result to standard error.
+pub fn remark(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

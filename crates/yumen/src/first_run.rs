@@ -1,11 +1,10 @@
 //! The first start: one virtual key, shown once, and a request that works.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use yumen_config::{Snapshot, TargetKind};
 use yumen_store::{KeySpec, Store};
-
-use crate::cli::say;
 
 /// The name of the key that the first start makes.
 const FIRST_KEY: &str = "first";
@@ -29,27 +28,37 @@ pub async fn greet(store: &Store, settings: &Snapshot) -> anyhow::Result<Greetin
 }
 
 impl Greeting {
-    /// Prints where the gateway is, the key, and a request to copy. The log goes elsewhere, so that this is the
-    /// only place where the secret ever stands.
-    pub fn say(&self, address: SocketAddr, settings: &Snapshot) {
+    /// Whether it shows a secret, which nothing else will ever show again.
+    pub fn has_secret(&self) -> bool {
+        self.secret.is_some()
+    }
+
+    /// Says where the gateway is, the key, and a request to copy. This is the only place where the secret ever stands.
+    pub fn text(&self, address: SocketAddr, settings: &Snapshot) -> String {
         let url = format!("http://{}", reachable(address));
-        say(&format!("\nYumen is at {url}/v1"));
-        match &self.secret {
-            Some(secret) => say(&format!("Your virtual key (shown only now): {secret}")),
-            None if self.has_first => {
-                say("Your virtual key is the one shown at the first start; `yumen keys rotate first` gives it a new secret.");
-            }
-            None => {}
-        }
+        let mut text = format!("\nYumen is at {url}/v1\n");
+        // Writing to a string cannot fail.
+        let _ = match &self.secret {
+            Some(secret) => writeln!(text, "Your virtual key (shown only now): {secret}"),
+            None if self.has_first => writeln!(
+                text,
+                "Your virtual key is the one shown at the first start; `yumen keys rotate first` gives it a new secret."
+            ),
+            None => Ok(()),
+        };
         let Some(model) = first_model(settings) else {
-            say("No provider is configured: set OPENAI_API_KEY, ANTHROPIC_API_KEY … or write a yumen.yaml, or try --demo.\n");
-            return;
+            text.push_str(
+                "No provider is configured: set OPENAI_API_KEY, ANTHROPIC_API_KEY … or write a yumen.yaml, or try --demo.\n\n",
+            );
+            return text;
         };
         let key = self.secret.as_deref().unwrap_or("$YUMEN_KEY");
         let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hello!"}}]}}"#);
-        say(&format!(
+        let _ = writeln!(
+            text,
             "Try it:\n\n  curl {url}/v1/chat/completions -H 'Content-Type: application/json' -H \"Authorization: Bearer {key}\" -d '{body}'\n"
-        ));
+        );
+        text
     }
 }
 

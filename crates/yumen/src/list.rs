@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table};
 use serde_json::json;
-use yumen_config::{KeyHasher, PerToken, TargetKind};
+use yumen_config::{PerToken, TargetKind};
 
 use crate::cli::{SettingsOptions, say};
 use crate::settings::Source;
@@ -13,12 +13,14 @@ use crate::settings::Source;
 /// Prints the models of the configured providers.
 pub fn models(filter: Option<&str>, options: &SettingsOptions, as_json: bool) -> anyhow::Result<ExitCode> {
     let source = Source::find(options)?;
-    let (snapshot, _) = source.read_or_fail(&KeyHasher::new([0; 32]))?;
+    let snapshot = source.read_or_fail()?;
     let filter = filter.unwrap_or_default().to_lowercase();
     let mut targets: Vec<_> = snapshot
         .models
         .values()
-        .filter(|target| matches!(target.kind, TargetKind::Alias | TargetKind::Canonical) || is_only_name(target))
+        .filter(|target| {
+            matches!(target.kind, TargetKind::Alias | TargetKind::Canonical) || is_only_name(target)
+        })
         .filter(|target| target.name.to_lowercase().contains(&filter))
         .collect();
     targets.sort_by(|a, b| a.name.cmp(&b.name));
@@ -28,9 +30,9 @@ pub fn models(filter: Option<&str>, options: &SettingsOptions, as_json: bool) ->
             .flat_map(|target| target.deployments.items().iter().map(move |deployment| (target, deployment)))
             .map(|(target, deployment)| {
                 let model = &deployment.model;
-                let price = model.price.map(|price| {
-                    json!({ "input": dollars(price.input), "output": dollars(price.output) })
-                });
+                let price = model
+                    .price
+                    .map(|price| json!({ "input": dollars(price.input), "output": dollars(price.output) }));
                 json!({ "name": target.name, "provider": deployment.provider.id, "native_id": model.native_id,
                         "context": model.context, "max_output": model.max_output, "usd_per_million": price })
             })
@@ -39,7 +41,9 @@ pub fn models(filter: Option<&str>, options: &SettingsOptions, as_json: bool) ->
         return Ok(ExitCode::SUCCESS);
     }
     if targets.is_empty() {
-        say("No configured provider serves such a model. `yumen providers` shows which variables configure them.");
+        say(
+            "No configured provider serves such a model. `yumen providers` shows which variables configure them.",
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = table(&["model", "provider", "context", "max output", "$ in / M", "$ out / M"]);
@@ -69,7 +73,7 @@ pub fn models(filter: Option<&str>, options: &SettingsOptions, as_json: bool) ->
 /// Prints all known providers.
 pub fn providers(options: &SettingsOptions, as_json: bool) -> anyhow::Result<ExitCode> {
     let source = Source::find(options)?;
-    let (snapshot, _) = source.read_or_fail(&KeyHasher::new([0; 32]))?;
+    let snapshot = source.read_or_fail()?;
     let rows = source.catalogue.providers.values().map(|definition| {
         let configured: Vec<String> = snapshot
             .providers
@@ -77,7 +81,8 @@ pub fn providers(options: &SettingsOptions, as_json: bool) -> anyhow::Result<Exi
             .filter(|provider| *provider.kind == *definition.id)
             .map(|provider| provider.id.to_string())
             .collect();
-        let variables = definition.credential.as_ref().map(|credential| credential.env.clone()).unwrap_or_default();
+        let variables =
+            definition.credential.as_ref().map(|credential| credential.env.clone()).unwrap_or_default();
         (definition, configured, variables)
     });
     if as_json {

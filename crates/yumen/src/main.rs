@@ -7,18 +7,17 @@ mod first_run;
 mod keys;
 mod list;
 mod logging;
+mod moments;
 mod reference;
 mod reload;
 mod serve;
 mod settings;
 mod usage;
+mod vitals;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
@@ -36,7 +35,7 @@ fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(options) => serve::run(&options),
         Command::Check { file, providers_dir } => settings::check(&file, providers_dir.as_deref()),
-        Command::Keys { data_dir, command } => keys::run(&data_dir, command),
+        Command::Keys { store, command } => keys::run(&store, command),
         Command::Usage(options) => usage::run(&options),
         Command::Models { filter, settings, json } => list::models(filter.as_deref(), &settings, json),
         Command::Providers { settings, json } => list::providers(&settings, json),

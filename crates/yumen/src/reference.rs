@@ -25,7 +25,9 @@ pub fn page(page: Page) -> anyhow::Result<ExitCode> {
 }
 
 fn command_line() -> String {
-    let mut page = String::from("# Command line\n\nEvery command with its help text, as `yumen COMMAND --help` prints it.\n");
+    let mut page = String::from(
+        "# Command line\n\nEvery command with its help text, as `yumen COMMAND --help` prints it.\n",
+    );
     let mut root = Arguments::command();
     root.build();
     for command in root.get_subcommands_mut() {

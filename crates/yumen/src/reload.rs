@@ -5,8 +5,10 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use anyhow::bail;
 use tokio::sync::mpsc;
 use yumen_config::{KeyHash, KeyHasher, Severity, Snapshot, VirtualKey};
 use yumen_gateway::Gateway;
@@ -22,9 +24,9 @@ const LOOK: Duration = Duration::from_millis(250);
 #[derive(Debug, Default)]
 pub struct Reloads {
     /// Files that were taken, wholly or without their bad resources.
-    pub ok: std::sync::atomic::AtomicI64,
+    pub ok: AtomicI64,
     /// Files that could not be used: the old settings stayed.
-    pub failed: std::sync::atomic::AtomicI64,
+    pub failed: AtomicI64,
 }
 
 /// What the path leads to, without reading it.
@@ -34,6 +36,8 @@ struct Look {
     inode: u64,
     size: u64,
     modified_ns: i128,
+    /// Moves also when only the rights change, so that a file that could not be read is tried again.
+    changed_ns: i128,
     /// Whether this look has been compared with the text.
     settled: bool,
 }
@@ -46,6 +50,7 @@ pub struct Publisher {
     /// The settings as the file has them, without the store's keys.
     settings: Snapshot,
     store_keys: std::collections::HashMap<KeyHash, Arc<VirtualKey>>,
+    /// The file's text that was last looked into, whether or not it was taken.
     text: Option<String>,
     seen: Option<Look>,
     /// For the metrics page.
@@ -53,9 +58,14 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// A publisher for settings that have been read before.
-    pub fn new(gateway: Arc<Gateway>, source: Source, hasher: KeyHasher, settings: Snapshot) -> Self {
-        let text = source.file.as_deref().and_then(|file| std::fs::read_to_string(file).ok());
+    /// A publisher for settings that were read from this text.
+    pub fn new(
+        gateway: Arc<Gateway>,
+        source: Source,
+        text: Option<String>,
+        hasher: KeyHasher,
+        settings: Snapshot,
+    ) -> Self {
         let store_keys = std::collections::HashMap::new();
         Self { gateway, source, hasher, settings, store_keys, text, seen: None, reloads: Arc::default() }
     }
@@ -83,9 +93,11 @@ impl Publisher {
     pub fn look(&mut self) {
         let Some(file) = self.source.file.clone() else { return };
         let Ok(metadata) = std::fs::metadata(&file) else { return };
-        let modified_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+        let ns = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
+        let modified_ns = ns(metadata.mtime(), metadata.mtime_nsec());
+        let changed_ns = ns(metadata.ctime(), metadata.ctime_nsec());
         let (device, inode, size) = (metadata.dev(), metadata.ino(), metadata.size());
-        let look = Look { device, inode, size, modified_ns, settled: true };
+        let look = Look { device, inode, size, modified_ns, changed_ns, settled: true };
         match self.seen {
             Some(seen) if seen == look => return,
             Some(seen) if seen == (Look { settled: false, ..look }) => self.seen = Some(look),
@@ -94,31 +106,34 @@ impl Publisher {
                 return;
             }
         }
-        let Ok(text) = std::fs::read_to_string(&file) else { return };
-        if self.text.as_ref() == Some(&text) {
-            return;
+        if let Err(error) = self.read_and_take() {
+            self.reloads.failed.fetch_add(1, Ordering::Relaxed);
+            tracing::error!("{}: {error:#}; the old settings stay", file.display());
         }
-        self.text = Some(text);
-        let checked = match self.source.read(&self.hasher, Some(&self.settings)) {
-            Ok(checked) => checked,
-            Err(error) => {
-                self.reloads.failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                tracing::error!("the configuration cannot be read, the old one stays: {error:#}");
-                return;
-            }
-        };
+    }
+
+    /// Reads the file once; the text that is compared is the text that is checked.
+    fn read_and_take(&mut self) -> anyhow::Result<()> {
+        let text = self.source.text()?;
+        if text == self.text {
+            return Ok(());
+        }
+        self.text = text;
+        // A file that is being replaced is empty for a moment, and nobody means to take everything away by it.
+        if self.text.as_deref().is_some_and(says_nothing) {
+            bail!("it is empty");
+        }
+        let checked = self.source.parse(self.text.as_deref(), &self.hasher, Some(&self.settings));
         for diagnostic in &checked.diagnostics {
             match diagnostic.severity {
                 Severity::Error => tracing::error!("{diagnostic}"),
                 Severity::Warning => tracing::warn!("{diagnostic}"),
             }
         }
-        let Some(settings) = checked.snapshot else {
-            self.reloads.failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            tracing::error!("{} was not taken: the old settings stay", file.display());
-            return;
-        };
-        if settings.gateway.listen != self.settings.gateway.listen || settings.process != self.settings.process {
+        let Some(settings) = checked.snapshot else { bail!("it cannot be understood") };
+        if settings.gateway.listen != self.settings.gateway.listen
+            || settings.process != self.settings.process
+        {
             tracing::warn!("a change of `listen`, `store` or `log` takes effect at the next start");
         }
         self.settings = settings;
@@ -126,8 +141,9 @@ impl Publisher {
         let store_keys: Vec<_> = store_keys.map(|(hash, key)| (*hash, Some(Arc::clone(key)))).collect();
         let keys = self.settings.keys.with_all(store_keys);
         self.gateway.publish(Arc::new(self.settings.with_keys(keys)));
-        self.reloads.ok.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        tracing::info!(providers = self.settings.providers.len(), "{} was taken", file.display());
+        self.reloads.ok.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(providers = self.settings.providers.len(), "the changed configuration was taken");
+        Ok(())
     }
 
     /// Watches the file and the store until the process stops.
@@ -143,5 +159,26 @@ impl Publisher {
                 },
             }
         }
+    }
+}
+
+/// Whether a document has nothing in it but comments and white space.
+fn says_nothing(text: &str) -> bool {
+    let text = text.trim_start_matches('\u{feff}');
+    text.lines()
+        .map(str::trim)
+        .all(|line| line.is_empty() || line.starts_with('#') || line == "---" || line == "...")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says_nothing;
+
+    #[test]
+    fn a_document_without_content() {
+        for nothing in ["", "\n \t\n", "# providers: {}\n", "\u{feff}---\n# later\n...\n"] {
+            assert!(says_nothing(nothing), "{nothing:?}");
+        }
+        assert!(!says_nothing("# all\nproviders: {}\n"));
     }
 }

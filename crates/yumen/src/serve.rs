@@ -1,25 +1,28 @@
 //! `yumen serve`: brings the rooms together, runs until a signal, and stops without losing anything.
 
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use yumen_admin::AdminState;
-use yumen_config::Severity;
-use yumen_gateway::{DataPlane, Gateway, Gauges};
-use yumen_store::{Ledger, SpoolSettings, Store};
-use yumen_telemetry::{BuildInfo, JsonLog, Metrics, Reading};
+use yumen_config::{KeyHasher, LogFormat, Severity, Snapshot};
+use yumen_gateway::{DataPlane, Gateway};
+use yumen_store::{Ledger, SPOOL_FOLDER, SpoolSettings, Store};
+use yumen_telemetry::{JsonLog, Metrics};
 
 use crate::cli::ServeOptions;
 use crate::first_run;
-use crate::logging;
-use crate::reload::{Publisher, Reloads};
+use crate::logging::{self, Logs};
+use crate::reload::Publisher;
 use crate::settings::Source;
+use crate::vitals::Vitals;
 
 /// Where a running server writes its addresses, so that scripts find one that listens on port 0.
 const ADDRESSES_FILE: &str = "addresses.json";
@@ -30,83 +33,188 @@ const LAST_FLUSH: Duration = Duration::from_secs(10);
 pub fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let source = Source::find(&options.settings)?;
     // The control runtime: everything that is not a request. Requests have runtimes of their own.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("control").enable_all().build()?;
-    let code = runtime.block_on(serve(options, source))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("control")
+        .enable_all()
+        .build()?;
+    let ended = runtime.block_on(async {
+        // Before anything else: a signal that comes while the server starts is to end it as well.
+        let signals = Signals::listen()?;
+        serve(options, source, signals).await
+    });
     runtime.shutdown_timeout(Duration::from_secs(1));
-    Ok(code)
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(options: &ServeOptions, source: Source) -> anyhow::Result<ExitCode> {
+async fn serve(options: &ServeOptions, source: Source, mut signals: Signals) -> anyhow::Result<()> {
     // A first look, without keys: where the store is and how to log must be known before the store is opened.
-    let (first_look, diagnostics) = source.read_or_fail(&yumen_config::KeyHasher::new([0; 32]))?;
-    logging::start(&first_look.process)?;
+    let text = source.text()?;
+    let (first_look, diagnostics) = source.parse_or_fail(text.as_deref(), &KeyHasher::new([0; 32]))?;
+    let logs = logging::start(&first_look.process)?;
     for diagnostic in &diagnostics {
         match diagnostic.severity {
             Severity::Error => tracing::error!("{diagnostic}"),
             Severity::Warning => tracing::warn!("{diagnostic}"),
         }
     }
-    let store_url = first_look.process.store_url.clone();
-    let store = Store::open(&options.data_dir, store_url.as_deref()).await.context("the store cannot be opened")?;
-    let (settings, _) = source.read_or_fail(store.key_hasher())?;
-    let vitals = Vitals::default();
-    let metrics = vitals.metrics();
-    let settings_of_spool = SpoolSettings::new(options.data_dir.join("spool"));
-    let log = JsonLog::new(std::io::stdout());
-    let ledger = store.start_ledger(settings_of_spool, vec![Box::new(metrics.observer()), Box::new(log)]).await?;
-    let _ = vitals.ledger.set(ledger.clone());
+    let ended = open_and_run(options, source, text, &first_look, &logs, &mut signals).await;
+    logs.finish();
+    ended
+}
 
-    let greeting = first_run::greet(&store, &settings).await?;
-    let gateway = Arc::new(Gateway::new(
-        Arc::new(settings.clone()),
-        store.key_hasher().clone(),
-        ledger.sink(),
-        Arc::new(ledger.clone()),
-    ));
-    let _ = vitals.gauges.set(Arc::clone(&gateway.gauges));
-    let mut publisher = Publisher::new(Arc::clone(&gateway), source, store.key_hasher().clone(), settings.clone());
-    let _ = vitals.reloads.set(Arc::clone(&publisher.reloads));
-    let mut key_watch = store.changed_keys();
-    publisher.change_keys(key_watch.changes().await?);
-
-    let listener = listen(options.listen.as_deref().unwrap_or(&settings.gateway.listen)).context("gateway.listen")?;
-    let admin_listener = listen(&settings.gateway.admin_listen).context("admin.listen")?;
-    let admin_address = admin_listener.local_addr()?;
-    let workers = options.workers.map_or_else(cores, usize::from);
-    let plane = DataPlane::start(&gateway, listener, workers)?;
-    let (stop_admin, mut admin_stopping) = watch::channel(false);
-    let state = Arc::new(AdminState::new(metrics, ledger.sink()));
-    state.set_snapshot_loaded();
-    let admin_listener = tokio::net::TcpListener::from_std(admin_listener)?;
-    let admin = tokio::spawn(yumen_admin::serve(admin_listener, Arc::clone(&state), async move {
-        // A sender that is gone means the same.
-        let _ = admin_stopping.wait_for(|stop| *stop).await;
-    }));
-    write_addresses(&options.data_dir, plane.address(), admin_address)?;
-    tracing::info!(gateway = %plane.address(), admin = %admin_address, workers, "yumen {} is serving", env!("CARGO_PKG_VERSION"));
-    greeting.say(plane.address(), &settings);
-
-    let (changed, key_changes) = mpsc::channel(16);
-    tokio::spawn(async move { while changed.send(key_watch.next().await).await.is_ok() {} });
-    let watcher = tokio::spawn(publisher.watch(key_changes));
-    let signal = wait_for_signal().await?;
-    tracing::info!(signal, drain_s = settings.gateway.drain.as_secs(), "stopping: new work is refused, streams finish");
-    watcher.abort();
-    state.set_draining();
-    let cut = tokio::select! {
-        cut = plane.drain(settings.gateway.drain) => cut,
-        _ = wait_for_signal() => -1,
+async fn open_and_run(
+    options: &ServeOptions,
+    source: Source,
+    text: Option<String>,
+    first_look: &Snapshot,
+    logs: &Logs,
+    signals: &mut Signals,
+) -> anyhow::Result<()> {
+    // An address that is taken is found out before anything is made: the first key above all, which is shown once.
+    let sockets = Sockets::bind(options, first_look)?;
+    let url = first_look.process.store_url.as_deref();
+    let store = tokio::select! {
+        store = Store::open(&options.data_dir, url) => store.context("the store cannot be opened")?,
+        signal = signals.next() => {
+            tracing::info!(signal, "stopped before the store was open");
+            return Ok(());
+        }
     };
-    match cut {
-        0 => {}
-        -1 => tracing::warn!("a second signal: open exchanges were cut"),
-        cut => tracing::warn!(cut, "exchanges were cut at the end of the drain limit"),
-    }
-    finish(&options.data_dir, &ledger, &store).await;
-    stop_admin.send_replace(true);
-    let _ = tokio::time::timeout(Duration::from_secs(1), admin).await;
+    let running = Running::start(options, source, text, store, sockets, logs).await?;
+    let signal = signals.next().await;
+    running.stop(signal, signals).await;
     tracing::info!("stopped");
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+/// The listening sockets.
+struct Sockets {
+    gateway: TcpListener,
+    admin: TcpListener,
+}
+
+impl Sockets {
+    fn bind(options: &ServeOptions, settings: &Snapshot) -> anyhow::Result<Self> {
+        let gateway = options.listen.as_deref().unwrap_or(&settings.gateway.listen);
+        Ok(Self {
+            gateway: listen(gateway).context("gateway.listen")?,
+            admin: listen(&settings.gateway.admin_listen).context("admin.listen")?,
+        })
+    }
+}
+
+/// A server that serves.
+struct Running {
+    data_dir: PathBuf,
+    gateway: Arc<Gateway>,
+    plane: DataPlane,
+    ledger: Ledger,
+    store: Store,
+    admin: Admin,
+    watcher: JoinHandle<()>,
+}
+
+impl Running {
+    async fn start(
+        options: &ServeOptions,
+        source: Source,
+        text: Option<String>,
+        store: Store,
+        sockets: Sockets,
+        logs: &Logs,
+    ) -> anyhow::Result<Self> {
+        let (settings, _) = source.parse_or_fail(text.as_deref(), store.key_hasher())?;
+        let vitals = Vitals::default();
+        let metrics = vitals.metrics(logs);
+        let spool = SpoolSettings::new(options.data_dir.join(SPOOL_FOLDER));
+        let log = JsonLog::new(logs.exchanges.clone());
+        let ledger = store.start_ledger(spool, vec![Box::new(metrics.observer()), Box::new(log)]).await?;
+        let hasher = store.key_hasher().clone();
+        let (live, lookup) = (Arc::new(settings.clone()), Arc::new(ledger.clone()));
+        let gateway = Arc::new(Gateway::new(live, hasher.clone(), ledger.sink(), lookup));
+        let mut publisher = Publisher::new(Arc::clone(&gateway), source, text, hasher, settings.clone());
+        let _ = vitals.ledger.set(ledger.clone());
+        let _ = vitals.gauges.set(Arc::clone(&gateway.gauges));
+        let _ = vitals.reloads.set(Arc::clone(&publisher.reloads));
+        let mut key_watch = store.changed_keys();
+        publisher.change_keys(key_watch.changes().await?);
+
+        let workers = options.workers.map_or_else(cores, usize::from);
+        let plane = DataPlane::start(&gateway, sockets.gateway, workers)?;
+        let admin = Admin::start(sockets.admin, metrics, &ledger)?;
+        write_addresses(&options.data_dir, plane.address(), admin.address)?;
+        tracing::info!(gateway = %plane.address(), admin = %admin.address, workers, "yumen {} is serving", env!("CARGO_PKG_VERSION"));
+
+        // Last, for nothing that fails may stand between making the first key and showing it.
+        let greeting = first_run::greet(&store, &settings).await?;
+        match key_watch.changes().await {
+            Ok(changes) => publisher.change_keys(changes),
+            Err(error) => tracing::warn!(%error, "the virtual keys cannot be read now"),
+        }
+        if greeting.has_secret() || settings.process.log_format == LogFormat::Text {
+            // In order with the operational log, and as little in the way of anything when nobody reads.
+            let _ = logs.process.clone().write_all(greeting.text(plane.address(), &settings).as_bytes());
+        }
+        let (changed, key_changes) = mpsc::channel(16);
+        tokio::spawn(async move { while changed.send(key_watch.next().await).await.is_ok() {} });
+        let watcher = tokio::spawn(publisher.watch(key_changes));
+        Ok(Self { data_dir: options.data_dir.clone(), gateway, plane, ledger, store, admin, watcher })
+    }
+
+    /// Stops without losing anything; a second signal cuts what is open, a third ends the wait for the database.
+    async fn stop(self, signal: &'static str, signals: &mut Signals) {
+        let drain = self.gateway.snapshot.load().gateway.drain;
+        tracing::info!(signal, drain_s = drain.as_secs(), "stopping: new work is refused, streams finish");
+        self.watcher.abort();
+        self.admin.state.set_draining();
+        let mut again = false;
+        let limit = async {
+            tokio::select! {
+                () = tokio::time::sleep(drain) => {}
+                _ = signals.next() => again = true,
+            }
+        };
+        let cut = self.plane.drain(limit).await;
+        if again {
+            tracing::warn!(cut, "a second signal: open exchanges were cut");
+        } else if cut > 0 {
+            tracing::warn!(cut, "exchanges were cut at the end of the drain limit");
+        }
+        tokio::select! {
+            () = finish(&self.data_dir, &self.ledger, &self.store) => {}
+            _ = signals.next() => tracing::warn!("the last records wait in the spool for the next start"),
+        }
+        self.admin.stop().await;
+    }
+}
+
+/// The control listener.
+struct Admin {
+    address: SocketAddr,
+    state: Arc<AdminState>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Admin {
+    fn start(listener: TcpListener, metrics: Metrics, ledger: &Ledger) -> anyhow::Result<Self> {
+        let address = listener.local_addr()?;
+        let state = Arc::new(AdminState::new(metrics, ledger.sink()));
+        state.set_snapshot_loaded();
+        let (stop, mut stopping) = watch::channel(false);
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let task = tokio::spawn(yumen_admin::serve(listener, Arc::clone(&state), async move {
+            // A sender that is gone means the same.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        }));
+        Ok(Self { address, state, stop, task })
+    }
+
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.task).await;
+    }
 }
 
 /// Brings the last records to the database. What does not get there stays in the spool for the next start.
@@ -119,58 +227,6 @@ async fn finish(data_dir: &Path, ledger: &Ledger, store: &Store) {
         Err(_) => tracing::warn!("the last records wait in the spool for the next start"),
     }
     let _ = tokio::time::timeout(Duration::from_secs(2), store.close()).await;
-}
-
-/// What the metrics page reads; each part is put in as soon as it is there.
-#[derive(Default)]
-struct Vitals {
-    ledger: Arc<OnceLock<Ledger>>,
-    gauges: Arc<OnceLock<Arc<Gauges>>>,
-    reloads: Arc<OnceLock<Arc<Reloads>>>,
-}
-
-type Read = Box<dyn Fn() -> i64 + Send + Sync>;
-
-impl Vitals {
-    fn metrics(&self) -> Metrics {
-        let ledger = |read: fn(&Ledger) -> i64| -> Read {
-            let ledger = Arc::clone(&self.ledger);
-            Box::new(move || ledger.get().map_or(0, read))
-        };
-        let gauge = |read: fn(&Gauges) -> i64| -> Read {
-            let gauges = Arc::clone(&self.gauges);
-            Box::new(move || gauges.get().map_or(0, |gauges| read(gauges)))
-        };
-        let reload = |read: fn(&Reloads) -> &AtomicI64| -> Read {
-            let reloads = Arc::clone(&self.reloads);
-            Box::new(move || reloads.get().map_or(0, |reloads| read(reloads).load(Ordering::Relaxed)))
-        };
-        let idle = |gauges: &Gauges| gauges.upstream_idle.load(Ordering::Relaxed);
-        let readings = vec![
-            (Reading::ExchangesInFlight, gauge(|gauges| gauges.in_flight.load(Ordering::Relaxed))),
-            (
-                Reading::UpstreamConnectionsActive,
-                gauge(|gauges| {
-                    let open = gauges.upstream_open.load(Ordering::Relaxed);
-                    (open - gauges.upstream_idle.load(Ordering::Relaxed)).max(0)
-                }),
-            ),
-            (Reading::UpstreamConnectionsIdle, gauge(idle)),
-            (Reading::SpoolBytes, ledger(|ledger| i64::try_from(ledger.spool_bytes()).unwrap_or(i64::MAX))),
-            (Reading::SpoolSegments, ledger(|ledger| i64::try_from(ledger.spool_segments()).unwrap_or(i64::MAX))),
-            (Reading::SpoolOldestAge, ledger(|ledger| ledger.spool_oldest_age_us() / 1_000_000)),
-            (Reading::SpoolDamaged, ledger(|ledger| i64::try_from(ledger.damaged_frames()).unwrap_or(i64::MAX))),
-            (Reading::RecordsStored, ledger(|ledger| i64::try_from(ledger.records_stored()).unwrap_or(i64::MAX))),
-            (Reading::DatabaseUp, ledger(|ledger| i64::from(ledger.is_database_up()))),
-            (Reading::ConfigReloadsOk, reload(|reloads| &reloads.ok)),
-            (Reading::ConfigReloadsFailed, reload(|reloads| &reloads.failed)),
-        ];
-        let build = BuildInfo {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: option_env!("YUMEN_COMMIT").unwrap_or("unknown").to_owned(),
-        };
-        Metrics::new(&build, readings)
-    }
 }
 
 fn cores() -> usize {
@@ -201,11 +257,21 @@ fn write_addresses(data_dir: &Path, gateway: SocketAddr, admin: SocketAddr) -> a
     std::fs::rename(&draft, data_dir.join(ADDRESSES_FILE)).context("addresses.json")
 }
 
-async fn wait_for_signal() -> anyhow::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+/// The signals that end the server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
 }

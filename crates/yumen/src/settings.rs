@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use yumen_config::{Catalogue, Checked, Diagnostic, KeyHasher, Severity, Snapshot};
 
-use crate::cli::{SettingsOptions, say};
+use crate::cli::{SettingsOptions, StoreOptions, say};
 
 /// The file that is taken when none is named.
 const USUAL_FILE: &str = "yumen.yaml";
@@ -31,25 +31,34 @@ impl Source {
         Ok(Self { file, demo: options.demo, catalogue: catalogue(options.providers_dir.as_deref())? })
     }
 
-    /// Reads the settings; a file whose top level cannot be read gives no Snapshot.
-    pub fn read(&self, hasher: &KeyHasher, previous: Option<&Snapshot>) -> anyhow::Result<Checked> {
+    /// The file's text as it is now; nothing when there is no file.
+    pub fn text(&self) -> anyhow::Result<Option<String>> {
+        self.file.as_deref().map(read_text).transpose()
+    }
+
+    /// Checks a text that was read before (or, without a file, the environment); one whose top level cannot be
+    /// understood gives no Snapshot.
+    pub fn parse(&self, text: Option<&str>, hasher: &KeyHasher, previous: Option<&Snapshot>) -> Checked {
         let env = |name: &str| std::env::var(name).ok();
-        let Some(file) = &self.file else {
+        let (Some(file), Some(text)) = (&self.file, text) else {
             let (snapshot, diagnostics) = yumen_config::from_environment(&env, &self.catalogue, self.demo);
-            return Ok(Checked { snapshot: Some(snapshot), diagnostics });
+            return Checked { snapshot: Some(snapshot), diagnostics };
         };
-        let text = read_text(file)?;
         let name = file.display().to_string();
-        let mut checked = yumen_config::parse_and_check(&text, &name, &env, &self.catalogue, hasher, previous);
+        let mut checked = yumen_config::parse_and_check(text, &name, &env, &self.catalogue, hasher, previous);
         if self.demo {
             checked.snapshot = checked.snapshot.map(|snapshot| snapshot.with_demo(&self.catalogue));
         }
-        Ok(checked)
+        checked
     }
 
-    /// Reads the settings of a process that is starting: errors that leave no Snapshot end it.
-    pub fn read_or_fail(&self, hasher: &KeyHasher) -> anyhow::Result<(Snapshot, Vec<Diagnostic>)> {
-        let checked = self.read(hasher, None)?;
+    /// The same for a process that is starting: errors that leave no Snapshot end it.
+    pub fn parse_or_fail(
+        &self,
+        text: Option<&str>,
+        hasher: &KeyHasher,
+    ) -> anyhow::Result<(Snapshot, Vec<Diagnostic>)> {
+        let checked = self.parse(text, hasher, None);
         match checked.snapshot {
             Some(snapshot) => Ok((snapshot, checked.diagnostics)),
             None => {
@@ -58,21 +67,37 @@ impl Source {
             }
         }
     }
+
+    /// Reads the settings for a command that looks up no keys, so that any server key will do.
+    pub fn read_or_fail(&self) -> anyhow::Result<Snapshot> {
+        let (snapshot, _) = self.parse_or_fail(self.text()?.as_deref(), &KeyHasher::new([0; 32]))?;
+        Ok(snapshot)
+    }
+}
+
+/// The database that the gateway's configuration names.
+pub fn store_url(options: &StoreOptions) -> anyhow::Result<Option<String>> {
+    let settings = SettingsOptions { config: options.config.clone(), providers_dir: None, demo: false };
+    Ok(Source::find(&settings)?.read_or_fail()?.process.store_url.clone())
 }
 
 /// `yumen check`: prints everything that is wrong.
 pub fn check(file: &Path, providers_dir: Option<&Path>) -> anyhow::Result<ExitCode> {
     let source = Source { file: Some(file.to_owned()), demo: false, catalogue: catalogue(providers_dir)? };
     // No key is looked up here, so any server key will do.
-    let checked = source.read(&KeyHasher::new([0; 32]), None)?;
+    let checked = source.parse(source.text()?.as_deref(), &KeyHasher::new([0; 32]), None);
     for diagnostic in &checked.diagnostics {
         say(&diagnostic.to_string());
     }
-    let count = |severity| checked.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let count =
+        |severity| checked.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if let (Some(snapshot), 0) = (&checked.snapshot, errors) {
         let (providers, models) = (snapshot.providers.len(), snapshot.models.len());
-        say(&format!("{}: good: {providers} providers, {models} model names, {warnings} warnings", file.display()));
+        say(&format!(
+            "{}: good: {providers} providers, {models} model names, {warnings} warnings",
+            file.display()
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     say(&format!("{}: {errors} errors, {warnings} warnings", file.display()));
@@ -83,7 +108,8 @@ pub fn check(file: &Path, providers_dir: Option<&Path>) -> anyhow::Result<ExitCo
 fn catalogue(dir: Option<&Path>) -> anyhow::Result<Catalogue> {
     let mut catalogue = Catalogue::builtin()?;
     let Some(dir) = dir else { return Ok(catalogue) };
-    let entries = std::fs::read_dir(dir).with_context(|| format!("the providers folder {}", dir.display()))?;
+    let entries =
+        std::fs::read_dir(dir).with_context(|| format!("the providers folder {}", dir.display()))?;
     let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     folders.sort();
     let mut faults = Vec::new();

@@ -5,19 +5,18 @@ use std::process::ExitCode;
 use comfy_table::CellAlignment;
 use jiff::Timestamp;
 use serde_json::json;
-use yumen_store::{GroupBy, Store, UsageQuery, UsageRow};
+use yumen_store::{GroupBy, SPOOL_FOLDER, Store, StoreError, UsageQuery, UsageRow};
 
-use crate::cli::{UsageGroup, UsageOptions, say};
-use crate::keys::duration;
+use crate::cli::{UsageGroup, UsageOptions, remark, say};
 use crate::list::table;
+use crate::settings;
 
 /// Prints the sums.
 pub fn run(options: &UsageOptions) -> anyhow::Result<ExitCode> {
     let now_us = Timestamp::now().as_microsecond();
-    let since_us = match options.since.as_deref().map(duration).transpose()? {
-        Some(back) => now_us.saturating_sub(i64::try_from(back.as_micros())?),
-        None => 0,
-    };
+    let since_us = options
+        .since
+        .map_or(0, |back| now_us.saturating_sub(i64::try_from(back.as_micros()).unwrap_or(i64::MAX)).max(0));
     let group_by = match options.by {
         None => GroupBy::None,
         Some(UsageGroup::Model) => GroupBy::Model,
@@ -26,12 +25,20 @@ pub fn run(options: &UsageOptions) -> anyhow::Result<ExitCode> {
     };
     let query = UsageQuery { since_us, until_us: now_us.saturating_add(1), group_by };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let rows = runtime.block_on(async {
-        let store = Store::open(&options.data_dir, None).await?;
+    let url = settings::store_url(&options.store)?;
+    let (rows, waiting) = runtime.block_on(async {
+        let store = Store::open_existing(&options.store.data_dir, url.as_deref()).await?;
         let rows = store.usage(&query).await;
+        let waiting = store.waiting_records(&options.store.data_dir.join(SPOOL_FOLDER)).await;
         store.close().await;
-        rows
+        Ok::<_, StoreError>((rows?, waiting?))
     })?;
+    if waiting > 0 {
+        remark(&format!(
+            "note: {waiting} records wait in the spool and are not in these sums; \
+             `yumen serve` stores them within a second, or when it is next started"
+        ));
+    }
     if options.json {
         say(&serde_json::to_string_pretty(&rows.iter().map(as_json).collect::<Vec<_>>())?);
     } else if rows.is_empty() {

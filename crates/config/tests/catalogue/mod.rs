@@ -64,6 +64,7 @@ canonical = "anthropic/claude-sonnet-4.5"
 name = "Claude Sonnet 4.5"
 operations = ["chat"]
 input = ["text"]
+thinking = "adaptive"
 aliases = ["claude-sonnet-4.5"]
 "#;
 

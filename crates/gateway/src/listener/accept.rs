@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
 use super::{Peer, Stop, connection};
-use crate::worker::Worker;
+use crate::worker::{Gateway, Worker};
 
 /// How often idle upstream connections are looked through.
 const SWEEP: Duration = Duration::from_secs(15);
@@ -27,11 +27,14 @@ pub(super) struct Seat {
     pub stopping: watch::Receiver<Stop>,
 }
 
+/// A connection on its way to a less busy worker; it is counted there from the moment it is handed over.
+pub(super) type Handed = (std::net::TcpStream, Counted);
+
 /// Serves until told to stop and every connection has ended.
 pub(super) async fn serve(
     mut seat: Seat,
     listener: StdListener,
-    mut handed: mpsc::Receiver<std::net::TcpStream>,
+    mut handed: mpsc::Receiver<Handed>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let mut sweep = tokio::time::interval(SWEEP);
@@ -46,8 +49,8 @@ pub(super) async fn serve(
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            Some(stream) = handed.recv() => match TcpStream::from_std(stream) {
-                Ok(stream) => seat.open(stream, &done),
+            Some((stream, counted)) = handed.recv() => match TcpStream::from_std(stream) {
+                Ok(stream) => seat.open(stream, counted, &done),
                 Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
             },
             _ = sweep.tick() => seat.worker.pool.sweep(),
@@ -64,36 +67,40 @@ pub(super) async fn serve(
 }
 
 impl Seat {
-    fn here(&self) -> Option<&Peer> {
-        self.peers.get(self.index)
-    }
-
     /// Serves a new connection here, or hands it to a worker that has clearly fewer.
     fn take(&self, stream: TcpStream, done: &mpsc::Sender<()>) {
         let open = |peer: &Peer| peer.open.load(Ordering::Relaxed);
-        let here = self.here().map_or(0, open);
-        let least = self.peers.iter().min_by_key(|peer| open(peer)).filter(|peer| open(peer) + IMBALANCE <= here);
-        let Some(peer) = least else { return self.open(stream, done) };
-        match stream.into_std().map(|stream| peer.handover.try_send(stream)) {
+        let here = self.peers.get(self.index).map_or(0, open);
+        let least = self.peers.iter().enumerate().min_by_key(|(_, peer)| open(peer));
+        let least = least.filter(|(_, peer)| open(peer) + IMBALANCE <= here);
+        let Some(counted) = self.count(least.map_or(self.index, |(index, _)| index)) else { return };
+        let Some((_, peer)) = least else { return self.open(stream, counted, done) };
+        match stream.into_std().map(|stream| peer.handover.try_send((stream, counted))) {
             Ok(Ok(())) => {}
-            Ok(Err(mpsc::error::TrySendError::Full(stream) | mpsc::error::TrySendError::Closed(stream))) => {
-                if let Ok(stream) = TcpStream::from_std(stream) {
-                    self.open(stream, done);
+            Ok(Err(mpsc::error::TrySendError::Full(handed) | mpsc::error::TrySendError::Closed(handed))) => {
+                let (stream, counted) = handed;
+                drop(counted);
+                if let (Ok(stream), Some(counted)) = (TcpStream::from_std(stream), self.count(self.index)) {
+                    self.open(stream, counted, done);
                 }
             }
             Err(error) => tracing::warn!(%error, "a connection could not be handed over"),
         }
     }
 
-    fn open(&self, stream: TcpStream, done: &mpsc::Sender<()>) {
+    /// A place for one more connection at the worker with this index, if there is any.
+    fn count(&self, index: usize) -> Option<Counted> {
         let gateway = &self.worker.gateway;
+        let counted = Counted::new(Arc::clone(gateway), Arc::clone(&self.peers), index);
         let most = gateway.snapshot.load().gateway.max_connections;
-        if gateway.gauges.connections.fetch_add(1, Ordering::Relaxed) >= most {
-            gateway.gauges.connections.fetch_sub(1, Ordering::Relaxed);
+        if gateway.gauges.connections.load(Ordering::Relaxed) > most {
             tracing::warn!(most, "too many connections; one was closed");
-            return;
+            return None;
         }
-        let counted = Counted::new(Arc::clone(&self.worker), Arc::clone(&self.peers), self.index);
+        Some(counted)
+    }
+
+    fn open(&self, stream: TcpStream, counted: Counted, done: &mpsc::Sender<()>) {
         let (worker, stopping, done) = (Arc::clone(&self.worker), self.stopping.clone(), done.clone());
         tokio::spawn(async move {
             connection::serve(worker, stream, stopping).await;
@@ -103,18 +110,19 @@ impl Seat {
 }
 
 /// One open connection in the counts.
-struct Counted {
-    worker: Arc<Worker>,
+pub(super) struct Counted {
+    gateway: Arc<Gateway>,
     peers: Arc<[Peer]>,
     index: usize,
 }
 
 impl Counted {
-    fn new(worker: Arc<Worker>, peers: Arc<[Peer]>, index: usize) -> Self {
+    fn new(gateway: Arc<Gateway>, peers: Arc<[Peer]>, index: usize) -> Self {
+        gateway.gauges.connections.fetch_add(1, Ordering::Relaxed);
         if let Some(peer) = peers.get(index) {
             peer.open.fetch_add(1, Ordering::Relaxed);
         }
-        Self { worker, peers, index }
+        Self { gateway, peers, index }
     }
 }
 
@@ -123,6 +131,6 @@ impl Drop for Counted {
         if let Some(peer) = self.peers.get(self.index) {
             peer.open.fetch_sub(1, Ordering::Relaxed);
         }
-        self.worker.gateway.gauges.connections.fetch_sub(1, Ordering::Relaxed);
+        self.gateway.gauges.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -3,7 +3,10 @@
 //! In: a bound socket. Out: requests to the pipeline. It never looks inside a request.
 
 mod accept;
+mod activity;
 mod connection;
+mod socket;
+mod streams;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -22,7 +25,7 @@ const HANDOVER_MOST: usize = 256;
 /// What each worker knows of the others: how many connections they hold, and where to hand one over.
 struct Peer {
     open: AtomicUsize,
-    handover: mpsc::Sender<std::net::TcpStream>,
+    handover: mpsc::Sender<accept::Handed>,
 }
 
 /// The running workers.
@@ -80,9 +83,9 @@ impl DataPlane {
         self.address
     }
 
-    /// Refuses new work, lets what is open finish within `limit`, then cuts the rest. Says how many exchanges
+    /// Refuses new work, lets what is open finish until `limit` is done, then cuts the rest. Says how many exchanges
     /// were cut.
-    pub async fn drain(self, limit: Duration) -> i64 {
+    pub async fn drain(self, limit: impl Future<Output = ()>) -> i64 {
         self.gateway.draining.store(true, Ordering::Relaxed);
         self.stop.send_replace(Stop::Draining);
         let threads = self.threads;
@@ -93,8 +96,9 @@ impl DataPlane {
             }
         });
         tokio::pin!(joined);
-        if tokio::time::timeout(limit, &mut joined).await.is_ok() {
-            return 0;
+        tokio::select! {
+            _ = &mut joined => return 0,
+            () = limit => {}
         }
         let cut = self.gateway.gauges.in_flight.load(Ordering::Relaxed);
         self.stop.send_replace(Stop::Now);

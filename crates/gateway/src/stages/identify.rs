@@ -11,8 +11,14 @@ use crate::route::percent_decode;
 use crate::worker::Gateway;
 
 /// Finds who calls.
-pub fn identify(gateway: &Gateway, snapshot: &Snapshot, headers: &HeaderMap, uri: &Uri) -> Result<Arc<VirtualKey>, Rejection> {
-    let presented = presented(headers).map(std::borrow::Cow::Borrowed).or_else(|| in_query(uri).map(Into::into));
+pub fn identify(
+    gateway: &Gateway,
+    snapshot: &Snapshot,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<Arc<VirtualKey>, Rejection> {
+    let presented =
+        presented(headers).map(std::borrow::Cow::Borrowed).or_else(|| in_query(uri).map(Into::into));
     let Some(presented) = presented else {
         return Err(Rejection::new(
             Code::MissingKey,
@@ -36,15 +42,42 @@ pub fn identify(gateway: &Gateway, snapshot: &Snapshot, headers: &HeaderMap, uri
 
 /// The secret as today's clients send it.
 fn presented(headers: &HeaderMap) -> Option<&str> {
-    let bearer = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-        let (scheme, secret) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
-    });
-    let plain = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    bearer.or_else(|| plain("x-api-key")).or_else(|| plain("x-goog-api-key")).filter(|secret| !secret.is_empty())
+    let bearer =
+        headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
+            let (scheme, secret) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(secret)
+        });
+    let plain = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // An empty one hides no good one: libraries send `Bearer ` when only another header is configured.
+    let some = |secret: &&str| !secret.trim().is_empty();
+    let found = bearer.filter(some);
+    let found =
+        found.or_else(|| plain("x-api-key").filter(some)).or_else(|| plain("x-goog-api-key").filter(some));
+    found.map(str::trim)
 }
 
 fn in_query(uri: &Uri) -> Option<String> {
     let pair = uri.query()?.split('&').find_map(|pair| pair.strip_prefix("key="))?;
     Some(percent_decode(pair)).filter(|secret| !secret.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_bearer_hides_no_other_secret() {
+        for empty in ["Bearer", "Bearer  ", "Basic abc"] {
+            let mut headers = HeaderMap::new();
+            headers.insert("authorization", empty.parse().unwrap());
+            assert_eq!(presented(&headers), None, "{empty}");
+            headers.insert("x-goog-api-key", "last".parse().unwrap());
+            headers.insert("x-api-key", " ".parse().unwrap());
+            assert_eq!(presented(&headers), Some("last"), "{empty}");
+            headers.insert("x-api-key", "second".parse().unwrap());
+            assert_eq!(presented(&headers), Some("second"), "{empty}");
+            headers.insert("authorization", "bearer  first ".parse().unwrap());
+            assert_eq!(presented(&headers), Some("first"));
+        }
+    }
 }

@@ -12,4 +12,4 @@ pub use admit::{admit, unknown as unknown_model};
 pub use identify::identify;
 pub use inspect::inspect;
 pub use record::{Ending, record};
-pub use route::route;
+pub use route::{allowed, route};

@@ -1,6 +1,6 @@
 //! route: head → Route. Matches method and path; never reads the body.
 
-use http::{Method, request};
+use http::{HeaderValue, Method, request};
 use yumen_llm::dialects::Dialect;
 
 use crate::rejection::{Code, Rejection};
@@ -18,6 +18,15 @@ pub fn route(head: &request::Parts) -> Result<Route, Rejection> {
     let allowed: Vec<_> = allowed.iter().map(Method::as_str).collect();
     let message = format!("{path} is there for {}, not for {}.", allowed.join(" and "), head.method);
     Err(Rejection::new(Code::MethodNotAllowed, message))
+}
+
+/// The methods of a path, as the header `Allow` says them.
+pub fn allowed(path: &str) -> HeaderValue {
+    HeaderValue::from_static(match find(path) {
+        Some((methods, _)) if methods.contains(&Method::POST) => "POST",
+        Some(_) => "GET, HEAD",
+        None => "",
+    })
 }
 
 const READ: &[Method] = &[Method::GET, Method::HEAD];
@@ -70,7 +79,9 @@ mod tests {
     #[test]
     fn wrong_methods_and_paths_are_told_apart() {
         assert_eq!(ask("GET", "/v1/chat/completions").unwrap_err().code, Code::MethodNotAllowed);
-        for path in ["/v1chat/completions", "/v1/chat/completions/", "/v2/models", "/v1/../healthz", "/api/messages"] {
+        for path in
+            ["/v1chat/completions", "/v1/chat/completions/", "/v2/models", "/v1/../healthz", "/api/messages"]
+        {
             assert_eq!(ask("POST", path).unwrap_err().code, Code::RouteNotFound, "{path}");
         }
     }

@@ -28,15 +28,32 @@ pub struct AnswerBody {
 }
 
 enum Source {
-    Network { body: Incoming, lease: Option<Lease>, pool: Arc<Pool>, decoder: Option<Box<Decoder>> },
+    Network {
+        body: Incoming,
+        lease: Option<Lease>,
+        pool: Arc<Pool>,
+        decoder: Option<Box<Decoder>>,
+    },
     Memory(std::vec::IntoIter<Bytes>),
+    /// Encoded in a way that is not known; whether that has been said.
+    Unreadable {
+        said: bool,
+    },
 }
 
 impl AnswerBody {
     /// The body of a reply that came over the network.
-    pub fn network(pool: &Arc<Pool>, reply_body: Incoming, lease: Lease, encoding: Encoding, limit: usize) -> Self {
+    pub fn network(
+        pool: &Arc<Pool>,
+        reply_body: Incoming,
+        lease: Lease,
+        encoding: Encoding,
+        limit: usize,
+    ) -> Self {
         let decoder = Decoder::new(encoding, limit).map(Box::new);
-        Self { source: Source::Network { body: reply_body, lease: Some(lease), pool: Arc::clone(pool), decoder } }
+        Self {
+            source: Source::Network { body: reply_body, lease: Some(lease), pool: Arc::clone(pool), decoder },
+        }
     }
 
     /// A body made inside the gateway.
@@ -44,10 +61,13 @@ impl AnswerBody {
         Self { source: Source::Memory(chunks.into_iter()) }
     }
 
-    /// Splits a reply into its head and its body, decoding what the provider has encoded unasked.
+    /// Splits a reply into its head and its body, decoding what the provider has encoded unasked. A body whose
+    /// encoding is not known is not read at all: nobody was asked whether he understands it.
     pub fn from_reply(pool: &Arc<Pool>, reply: Reply, limit: usize) -> (http::response::Parts, Self) {
         let mut head = reply.head;
-        let encoding = Encoding::of(&head.headers).unwrap_or(Encoding::Identity);
+        let Some(encoding) = Encoding::of(&head.headers) else {
+            return (head, Self { source: Source::Unreadable { said: false } });
+        };
         if encoding != Encoding::Identity {
             head.headers.remove(http::header::CONTENT_ENCODING);
             head.headers.remove(http::header::CONTENT_LENGTH);
@@ -60,6 +80,11 @@ impl AnswerBody {
     pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, AnswerError>>> {
         let (body, lease, pool, decoder) = match &mut self.source {
             Source::Memory(chunks) => return Poll::Ready(chunks.next().map(Ok)),
+            Source::Unreadable { said } => {
+                let first = !std::mem::replace(said, true);
+                let error = || AnswerError::Encoding(std::io::ErrorKind::Unsupported.into());
+                return Poll::Ready(first.then(|| Err(error())));
+            }
             Source::Network { body, lease, pool, decoder } => (body, lease, pool, decoder),
         };
         loop {
@@ -122,7 +147,13 @@ impl AnswerBody {
         match &self.source {
             Source::Network { lease, .. } => lease.is_none(),
             Source::Memory(chunks) => chunks.len() == 0,
+            Source::Unreadable { said } => *said,
         }
+    }
+
+    /// Whether it is encoded in a way that is not known, so that it can only be given up.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.source, Source::Unreadable { .. })
     }
 }
 

@@ -1,16 +1,24 @@
 //! Dialling: name, TCP, TLS.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use yumen_config::{Endpoint, Scheme};
+
+/// How long an address is waited for before the next is tried beside it.
+const HEAD_START: Duration = Duration::from_millis(250);
+/// Addresses of one name that are tried.
+const ADDRESSES_MOST: usize = 8;
 
 /// A connection to a provider.
 pub(super) enum Stream {
@@ -20,7 +28,8 @@ pub(super) enum Stream {
 
 /// Opens a connection to `endpoint`.
 pub(super) async fn connect(endpoint: &Endpoint) -> io::Result<Stream> {
-    let tcp = TcpStream::connect((&*endpoint.host, endpoint.port)).await?;
+    let addresses = tokio::net::lookup_host((&*endpoint.host, endpoint.port)).await?;
+    let tcp = first_of(alternating(addresses.collect())).await?;
     tcp.set_nodelay(true)?;
     match endpoint.scheme {
         Scheme::Https => {
@@ -29,6 +38,46 @@ pub(super) async fn connect(endpoint: &Endpoint) -> io::Result<Stream> {
             Ok(Stream::Tls(Box::new(stream)))
         }
         Scheme::Http | Scheme::Builtin => Ok(Stream::Plain(tcp)),
+    }
+}
+
+/// The addresses with their families taking turns, so that one dead family costs one head start.
+fn alternating(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (same, other): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
+    let (mut same, mut other) = (same.into_iter(), other.into_iter());
+    let mut turns = Vec::with_capacity(ADDRESSES_MOST);
+    while turns.len() < ADDRESSES_MOST {
+        let before = turns.len();
+        turns.extend(same.next());
+        turns.extend(other.next());
+        if turns.len() == before {
+            break;
+        }
+    }
+    turns
+}
+
+/// The first connection that comes up: each address gets a head start before the next one is tried beside it.
+async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut waiting = addresses.into_iter();
+    // Dropping the set ends the tries that are left.
+    let mut tries = JoinSet::new();
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    loop {
+        if let Some(address) = waiting.next() {
+            tries.spawn(TcpStream::connect(address));
+        }
+        tokio::select! {
+            done = tries.join_next() => match done {
+                None => return Err(last),
+                Some(Ok(Ok(stream))) => return Ok(stream),
+                Some(Ok(Err(error))) => last = error,
+                Some(Err(error)) => last = io::Error::other(error),
+            },
+            () = tokio::time::sleep(HEAD_START), if waiting.len() > 0 => {}
+        }
     }
 }
 
@@ -42,7 +91,9 @@ fn tls() -> io::Result<TlsConnector> {
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
+        let builder = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .ok()?;
         let mut config = builder.with_root_certificates(roots).with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Some(Arc::new(config))
@@ -98,5 +149,58 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns_and_the_resolvers_choice_goes_first() {
+        let parse =
+            |text: &str| text.split(' ').map(|address| address.parse().unwrap()).collect::<Vec<SocketAddr>>();
+        let order = alternating(parse("[::1]:1 [::2]:1 [::3]:1 10.0.0.1:1"));
+        assert_eq!(order, parse("[::1]:1 10.0.0.1:1 [::2]:1 [::3]:1"));
+        assert_eq!(alternating(parse("10.0.0.1:1 [::1]:1")), parse("10.0.0.1:1 [::1]:1"));
+        assert_eq!(alternating(vec![parse("10.0.0.1:1")[0]; 100]).len(), ADDRESSES_MOST);
+    }
+
+    /// A listener whose queue is full: on this system its address then swallows connections as a dead route does.
+    fn swallowing() -> (socket2::Socket, Vec<socket2::Socket>, SocketAddr) {
+        let new = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let listener = new();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let fill = (0..8).map(|_| {
+            let socket = new();
+            socket.set_nonblocking(true).unwrap();
+            // In progress is all that it can be.
+            let _ = socket.connect(&address);
+            socket
+        });
+        let fill = fill.collect();
+        (listener, fill, address.as_socket().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_dead_family_does_not_fail_the_connection() {
+        let (_listener, _fill, dead) = swallowing();
+        let living = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = living.local_addr().unwrap();
+        // Far below the minute or more after which the system itself gives a dead address up.
+        let stream = tokio::time::timeout(Duration::from_secs(20), first_of(vec![dead, address])).await;
+        assert_eq!(stream.unwrap().unwrap().peer_addr().unwrap(), address);
+    }
+
+    #[tokio::test]
+    async fn a_refused_address_is_followed_by_the_next_and_told_when_it_was_the_last() {
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let living = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = living.local_addr().unwrap();
+        assert_eq!(first_of(vec![closed, address]).await.unwrap().peer_addr().unwrap(), address);
+        assert_eq!(first_of(vec![closed]).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(first_of(Vec::new()).await.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -5,6 +5,12 @@ use std::io::{self, Read, Write};
 use bytes::Bytes;
 use http::HeaderMap;
 
+/// The largest window of a zstd frame: what a content-encoding may ask for (RFC 9659, 3).
+const ZSTD_WINDOW_MOST: u64 = 8 << 20;
+/// Bytes of the longest zstd frame header (RFC 8878, 3.1.1).
+const ZSTD_HEADER_MOST: usize = 18;
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+
 /// A content encoding that we can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -19,7 +25,11 @@ pub enum Encoding {
 impl Encoding {
     /// The body's encoding; `None` when it is not one we know.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
-        let Some(value) = headers.get(http::header::CONTENT_ENCODING) else { return Some(Self::Identity) };
+        let mut values = headers.get_all(http::header::CONTENT_ENCODING).iter();
+        let Some(value) = values.next() else { return Some(Self::Identity) };
+        if values.next().is_some() {
+            return None;
+        }
         match value.to_str().ok()?.trim().to_ascii_lowercase().as_str() {
             "" | "identity" => Some(Self::Identity),
             "gzip" | "x-gzip" => Some(Self::Gzip),
@@ -179,40 +189,72 @@ fn take(sink: &mut Sink) -> Bytes {
 
 impl ZstdDecoder {
     fn push(&mut self, chunk: &[u8]) -> io::Result<Bytes> {
-        use ruzstd::decoding::BlockDecodingStrategy::UptoBytes;
         self.pending.extend_from_slice(chunk);
-        let mut input = self.pending.as_slice();
-        if !self.begun {
-            // A frame header is at most 18 bytes; a shorter stream is read in `finish`.
-            if input.len() < 18 {
-                return Ok(Bytes::new());
-            }
-            self.frame.reset(&mut input).map_err(io::Error::other)?;
-            self.begun = true;
+        self.decode(false)
+    }
+
+    fn finish(&mut self) -> io::Result<Bytes> {
+        let rest = self.decode(true)?;
+        if !self.begun || !self.frame.is_finished() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        while !self.frame.is_finished() && has_block(input) {
-            self.frame.decode_blocks(&mut input, UptoBytes(1)).map_err(io::Error::other)?;
+        Ok(rest)
+    }
+
+    /// Decodes what is whole of the pending bytes, one frame after the other; at the end they are all that is left.
+    fn decode(&mut self, at_end: bool) -> io::Result<Bytes> {
+        use ruzstd::decoding::BlockDecodingStrategy::{All, UptoBytes};
+        let mut input = self.pending.as_slice();
+        loop {
+            let is_between = !self.begun || self.frame.is_finished();
+            if is_between {
+                // A shorter stream than a header can be long is read at its end.
+                if input.is_empty() || (input.len() < ZSTD_HEADER_MOST && !at_end) {
+                    break;
+                }
+                check_window(input, self.sink.left)?;
+                self.frame.reset(&mut input).map_err(io::Error::other)?;
+                self.begun = true;
+            }
+            while !self.frame.is_finished() && (has_block(input) || at_end) {
+                let strategy = if at_end && !has_block(input) { All } else { UptoBytes(1) };
+                self.frame.decode_blocks(&mut input, strategy).map_err(io::Error::other)?;
+                drain(&mut self.frame, &mut self.sink)?;
+            }
+            if !self.frame.is_finished() {
+                break;
+            }
             drain(&mut self.frame, &mut self.sink)?;
         }
         let used = self.pending.len() - input.len();
         self.pending.drain(..used);
-        drain(&mut self.frame, &mut self.sink)?;
         Ok(take(&mut self.sink))
     }
+}
 
-    fn finish(&mut self) -> io::Result<Bytes> {
-        use ruzstd::decoding::BlockDecodingStrategy::All;
-        let mut input = self.pending.as_slice();
-        if !self.begun {
-            self.frame.reset(&mut input).map_err(io::Error::other)?;
-            self.begun = true;
-        }
-        if !self.frame.is_finished() {
-            self.frame.decode_blocks(&mut input, All).map_err(io::Error::other)?;
-        }
-        drain(&mut self.frame, &mut self.sink)?;
-        Ok(take(&mut self.sink))
-    }
+/// Refuses a frame whose header (RFC 8878, 3.1.1.1) asks for more memory than it may: its window is held back by the
+/// decoder, out of sight of the sink.
+fn check_window(input: &[u8], left: usize) -> io::Result<()> {
+    // What is no frame at all is told by the decoder.
+    let Some((&ZSTD_MAGIC, [descriptor, window, ..])) = input.split_first_chunk::<4>() else { return Ok(()) };
+    let is_single_segment = descriptor & 0x20 != 0;
+    let (window, most) = if is_single_segment {
+        // The window is the whole content.
+        (content_size(*descriptor, input.get(5..).unwrap_or_default()), left as u64)
+    } else {
+        let base = 1_u64 << (10 + (window >> 3));
+        (base + base / 8 * u64::from(window & 7), ZSTD_WINDOW_MOST)
+    };
+    if window > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+}
+
+/// The content size that the header of a single-segment frame tells; `rest` is what follows its descriptor.
+fn content_size(descriptor: u8, rest: &[u8]) -> u64 {
+    let dictionary = [0, 1, 2, 4].get(usize::from(descriptor & 3)).copied().unwrap_or(0);
+    let length = 1_usize << (descriptor >> 6);
+    let bytes = rest.get(dictionary..).unwrap_or_default().iter().take(length).rev();
+    let size = bytes.fold(0_u64, |size, byte| size << 8 | u64::from(*byte));
+    if length == 2 { size + 256 } else { size }
 }
 
 /// Whether `input` begins with a whole block: three bytes of header (RFC 8878, 3.1.1.2), its content, and the

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::error::Error as _;
 use std::future::{Future as _, poll_fn};
+use std::io::ErrorKind;
 use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +17,7 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::task::coop::unconstrained;
 use yumen_config::{Endpoint, Scheme, Timeouts};
 use yumen_llm::json::Pieces;
 
@@ -25,6 +28,9 @@ use crate::gauges::Gauges;
 const IDLE_MOST: usize = 64;
 /// An idle connection older than this is not used again: many servers close theirs after a minute.
 const IDLE_AGE: Duration = Duration::from_secs(45);
+/// A used connection that breaks within this time was closed before the request came; one that breaks later may
+/// have been at work on it.
+const STALE_MOST: Duration = Duration::from_secs(1);
 
 type Connection = http1::Connection<TokioIo<Stream>, RequestBody>;
 type Key = (Scheme, Arc<str>, u16);
@@ -33,6 +39,7 @@ type Key = (Scheme, Arc<str>, u16);
 pub struct Pool {
     idle: Mutex<HashMap<Key, VecDeque<(Line, Instant)>>>,
     gauges: Arc<Gauges>,
+    stale_most: Duration,
 }
 
 /// In which phase a try failed.
@@ -56,6 +63,32 @@ pub enum SendError {
     /// The connection broke, or what came was not HTTP.
     #[error("{0}")]
     Broken(#[source] hyper::Error),
+}
+
+/// A request got no response head, and whether any of it was written.
+struct Missed {
+    error: SendError,
+    unsent: bool,
+}
+
+impl Missed {
+    /// Whether the peer closed the connection, as far as can be told.
+    fn is_closed(&self) -> bool {
+        let SendError::Broken(error) = &self.error else { return false };
+        let closed = |kind| {
+            matches!(
+                kind,
+                ErrorKind::ConnectionReset
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::BrokenPipe
+                    | ErrorKind::NotConnected
+                    // TLS that ends without a word.
+                    | ErrorKind::UnexpectedEof
+            )
+        };
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+        error.is_incomplete_message() || cause.is_some_and(|cause| closed(cause.kind()))
+    }
 }
 
 /// A response head, its body and the connection it comes on.
@@ -122,11 +155,11 @@ impl Drop for Line {
 impl Pool {
     /// An empty pool.
     pub fn new(gauges: Arc<Gauges>) -> Self {
-        Self { idle: Mutex::default(), gauges }
+        Self { idle: Mutex::default(), gauges, stale_most: STALE_MOST }
     }
 
     /// Sends one request and waits for the response head. A connection that turns out to have been closed
-    /// while it was idle is replaced by a fresh one, once.
+    /// while it was idle is replaced by a fresh one, once; what an upstream may have begun to serve is not sent again.
     pub async fn send(
         &self,
         endpoint: &Endpoint,
@@ -134,16 +167,24 @@ impl Pool {
         make: impl Fn() -> http::Request<RequestBody>,
     ) -> Result<Reply, SendError> {
         let key = (endpoint.scheme, Arc::clone(&endpoint.host), endpoint.port);
+        let mut first_byte = timeouts.first_byte;
         if let Some(line) = self.checkout(&key) {
-            match self.exchange(key.clone(), line, timeouts.first_byte, make()).await {
-                Err(SendError::Broken(error)) if error.is_canceled() || error.is_incomplete_message() => {
-                    tracing::debug!(%error, "an idle connection was closed; taking a fresh one");
+            let sent = Instant::now();
+            match self.exchange(key.clone(), line, first_byte, make()).await {
+                Ok(reply) => return Ok(reply),
+                Err(missed) => {
+                    let elapsed = sent.elapsed();
+                    let is_stale = missed.is_closed() && elapsed < self.stale_most;
+                    if !missed.unsent && !is_stale {
+                        return Err(missed.error);
+                    }
+                    tracing::debug!(error = %missed.error, "an idle connection was closed; taking a fresh one");
+                    first_byte = first_byte.saturating_sub(elapsed);
                 }
-                result => return result,
             }
         }
         let line = self.open(endpoint, timeouts.connect).await?;
-        self.exchange(key, line, timeouts.first_byte, make()).await
+        self.exchange(key, line, first_byte, make()).await.map_err(|missed| missed.error)
     }
 
     /// Takes a connection back whose answer has been read to its end.
@@ -207,17 +248,21 @@ impl Pool {
         mut line: Line,
         timeout: Duration,
         request: http::Request<RequestBody>,
-    ) -> Result<Reply, SendError> {
-        let mut response = pin!(line.sender.send_request(request));
+    ) -> Result<Reply, Missed> {
+        // Only the connection, driven here, can complete it: it need not wake this task. Without a budget either, for
+        // a budget that is used up is told through the waker too.
+        let mut response = pin!(unconstrained(line.sender.try_send_request(request)));
         let answered = poll_fn(|cx| {
             drive(&mut line.connection, cx);
-            // Only the connection, driven here, can complete it: it need not wake this task.
             response.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         });
         let response = tokio::time::timeout(timeout, answered)
             .await
-            .map_err(|_| SendError::Timeout(Phase::FirstByte))?
-            .map_err(SendError::Broken)?;
+            .map_err(|_| Missed { error: SendError::Timeout(Phase::FirstByte), unsent: false })?
+            .map_err(|error| Missed {
+                unsent: error.message().is_some(),
+                error: SendError::Broken(error.into_error()),
+            })?;
         let (head, body) = response.into_parts();
         Ok(Reply { head, body, lease: Lease { key, line } })
     }
@@ -241,7 +286,10 @@ impl http_body::Body for RequestBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let body = self.get_mut();
         let next = body.pieces.by_ref().find(|piece| !piece.is_empty());
         Poll::Ready(next.map(|piece| {
@@ -258,3 +306,6 @@ impl http_body::Body for RequestBody {
         SizeHint::with_exact(self.left)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,7 +61,8 @@ impl Rests {
             return;
         }
         if self.models.len() >= MODELS_MOST
-            && let Some(soonest) = (0..self.models.len()).min_by_key(|place| self.models.get(*place).map(|rest| rest.1))
+            && let Some(soonest) =
+                (0..self.models.len()).min_by_key(|place| self.models.get(*place).map(|rest| rest.1))
         {
             self.models.swap_remove(soonest);
         }
@@ -69,7 +70,8 @@ impl Rests {
     }
 
     fn has(&self, model: &str, now: Instant) -> bool {
-        self.whole.is_some_and(|end| end > now) || self.models.iter().any(|(name, end)| **name == *model && *end > now)
+        self.whole.is_some_and(|end| end > now)
+            || self.models.iter().any(|(name, end)| **name == *model && *end > now)
     }
 
     /// Drops what is over; says whether anything is left.

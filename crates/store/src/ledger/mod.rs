@@ -11,15 +11,17 @@ mod tail;
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 use yumen_telemetry::{ExchangeRecord, GenerationLookup, LookupError, RecordObserver, RecordSink};
 
 use crate::database::Database;
 use crate::error::StoreError;
-use crate::spool::{SegmentName, Spool, SpoolLock, SpoolSettings};
+use crate::spool::{self, SegmentName, Spool, SpoolLock, SpoolSettings};
 pub use drain::DrainError;
 use drain::{Drain, Wish};
 use insert::Checkpoint;
@@ -62,7 +64,7 @@ impl Ledger {
             sqlx::query_scalar("UPDATE counters SET value = value + 1 WHERE name = 'boots' RETURNING value")
                 .fetch_one(&database.writer)
                 .await?;
-        let positions = positions(&database).await?;
+        let positions = positions(&database.writer).await?;
         let spool = Spool::open(settings, lock, u64::try_from(boot).unwrap_or(0), &positions)?;
         forget_gone(&database, &spool, &positions).await?;
         let state = Arc::new(LedgerState::default());
@@ -157,10 +159,16 @@ impl GenerationLookup for Ledger {
     }
 }
 
-async fn positions(database: &Database) -> Result<HashMap<SegmentName, u64>, StoreError> {
-    let rows: Vec<(String, i64)> = sqlx::query_as("SELECT segment, stored_bytes FROM spool_position")
-        .fetch_all(&database.writer)
-        .await?;
+/// Records in this spool that have not reached the database.
+pub(crate) async fn waiting_records(pool: &SqlitePool, spool_dir: &Path) -> Result<u64, StoreError> {
+    let (positions, dir) = (positions(pool).await?, spool_dir.to_owned());
+    let counted = tokio::task::spawn_blocking(move || spool::count_waiting(&dir, &positions)).await;
+    counted.map_err(|error| StoreError::file(spool_dir)(std::io::Error::other(error)))?
+}
+
+async fn positions(pool: &SqlitePool) -> Result<HashMap<SegmentName, u64>, StoreError> {
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("SELECT segment, stored_bytes FROM spool_position").fetch_all(pool).await?;
     let known = rows.into_iter().filter_map(|(segment, stored)| {
         Some((SegmentName::parse(&segment)?, u64::try_from(stored).unwrap_or(0)))
     });

@@ -136,10 +136,14 @@ async fn killed_at(step: Step) {
     assert_eq!(total[0].requests, 60, "after a kill at {step:?}");
     ledger.stop().await.unwrap();
     assert!(segment_files(dir.path()).is_empty(), "after a kill at {step:?}");
-    let left = positions(&ledger.database).await.unwrap().len();
+    let left = positions(&ledger.database.writer).await.unwrap().len();
     drop(ledger);
     let ledger = start(dir.path(), &seen).await;
-    assert_eq!(positions(&ledger.database).await.unwrap().len(), 0, "{left} positions were to be forgotten");
+    assert_eq!(
+        positions(&ledger.database.writer).await.unwrap().len(),
+        0,
+        "{left} positions were to be forgotten"
+    );
 }
 
 #[tokio::test]
@@ -157,7 +161,12 @@ async fn what_is_stored_is_not_read_again() {
     append(&mut *writer, 0..3);
     ledger.flush().await.unwrap();
     ledger.stop().await.unwrap();
+    let waiting = async |ledger: &Ledger| {
+        waiting_records(&ledger.database.readers, &dir.path().join("spool")).await.unwrap()
+    };
+    assert_eq!(waiting(&ledger).await, 0);
     append(&mut *writer, 3..5);
+    assert_eq!(waiting(&ledger).await, 2);
     let left = ledger.spool_bytes();
     ledger.database.close().await;
     drop((writer, ledger));

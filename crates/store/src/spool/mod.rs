@@ -12,6 +12,7 @@ mod writer;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,10 +21,13 @@ use std::time::SystemTime;
 use yumen_telemetry::{AppendError, RecordSink, RecordWriter};
 
 use crate::error::StoreError;
+use crate::folder;
 pub(crate) use reader::{Read, Reader};
 pub(crate) use segment::{Segment, SegmentName};
 use writer::SegmentWriter;
 
+/// The folder of the spool below a data folder.
+pub const SPOOL_FOLDER: &str = "spool";
 /// Enough to need a block of the disk.
 const PROBE_BYTES: usize = 4096;
 
@@ -74,7 +78,7 @@ impl SpoolLock {
     /// Makes the spool's folder when there is none and takes its lock.
     pub(crate) fn take(settings: &SpoolSettings) -> Result<Self, StoreError> {
         let dir = &settings.dir;
-        fs::create_dir_all(dir).map_err(StoreError::file(dir))?;
+        folder::make(dir)?;
         let path = dir.join("lock");
         let file = File::create(&path).map_err(StoreError::file(&path))?;
         match file.try_lock() {
@@ -168,7 +172,7 @@ impl Spool {
             fs::remove_file(&segment.path)
         };
         match done {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => {
                 self.0.live().remove(&segment.name);
                 Ok(())
@@ -206,12 +210,39 @@ fn list(dir: &Path) -> Result<Listed, StoreError> {
         let entry = entry.map_err(StoreError::file(dir))?;
         let Some(name) = entry.file_name().to_str().and_then(SegmentName::parse) else { continue };
         let path = entry.path();
-        let metadata = entry.metadata().map_err(StoreError::file(&path))?;
+        let metadata = match entry.metadata() {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(StoreError::file(&path)(error)),
+        };
         let modified = metadata.modified().map(unix_us).unwrap_or_else(|_| now_us());
         oldest = Some(oldest.unwrap_or(modified).min(modified));
         segments.insert(name, Arc::new(Segment::new(name, path, metadata.len(), true)));
     }
     Ok((segments, oldest))
+}
+
+/// Counts the records of a spool, whoever may be using it, that lie behind what has been stored.
+pub(crate) fn count_waiting(dir: &Path, stored: &HashMap<SegmentName, u64>) -> Result<u64, StoreError> {
+    if !dir.is_dir() {
+        return Ok(0);
+    }
+    let (mut count, mut reader) = (0, Reader::default());
+    for segment in list(dir)?.0.into_values() {
+        let from = stored.get(&segment.name).copied().unwrap_or(0);
+        let count_one = |read, _| {
+            count += u64::from(matches!(read, Read::Record(_)));
+            true
+        };
+        let counted =
+            File::open(&segment.path).and_then(|file| reader.read(&file, from, segment.written(), count_one));
+        match counted {
+            // A running server stores and drops segments all the time, and cuts back what it could not write.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => {}
+            counted => counted.map_err(StoreError::file(&segment.path))?,
+        }
+    }
+    Ok(count)
 }
 
 fn now_us() -> i64 {

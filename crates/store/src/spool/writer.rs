@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -51,7 +52,7 @@ impl SegmentWriter {
     fn begin(&mut self) -> std::io::Result<Open> {
         let name = SegmentName { boot: self.shared.boot, writer: self.writer, number: self.next_number };
         let path = self.shared.settings.dir.join(name.to_string());
-        let file = OpenOptions::new().append(true).create_new(true).open(&path)?;
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
         self.next_number = self.next_number.saturating_add(1);
         let segment = Arc::new(Segment::new(name, path, 0, false));
         self.shared.live().insert(name, Arc::clone(&segment));

@@ -14,6 +14,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 pub enum Reading {
     /// Exchanges that have begun and not ended.
     ExchangesInFlight,
+    /// Open connections from clients.
+    ClientConnections,
     /// Connections to upstreams that carry an exchange.
     UpstreamConnectionsActive,
     /// Connections to upstreams that wait for the next exchange.
@@ -28,12 +30,20 @@ pub enum Reading {
     SpoolDamaged,
     /// Records written to the database.
     RecordsStored,
+    /// Records that could not be kept.
+    RecordsLost,
+    /// Refusals that left no record because the spool had no room for new work.
+    RefusalsUnrecorded,
     /// 1 while the database takes records, else 0.
     DatabaseUp,
     /// Changes of the configuration that were taken on.
     ConfigReloadsOk,
     /// Changes of the configuration that were refused.
     ConfigReloadsFailed,
+    /// Lines of the exchange log that were dropped because nobody read it.
+    ExchangeLogDropped,
+    /// The same for the operational log.
+    ProcessLogDropped,
 }
 
 /// How a reading is shown.
@@ -51,8 +61,11 @@ impl Reading {
         let labelled = |shown: Shown, key, value| Shown { label: Some((key, value)), ..shown };
         let connections = || gauge("yumen_upstream_connections", "Open connections to upstreams by state");
         let reloads = || counter("yumen_config_reloads", "Changes of the configuration by result");
+        let log_dropped =
+            || counter("yumen_log_lines_dropped", "Log lines dropped because the log was not read, by log");
         match self {
             Self::ExchangesInFlight => gauge("yumen_exchanges_in_flight", "Exchanges that have not ended"),
+            Self::ClientConnections => gauge("yumen_client_connections", "Open connections from clients"),
             Self::UpstreamConnectionsActive => labelled(connections(), "state", "active"),
             Self::UpstreamConnectionsIdle => labelled(connections(), "state", "idle"),
             Self::SpoolBytes => gauge("yumen_spool_bytes", "Bytes of records waiting for the database"),
@@ -62,9 +75,16 @@ impl Reading {
             }
             Self::SpoolDamaged => counter("yumen_spool_damaged_frames", "Damaged frames found in the spool"),
             Self::RecordsStored => counter("yumen_records_stored", "Records written to the database"),
+            Self::RecordsLost => counter("yumen_records_lost", "Records that could not be kept"),
+            Self::RefusalsUnrecorded => counter(
+                "yumen_refusals_unrecorded",
+                "Refusals that left no record because the spool was full",
+            ),
             Self::DatabaseUp => gauge("yumen_database_up", "Whether the database takes records"),
             Self::ConfigReloadsOk => labelled(reloads(), "result", "ok"),
             Self::ConfigReloadsFailed => labelled(reloads(), "result", "failed"),
+            Self::ExchangeLogDropped => labelled(log_dropped(), "log", "exchange"),
+            Self::ProcessLogDropped => labelled(log_dropped(), "log", "process"),
         }
     }
 }

@@ -110,6 +110,10 @@ impl Try<'_> {
         timeouts.first_byte = self.remaining(timeouts.first_byte);
         let reply = worker.pool.send(endpoint, &timeouts, make).await.map_err(|error| self.unsent(&error))?;
         let (head, body) = AnswerBody::from_reply(&worker.pool, reply, self.settings.max_answer_bytes);
+        if head.status.is_success() && body.is_unreadable() {
+            let message = format!("The answer of {} could not be read: its content-encoding is not known.", provider.name);
+            return Err(Failure::silent(Code::UpstreamInvalid, "answer_invalid", message));
+        }
         Ok((head.status, head.headers, body))
     }
 

@@ -67,7 +67,11 @@ impl Failure {
         // Its own bytes go on when they already are what the client expects.
         let readable = said.dialect == said.client || (openai(said.dialect) && openai(said.client));
         let body = (readable && is_error_object(&said.body)).then_some(said.body);
-        Self::from_facts(facts, body, retry_after(said.headers), said.provider)
+        let mut failure = Self::from_facts(facts, body, retry_after(said.headers), said.provider);
+        if let Some(upstream) = &mut failure.rejection.upstream {
+            upstream.headers = super::headers::to_client(said.headers);
+        }
+        failure
     }
 
     /// The upstream said an error, in an answer or inside a stream before any content.
@@ -95,7 +99,7 @@ impl Failure {
         let mut rejection = Rejection::new(Code::UpstreamError, facts.message.clone());
         rejection.status = status;
         rejection.retry_after_s = retry_after.map(|wait| wait.as_secs().max(1));
-        let said = UpstreamSaid { facts, body, cause, provider: std::sync::Arc::clone(provider) };
+        let said = UpstreamSaid { facts, body, cause, provider: std::sync::Arc::clone(provider), headers: HeaderMap::new() };
         rejection.upstream = Some(Box::new(said));
         Self { rejection, next, rest, cause, status: Some(status) }
     }

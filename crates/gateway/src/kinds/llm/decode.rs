@@ -1,9 +1,11 @@
 //! decode: body → Call. Reads the body once and keeps its bytes; never edits them.
 
-use std::time::Duration;
+use std::error::Error as _;
+use std::io::{self, ErrorKind};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, request};
+use http::{Version, request};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use yumen_config::GatewaySettings;
@@ -11,6 +13,7 @@ use yumen_llm::dialects::Dialect;
 use yumen_llm::json::{Kind, Object, Read, ScanReason, scan_object};
 
 use super::call::Call;
+use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
 use crate::route::{LlmRoute, Task};
 use crate::upstream::{Encoding, expand};
@@ -39,44 +42,55 @@ const FALLBACKS_MOST: usize = 8;
 /// The longest model name, in bytes.
 const NAME_BYTES_MOST: usize = 256;
 
-/// Reads the request.
+/// Reads the request. What it does not read of the body is left to the caller.
 pub async fn decode(
+    exchange: &mut Exchange,
     settings: &GatewaySettings,
     route: LlmRoute,
     head: &request::Parts,
-    body: Incoming,
+    body: &mut Incoming,
 ) -> Result<Call, Rejection> {
     let encoding = Encoding::of(&head.headers).ok_or_else(|| {
         let message = "The body's content-encoding is not one of gzip, deflate, br, zstd and identity.";
         Rejection::new(Code::UnsupportedEncoding, message)
     })?;
-    let raw = collect(settings, &head.headers, body).await?;
+    let asked = Instant::now();
+    let collected =
+        tokio::time::timeout(settings.body_read_timeout, collect(settings.max_body_bytes, head, body)).await;
+    // The client's upload is no work of ours.
+    exchange.waited += asked.elapsed();
+    let raw = collected.map_err(|_| {
+        let seconds = settings.body_read_timeout.as_secs_f64();
+        Rejection::new(Code::BodyTimeout, format!("The body did not come whole within {seconds} s."))
+    })??;
     let body = match encoding {
         Encoding::Identity => raw,
         encoding => expand(encoding, &raw, settings.max_body_bytes)
             .map_err(|error| {
-                Rejection::new(Code::BodyUnreadable, format!("The body is not what its content-encoding says: {error}."))
+                Rejection::new(
+                    Code::BodyUnreadable,
+                    format!("The body is not what its content-encoding says: {error}."),
+                )
             })?
             .ok_or_else(|| too_large(settings.max_body_bytes))?,
     };
     read(settings, route, body)
 }
 
-async fn collect(settings: &GatewaySettings, headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, Rejection> {
-    let limit = settings.max_body_bytes;
-    let announced = headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+async fn collect(limit: usize, head: &request::Parts, body: &mut Incoming) -> Result<Bytes, Rejection> {
+    let announced = head.headers.get(http::header::CONTENT_LENGTH);
+    let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(too_large(limit));
     }
-    let first = next(&mut body, settings.body_read_timeout).await?;
-    let Some(first) = first else { return Ok(Bytes::new()) };
+    let Some(first) = next(head.version, body).await? else { return Ok(Bytes::new()) };
     if body.is_end_stream() && first.len() <= limit {
         return Ok(first);
     }
     let expected = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(first.len() * 2);
     let mut whole = BytesMut::with_capacity(expected.min(limit).min(4 << 20).max(first.len()));
     whole.extend_from_slice(&first);
-    while let Some(chunk) = next(&mut body, settings.body_read_timeout).await? {
+    while let Some(chunk) = next(head.version, body).await? {
         if whole.len() + chunk.len() > limit {
             return Err(too_large(limit));
         }
@@ -88,23 +102,23 @@ async fn collect(settings: &GatewaySettings, headers: &HeaderMap, mut body: Inco
     Ok(whole.freeze())
 }
 
-async fn next(body: &mut Incoming, timeout: Duration) -> Result<Option<Bytes>, Rejection> {
-    loop {
-        let frame = tokio::time::timeout(timeout, body.frame()).await.map_err(|_| {
-            Rejection::new(Code::BodyTimeout, format!("No bytes of the body came for {} s.", timeout.as_secs()))
-        })?;
-        match frame {
-            None => return Ok(None),
-            Some(Ok(frame)) => {
-                if let Ok(chunk) = frame.into_data() {
-                    return Ok(Some(chunk));
-                }
-            }
-            Some(Err(error)) => {
-                return Err(Rejection::new(Code::BodyUnreadable, "The body broke off.").cause(error));
-            }
+async fn next(version: Version, body: &mut Incoming) -> Result<Option<Bytes>, Rejection> {
+    while let Some(frame) = body.frame().await {
+        if let Ok(chunk) = frame.map_err(|error| broken_off(version, &error))?.into_data() {
+            return Ok(Some(chunk));
         }
     }
+    Ok(None)
+}
+
+/// A body that broke off: badly framed, or left by its client. In HTTP/2 the frames are not the body's own, so
+/// only the client can have ended it.
+fn broken_off(version: Version, error: &hyper::Error) -> Rejection {
+    let kind = error.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
+    if version < Version::HTTP_2 && matches!(kind, Some(ErrorKind::InvalidInput | ErrorKind::InvalidData)) {
+        return Rejection::new(Code::BodyUnreadable, "The body is not framed as its head says.").cause(error);
+    }
+    Rejection::new(Code::ClientGone, "The client left before its body was whole.")
 }
 
 fn too_large(limit: usize) -> Rejection {
@@ -124,8 +138,12 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         );
         return Err(Rejection::new(Code::AmbiguousField, message).param(name));
     }
-    if let Some(name) = REFUSED.iter().find(|name| object.get(&body, name).is_some_and(|field| field.kind != Kind::Null)) {
-        let message = format!("`{name}` chooses models at the provider, past this gateway; use a model alias or `models`.");
+    if let Some(name) =
+        REFUSED.iter().find(|name| object.get(&body, name).is_some_and(|field| field.kind != Kind::Null))
+    {
+        let message = format!(
+            "`{name}` chooses models at the provider, past this gateway; use a model alias or `models`."
+        );
         return Err(Rejection::new(Code::InvalidRequest, message).param(*name));
     }
     expect_shapes(route.dialect, &object, &body)?;
@@ -189,9 +207,12 @@ fn required_model(object: &Object, body: &[u8]) -> Result<String, Rejection> {
 }
 
 fn fallbacks(object: &Object, body: &[u8]) -> Result<Vec<String>, Rejection> {
-    let Some(field) = object.get(body, "models").filter(|field| field.kind != Kind::Null) else { return Ok(Vec::new()) };
+    let Some(field) = object.get(body, "models").filter(|field| field.kind != Kind::Null) else {
+        return Ok(Vec::new());
+    };
     let expected = "a list of at most 8 model names";
-    let names: Vec<String> = serde_json::from_slice(field.value(body)).map_err(|_| wrong("models", expected))?;
+    let names: Vec<String> =
+        serde_json::from_slice(field.value(body)).map_err(|_| wrong("models", expected))?;
     if names.len() > FALLBACKS_MOST || names.iter().any(|name| name.len() > NAME_BYTES_MOST) {
         return Err(wrong("models", expected));
     }

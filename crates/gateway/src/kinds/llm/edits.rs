@@ -139,7 +139,7 @@ mod tests {
         for (body, expected) in [
             (
                 r#"{"model":"m","max_completion_tokens": 1e2 ,"x":1}"#,
-                r#"{"model":"n","x":1,"max_tokens":1e2}"#,
+                r#"{"model":"n" ,"x":1,"max_tokens":1e2}"#,
             ),
             (r#"{"max_tokens":5,"max_completion_tokens":7,"model":"m"}"#, r#"{"max_tokens":7,"model":"n"}"#),
             (r#"{"max_completion_tokens":null,"model":"m"}"#, r#"{"model":"n"}"#),

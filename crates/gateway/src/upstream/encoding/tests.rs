@@ -3,7 +3,9 @@ use std::io::Write as _;
 use super::*;
 
 fn sample() -> Vec<u8> {
-    (0..60).flat_map(|line| format!("data: {{\"n\":{line},\"text\":\"玉门 {}\"}}\n\n", line * 7919).into_bytes()).collect()
+    (0..60)
+        .flat_map(|line| format!("data: {{\"n\":{line},\"text\":\"玉门 {}\"}}\n\n", line * 7919).into_bytes())
+        .collect()
 }
 
 fn encoded(encoding: Encoding, plain: &[u8]) -> Vec<u8> {
@@ -80,5 +82,69 @@ fn what_is_no_such_encoding_is_an_error() {
         let wire = encoded(encoding, &sample());
         let cut = Bytes::copy_from_slice(&wire[..wire.len() / 2]);
         assert!(expand(encoding, &cut, 1 << 20).is_err(), "{encoding:?} cut in half");
+    }
+}
+
+/// A zstd frame with these header bytes and one empty last block.
+fn frame(header: &[u8]) -> Bytes {
+    [&ZSTD_MAGIC, header, &[1, 0, 0], &[0; ZSTD_HEADER_MOST]].concat().into()
+}
+
+#[test]
+fn a_zstd_window_is_refused_before_it_is_held() {
+    let limit = 16 << 20;
+    let push = |wire: &Bytes| Decoder::new(Encoding::Zstd, limit).unwrap().push(wire);
+    // 10 + 17 bits: 128 MiB; 10 + 13 bits and one eighth: 9 MiB.
+    for window in [17 << 3, 13 << 3 | 1] {
+        assert_eq!(push(&frame(&[0, window])).unwrap_err().kind(), io::ErrorKind::FileTooLarge, "{window}");
+        assert_eq!(expand(Encoding::Zstd, &frame(&[0, window]), limit).unwrap(), None);
+    }
+    // One segment: the window is the content, 17 MiB by four bytes, then by eight.
+    for header in [&[0xA0, 0, 0, 0x10, 1][..], &[0xE0, 0, 0, 0x10, 1, 0, 0, 0, 0], &[0xA1, 7, 0, 0, 0x10, 1]]
+    {
+        assert_eq!(push(&frame(header)).unwrap_err().kind(), io::ErrorKind::FileTooLarge, "{header:?}");
+    }
+    let allowed = [&ZSTD_MAGIC[..], &[0, 13 << 3], &[1, 0, 0]].concat();
+    assert_eq!(
+        expand(Encoding::Zstd, &allowed.into(), limit).unwrap(),
+        Some(Bytes::new()),
+        "8 MiB are allowed"
+    );
+}
+
+#[test]
+fn zstd_frames_follow_each_other_and_nothing_else_does() {
+    let plain = sample();
+    let wire = encoded(Encoding::Zstd, &plain);
+    for size in [1, 50, usize::MAX] {
+        let two = wire.repeat(2);
+        let mut decoder = Decoder::new(Encoding::Zstd, 2 * plain.len()).unwrap();
+        let mut out = Vec::new();
+        for piece in two.chunks(size.min(two.len())) {
+            out.extend_from_slice(&decoder.push(piece).unwrap());
+        }
+        out.extend_from_slice(&decoder.finish().unwrap());
+        assert!(out == plain.repeat(2), "in pieces of {size}");
+    }
+    let rubbish = [&wire[..], &[0; 100]].concat();
+    assert!(
+        Decoder::new(Encoding::Zstd, 1 << 20).unwrap().push(&rubbish).is_err(),
+        "it would pile up unread"
+    );
+}
+
+#[test]
+fn encodings_that_are_not_known_or_piled_up_are_none() {
+    let of = |values: &[&'static str]| {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(http::header::CONTENT_ENCODING, http::HeaderValue::from_static(value));
+        }
+        Encoding::of(&headers)
+    };
+    assert_eq!(of(&[]), Some(Encoding::Identity));
+    assert_eq!(of(&[" GZip "]), Some(Encoding::Gzip));
+    for unknown in [&["compress"][..], &["gzip, br"], &["gzip", "br"]] {
+        assert_eq!(of(unknown), None, "{unknown:?}");
     }
 }

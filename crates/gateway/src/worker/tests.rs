@@ -1,0 +1,98 @@
+use std::pin::Pin;
+
+use yumen_telemetry::{AppendError, LookupError, TokenCounts};
+
+use super::*;
+
+/// A sink that counts what is appended.
+#[derive(Default)]
+struct Shelf {
+    full: AtomicBool,
+    kept: Arc<AtomicU64>,
+}
+
+struct Counting(Arc<AtomicU64>);
+
+impl RecordSink for Shelf {
+    fn writer(&self) -> Result<Box<dyn RecordWriter>, AppendError> {
+        Ok(Box::new(Counting(Arc::clone(&self.kept))))
+    }
+
+    fn has_room(&self) -> bool {
+        !self.full.load(Ordering::Relaxed)
+    }
+}
+
+impl RecordWriter for Counting {
+    fn append(&mut self, _: &ExchangeRecord) -> Result<(), AppendError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl GenerationLookup for Shelf {
+    fn find<'a>(
+        &'a self,
+        _: &'a str,
+        _: Option<&'a str>,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<ExchangeRecord>, LookupError>> + Send + 'a>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
+fn record(outcome: Outcome) -> ExchangeRecord {
+    ExchangeRecord {
+        id: "gen-1-x".into(),
+        started_at_us: 1,
+        key_id: None,
+        key_name: None,
+        dialect: String::new(),
+        operation: String::new(),
+        model_requested: String::new(),
+        model_served: None,
+        provider: None,
+        upstream_id: None,
+        attempts: Vec::new(),
+        status: 200,
+        outcome,
+        error_code: None,
+        finish_reason: None,
+        streamed: false,
+        tokens: TokenCounts::default(),
+        cost_nanos: None,
+        first_byte_us: None,
+        total_us: 1,
+        overhead_us: 1,
+        lossy: Vec::new(),
+    }
+}
+
+#[test]
+fn refusals_do_not_eat_the_room_kept_for_exchanges_under_way() {
+    let shelf = Arc::new(Shelf::default());
+    let (snapshot, _) = yumen_config::from_environment(&|_| None, &yumen_config::Catalogue::default(), false);
+    let gateway = Gateway::new(
+        Arc::new(snapshot),
+        KeyHasher::new([0; 32]),
+        Arc::clone(&shelf) as _,
+        Arc::clone(&shelf) as _,
+    );
+    let gateway = Arc::new(gateway);
+    let worker = Worker::new(&gateway).unwrap();
+    let numbers = || {
+        let unrecorded = gateway.gauges.refusals_unrecorded.load(Ordering::Relaxed);
+        (shelf.kept.load(Ordering::Relaxed), unrecorded)
+    };
+    worker.append(&record(Outcome::Refused));
+    assert_eq!(numbers(), (1, 0));
+    shelf.full.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        worker.append(&record(Outcome::Refused));
+    }
+    assert_eq!(numbers(), (1, 3));
+    for outcome in [Outcome::Completed, Outcome::Failed, Outcome::ClientGone] {
+        worker.append(&record(outcome));
+    }
+    assert_eq!(numbers(), (4, 3), "what was begun leaves its record");
+    assert_eq!(gateway.gauges.records_lost.load(Ordering::Relaxed), 0);
+}
