@@ -9,11 +9,13 @@
 )]
 
 use serde_json::json;
-use yumen_testkit::{Gateway, Reply, Step, Upstream, eventually, standard_config};
+use yumen_testkit::{Gateway, Reply, Step, Upstream, eventually};
 use yumen_tests::{CHAT, MESSAGES, ask, ask_stream, record_of, stream_text};
 
 fn chunk(choices: &str, usage: &str) -> String {
-    format!("data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":{choices},\"usage\":{usage}}}\n\n")
+    format!(
+        "data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":{choices},\"usage\":{usage}}}\n\n"
+    )
 }
 
 #[tokio::test]
@@ -22,7 +24,10 @@ async fn pitfall_25_usage_that_was_told_twice_is_withheld_all_the_same() {
     upstream.script(|_| {
         let usage = r#"{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}"#;
         Some(Reply::stream([
-            chunk(r#"[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]"#, "null"),
+            chunk(
+                r#"[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]"#,
+                "null",
+            ),
             chunk(r#"[{"index":0,"delta":{},"finish_reason":"stop"}]"#, usage),
             chunk("[]", usage),
             "data: [DONE]\n\n".to_owned(),
@@ -76,7 +81,8 @@ async fn a_stream_without_its_media_type_is_still_a_stream() {
     upstream.script(move |_| Some(Reply::whole(200, "text/plain", body.clone())));
     let gateway = Gateway::before(&upstream).await;
     for path in [CHAT, MESSAGES] {
-        let answer = gateway.client().post(path, &ask_stream("fake-openai/fake-chat")).await.expect_status(200);
+        let answer =
+            gateway.client().post(path, &ask_stream("fake-openai/fake-chat")).await.expect_status(200);
         assert_eq!(stream_text(path, &answer.events()), "Hi", "{path}");
     }
 }
@@ -100,7 +106,9 @@ async fn what_is_no_answer_at_all_is_an_error() {
             gateway.client().post(path, &ask("fake-openai/fake-chat")).await.expect_status(502);
         }
     }
-    upstream.script(|_| Some(Reply::whole(302, "text/plain", "elsewhere").header("location", "http://127.0.0.1:1/")));
+    upstream.script(|_| {
+        Some(Reply::whole(302, "text/plain", "elsewhere").header("location", "http://127.0.0.1:1/"))
+    });
     let answer = gateway.client().post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(502);
     assert_eq!(answer.header("location"), "");
 }
@@ -123,7 +131,10 @@ async fn a_credential_in_a_streams_error_is_taken_out() {
         for provider in ["fake-openai", "fake-anthropic"] {
             let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-chat"))).await;
             let text = answer.text();
-            assert!(text.contains("invalid key [redacted]") && !text.contains("-secret"), "{path} {provider}: {text}");
+            assert!(
+                text.contains("invalid key [redacted]") && !text.contains("-secret"),
+                "{path} {provider}: {text}"
+            );
         }
     }
 }
@@ -132,7 +143,10 @@ async fn a_credential_in_a_streams_error_is_taken_out() {
 async fn after_an_error_event_the_stream_is_over() {
     let upstream = Upstream::start().await;
     upstream.script(|_| {
-        let content = chunk(r#"[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]"#, "null");
+        let content = chunk(
+            r#"[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]"#,
+            "null",
+        );
         let error = "data: {\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}\n\n".to_owned();
         Some(Reply::stream([content, error]).insert(2, Step::Hang))
     });
@@ -151,7 +165,8 @@ async fn a_client_that_leaves_while_the_upstream_works_is_recorded_with_its_atte
     let upstream = Upstream::start().await;
     let gateway = Gateway::before(&upstream).await;
     let client = gateway.client();
-    let waiting = tokio::spawn(async move { client.post(CHAT, &ask("fake-openai/fake-never-answers")).await });
+    let waiting =
+        tokio::spawn(async move { client.post(CHAT, &ask("fake-openai/fake-never-answers")).await });
     upstream.until("the request upstream", |counts| counts.open == 1).await;
     waiting.abort();
     let logged = async || {
@@ -171,8 +186,11 @@ async fn a_client_that_leaves_while_the_upstream_works_is_recorded_with_its_atte
 async fn vectors_come_in_the_form_that_was_asked_for() {
     let upstream = Upstream::start().await;
     upstream.script(|_| {
-        Some(Reply::json(200, &json!({ "object": "list", "model": "m", "usage": { "prompt_tokens": 1, "total_tokens": 1 },
-            "data": [{ "object": "embedding", "index": 0, "embedding": [1.0, -2.5] }] })))
+        Some(Reply::json(
+            200,
+            &json!({ "object": "list", "model": "m", "usage": { "prompt_tokens": 1, "total_tokens": 1 },
+            "data": [{ "object": "embedding", "index": 0, "embedding": [1.0, -2.5] }] }),
+        ))
     });
     let gateway = Gateway::before(&upstream).await;
     let ask = |form: &str| json!({ "model": "fake-openai/fake-chat", "input": "x", "encoding_format": form });

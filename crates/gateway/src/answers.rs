@@ -53,7 +53,12 @@ fn json_answer(value: &Value) -> Answer {
 }
 
 /// The models that the key may use: aliases and canonical names; a provider's own name where there is no other.
-fn models(snapshot: &Snapshot, key: &VirtualKey, id: Option<&str>, anthropic: bool) -> Result<Answer, Rejection> {
+fn models(
+    snapshot: &Snapshot,
+    key: &VirtualKey,
+    id: Option<&str>,
+    anthropic: bool,
+) -> Result<Answer, Rejection> {
     if let Some(id) = id {
         let target = snapshot.target(id).filter(|target| listed_for(key, target, id));
         let target = target.ok_or_else(|| stages::unknown_model(snapshot, key, id))?;
@@ -103,13 +108,17 @@ fn model(name: &str, target: &ModelTarget, anthropic: bool) -> Value {
 async fn generation(worker: &Worker, key: &VirtualKey, head: &request::Parts) -> Result<Answer, Rejection> {
     let query = head.uri.query().unwrap_or_default();
     let id = query.split('&').find_map(|pair| pair.strip_prefix("id=")).filter(|id| !id.is_empty());
-    let id = id.ok_or_else(|| Rejection::new(Code::InvalidRequest, "`id` is missing from the query.").param("id"))?;
+    let id = id
+        .ok_or_else(|| Rejection::new(Code::InvalidRequest, "`id` is missing from the query.").param("id"))?;
     let found = worker.gateway.lookup.find(id, Some(&key.id)).await;
     let found = found.map_err(|error| {
-        Rejection::new(Code::LedgerUnavailable, "The ledger cannot be read at the moment.").cause(error).retry_after(1)
+        Rejection::new(Code::LedgerUnavailable, "The ledger cannot be read at the moment.")
+            .cause(error)
+            .retry_after(1)
     })?;
     let record = found.ok_or_else(|| {
-        Rejection::new(Code::GenerationNotFound, format!("This key has made no generation `{id}`.")).param("id")
+        Rejection::new(Code::GenerationNotFound, format!("This key has made no generation `{id}`."))
+            .param("id")
     })?;
     Ok(json_answer(&json!({ "data": generation_data(&record) })))
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use yumen_config::VirtualKey;
+use yumen_llm::dialects::Dialect;
 use yumen_llm::price::Price;
 use yumen_llm::tokens;
 use yumen_llm::usage::Usage;
-use yumen_llm::dialects::Dialect;
 use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource};
 
 use crate::limits::Permit;
@@ -206,7 +206,8 @@ impl Exchange {
         trying.attempt.cause = Some("client_gone".to_owned());
         self.record.provider = Some(trying.attempt.provider.clone());
         let usage = Usage { input: tokens::estimate_json(&trying.request), ..Usage::default() };
-        self.record.tokens = TokenCounts { input: usage.input, source: TokenSource::Estimated, ..TokenCounts::default() };
+        self.record.tokens =
+            TokenCounts { input: usage.input, source: TokenSource::Estimated, ..TokenCounts::default() };
         self.record.cost_nanos = trying.price.map(|price| price.cost_nanos(&usage));
         self.attempted(trying.attempt);
     }

@@ -207,7 +207,10 @@ pub fn reference_markdown() -> String {
             Retry::Same => "later",
             Retry::Next => "another deployment",
         };
-        page.push_str(&format!("| `{}` | {} | {origin} | {retry} | {} |\n", row.name, row.status, row.sentence));
+        page.push_str(&format!(
+            "| `{}` | {} | {origin} | {retry} | {} |\n",
+            row.name, row.status, row.sentence
+        ));
     }
     page
 }

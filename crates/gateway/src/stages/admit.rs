@@ -19,19 +19,22 @@ pub fn admit<'a>(
         permitted(snapshot, key, model)?;
     }
     if !gateway.sink.has_room() {
-        let message = "Records wait for the database and their spool is full; new work is refused until it drains.";
+        let message =
+            "Records wait for the database and their spool is full; new work is refused until it drains.";
         return Err(Rejection::new(Code::SpoolFull, message).retry_after(5));
     }
     gateway.limits.admit(key, Instant::now()).map_err(|refusal| match refusal {
         Refusal::Rate { retry_after } => {
             let seconds = retry_after.as_secs() + 1;
             let most = key.requests_per_minute.unwrap_or(0);
-            let message = format!("The virtual key may make {most} requests per minute; come back in {seconds} s.");
+            let message =
+                format!("The virtual key may make {most} requests per minute; come back in {seconds} s.");
             Rejection::new(Code::RateLimited, message).retry_after(seconds)
         }
         Refusal::Concurrency => {
             let most = key.concurrency.unwrap_or(0);
-            let message = format!("The virtual key may have {most} exchanges open at the same time, and has.");
+            let message =
+                format!("The virtual key may have {most} exchanges open at the same time, and has.");
             Rejection::new(Code::ConcurrencyLimited, message).retry_after(1)
         }
     })

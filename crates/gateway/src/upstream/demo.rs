@@ -15,9 +15,13 @@ pub fn answer(dialect: Dialect, body: &[u8]) -> (StatusCode, HeaderMap, Vec<Byte
     let stream = request.get("stream").and_then(Value::as_bool).unwrap_or(false);
     let demo = Demo::new(&request);
     let (kind, chunks) = match (dialect, stream) {
-        (Dialect::OpenAiEmbeddings, _) => ("application/json", vec![demo.embeddings(&request).to_string().into()]),
+        (Dialect::OpenAiEmbeddings, _) => {
+            ("application/json", vec![demo.embeddings(&request).to_string().into()])
+        }
         (Dialect::OpenAiChat, false) => ("application/json", vec![demo.chat().to_string().into()]),
-        (Dialect::OpenAiCompletions, false) => ("application/json", vec![demo.completion().to_string().into()]),
+        (Dialect::OpenAiCompletions, false) => {
+            ("application/json", vec![demo.completion().to_string().into()])
+        }
         (Dialect::AnthropicMessages, false) => ("application/json", vec![demo.message().to_string().into()]),
         (Dialect::OpenAiChat, true) => ("text/event-stream", demo.chat_stream(&request)),
         (Dialect::OpenAiCompletions, true) => ("text/event-stream", demo.completion_stream(&request)),
@@ -40,7 +44,8 @@ impl Demo {
         let model = request.get("model").and_then(Value::as_str).unwrap_or("echo").to_owned();
         let asked = last_text(request);
         let shown: String = asked.chars().take(2000).collect();
-        let text = format!("This is Yumen's built-in demo model; it works without any network. You said: {shown}");
+        let text =
+            format!("This is Yumen's built-in demo model; it works without any network. You said: {shown}");
         let (input, output) = (tokens::estimate(&asked).max(1), tokens::estimate(&text));
         Self { model, text, input, output }
     }
@@ -78,7 +83,10 @@ impl Demo {
     /// A small vector that depends on the text alone, so that equal texts are near each other.
     fn embeddings(&self, request: &Value) -> Value {
         let inputs: Vec<String> = match request.get("input") {
-            Some(Value::Array(items)) => items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect(),
+            Some(Value::Array(items)) => items
+                .iter()
+                .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+                .collect(),
             Some(Value::String(text)) => vec![text.clone()],
             _ => Vec::new(),
         };
@@ -106,8 +114,11 @@ impl Demo {
             }))
         };
         let choice = |delta: Value, finish: Value| json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish }]);
-        let mut chunks = vec![chunk(choice(json!({ "role": "assistant", "content": "" }), Value::Null), Value::Null)];
-        chunks.extend(self.words().map(|word| chunk(choice(json!({ "content": word }), Value::Null), Value::Null)));
+        let mut chunks =
+            vec![chunk(choice(json!({ "role": "assistant", "content": "" }), Value::Null), Value::Null)];
+        chunks.extend(
+            self.words().map(|word| chunk(choice(json!({ "content": word }), Value::Null), Value::Null)),
+        );
         chunks.push(chunk(choice(json!({}), "stop".into()), Value::Null));
         if wants_usage(request) {
             chunks.push(chunk(json!([]), self.openai_usage()));

@@ -100,7 +100,9 @@ impl Reading<'_> {
             }
         };
         // What has come until then is what can be told.
-        let _ = tokio::time::timeout(self.attempt.remaining(self.attempt.step.provider().timeouts.idle), read).await;
+        let _ =
+            tokio::time::timeout(self.attempt.remaining(self.attempt.step.provider().timeouts.idle), read)
+                .await;
         self.said(status.as_u16(), text.freeze())
     }
 
@@ -114,7 +116,8 @@ impl Reading<'_> {
 
     /// Reads an answer as far as a retry would still be invisible to the client.
     pub async fn arrive(&self, exchange: &Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
-        let kind = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind =
+            self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let is_json = kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json");
         match (self.attempt.call.stream, kind.eq_ignore_ascii_case("text/event-stream")) {
@@ -135,7 +138,8 @@ impl Reading<'_> {
         let mut size = 0;
         while !body.is_done() {
             let chunk = tokio::time::timeout(attempt.remaining(idle), body.chunk()).await.map_err(|_| {
-                let message = format!("The answer of {} stopped for longer than the idle time-out.", self.name());
+                let message =
+                    format!("The answer of {} stopped for longer than the idle time-out.", self.name());
                 Failure::silent(Code::UpstreamTimeout, "idle_timeout", message)
             })?;
             let Some(chunk) = chunk else { break };
@@ -168,7 +172,8 @@ impl Reading<'_> {
             let recoded = (call.dialect == Dialect::OpenAiEmbeddings).then(|| recoded(call, said)).flatten();
             return Ok(recoded.unwrap_or_else(|| said.clone()));
         }
-        let response = codec(step.dialect).decode_response(said).map_err(|error| self.invalid(&error.message))?;
+        let response =
+            codec(step.dialect).decode_response(said).map_err(|error| self.invalid(&error.message))?;
         let (client, context) = (codec(call.dialect), answer_context(call, exchange));
         match response {
             Response::Chat(answer) if call.stream => {
@@ -188,12 +193,14 @@ impl Reading<'_> {
         let Try { settings, call, step, credential, .. } = *self.attempt;
         let scrub = Scrub::new(step, credential);
         let context = answer_context(call, exchange);
-        let mut stream = Box::new(StreamRelay::new(settings, call, step, context, scrub, body, self.withhold_usage));
+        let mut stream =
+            Box::new(StreamRelay::new(settings, call, step, context, scrub, body, self.withhold_usage));
         let mut held: SmallVec<[Bytes; 4]> = SmallVec::new();
         let mut held_bytes = 0;
         let first_byte = (self.sent + step.provider().timeouts.first_byte).min(self.attempt.deadline);
         while !stream.has_begun() && held_bytes <= HELD_FRAMES_MOST {
-            let commit = (!held.is_empty()).then_some(self.sent + HOLD_MOST).filter(|commit| *commit < first_byte);
+            let commit =
+                (!held.is_empty()).then_some(self.sent + HOLD_MOST).filter(|commit| *commit < first_byte);
             let wait = tokio::time::timeout_at(commit.unwrap_or(first_byte).into(), stream.next()).await;
             match wait {
                 Ok(Some(Ok(bytes))) => {
@@ -238,7 +245,8 @@ fn answer_context(call: &Call, exchange: &Exchange) -> AnswerContext {
 /// Vectors in the form that was asked for, when the upstream has given the other one.
 fn recoded(call: &Call, said: &[u8]) -> Option<Bytes> {
     let asked = call.object.string(&call.body, "encoding_format").value();
-    let format = if asked.as_deref() == Some("base64") { EmbeddingFormat::Base64 } else { EmbeddingFormat::Float };
+    let format =
+        if asked.as_deref() == Some("base64") { EmbeddingFormat::Base64 } else { EmbeddingFormat::Float };
     let at = memchr::memmem::find(said, b"\"embedding\":")?;
     let first = said.get(at + 12..)?.trim_ascii_start().first()?;
     if (*first == b'"') == (format == EmbeddingFormat::Base64) {
@@ -276,6 +284,13 @@ fn error_in_success(body: &[u8]) -> Option<u16> {
         return None;
     }
     let error = shape.error.filter(|error| error.get() != "null")?;
-    let code = serde_json::from_str::<serde_json::Value>(error.get()).ok()?.get("code").and_then(serde_json::Value::as_u64);
-    Some(code.and_then(|code| u16::try_from(code).ok()).filter(|code| (400..600).contains(code)).unwrap_or(502))
+    let code = serde_json::from_str::<serde_json::Value>(error.get())
+        .ok()?
+        .get("code")
+        .and_then(serde_json::Value::as_u64);
+    Some(
+        code.and_then(|code| u16::try_from(code).ok())
+            .filter(|code| (400..600).contains(code))
+            .unwrap_or(502),
+    )
 }

@@ -64,7 +64,14 @@ impl Try<'_> {
             Err(reading.refused(status, body).await)
         };
         exchange.waited += sent.elapsed();
-        Ok(Arrival { status, headers, dialect: self.step.dialect, step: Some(self.step.clone()), answer: answer?, lossy })
+        Ok(Arrival {
+            status,
+            headers,
+            dialect: self.step.dialect,
+            step: Some(self.step.clone()),
+            answer: answer?,
+            lossy,
+        })
     }
 
     /// The body for this upstream: the client's own bytes with single values spliced, or a converted request.
@@ -72,13 +79,18 @@ impl Try<'_> {
         let call = self.call;
         let model = &self.step.deployment.model;
         let quirks = &self.step.provider().quirks;
-        let target =
-            Target { model: &model.native_id, max_output: model.max_output, thinking: model.thinking, quirks };
+        let target = Target {
+            model: &model.native_id,
+            max_output: model.max_output,
+            thinking: model.thinking,
+            quirks,
+        };
         if self.passes() {
             let (pieces, withhold_usage) = edited(call, &model.native_json, &target);
             return Ok((pieces, Vec::new(), withhold_usage));
         }
-        let unsayable = |error: yumen_llm::dialects::DecodeError| Failure::unsayable(error.message, error.param);
+        let unsayable =
+            |error: yumen_llm::dialects::DecodeError| Failure::unsayable(error.message, error.param);
         let request = codec(call.dialect).decode_request(&call.body).map_err(unsayable)?;
         let encoded = codec(self.step.dialect).encode_request(&request, &target).map_err(unsayable)?;
         Ok((SmallVec::from_iter([Bytes::from(encoded.body)]), encoded.lossy, false))
@@ -111,7 +123,10 @@ impl Try<'_> {
         let reply = worker.pool.send(endpoint, &timeouts, make).await.map_err(|error| self.unsent(&error))?;
         let (head, body) = AnswerBody::from_reply(&worker.pool, reply, self.settings.max_answer_bytes);
         if head.status.is_success() && body.is_unreadable() {
-            let message = format!("The answer of {} could not be read: its content-encoding is not known.", provider.name);
+            let message = format!(
+                "The answer of {} could not be read: its content-encoding is not known.",
+                provider.name
+            );
             return Err(Failure::silent(Code::UpstreamInvalid, "answer_invalid", message));
         }
         Ok((head.status, head.headers, body))
@@ -137,7 +152,11 @@ impl Try<'_> {
             }
             SendError::Timeout(Phase::FirstByte) => slow(name),
             SendError::Connect(cause) => {
-                let mut failure = Failure::silent(Code::UpstreamUnreachable, "connect_failed", format!("{name} cannot be reached."));
+                let mut failure = Failure::silent(
+                    Code::UpstreamUnreachable,
+                    "connect_failed",
+                    format!("{name} cannot be reached."),
+                );
                 failure.rejection = failure.rejection.cause(cause);
                 failure
             }

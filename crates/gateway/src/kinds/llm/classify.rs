@@ -99,7 +99,13 @@ impl Failure {
         let mut rejection = Rejection::new(Code::UpstreamError, facts.message.clone());
         rejection.status = status;
         rejection.retry_after_s = retry_after.map(|wait| wait.as_secs().max(1));
-        let said = UpstreamSaid { facts, body, cause, provider: std::sync::Arc::clone(provider), headers: HeaderMap::new() };
+        let said = UpstreamSaid {
+            facts,
+            body,
+            cause,
+            provider: std::sync::Arc::clone(provider),
+            headers: HeaderMap::new(),
+        };
         rejection.upstream = Some(Box::new(said));
         Self { rejection, next, rest, cause, status: Some(status) }
     }
@@ -128,12 +134,15 @@ fn is_error_object(body: &[u8]) -> bool {
         #[serde(borrow)]
         error: Option<&'a serde_json::value::RawValue>,
     }
-    serde_json::from_slice::<Shape<'_>>(body).is_ok_and(|shape| shape.error.is_some_and(|error| error.get().starts_with('{')))
+    serde_json::from_slice::<Shape<'_>>(body)
+        .is_ok_and(|shape| shape.error.is_some_and(|error| error.get().starts_with('{')))
 }
 
 /// `Retry-After` in seconds, or `retry-after-ms`; dates are not used by any provider we know.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|number| *number >= 0.0);
+    let number = |name: &str| {
+        headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|number| *number >= 0.0)
+    };
     let wait = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
     Duration::try_from_secs_f64(wait).ok()
 }

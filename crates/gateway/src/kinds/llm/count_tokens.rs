@@ -25,7 +25,8 @@ pub async fn count_tokens(
 ) -> Result<Arrival, Rejection> {
     let Some(step) = plan.steps.first() else { return Ok(estimate(call, None)) };
     let provider = step.provider();
-    let reachable = provider.endpoints.get(&step.dialect).is_some_and(|endpoint| endpoint.scheme != Scheme::Builtin);
+    let reachable =
+        provider.endpoints.get(&step.dialect).is_some_and(|endpoint| endpoint.scheme != Scheme::Builtin);
     if step.dialect != Dialect::AnthropicMessages || !reachable {
         return Ok(estimate(call, Some(step)));
     }
@@ -34,7 +35,9 @@ pub async fn count_tokens(
     let attempt = Try { settings, call, client_headers, step, credential, deadline };
     match attempt.run(exchange).await {
         Ok(arrival) => Ok(arrival),
-        Err(failure) if matches!(failure.status, None | Some(404 | 405 | 501)) => Ok(estimate(call, Some(step))),
+        Err(failure) if matches!(failure.status, None | Some(404 | 405 | 501)) => {
+            Ok(estimate(call, Some(step)))
+        }
         Err(failure) => Err(failure.rejection),
     }
 }

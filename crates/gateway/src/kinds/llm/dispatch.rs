@@ -62,7 +62,9 @@ impl Run<'_> {
             credentials.push(None);
         }
         for credential in credentials {
-            let rests = credential.is_some_and(|credential| exchange.worker().gateway.resting.rests(credential.id, &step.deployment.model.native_id));
+            let rests = credential.is_some_and(|credential| {
+                exchange.worker().gateway.resting.rests(credential.id, &step.deployment.model.native_id)
+            });
             if (rests && !rested_too) || self.tries >= self.settings.max_attempts {
                 continue;
             }

@@ -121,7 +121,9 @@ impl StreamFlow {
     fn leave_rest(&mut self) {
         if let Some(mut rest) = self.stream.take().and_then(|stream| stream.into_rest()) {
             tokio::spawn(async move {
-                let _ = tokio::time::timeout(REST_MOST, async { while let Some(Ok(_)) = rest.chunk().await {} }).await;
+                let _ =
+                    tokio::time::timeout(REST_MOST, async { while let Some(Ok(_)) = rest.chunk().await {} })
+                        .await;
             });
         }
     }

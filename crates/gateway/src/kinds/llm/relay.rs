@@ -18,8 +18,12 @@ use crate::exchange::Exchange;
 use crate::route::Task;
 
 /// An answer that the gateway gives itself never waits.
-const OWN_ANSWER: Timeouts =
-    Timeouts { connect: Duration::ZERO, first_byte: Duration::ZERO, idle: Duration::ZERO, total: Duration::ZERO };
+const OWN_ANSWER: Timeouts = Timeouts {
+    connect: Duration::ZERO,
+    first_byte: Duration::ZERO,
+    idle: Duration::ZERO,
+    total: Duration::ZERO,
+};
 
 /// An answer on its way to the client.
 pub struct Answer {
@@ -46,7 +50,8 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
     if let Some(step) = &arrival.step {
         let model = &step.deployment.model;
         exchange.record.provider = Some(step.provider().id.to_string());
-        exchange.record.model_served = Some(model.canonical_id.as_ref().unwrap_or(&model.native_id).to_string());
+        exchange.record.model_served =
+            Some(model.canonical_id.as_ref().unwrap_or(&model.native_id).to_string());
         account.price = model.price;
         timeouts = step.provider().timeouts;
     }

@@ -27,9 +27,11 @@ impl Scrub {
     }
 
     fn secrets(&self) -> impl Iterator<Item = &[u8]> {
-        let configured = self.provider.headers.iter().map(|(_, value)| value).filter(|value| value.is_sensitive());
+        let configured =
+            self.provider.headers.iter().map(|(_, value)| value).filter(|value| value.is_sensitive());
         let headers = self.credential.iter().chain(configured);
-        let secrets = headers.map(|value| value.as_bytes().strip_prefix(b"Bearer ").unwrap_or(value.as_bytes()));
+        let secrets =
+            headers.map(|value| value.as_bytes().strip_prefix(b"Bearer ").unwrap_or(value.as_bytes()));
         secrets.filter(|secret| secret.len() >= SECRET_BYTES_LEAST)
     }
 
@@ -59,7 +61,9 @@ impl Scrub {
 fn replaced(bytes: &[u8], secret: &[u8]) -> Vec<u8> {
     let mut clean = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
-    while let Some((before, after)) = memchr::memmem::find(rest, secret).and_then(|at| rest.split_at_checked(at)) {
+    while let Some((before, after)) =
+        memchr::memmem::find(rest, secret).and_then(|at| rest.split_at_checked(at))
+    {
         clean.extend_from_slice(before);
         clean.extend_from_slice(PUT_INSTEAD.as_bytes());
         rest = after.get(secret.len()..).unwrap_or_default();
@@ -74,7 +78,10 @@ mod tests {
 
     #[test]
     fn every_occurrence_goes() {
-        assert_eq!(replaced(b"key sk-live-1, again sk-live-1", b"sk-live-1"), b"key [redacted], again [redacted]");
+        assert_eq!(
+            replaced(b"key sk-live-1, again sk-live-1", b"sk-live-1"),
+            b"key [redacted], again [redacted]"
+        );
         assert_eq!(replaced(b"nothing here", b"sk-live-1"), b"nothing here");
     }
 }

@@ -53,9 +53,8 @@ impl StreamRelay {
         withhold_usage: bool,
     ) -> Self {
         let (upstream, client) = (codec(step.dialect), codec(call.dialect));
-        let transcoder = (call.dialect != step.dialect).then(|| {
-            Transcoder::new(upstream.stream_decoder(), client.stream_encoder(context))
-        });
+        let transcoder = (call.dialect != step.dialect)
+            .then(|| Transcoder::new(upstream.stream_decoder(), client.stream_encoder(context)));
         Self {
             body,
             framer: Framer::new(settings.max_event_bytes),
@@ -78,10 +77,7 @@ impl StreamRelay {
     /// Whether something has come that a fallback could no longer hide.
     pub fn has_begun(&self) -> bool {
         let tap = &self.tap;
-        tap.content_seen
-            || tap.finished
-            || tap.finish_reason.is_some()
-            || tap.error.is_some()
+        tap.content_seen || tap.finished || tap.finish_reason.is_some() || tap.error.is_some()
     }
 
     /// When the upstream was last heard of.
@@ -248,7 +244,10 @@ fn is_usage_only(data: &[u8]) -> bool {
         return false;
     }
     serde_json::from_slice::<Shape<'_>>(data).is_ok_and(|shape| {
-        shape.usage.is_some() && shape.choices.is_none_or(|choices| choices.get().bytes().all(|byte| matches!(byte, b'[' | b']') || byte.is_ascii_whitespace()))
+        shape.usage.is_some()
+            && shape.choices.is_none_or(|choices| {
+                choices.get().bytes().all(|byte| matches!(byte, b'[' | b']') || byte.is_ascii_whitespace())
+            })
     })
 }
 
