@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 /// How an exchange ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The answer was complete.
+    #[default]
     Completed,
     /// The gateway refused the request (key, limits, bad input) before any upstream was called.
     Refused,
@@ -101,7 +102,7 @@ pub struct AttemptRecord {
 }
 
 /// The counted facts of one exchange. No prompt or answer text, no secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExchangeRecord {
     /// The generation id, `gen-<unix seconds>-<20 characters>`: sorts by time.
     pub id: String,

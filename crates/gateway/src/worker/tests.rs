@@ -1,6 +1,6 @@
 use std::pin::Pin;
 
-use yumen_telemetry::{AppendError, LookupError, TokenCounts};
+use yumen_telemetry::{AppendError, LookupError};
 
 use super::*;
 
@@ -44,26 +44,11 @@ fn record(outcome: Outcome) -> ExchangeRecord {
     ExchangeRecord {
         id: "gen-1-x".into(),
         started_at_us: 1,
-        key_id: None,
-        key_name: None,
-        dialect: String::new(),
-        operation: String::new(),
-        model_requested: String::new(),
-        model_served: None,
-        provider: None,
-        upstream_id: None,
-        attempts: Vec::new(),
         status: 200,
         outcome,
-        error_code: None,
-        finish_reason: None,
-        streamed: false,
-        tokens: TokenCounts::default(),
-        cost_nanos: None,
-        first_byte_us: None,
         total_us: 1,
         overhead_us: 1,
-        lossy: Vec::new(),
+        ..ExchangeRecord::default()
     }
 }
 

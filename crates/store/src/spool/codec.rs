@@ -3,7 +3,7 @@
 //! Fields at their default are left out and unknown ones are stepped over, so an older and a newer version of the server
 //! read each other's spool; the version byte changes only when that is no longer true. Decoding survives any bytes.
 
-use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource};
+use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenSource};
 
 /// The form that is written here.
 const VERSION: u8 = 1;
@@ -68,7 +68,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<ExchangeRecord, Unreadable> {
     if *version != VERSION {
         return Err(Unreadable);
     }
-    let mut record = blank();
+    let mut record = ExchangeRecord::default();
     let mut fields = Fields(rest);
     while let Some((field, value)) = fields.next()? {
         match field {
@@ -129,34 +129,6 @@ fn decode_attempt(bytes: &[u8]) -> Result<AttemptRecord, Unreadable> {
         }
     }
     Ok(attempt)
-}
-
-/// A record whose fields all have the value that is left out.
-fn blank() -> ExchangeRecord {
-    ExchangeRecord {
-        id: String::new(),
-        started_at_us: 0,
-        key_id: None,
-        key_name: None,
-        dialect: String::new(),
-        operation: String::new(),
-        model_requested: String::new(),
-        model_served: None,
-        provider: None,
-        upstream_id: None,
-        attempts: Vec::new(),
-        status: 0,
-        outcome: Outcome::Completed,
-        error_code: None,
-        finish_reason: None,
-        streamed: false,
-        tokens: TokenCounts::default(),
-        cost_nanos: None,
-        first_byte_us: None,
-        total_us: 0,
-        overhead_us: 0,
-        lossy: Vec::new(),
-    }
 }
 
 fn outcome_number(outcome: Outcome) -> u64 {

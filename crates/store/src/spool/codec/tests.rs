@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::super::frame::MAX_PAYLOAD_BYTES;
 use super::*;
+use yumen_telemetry::TokenCounts;
 
 fn attempts() -> impl Strategy<Value = Vec<AttemptRecord>> {
     let attempt =
@@ -63,7 +64,7 @@ proptest! {
 
 #[test]
 fn fields_of_a_later_version_are_stepped_over() {
-    let record = ExchangeRecord { id: "gen-1".into(), ..blank() };
+    let record = ExchangeRecord { id: "gen-1".into(), ..ExchangeRecord::default() };
     let mut bytes = encoded(&record);
     optional_text(&mut bytes, 100, Some("later"));
     optional_number(&mut bytes, 101, Some(u64::MAX));
@@ -91,7 +92,7 @@ fn the_largest_record_fits_into_a_frame() {
         attempts: vec![attempt; 2 * MAX_ITEMS],
         lossy: vec![long.clone(); 2 * MAX_ITEMS],
         upstream_id: Some(long),
-        ..blank()
+        ..ExchangeRecord::default()
     };
     let bytes = encoded(&record);
     assert!(bytes.len() < MAX_PAYLOAD_BYTES, "{}", bytes.len());
