@@ -24,6 +24,8 @@ use yumen_llm::json::Pieces;
 use super::connect::{Stream, connect};
 use crate::gauges::Gauges;
 
+/// A body up to this size is sent in one piece.
+const SMALL_BODY_BYTES: u64 = 2048;
 /// Idle connections kept for one endpoint by one worker.
 const IDLE_MOST: usize = 64;
 /// An idle connection older than this is not used again: many servers close theirs after a minute.
@@ -276,8 +278,12 @@ pub struct RequestBody {
 
 impl RequestBody {
     /// A body of these pieces.
-    pub fn new(pieces: Pieces) -> Self {
+    pub fn new(mut pieces: Pieces) -> Self {
         let left = pieces.iter().map(|piece| piece.len() as u64).sum();
+        // Copying a small body costs less than handing its pieces to the socket one by one.
+        if pieces.len() > 1 && left <= SMALL_BODY_BYTES {
+            pieces = Pieces::from_iter([Bytes::from(pieces.concat())]);
+        }
         Self { pieces: pieces.into_iter().fuse(), left }
     }
 }

@@ -6,18 +6,51 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use super::{Chunk, read_usage};
+use crate::json::{Kind, scan_object};
 use crate::dialects::{Tap, fault, raise_tap_usage};
 
 static CONTENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""delta":{"content":""#));
 static UNFINISHED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""finish_reason":null"#));
+static FINISHED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""finish_reason":""#));
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""usage":{"#));
+
+/// An answer nested deeper is read by the parser, which has a limit of its own.
+const DEEPEST: usize = 128;
 
 /// Reads a whole answer.
 pub(in crate::dialects) fn tap_response(body: &[u8], tap: &mut Tap) {
+    if let Some(plain) = plain_response(body) {
+        *tap = plain;
+        return;
+    }
     if let Some(chunk) = Chunk::read(body) {
         note(chunk, tap);
         tap.finished = true;
     }
+}
+
+/// The usual whole answer (one choice that has ended, counted by its provider) by one scan and one search. The size of
+/// its text is left out: it is only wanted where nobody has counted.
+fn plain_response(body: &[u8]) -> Option<Tap> {
+    let object = scan_object(body, DEEPEST).ok()?;
+    let usage = object.get(body, "usage").filter(|usage| usage.kind == Kind::Object)?;
+    let usage = read_usage(std::str::from_utf8(usage.value(body)).ok()?)?;
+    let choices = object.get(body, "choices")?.value(body);
+    let (_, reason) = choices.split_at_checked(FINISHED.find(choices)? + FINISHED.needle().len())?;
+    let (reason, rest) = reason.split_at_checked(string_end(reason)?)?;
+    if FINISHED.find(rest).is_some() || reason.contains(&b'\\') {
+        return None;
+    }
+    let text = |name| object.string(body, name).value().map(std::borrow::Cow::into_owned);
+    Some(Tap {
+        id: text("id"),
+        model: text("model"),
+        finish_reason: Some(std::str::from_utf8(reason).ok()?.to_owned()),
+        usage: Some(usage),
+        content_seen: true,
+        finished: true,
+        ..Tap::default()
+    })
 }
 
 /// Reads one event.
@@ -131,5 +164,25 @@ mod tests {
         tap_event(b"", data, &mut first);
         tap_event(b"", data, &mut second);
         assert_eq!(first, second);
+    }
+
+    #[test]
+    fn a_plain_whole_answer_is_read_as_the_parser_reads_it() {
+        let plain = br#"{"id":"c1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"\"finish_reason\":\"x\""},"finish_reason":"length"}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}"#;
+        let mut parsed = Tap::default();
+        note(Chunk::read(plain).unwrap(), &mut parsed);
+        parsed.finished = true;
+        let scanned = plain_response(plain).unwrap();
+        assert_eq!(scanned, Tap { output_bytes: 0, ..parsed });
+        assert_eq!(scanned.finish_reason.as_deref(), Some("length"));
+        for odd in [
+            &br#"{"choices":[{"finish_reason":"stop"}]}"#[..],
+            br#"{"choices":[{"finish_reason":"stop"},{"finish_reason":"length"}],"usage":{"prompt_tokens":1}}"#,
+            br#"{"choices":[{"finish_reason":null}],"usage":{"prompt_tokens":1}}"#,
+            br#"{"choices":[],"usage":null}"#,
+            b"[]",
+        ] {
+            assert_eq!(plain_response(odd), None);
+        }
     }
 }
