@@ -208,7 +208,11 @@ async fn pitfall_14_event_names_are_kept() {
     upstream.script(move |_| Some(Reply::stream([named, unknown, "data: [DONE]\n\n"])));
     let gateway = Gateway::before(&upstream).await;
     let answer = gateway.client().post(CHAT, &ask_stream("fake-openai/fake-chat")).await.expect_status(200);
-    assert_eq!(answer.text(), [named, unknown, "data: [DONE]\n\n"].concat(), "every byte, names and ids included");
+    assert_eq!(
+        answer.text(),
+        [named, unknown, "data: [DONE]\n\n"].concat(),
+        "every byte, names and ids included"
+    );
 }
 
 #[tokio::test]
@@ -216,18 +220,28 @@ async fn pitfall_23_incomplete_and_failed_answers_are_terminal_and_counted() {
     let upstream = Upstream::start().await;
     let gateway = Gateway::before(&upstream).await;
     let usage = r#"{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}"#;
-    let begun = chunk(r#"[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]"#, usage);
+    let begun =
+        chunk(r#"[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]"#, usage);
     for (last, outcome, reason) in [
         (chunk(r#"[{"index":0,"delta":{},"finish_reason":"length"}]"#, usage), "completed", json!("length")),
-        ("data: {\"error\":{\"message\":\"gone\",\"type\":\"server_error\"}}\n\n".to_owned(), "failed", json!(null)),
+        (
+            "data: {\"error\":{\"message\":\"gone\",\"type\":\"server_error\"}}\n\n".to_owned(),
+            "failed",
+            json!(null),
+        ),
     ] {
         let begun = begun.clone();
         upstream.script(move |_| Some(Reply::stream([begun.clone(), last.clone()])));
         for path in [CHAT, MESSAGES] {
-            let answer = gateway.client().post(path, &ask_stream("fake-openai/fake-chat")).await.expect_status(200);
+            let answer =
+                gateway.client().post(path, &ask_stream("fake-openai/fake-chat")).await.expect_status(200);
             let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
             assert_eq!((&record["outcome"], &record["finish_reason"]), (&json!(outcome), &reason), "{path}");
-            assert_eq!((&record["tokens_prompt"], &record["tokens_completion"]), (&json!(9), &json!(4)), "{path}");
+            assert_eq!(
+                (&record["tokens_prompt"], &record["tokens_completion"]),
+                (&json!(9), &json!(4)),
+                "{path}"
+            );
         }
     }
 }

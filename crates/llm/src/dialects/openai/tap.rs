@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use super::{Chunk, read_usage};
-use crate::json::{Kind, scan_object};
 use crate::dialects::{Tap, fault, raise_tap_usage};
+use crate::json::{Kind, scan_object};
 
 static CONTENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""delta":{"content":""#));
 static UNFINISHED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""finish_reason":null"#));
