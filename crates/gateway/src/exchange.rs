@@ -50,7 +50,7 @@ pub struct Exchange {
     pub record: ExchangeRecord,
     /// The place taken in the key's limits.
     pub permit: Option<Permit>,
-    /// Time spent waiting for upstreams until the response head.
+    /// Time spent waiting until the response head: for the client's body and for upstreams.
     pub waited: Duration,
     /// Time spent working on the answer's body, once its head has been sent.
     pub worked: Duration,
