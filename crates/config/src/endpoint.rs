@@ -6,7 +6,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Where a wire format is spoken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +18,10 @@ pub struct Endpoint {
     pub host: Arc<str>,
     /// Port.
     pub port: u16,
-    /// Value of the `Host` header.
-    pub authority: HeaderValue,
     /// Path and query of the request.
-    pub path: Arc<str>,
+    pub path: PathAndQuery,
+    /// The headers that every request has, `Host` among them.
+    pub headers: HeaderMap,
 }
 
 /// How an endpoint is reached.
@@ -82,10 +83,27 @@ impl Endpoint {
             scheme,
             host: Arc::from(host.to_ascii_lowercase()),
             port: port.unwrap_or(default_port),
-            authority: HeaderValue::from_str(authority).map_err(|_| EndpointError::Host)?,
-            path: Arc::from(join_paths(base, path)),
+            path: PathAndQuery::try_from(join_paths(base, path)).map_err(|_| EndpointError::Character)?,
+            headers: common_headers(HeaderValue::from_str(authority).map_err(|_| EndpointError::Host)?),
         })
     }
+
+    /// The same with these headers on each request, in place of common ones of the same name.
+    pub(crate) fn with_headers(mut self, headers: &[(HeaderName, HeaderValue)]) -> Self {
+        self.headers.extend(headers.iter().cloned());
+        self
+    }
+}
+
+/// What every request says, whoever is asked.
+fn common_headers(host: HeaderValue) -> HeaderMap {
+    let agent = HeaderValue::from_static(concat!("yumen/", env!("CARGO_PKG_VERSION")));
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.insert(header::HOST, host);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(header::USER_AGENT, agent);
+    headers
 }
 
 /// Bytes that may stand in a URL as they are (RFC 3986), brackets only for IPv6 hosts.
@@ -186,7 +204,7 @@ mod tests {
         ] {
             let found = Endpoint::join(base, path).unwrap();
             let scheme = format!("{:?}", found.scheme).to_lowercase();
-            let authority = found.authority.to_str().unwrap();
+            let authority = found.headers["host"].to_str().unwrap();
             assert_eq!(
                 format!("{scheme} {} {} {authority} {}", found.host, found.port, found.path),
                 expected
@@ -221,7 +239,7 @@ mod tests {
         #[test]
         fn never_panics_and_always_gives_a_path(base in "(https?://)?[a-z0-9:/?#@.\\[\\]%ü ]{0,24}", path in ".{0,12}") {
             if let Ok(endpoint) = Endpoint::join(&base, &path) {
-                prop_assert!(endpoint.path.starts_with('/'));
+                prop_assert!(endpoint.path.as_str().starts_with('/'));
             }
         }
     }

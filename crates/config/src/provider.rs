@@ -24,7 +24,7 @@ pub struct Provider {
     pub endpoints: BTreeMap<Dialect, Endpoint>,
     /// How the credential is sent.
     pub auth: AuthHeader,
-    /// Headers sent with each request; a client's own value wins for those we pass on.
+    /// Headers of its own, which all endpoints send with each request; a client's own value wins for those we pass on.
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
     /// Credentials in weighted rotation; empty when none is needed.
     pub credentials: Rotation<Arc<Credential>>,

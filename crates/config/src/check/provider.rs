@@ -47,12 +47,16 @@ pub(super) fn check(
     }
     let definition = definition(name, spec, place, surroundings, found)?;
     let auth = auth(spec, definition, place, found);
+    let headers = headers(spec, definition, &place.field("headers"), found);
+    let endpoints = endpoints::check(resource, spec, definition, found);
+    let endpoints =
+        endpoints.into_iter().map(|(dialect, endpoint)| (dialect, endpoint.with_headers(&headers))).collect();
     let provider = Provider {
         id: Arc::from(name),
         kind: Arc::from(&*definition.id),
         name: Arc::from(spec.name.as_deref().unwrap_or(&definition.name)),
-        endpoints: endpoints::check(resource, spec, definition, found),
-        headers: headers(spec, definition, &place.field("headers"), found),
+        endpoints,
+        headers,
         credentials: credentials(name, resource, definition, &auth, surroundings, found),
         auth,
         quirks: spec.quirks.clone().unwrap_or_else(|| definition.quirks.clone()),

@@ -11,6 +11,7 @@ mod openai_chat;
 mod openai_completions;
 mod openai_embeddings;
 mod operation;
+mod outline;
 mod read;
 mod tally;
 mod target;

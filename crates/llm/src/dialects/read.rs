@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use super::DecodeError;
 use crate::ir::Json;
+use crate::json::whole_number;
 
 /// A place in the body, written as `messages[2].content`.
 #[derive(Debug, Clone, Copy)]
@@ -146,7 +147,7 @@ impl<'a, 'p> Object<'a, 'p> {
 
     pub(super) fn unsigned(&mut self, name: &str) -> Result<Option<u64>, DecodeError> {
         self.take_as(name, |raw, at| {
-            unsigned(raw.get()).ok_or_else(|| at.expected("a whole number that is not negative"))
+            whole_number(raw.get().as_bytes()).ok_or_else(|| at.expected("a whole number that is not negative"))
         })
     }
 
@@ -185,14 +186,6 @@ pub(super) fn list<'a>(raw: &'a RawValue, at: &At<'_>) -> Result<Vec<&'a RawValu
 
 pub(super) fn strings(raw: &RawValue, at: &At<'_>) -> Result<Vec<String>, DecodeError> {
     list(raw, at)?.into_iter().enumerate().map(|(index, item)| string(item, &at.index(index))).collect()
-}
-
-/// Whole numbers, also when they are spelt `100.0` or `1e3`.
-pub(super) fn unsigned(text: &str) -> Option<u64> {
-    text.parse().ok().or_else(|| {
-        let number: f64 = text.parse().ok()?;
-        (number.fract() == 0.0 && (0.0..9e15).contains(&number)).then_some(number as u64)
-    })
 }
 
 /// An object's members in order, values unread.

@@ -5,11 +5,13 @@ mod read;
 mod scan;
 mod splice;
 mod text;
+mod walk;
 
 pub use object::{Field, Kind, Object, ScanError, ScanReason};
-pub use read::Read;
+pub use read::{Read, decode_text, whole_number};
 pub use scan::{MAX_FIELDS, scan_object, scan_value};
 pub use splice::{Edit, Pieces, edit_value, splice};
+pub use walk::Walk;
 
 #[cfg(test)]
 mod tests;

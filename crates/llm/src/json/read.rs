@@ -31,13 +31,22 @@ impl<T> Read<T> {
     }
 }
 
+/// A whole number that is not negative, also when it is spelt `100.0` or `1e3`.
+pub fn whole_number(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    text.parse().ok().or_else(|| {
+        let number: f64 = text.parse().ok()?;
+        (number.fract() == 0.0 && (0.0..9e15).contains(&number)).then_some(number as u64)
+    })
+}
+
 impl Field {
     /// The member's name, decoded.
     pub fn key<'b>(&self, body: &'b [u8]) -> Cow<'b, str> {
         let (start, end) = (self.key_start as usize, self.key_end as usize);
         if self.key_escaped {
             // The decoder wants the quotes, which stand around the key's text.
-            return decode(body.get(start.saturating_sub(1)..end + 1).unwrap_or_default());
+            return decode_text(body.get(start.saturating_sub(1)..end + 1).unwrap_or_default());
         }
         Cow::Borrowed(std::str::from_utf8(body.get(start..end).unwrap_or_default()).unwrap_or_default())
     }
@@ -64,7 +73,7 @@ impl Object {
 
     /// The text under `name`, escapes decoded.
     pub fn string<'b>(&self, body: &'b [u8], name: &str) -> Read<Cow<'b, str>> {
-        self.read(body, name, Kind::String, |field| Some(decode(field.value(body))))
+        self.read(body, name, Kind::String, |field| Some(decode_text(field.value(body))))
     }
 
     /// The truth value under `name`.
@@ -126,8 +135,8 @@ fn folds_to(key: &str, name: &str) -> bool {
     key.chars().map(fold).eq(name.chars().map(fold))
 }
 
-/// Decodes a string with its quotes; a string without escapes is borrowed.
-fn decode(quoted: &[u8]) -> Cow<'_, str> {
+/// Decodes a string with its quotes; a string without escapes is borrowed, what is no string is empty.
+pub fn decode_text(quoted: &[u8]) -> Cow<'_, str> {
     let text = quoted.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or_default();
     if memchr::memchr(b'\\', text).is_none() {
         return Cow::Borrowed(std::str::from_utf8(text).unwrap_or_default());

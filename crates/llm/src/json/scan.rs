@@ -49,9 +49,9 @@ pub fn scan_value(body: &[u8], field: &Field, max_depth: usize) -> Result<Object
 }
 
 /// A position in a body and the containers around it.
-struct Scanner<'b> {
-    body: &'b [u8],
-    at: usize,
+pub(super) struct Scanner<'b> {
+    pub(super) body: &'b [u8],
+    pub(super) at: usize,
     max_depth: usize,
     depth: usize,
     /// The innermost containers, one bit each, the innermost lowest: 1 is an object.
@@ -61,12 +61,17 @@ struct Scanner<'b> {
 }
 
 impl<'b> Scanner<'b> {
-    fn new(body: &'b [u8], at: usize, max_depth: usize) -> Self {
+    pub(super) fn new(body: &'b [u8], at: usize, max_depth: usize) -> Self {
         Self { body, at, max_depth, depth: 0, objects: 0, outer: SmallVec::new() }
     }
 
+    /// A position before a member of an object.
+    pub(super) fn within_object(body: &'b [u8], at: usize, max_depth: usize) -> Self {
+        Self { depth: 1, objects: 1, ..Self::new(body, at, max_depth) }
+    }
+
     #[cold]
-    fn fail<T>(&self, reason: ScanReason) -> Result<T, ScanError> {
+    pub(super) fn fail<T>(&self, reason: ScanReason) -> Result<T, ScanError> {
         Err(ScanError { position: self.at, reason })
     }
 
@@ -77,7 +82,7 @@ impl<'b> Scanner<'b> {
 
     /// Skips white space; the byte after it.
     #[inline(always)]
-    fn skip_space(&mut self) -> Option<u8> {
+    pub(super) fn skip_space(&mut self) -> Option<u8> {
         loop {
             match self.peek() {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
@@ -88,7 +93,7 @@ impl<'b> Scanner<'b> {
 
     /// Skips white space; the byte after it, which must be there.
     #[inline(always)]
-    fn token(&mut self) -> Result<u8, ScanError> {
+    pub(super) fn token(&mut self) -> Result<u8, ScanError> {
         match self.skip_space() {
             Some(byte) => Ok(byte),
             None => self.fail(ScanReason::UnexpectedEnd),
@@ -126,10 +131,7 @@ impl<'b> Scanner<'b> {
         let key = self.key(byte)?;
         let first = self.token()?;
         let value_start = self.at;
-        let kind = match first {
-            b'{' | b'[' => self.container(first)?,
-            _ => self.scalar(first)?,
-        };
+        let kind = self.value(first)?;
         Ok(Field {
             key_start: key_start as u32,
             key_end: key.end as u32,
@@ -140,9 +142,18 @@ impl<'b> Scanner<'b> {
         })
     }
 
+    /// A whole value, whose first byte is `first`.
+    #[inline(always)]
+    pub(super) fn value(&mut self, first: u8) -> Result<Kind, ScanError> {
+        match first {
+            b'{' | b'[' => self.container(first),
+            _ => self.scalar(first),
+        }
+    }
+
     /// A key, whose first byte is `byte`, and its colon.
     #[inline(always)]
-    fn key(&mut self, byte: u8) -> Result<Text, ScanError> {
+    pub(super) fn key(&mut self, byte: u8) -> Result<Text, ScanError> {
         if byte != b'"' {
             return self.fail(ScanReason::UnexpectedByte);
         }
@@ -204,7 +215,7 @@ impl<'b> Scanner<'b> {
     }
 
     #[inline(always)]
-    fn enter(&mut self, opener: u8) -> Result<(), ScanError> {
+    pub(super) fn enter(&mut self, opener: u8) -> Result<(), ScanError> {
         if self.depth >= self.max_depth {
             return self.fail(ScanReason::TooDeep);
         }
@@ -218,7 +229,7 @@ impl<'b> Scanner<'b> {
     }
 
     #[inline(always)]
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         self.at += 1;
         self.depth -= 1;
         self.objects >>= 1;

@@ -1,9 +1,11 @@
 //! The answer to one try, read as far as another deployment could still take over unseen.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
+use memchr::memmem::Finder;
 use smallvec::SmallVec;
 use yumen_llm::dialects::{AnswerContext, Dialect, codec, recode_embeddings};
 use yumen_llm::ir::{EmbeddingFormat, Response};
@@ -27,6 +29,9 @@ const HELD_FRAMES_MOST: usize = 64 * 1024;
 const HOLD_MOST: Duration = Duration::from_secs(10);
 /// An error answer is read up to this size.
 const ERROR_BYTES_MOST: usize = 64 * 1024;
+
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""error""#));
+static EMBEDDING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""embedding":"#));
 
 /// What a try that succeeded has brought.
 pub struct Arrival {
@@ -247,8 +252,8 @@ fn recoded(call: &Call, said: &[u8]) -> Option<Bytes> {
     let asked = call.object.string(&call.body, "encoding_format").value();
     let format =
         if asked.as_deref() == Some("base64") { EmbeddingFormat::Base64 } else { EmbeddingFormat::Float };
-    let at = memchr::memmem::find(said, b"\"embedding\":")?;
-    let first = said.get(at + 12..)?.trim_ascii_start().first()?;
+    let at = EMBEDDING.find(said)?;
+    let first = said.get(at + EMBEDDING.needle().len()..)?.trim_ascii_start().first()?;
     if (*first == b'"') == (format == EmbeddingFormat::Base64) {
         return None;
     }
@@ -278,7 +283,7 @@ fn error_in_success(body: &[u8]) -> Option<u16> {
     }
     // An answer names its error early or is short; the probe spares large answers a parse.
     let probe = body.get(..body.len().min(512)).unwrap_or_default();
-    memchr::memmem::find(probe, b"\"error\"")?;
+    ERROR.find(probe)?;
     let shape: Shape<'_> = serde_json::from_slice(body).ok()?;
     if shape.choices.is_some() || shape.content.is_some() || shape.data.is_some() {
         return None;

@@ -133,12 +133,13 @@ impl Try<'_> {
     }
 
     fn uri(&self, endpoint: &Endpoint) -> Result<http::Uri, Failure> {
-        let parsed = match self.call.task {
-            Task::Generate => endpoint.path.parse(),
-            Task::CountTokens => match endpoint.path.split_once('?') {
-                Some((path, query)) => format!("{path}/count_tokens?{query}").parse(),
-                None => format!("{}/count_tokens", endpoint.path).parse(),
-            },
+        if self.call.task == Task::Generate {
+            return Ok(endpoint.path.clone().into());
+        }
+        let path = format!("{}/count_tokens", endpoint.path.path());
+        let parsed = match endpoint.path.query() {
+            Some(query) => format!("{path}?{query}").parse(),
+            None => path.parse(),
         };
         parsed.map_err(|error: http::uri::InvalidUri| Failure::unsayable(error.to_string(), None))
     }

@@ -36,17 +36,9 @@ pub fn to_upstream(
     client: Option<&HeaderMap>,
     stream: bool,
 ) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(12);
-    headers.insert(header::HOST, endpoint.authority.clone());
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut headers = endpoint.headers.clone();
     let accept = if stream { "text/event-stream" } else { "application/json" };
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers
-        .insert(header::USER_AGENT, HeaderValue::from_static(concat!("yumen/", env!("CARGO_PKG_VERSION"))));
-    for (name, value) in &provider.headers {
-        headers.insert(name.clone(), value.clone());
-    }
     if let Some(client) = client {
         pick(client, &TO_UPSTREAM, &mut headers);
     }

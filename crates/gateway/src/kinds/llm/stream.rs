@@ -3,10 +3,12 @@
 //! The same dialect passes through in its own bytes: whole reads where they end at an event's end, single
 //! events otherwise. Nothing waits for more than the event it belongs to.
 
+use std::sync::LazyLock;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
+use memchr::memmem::Finder;
 use smallvec::SmallVec;
 use yumen_config::GatewaySettings;
 use yumen_llm::dialects::{AnswerContext, Codec, Dialect, ErrorFacts, ErrorKind, Tap, codec};
@@ -18,6 +20,8 @@ use super::scrub::Scrub;
 use super::transcode::Transcoder;
 use crate::rejection::{Code, Rejection};
 use crate::upstream::AnswerBody;
+
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""usage""#));
 
 /// A stream between its upstream and its client.
 pub struct StreamRelay {
@@ -240,7 +244,7 @@ fn is_usage_only(data: &[u8]) -> bool {
         choices: Option<&'a serde_json::value::RawValue>,
         usage: Option<serde::de::IgnoredAny>,
     }
-    if memchr::memmem::find(data, b"\"usage\"").is_none() {
+    if USAGE.find(data).is_none() {
         return false;
     }
     serde_json::from_slice::<Shape<'_>>(data).is_ok_and(|shape| {

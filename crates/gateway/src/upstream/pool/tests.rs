@@ -51,9 +51,7 @@ async fn breaks_at_the_second(
 }
 
 fn endpoint(listener: &TcpListener) -> Endpoint {
-    let port = listener.local_addr().unwrap().port();
-    let authority = http::HeaderValue::from_static("localhost");
-    Endpoint { scheme: Scheme::Http, host: "127.0.0.1".into(), port, authority, path: "/".into() }
+    Endpoint::join(&format!("http://{}", listener.local_addr().unwrap()), "/").unwrap()
 }
 
 fn timeouts() -> Timeouts {

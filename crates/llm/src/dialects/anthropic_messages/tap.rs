@@ -3,14 +3,19 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
+use memchr::memmem::{Finder, FinderRev};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::usage::NetUsage;
+use crate::dialects::outline::{DEEPEST, Head, last_key, text};
 use crate::dialects::read::Loose;
 use crate::dialects::{Tap, fault};
 use crate::ir::ErrorFacts;
+use crate::json::{Kind, Walk};
+
+static STOP_REASON: LazyLock<FinderRev<'static>> =
+    LazyLock::new(|| FinderRev::new(br#""stop_reason":"#));
 
 static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""type":"content_block_delta""#));
 /// The fields that hold a delta's content.
@@ -56,10 +61,38 @@ struct Block<'a> {
 
 /// Reads a whole answer.
 pub(super) fn read_response(body: &[u8], tap: &mut Tap) {
+    if let Some(plain) = plain_response(body) {
+        *tap = plain;
+        return;
+    }
     if let Ok(outline) = serde_json::from_slice::<Outline<'_>>(body) {
         note_message(outline, tap);
         tap.finished = true;
     }
+}
+
+/// The usual whole answer (ended and counted) by a look at its beginning and at its end. The size of its text is left
+/// out: it is only wanted where nobody has counted.
+fn plain_response(body: &[u8]) -> Option<Tap> {
+    let mut tail = Walk::members(body, last_key(body, &STOP_REASON)?, DEEPEST);
+    let (mut finish_reason, mut usage) = (None, None);
+    while let Some(key) = tail.key().ok()? {
+        match (key, tail.kind()) {
+            (b"usage", Kind::Object) => {
+                let mut net = NetUsage::default();
+                tail.enter().ok()?;
+                net.walk(&mut tail).ok()?;
+                usage = Some(net.gross());
+            }
+            (b"stop_reason", Kind::String) => finish_reason = text(tail.value().ok()?),
+            _ => drop(tail.value().ok()?),
+        }
+    }
+    if finish_reason.is_none() || usage.is_none() || !tail.is_at_end() {
+        return None;
+    }
+    let Head { id, model } = Head::read(body)?;
+    Some(Tap { id, model, finish_reason, usage, content_seen: true, finished: true, ..Tap::default() })
 }
 
 /// Reads one event.
@@ -151,5 +184,48 @@ fn note_usage(usage: Option<&RawValue>, tap: &mut Tap) {
         let mut net = tap.usage.map(NetUsage::from).unwrap_or_default();
         net.raise(usage.get());
         tap.usage = Some(net.gross());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(content: &str, end: &str) -> String {
+        format!(
+            r#"{{"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[{content}],{end}}}"#
+        )
+    }
+
+    const END: &str =
+        r#""stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":7,"cache_read_input_tokens":2,"output_tokens":3}"#;
+
+    #[test]
+    fn a_plain_whole_answer_is_read_as_the_parser_reads_it() {
+        for content in [
+            r#"{"type":"text","text":"\"stop_reason\":\"x\""}"#,
+            r#"{"type":"tool_use","id":"t","name":"n","input":{"stop_reason":"max_tokens","usage":{"input_tokens":99}}}"#,
+        ] {
+            let body = answer(content, END);
+            let mut parsed = Tap::default();
+            note_message(serde_json::from_str(&body).unwrap(), &mut parsed);
+            parsed.finished = true;
+            let scanned = plain_response(body.as_bytes()).unwrap();
+            assert_eq!(scanned, Tap { output_bytes: 0, ..parsed });
+            assert_eq!(scanned.usage.unwrap().input, 9);
+        }
+    }
+
+    #[test]
+    fn what_is_not_plain_is_left_to_the_parser() {
+        let inside = r#"{"type":"tool_use","id":"t","name":"n","input":{"stop_reason":"x","usage":{}}}"#;
+        for odd in [
+            answer("", r#""stop_reason":null,"usage":{"input_tokens":1}"#),
+            answer("", r#""stop_reason":"end_turn""#),
+            answer(inside, r#""usage":{"input_tokens":1}"#),
+            "[]".to_owned(),
+        ] {
+            assert_eq!(plain_response(odd.as_bytes()), None, "{odd}");
+        }
     }
 }

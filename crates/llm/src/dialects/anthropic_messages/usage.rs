@@ -1,10 +1,11 @@
 //! Usage: on the wire `input_tokens` leaves out what was read from and written to the cache; here it is counted in.
 
-use serde::Deserialize;
-
-use crate::dialects::read::Loose;
 use crate::dialects::write;
+use crate::json::{Kind, ScanError, Walk, whole_number};
 use crate::usage::Usage;
+
+/// A usage object nests two levels.
+const DEEPEST: usize = 16;
 
 /// The wire's figures, merged over the events of a stream before they are made gross: a later event may repeat
 /// only some of them.
@@ -19,50 +20,42 @@ pub(super) struct NetUsage {
     thinking: u64,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct WireUsage<'a> {
-    #[serde(borrow)]
-    input_tokens: Loose<'a>,
-    cache_read_input_tokens: Loose<'a>,
-    cache_creation_input_tokens: Loose<'a>,
-    cache_creation: Option<CacheCreation<'a>>,
-    output_tokens: Loose<'a>,
-    output_tokens_details: Option<OutputDetails<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct CacheCreation<'a> {
-    #[serde(borrow)]
-    ephemeral_5m_input_tokens: Loose<'a>,
-    ephemeral_1h_input_tokens: Loose<'a>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct OutputDetails<'a> {
-    #[serde(borrow)]
-    thinking_tokens: Loose<'a>,
-}
-
 impl NetUsage {
     /// Raises the figures to those of a usage object; unreadable ones tell nothing.
     pub(super) fn raise(&mut self, json: &str) {
-        let Ok(wire) = serde_json::from_str::<WireUsage<'_>>(json) else { return };
-        let creation = wire.cache_creation.unwrap_or_default();
-        let thinking = wire.output_tokens_details.unwrap_or_default().thinking_tokens;
-        for (figure, told) in [
-            (&mut self.input, wire.input_tokens),
-            (&mut self.cache_read, wire.cache_read_input_tokens),
-            (&mut self.cache_write_total, wire.cache_creation_input_tokens),
-            (&mut self.cache_write_5m, creation.ephemeral_5m_input_tokens),
-            (&mut self.cache_write_1h, creation.ephemeral_1h_input_tokens),
-            (&mut self.output, wire.output_tokens),
-            (&mut self.thinking, thinking),
-        ] {
-            *figure = (*figure).max(told.number().unwrap_or(0));
+        if let Ok(mut walk) = Walk::object(json.as_bytes(), DEEPEST) {
+            let _ = self.walk(&mut walk);
         }
+    }
+
+    /// The same for a usage object whose members come next, up to its end.
+    pub(super) fn walk(&mut self, walk: &mut Walk<'_>) -> Result<(), ScanError> {
+        while let Some(key) = walk.key()? {
+            let is_detail = matches!(key, b"cache_creation" | b"output_tokens_details");
+            if is_detail && walk.kind() == Kind::Object {
+                walk.enter()?;
+                while let Some(detail) = walk.key()? {
+                    self.raise_to(detail, walk.value()?);
+                }
+            } else {
+                self.raise_to(key, walk.value()?);
+            }
+        }
+        Ok(())
+    }
+
+    fn raise_to(&mut self, name: &[u8], value: &[u8]) {
+        let figure = match name {
+            b"input_tokens" => &mut self.input,
+            b"cache_read_input_tokens" => &mut self.cache_read,
+            b"cache_creation_input_tokens" => &mut self.cache_write_total,
+            b"ephemeral_5m_input_tokens" => &mut self.cache_write_5m,
+            b"ephemeral_1h_input_tokens" => &mut self.cache_write_1h,
+            b"output_tokens" => &mut self.output,
+            b"thinking_tokens" => &mut self.thinking,
+            _ => return,
+        };
+        *figure = (*figure).max(whole_number(value).unwrap_or(0));
     }
 
     /// The figures in the IR's meaning.

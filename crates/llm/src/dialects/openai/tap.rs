@@ -3,19 +3,20 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
+use memchr::memmem::{Finder, FinderRev};
 
+use super::usage::walk_usage;
 use super::{Chunk, read_usage};
+use crate::dialects::outline::{DEEPEST, Head, last_key};
 use crate::dialects::{Tap, fault, raise_tap_usage};
-use crate::json::{Kind, scan_object};
+use crate::json::{Kind, Walk};
+use crate::usage::Usage;
 
 static CONTENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""delta":{"content":""#));
 static UNFINISHED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""finish_reason":null"#));
 static FINISHED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""finish_reason":""#));
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""usage":{"#));
-
-/// An answer nested deeper is read by the parser, which has a limit of its own.
-const DEEPEST: usize = 128;
+static USAGE_KEY: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(br#""usage":"#));
 
 /// Reads a whole answer.
 pub(in crate::dialects) fn tap_response(body: &[u8], tap: &mut Tap) {
@@ -29,28 +30,42 @@ pub(in crate::dialects) fn tap_response(body: &[u8], tap: &mut Tap) {
     }
 }
 
-/// The usual whole answer (one choice that has ended, counted by its provider) by one scan and one search. The size of
-/// its text is left out: it is only wanted where nobody has counted.
+/// The usual whole answer (one choice that has ended, counted by its provider) by a look at its beginning and at its
+/// end. The size of its text is left out: it is only wanted where nobody has counted.
 fn plain_response(body: &[u8]) -> Option<Tap> {
-    let object = scan_object(body, DEEPEST).ok()?;
-    let usage = object.get(body, "usage").filter(|usage| usage.kind == Kind::Object)?;
-    let usage = read_usage(std::str::from_utf8(usage.value(body)).ok()?)?;
-    let choices = object.get(body, "choices")?.value(body);
-    let (_, reason) = choices.split_at_checked(FINISHED.find(choices)? + FINISHED.needle().len())?;
+    let at = last_key(body, &USAGE_KEY)?;
+    let usage = trailing_usage(body, at)?;
+    let (before, _) = body.split_at_checked(at)?;
+    let (_, reason) = before.split_at_checked(FINISHED.find(before)? + FINISHED.needle().len())?;
     let (reason, rest) = reason.split_at_checked(string_end(reason)?)?;
     if FINISHED.find(rest).is_some() || reason.contains(&b'\\') {
         return None;
     }
-    let text = |name| object.string(body, name).value().map(std::borrow::Cow::into_owned);
+    let Head { id, model } = Head::read(body)?;
     Some(Tap {
-        id: text("id"),
-        model: text("model"),
+        id,
+        model,
         finish_reason: Some(std::str::from_utf8(reason).ok()?.to_owned()),
         usage: Some(usage),
         content_seen: true,
         finished: true,
         ..Tap::default()
     })
+}
+
+/// The usage whose key stands at `at`, when that is a member of the answer itself.
+fn trailing_usage(body: &[u8], at: usize) -> Option<Usage> {
+    let mut usage = None;
+    let mut tail = Walk::members(body, at, DEEPEST);
+    while let Some(key) = tail.key().ok()? {
+        if key == b"usage" && tail.kind() == Kind::Object {
+            tail.enter().ok()?;
+            usage = walk_usage(&mut tail).ok()?;
+        } else {
+            tail.value().ok()?;
+        }
+    }
+    usage.filter(|_| tail.is_at_end())
 }
 
 /// Reads one event.
