@@ -24,7 +24,7 @@ pub(crate) fn record(number: u64) -> ExchangeRecord {
         duration_us: 900,
     };
     ExchangeRecord {
-        id: format!("gen-1763640000-{number:020}"),
+        id: format!("gen-{}-{number:020}", NOON_US / 1_000_000 + number as i64),
         started_at_us: NOON_US + number as i64 * 1_000_000,
         key_id: (!number.is_multiple_of(5)).then(|| format!("key-{}", number % 5)),
         key_name: (!number.is_multiple_of(5)).then(|| "ci".into()),

@@ -94,7 +94,10 @@ fn statement(group_by: GroupBy) -> String {
              CASE WHEN outcome IN ('refused', 'failed') THEN 1 ELSE 0 END AS errors, \
              input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, \
              COALESCE(cost_nanos, 0) AS cost_nanos \
-             FROM records WHERE started_at_us >= {from_us} AND started_at_us < {until_us}"
+             FROM records WHERE id >= {} AND id < {} \
+             AND started_at_us >= {from_us} AND started_at_us < {until_us}",
+            id_at(&format!("{from_us} / 1000000")),
+            id_at(&format!("{until_us} / 1000000 + 1")),
         )
     };
     format!(
@@ -115,6 +118,12 @@ fn statement(group_by: GroupBy) -> String {
         pieces("$3", "$4"),
         pieces("$5", "$6"),
     )
+}
+
+/// What every id made in this second or later is not smaller than. Ids hold their second with ten digits, from the year
+/// 2001 to 2286.
+fn id_at(second: &str) -> String {
+    format!("printf('gen-%010d', min({second}, 9999999999))")
 }
 
 fn row(row: &SqliteRow) -> Result<UsageRow, StoreError> {

@@ -301,6 +301,7 @@ async fn usage_is_the_sum_of_the_records() {
     let mut records: Vec<_> = (0..400).map(record).collect();
     for (number, record) in records.iter_mut().enumerate() {
         record.started_at_us = NOON_US + number as i64 * MINUTE_US;
+        record.id = format!("gen-{}-{number:020}", record.started_at_us / 1_000_000);
     }
     let mut writer = ledger.sink().writer().unwrap();
     records.iter().for_each(|record| writer.append(record).unwrap());
