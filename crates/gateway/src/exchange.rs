@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use yumen_config::VirtualKey;
-use yumen_llm::dialects::Dialect;
+use yumen_llm::dialects::codec;
 use yumen_llm::price::Price;
 use yumen_llm::tokens;
 use yumen_llm::usage::Usage;
@@ -102,15 +102,12 @@ impl Exchange {
 
     /// Notes what is asked for.
     pub fn routed(&mut self, route: LlmRoute) {
-        let (dialect, operation) = match (route.dialect, route.task) {
-            (Dialect::AnthropicMessages, Task::CountTokens) => ("anthropic_messages", "count_tokens"),
-            (Dialect::AnthropicMessages, Task::Generate) => ("anthropic_messages", "chat"),
-            (Dialect::OpenAiChat, _) => ("openai_chat", "chat"),
-            (Dialect::OpenAiCompletions, _) => ("openai_completions", "text_completion"),
-            (Dialect::OpenAiEmbeddings, _) => ("openai_embeddings", "embeddings"),
+        let outline = codec(route.dialect).outline();
+        outline.name.clone_into(&mut self.record.dialect);
+        self.record.operation = match route.task {
+            Task::Generate => outline.operation.word().to_owned(),
+            Task::CountTokens => "count_tokens".to_owned(),
         };
-        self.record.dialect = dialect.to_owned();
-        self.record.operation = operation.to_owned();
     }
 
     /// Notes who calls.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use yumen_llm::catalogue::ProviderDefinition;
-use yumen_llm::dialects::Dialect;
+use yumen_llm::dialects::{Dialect, codec};
 
 use crate::diagnostic::Diagnostics;
 use crate::endpoint::{Endpoint, EndpointError, Scheme};
@@ -38,7 +38,7 @@ pub(super) fn check(
     let errors_before = found.errors();
     let mut endpoints = BTreeMap::new();
     for (dialect, chosen) in dialects {
-        let here = place.field("dialects").field(&name_of(*dialect));
+        let here = place.field("dialects").field(codec(*dialect).outline().name);
         let defined = definition.dialects.get(dialect);
         let Some(path) = chosen.path.as_deref().or(defined.map(|defined| &*defined.path)) else {
             let hint = "write for example `path: /chat/completions`".to_owned();
@@ -88,12 +88,4 @@ fn check_base(
     };
     place.error(found, format!("{} {fault}", place.path), None);
     false
-}
-
-/// A dialect's name as it is written.
-fn name_of(dialect: Dialect) -> String {
-    match serde_json::to_value(dialect) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => format!("{dialect:?}"),
-    }
 }

@@ -11,9 +11,9 @@ mod models;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-pub use crate::dialects::{Quirk, Thinking};
+pub use crate::dialects::{Operation, Quirk, Thinking};
 pub use definition::{Auth, CredentialField, DataPolicy, DialectPath, Links, ProviderDefinition};
-pub use models::{ModelDefinition, Operation};
+pub use models::ModelDefinition;
 
 /// What is wrong with a provider folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

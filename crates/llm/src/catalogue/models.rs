@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 
 use super::CatalogueError;
 use super::fields::{Faults, Fields};
-use crate::dialects::Thinking;
+use crate::dialects::{Operation, Thinking};
 use crate::price::{LongPrice, PerToken, Price};
 
 /// One entry of `models.toml`, checked.
@@ -38,16 +37,6 @@ pub struct ModelDefinition {
     pub price: Option<Price>,
     /// The day (`YYYY-MM-DD`) on which the provider withdraws it.
     pub deprecated: Option<String>,
-}
-
-/// What is asked of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Operation {
-    Chat,
-    Completions,
-    Embeddings,
 }
 
 const MODALITIES: &[&str] = &["text", "image", "audio", "file", "video"];

@@ -21,12 +21,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::ir;
 pub use crate::ir::{ErrorFacts, ErrorKind};
+use crate::json::Kind;
 
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use openai_embeddings::recode_embeddings;
 pub use target::{Quirk, Target, Thinking};
 
 use losses::Losses;
+pub use operation::Operation;
 use operation::{as_chat, refuse};
 use tally::{raise, raise_tap_usage};
 
@@ -103,10 +105,43 @@ pub struct Tap {
     pub error: Option<Box<ErrorFacts>>,
 }
 
+/// What holds for everything that is said in a dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outline {
+    /// Which dialect this is.
+    pub dialect: Dialect,
+    /// Its name in configurations and records.
+    pub name: &'static str,
+    /// What it asks of a model.
+    pub operation: Operation,
+    /// The member of a request without which there is nothing to answer.
+    pub content: &'static str,
+    /// What that member may be.
+    pub content_kinds: &'static [Kind],
+    /// The same in words, as in "must be a list of messages".
+    pub content_wanted: &'static str,
+    /// The shape of its errors.
+    pub errors: ErrorShape,
+    /// What ends a stream properly, when its upstream has left that out.
+    pub stream_end: &'static [u8],
+}
+
+/// The shapes of errors; whoever reads errors of one dialect reads those of all others of the same shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ErrorShape {
+    OpenAi,
+    Anthropic,
+}
+
 /// One dialect. Implementations are stateless; streams have their own state objects.
 pub trait Codec: Sync + Send {
+    /// What holds for everything that is said in it.
+    fn outline(&self) -> &'static Outline;
     /// Which dialect this is.
-    fn dialect(&self) -> Dialect;
+    fn dialect(&self) -> Dialect {
+        self.outline().dialect
+    }
 
     /// Reads a client's request. The body is known to be valid JSON with bounded nesting.
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError>;
@@ -136,7 +171,7 @@ pub trait Codec: Sync + Send {
     fn tap_event(&self, event: &[u8], data: &[u8], tap: &mut Tap);
 }
 
-/// Every dialect, one line each.
+/// Every dialect, one line each; where several can say the same, the earlier is taken.
 pub const ALL: [&dyn Codec; 4] = [
     &openai_chat::OpenAiChat,
     &openai_completions::OpenAiCompletions,
@@ -152,6 +187,16 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiEmbeddings => &openai_embeddings::OpenAiEmbeddings,
         Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,
     }
+}
+
+/// The dialects in which a request of a `client` can be said: its own, in which bytes pass through, before all others.
+pub fn sayable_in(client: Dialect) -> impl Iterator<Item = &'static Outline> {
+    let own = codec(client).outline();
+    // What asks for the very same comes before what is only near to it.
+    let same = move |other: &&'static Outline| own.operation == other.operation;
+    let others = || ALL.iter().map(|codec| codec.outline()).filter(move |other| other.dialect != client);
+    let near = move |other: &&'static Outline| !same(other) && own.operation.can_be(other.operation);
+    std::iter::once(own).chain(others().filter(same)).chain(others().filter(near))
 }
 
 /// Reads one upstream stream, event by event.

@@ -1,9 +1,37 @@
-//! Requests of one operation said as another, where that is possible.
+//! What can be asked of a model, and requests of one operation said as another, where that is possible.
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use super::DecodeError;
 use crate::ir::{Chat, Completion, Message, Part, Prompt, Request, Role};
+
+/// What is asked of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Operation {
+    Chat,
+    Completions,
+    Embeddings,
+}
+
+impl Operation {
+    /// The word in which OpenTelemetry and our records name it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Completions => "text_completion",
+            Self::Embeddings => "embeddings",
+        }
+    }
+
+    /// Whether a request of this operation can be said as one of `other`.
+    pub fn can_be(self, other: Self) -> bool {
+        self == other || (self, other) == (Self::Completions, Self::Chat)
+    }
+}
 
 /// A complaint about one field of the request.
 pub(super) fn refuse(param: &str, sentence: &str) -> DecodeError {

@@ -147,7 +147,8 @@ impl<'a, 'p> Object<'a, 'p> {
 
     pub(super) fn unsigned(&mut self, name: &str) -> Result<Option<u64>, DecodeError> {
         self.take_as(name, |raw, at| {
-            whole_number(raw.get().as_bytes()).ok_or_else(|| at.expected("a whole number that is not negative"))
+            whole_number(raw.get().as_bytes())
+                .ok_or_else(|| at.expected("a whole number that is not negative"))
         })
     }
 

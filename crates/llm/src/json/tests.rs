@@ -473,9 +473,17 @@ fn a_walk_finds_every_member_once() {
     let body = r#" { "a\"b" : [1,{"x":2}] , "c" : { } ,"d":{"e":{"f":-1.5e3},"g":null}, "h":"i"} "#;
     assert_eq!(keys(body).unwrap(), ["a\\\"b", "c", "d", ".e", "..f", ".g", "h"]);
     assert_eq!(keys("{}").unwrap(), [""; 0]);
-    for broken in
-        ["", "[]", "{", "{,}", r#"{"a":1,}"#, r#"{"a" 1}"#, r#"{"a":1 "b":2}"#, r#"{"a":{"b":1}"#, r#"{"a":tru}"#]
-    {
+    for broken in [
+        "",
+        "[]",
+        "{",
+        "{,}",
+        r#"{"a":1,}"#,
+        r#"{"a" 1}"#,
+        r#"{"a":1 "b":2}"#,
+        r#"{"a":{"b":1}"#,
+        r#"{"a":tru}"#,
+    ] {
         assert_eq!(keys(broken), None, "{broken}");
     }
 }
@@ -488,7 +496,8 @@ fn a_walk_from_within_ends_only_where_the_outermost_object_does() {
     let body = r#"{"a":[{"usage":{}}],"usage":{"n":{}},"b":1} "#;
     assert_eq!(tail(body, "\"usage\"").unwrap(), ["usage", ".n", "b"]);
     assert_eq!(tail(body, "\"a\"").unwrap(), ["a", "usage", ".n", "b"]);
-    for inside in [r#"{"a":{"usage":{}}}"#, r#"{"a":[{"usage":{}}]}"#, r#"{"usage":{}} {}"#, r#"{"usage":{}"#] {
+    for inside in [r#"{"a":{"usage":{}}}"#, r#"{"a":[{"usage":{}}]}"#, r#"{"usage":{}} {}"#, r#"{"usage":{}"#]
+    {
         assert_eq!(tail(inside, "\"usage\""), None, "{inside}");
     }
 }

@@ -79,5 +79,6 @@ fn every_dialect_of_the_list_is_found_by_its_name() {
     );
     for dialect in DIALECTS {
         assert_eq!(codec(dialect).dialect(), dialect);
+        assert_eq!(codec(dialect).outline().name, name(dialect));
     }
 }

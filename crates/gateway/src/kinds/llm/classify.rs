@@ -65,7 +65,8 @@ impl Failure {
     pub fn said(said: Said<'_>) -> Self {
         let facts = codec(said.dialect).decode_error(said.status, &said.body);
         // Its own bytes go on when they already are what the client expects.
-        let readable = said.dialect == said.client || (openai(said.dialect) && openai(said.client));
+        let shape = |dialect| codec(dialect).outline().errors;
+        let readable = shape(said.dialect) == shape(said.client);
         let body = (readable && is_error_object(&said.body)).then_some(said.body);
         let mut failure = Self::from_facts(facts, body, retry_after(said.headers), said.provider);
         if let Some(upstream) = &mut failure.rejection.upstream {
@@ -122,10 +123,6 @@ impl Failure {
         rejection.param = param;
         Self { rejection, next: Next::Unsaid, rest: None, cause: "not_convertible", status: None }
     }
-}
-
-fn openai(dialect: Dialect) -> bool {
-    dialect != Dialect::AnthropicMessages
 }
 
 fn is_error_object(body: &[u8]) -> bool {

@@ -9,7 +9,7 @@ use http::{Version, request};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use yumen_config::GatewaySettings;
-use yumen_llm::dialects::Dialect;
+use yumen_llm::dialects::{Dialect, Outline, codec};
 use yumen_llm::json::{Kind, Object, Read, ScanReason, scan_object};
 
 use super::call::Call;
@@ -179,19 +179,11 @@ fn expect_shapes(dialect: Dialect, object: &Object, body: &[u8]) -> Result<(), R
     for name in ["max_tokens", "max_completion_tokens"] {
         expect(name, "a whole number that is not negative", object.u64(body, name))?;
     }
-    let content = match dialect {
-        Dialect::OpenAiChat | Dialect::AnthropicMessages => "messages",
-        Dialect::OpenAiCompletions => "prompt",
-        Dialect::OpenAiEmbeddings => "input",
-    };
-    let Some(field) = object.get(body, content) else {
-        return Err(Rejection::new(Code::InvalidRequest, format!("`{content}` is missing.")).param(content));
-    };
-    match (content, field.kind) {
-        ("messages", Kind::Array) | ("prompt" | "input", Kind::Array | Kind::String) => Ok(()),
-        ("messages", _) => Err(wrong("messages", "a list of messages")),
-        ("prompt", Kind::Null) => Ok(()),
-        (name, _) => Err(wrong(name, "a string or a list")),
+    let Outline { content, content_kinds, content_wanted, .. } = codec(dialect).outline();
+    match object.get(body, content) {
+        None => Err(Rejection::new(Code::InvalidRequest, format!("`{content}` is missing.")).param(*content)),
+        Some(field) if content_kinds.contains(&field.kind) => Ok(()),
+        Some(_) => Err(wrong(content, content_wanted)),
     }
 }
 

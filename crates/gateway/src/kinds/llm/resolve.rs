@@ -2,8 +2,7 @@
 
 use smallvec::SmallVec;
 use yumen_config::{Deployment, Provider, Scheme, Snapshot, VirtualKey};
-use yumen_llm::catalogue::Operation;
-use yumen_llm::dialects::Dialect;
+use yumen_llm::dialects::{Dialect, Outline, sayable_in};
 
 use super::call::Call;
 use crate::rejection::{Code, Rejection};
@@ -58,27 +57,10 @@ fn exists(deployment: &Deployment) -> bool {
 
 /// The dialect in which to speak to a deployment: the client's own where possible, so that bytes pass through.
 fn spoken(client: Dialect, deployment: &Deployment) -> Option<Dialect> {
-    let (operation, candidates): (_, &[Dialect]) = match client {
-        Dialect::OpenAiChat => (Operation::Chat, &[Dialect::OpenAiChat, Dialect::AnthropicMessages]),
-        Dialect::AnthropicMessages => (Operation::Chat, &[Dialect::AnthropicMessages, Dialect::OpenAiChat]),
-        Dialect::OpenAiCompletions => (
-            Operation::Completions,
-            &[Dialect::OpenAiCompletions, Dialect::OpenAiChat, Dialect::AnthropicMessages],
-        ),
-        Dialect::OpenAiEmbeddings => (Operation::Embeddings, &[Dialect::OpenAiEmbeddings]),
-    };
     let known = &deployment.model.operations;
-    let can = |operation| known.is_empty() || known.contains(&operation);
-    let speaks = |dialect: &&Dialect| deployment.provider.endpoints.contains_key(dialect);
-    let mut candidates = candidates.iter();
-    if !can(operation) {
-        // A chat model can still answer a legacy completion, through its chat endpoint.
-        if operation != Operation::Completions || !can(Operation::Chat) {
-            return None;
-        }
-        candidates.next();
-    }
-    candidates.find(speaks).copied()
+    let can = |outline: &&Outline| known.is_empty() || known.contains(&outline.operation);
+    let speaks = |outline: &&Outline| deployment.provider.endpoints.contains_key(&outline.dialect);
+    sayable_in(client).filter(can).find(speaks).map(|outline| outline.dialect)
 }
 
 impl Step {

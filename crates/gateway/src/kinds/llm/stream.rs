@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 use yumen_config::GatewaySettings;
-use yumen_llm::dialects::{AnswerContext, Codec, Dialect, ErrorFacts, ErrorKind, Tap, codec};
+use yumen_llm::dialects::{AnswerContext, Codec, ErrorFacts, ErrorKind, Tap, codec};
 use yumen_llm::sse::{Frame, Framer};
 
 use super::call::Call;
@@ -227,10 +227,7 @@ impl StreamRelay {
         }
         match &mut self.transcoder {
             Some(transcoder) => out.extend_from_slice(&transcoder.finish()),
-            None if self.client.dialect() == Dialect::AnthropicMessages => {
-                out.extend_from_slice(b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
-            }
-            None => out.extend_from_slice(b"data: [DONE]\n\n"),
+            None => out.extend_from_slice(self.client.outline().stream_end),
         }
         Ok(out.freeze())
     }

@@ -12,19 +12,31 @@ mod tap;
 mod usage;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap,
-    Target, as_chat, fault,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault,
 };
 use crate::ir;
+use crate::json::Kind;
 
 pub use response::{count_tokens_answer, read_count_tokens};
+
+const OUTLINE: Outline = Outline {
+    dialect: Dialect::AnthropicMessages,
+    name: "anthropic_messages",
+    operation: Operation::Chat,
+    content: "messages",
+    content_kinds: &[Kind::Array],
+    content_wanted: "a list of messages",
+    errors: ErrorShape::Anthropic,
+    stream_end: b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+};
 
 /// The codec.
 pub(super) struct AnthropicMessages;
 
 impl Codec for AnthropicMessages {
-    fn dialect(&self) -> Dialect {
-        Dialect::AnthropicMessages
+    fn outline(&self) -> &'static Outline {
+        &OUTLINE
     }
 
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError> {

@@ -14,8 +14,7 @@ use crate::dialects::{Tap, fault};
 use crate::ir::ErrorFacts;
 use crate::json::{Kind, Walk};
 
-static STOP_REASON: LazyLock<FinderRev<'static>> =
-    LazyLock::new(|| FinderRev::new(br#""stop_reason":"#));
+static STOP_REASON: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(br#""stop_reason":"#));
 
 static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""type":"content_block_delta""#));
 /// The fields that hold a delta's content.
@@ -197,8 +196,7 @@ mod tests {
         )
     }
 
-    const END: &str =
-        r#""stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":7,"cache_read_input_tokens":2,"output_tokens":3}"#;
+    const END: &str = r#""stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":7,"cache_read_input_tokens":2,"output_tokens":3}"#;
 
     #[test]
     fn a_plain_whole_answer_is_read_as_the_parser_reads_it() {

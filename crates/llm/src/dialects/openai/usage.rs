@@ -79,8 +79,7 @@ impl Said {
         let (input, mut output) = (self.input.unwrap_or(0), self.output.unwrap_or(0));
         let reasoning = self.reasoning;
         // Some providers (xAI) count reasoning beside the completion and not in it; their total gives it away.
-        if reasoning > 0
-            && self.total == input.checked_add(output).and_then(|sum| sum.checked_add(reasoning))
+        if reasoning > 0 && self.total == input.checked_add(output).and_then(|sum| sum.checked_add(reasoning))
         {
             output = output.saturating_add(reasoning);
         }

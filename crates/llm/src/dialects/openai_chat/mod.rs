@@ -10,17 +10,29 @@ mod response;
 mod stream;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap,
-    Target, as_chat, fault, openai,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault, openai,
 };
 use crate::ir;
+use crate::json::Kind;
+
+const OUTLINE: Outline = Outline {
+    dialect: Dialect::OpenAiChat,
+    name: "openai_chat",
+    operation: Operation::Chat,
+    content: "messages",
+    content_kinds: &[Kind::Array],
+    content_wanted: "a list of messages",
+    errors: ErrorShape::OpenAi,
+    stream_end: b"data: [DONE]\n\n",
+};
 
 /// The codec.
 pub(super) struct OpenAiChat;
 
 impl Codec for OpenAiChat {
-    fn dialect(&self) -> Dialect {
-        Dialect::OpenAiChat
+    fn outline(&self) -> &'static Outline {
+        &OUTLINE
     }
 
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError> {

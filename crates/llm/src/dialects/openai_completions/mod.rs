@@ -7,17 +7,29 @@ mod response;
 mod stream;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap,
-    Target, fault, openai, refuse,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, fault, openai, refuse,
 };
 use crate::ir;
+use crate::json::Kind;
+
+const OUTLINE: Outline = Outline {
+    dialect: Dialect::OpenAiCompletions,
+    name: "openai_completions",
+    operation: Operation::Completions,
+    content: "prompt",
+    content_kinds: &[Kind::Array, Kind::String, Kind::Null],
+    content_wanted: "a string or a list",
+    errors: ErrorShape::OpenAi,
+    stream_end: b"data: [DONE]\n\n",
+};
 
 /// The codec.
 pub(super) struct OpenAiCompletions;
 
 impl Codec for OpenAiCompletions {
-    fn dialect(&self) -> Dialect {
-        Dialect::OpenAiCompletions
+    fn outline(&self) -> &'static Outline {
+        &OUTLINE
     }
 
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError> {

@@ -4,12 +4,24 @@ mod request;
 mod response;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, StreamDecoder, StreamEncoder, Tap,
-    Target, fault, openai, refuse,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, fault, openai, refuse,
 };
 use crate::ir;
+use crate::json::Kind;
 
 pub use response::recode as recode_embeddings;
+
+const OUTLINE: Outline = Outline {
+    dialect: Dialect::OpenAiEmbeddings,
+    name: "openai_embeddings",
+    operation: Operation::Embeddings,
+    content: "input",
+    content_kinds: &[Kind::Array, Kind::String],
+    content_wanted: "a string or a list",
+    errors: ErrorShape::OpenAi,
+    stream_end: b"",
+};
 
 /// The codec.
 pub(super) struct OpenAiEmbeddings;
@@ -38,8 +50,8 @@ impl StreamEncoder for NoStream {
 }
 
 impl Codec for OpenAiEmbeddings {
-    fn dialect(&self) -> Dialect {
-        Dialect::OpenAiEmbeddings
+    fn outline(&self) -> &'static Outline {
+        &OUTLINE
     }
 
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError> {
