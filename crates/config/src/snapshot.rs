@@ -64,6 +64,18 @@ pub struct GatewaySettings {
     pub header_read_timeout: Duration,
     /// How long a client may take to send its body.
     pub body_read_timeout: Duration,
+    /// How long a client may take no byte of an answer.
+    pub write_timeout: Duration,
+    /// How long a connection may be without any exchange.
+    pub idle_timeout: Duration,
+    /// How often an HTTP/2 client is asked whether it is still there.
+    pub ping_interval: Duration,
+    /// How long it may take to say so.
+    pub ping_timeout: Duration,
+    /// Largest request head in bytes.
+    pub max_head_bytes: usize,
+    /// Exchanges that one HTTP/2 connection may have open.
+    pub max_streams: u32,
 }
 
 /// Settings of the process around the data plane; a change takes effect at the next start.
