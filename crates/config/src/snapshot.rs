@@ -56,6 +56,8 @@ pub struct GatewaySettings {
     pub max_json_depth: usize,
     /// Tries for one exchange, over all deployments.
     pub max_attempts: usize,
+    /// Rounds in which what failed for a moment is tried anew.
+    pub retry_rounds: u32,
     /// Open client connections over all workers.
     pub max_connections: usize,
     /// How long open streams may go on after a stop was asked for.

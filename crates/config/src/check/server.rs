@@ -33,6 +33,7 @@ pub(super) fn settings(
         max_answer_bytes: gateway.max_answer_bytes,
         max_json_depth: gateway.max_json_depth,
         max_attempts: gateway.max_attempts,
+        retry_rounds: gateway.retry_rounds,
         max_connections: gateway.max_connections,
         drain: Duration::from_millis(gateway.drain_ms),
         header_read_timeout: Duration::from_millis(gateway.header_read_timeout_ms),

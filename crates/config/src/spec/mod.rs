@@ -61,6 +61,10 @@ pub struct GatewaySpec {
     /// Most tries for one exchange, over all deployments and fallbacks.
     #[schemars(range(min = 1, max = 20))]
     pub max_attempts: usize,
+    /// How often deployments that failed for a moment (no connection, or an answer of 5xx) are tried anew after a short
+    /// pause, when no other has answered.
+    #[schemars(range(min = 0, max = 5))]
+    pub retry_rounds: u32,
     /// Most client connections open at the same time.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
@@ -102,6 +106,7 @@ impl Default for GatewaySpec {
             max_answer_bytes: 64 * 1024 * 1024,
             max_json_depth: 128,
             max_attempts: 4,
+            retry_rounds: 1,
             max_connections: 16_384,
             drain_ms: 30_000,
             header_read_timeout_ms: 30_000,
