@@ -77,7 +77,7 @@ async fn serve(
 ) -> Result<(llm::Call, llm::Arrival), Rejection> {
     let worker = Arc::clone(exchange.worker());
     let gateway = &worker.gateway;
-    exchange.routed(route);
+    exchange.routed(&route);
     if gateway.draining.load(Ordering::Relaxed) {
         return Err(
             Rejection::new(Code::Draining, "The gateway is stopping and takes no new work.").retry_after(1)

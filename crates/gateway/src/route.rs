@@ -26,12 +26,23 @@ pub enum Route {
 }
 
 /// A request to a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LlmRoute {
     /// The client's dialect.
     pub dialect: Dialect,
     /// What is asked.
     pub task: Task,
+    /// What the path says, in dialects whose bodies do not.
+    pub in_path: Option<InPath>,
+}
+
+/// What some dialects say in the path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InPath {
+    /// The model asked for.
+    pub model: String,
+    /// Whether a stream is asked for.
+    pub stream: bool,
 }
 
 /// What is asked of a model.

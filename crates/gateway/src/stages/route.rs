@@ -40,7 +40,7 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
         _ => {}
     }
     let path = below_version(path)?;
-    let llm = |dialect, task| Some((POST, Route::Llm(LlmRoute { dialect, task })));
+    let llm = |dialect, task| Some((POST, Route::Llm(LlmRoute { dialect, task, in_path: None })));
     match path {
         "/chat/completions" => llm(Dialect::OpenAiChat, Task::Generate),
         "/completions" => llm(Dialect::OpenAiCompletions, Task::Generate),
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn both_prefixes_lead_to_the_same_place() {
-        let chat = Route::Llm(LlmRoute { dialect: Dialect::OpenAiChat, task: Task::Generate });
+        let chat = Route::Llm(LlmRoute { dialect: Dialect::OpenAiChat, task: Task::Generate, in_path: None });
         assert_eq!(ask("POST", "/v1/chat/completions").unwrap(), chat);
         assert_eq!(ask("POST", "/api/v1/chat/completions?x=1").unwrap(), chat);
         assert_eq!(

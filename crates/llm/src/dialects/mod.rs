@@ -120,6 +120,8 @@ pub struct Outline {
     pub content_kinds: &'static [Kind],
     /// The same in words, as in "must be a list of messages".
     pub content_wanted: &'static str,
+    /// What follows the path at which tokens are counted, in dialects where that is so.
+    pub count_suffix: Option<&'static str>,
     /// The shape of its errors.
     pub errors: ErrorShape,
     /// What ends a stream properly, when its upstream has left that out.

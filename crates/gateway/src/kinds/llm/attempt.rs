@@ -133,15 +133,20 @@ impl Try<'_> {
     }
 
     fn uri(&self, endpoint: &Endpoint) -> Result<http::Uri, Failure> {
-        if self.call.task == Task::Generate {
-            return Ok(endpoint.path.clone().into());
-        }
-        let path = format!("{}/count_tokens", endpoint.path.path());
-        let parsed = match endpoint.path.query() {
-            Some(query) => format!("{path}?{query}").parse(),
-            None => path.parse(),
+        let path = match self.call.task {
+            Task::Generate if self.call.stream => Some(&endpoint.stream_path),
+            Task::Generate => Some(&endpoint.path),
+            Task::CountTokens => endpoint.count_path.as_ref(),
         };
-        parsed.map_err(|error: http::uri::InvalidUri| Failure::unsayable(error.to_string(), None))
+        let native_id = &self.step.deployment.model.native_id;
+        let path = path.and_then(|path| path.for_model(native_id)).ok_or_else(|| {
+            let name = &self.step.provider().name;
+            Failure::unsayable(
+                format!("{name} has no place for this request and the model `{native_id}`."),
+                None,
+            )
+        })?;
+        Ok(path.into())
     }
 
     fn unsent(&self, error: &SendError) -> Failure {

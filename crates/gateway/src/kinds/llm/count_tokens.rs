@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use yumen_config::{GatewaySettings, Scheme};
-use yumen_llm::dialects::{Dialect, count_tokens_answer};
+use yumen_llm::dialects::count_tokens_answer;
 use yumen_llm::tokens;
 
 use super::arrival::{Arrival, Arrived};
@@ -25,9 +25,11 @@ pub async fn count_tokens(
 ) -> Result<Arrival, Rejection> {
     let Some(step) = plan.steps.first() else { return Ok(estimate(call, None)) };
     let provider = step.provider();
-    let reachable =
-        provider.endpoints.get(&step.dialect).is_some_and(|endpoint| endpoint.scheme != Scheme::Builtin);
-    if step.dialect != Dialect::AnthropicMessages || !reachable {
+    let can_count = provider
+        .endpoints
+        .get(&step.dialect)
+        .is_some_and(|endpoint| endpoint.scheme != Scheme::Builtin && endpoint.count_path.is_some());
+    if step.dialect != call.dialect || !can_count {
         return Ok(estimate(call, Some(step)));
     }
     let credential = provider.credentials.turn().next().map(|credential| &**credential);

@@ -1,5 +1,6 @@
 //! decode: body → Call. Reads the body once and keeps its bytes; never edits them.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
 use std::time::Instant;
@@ -147,14 +148,20 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         return Err(Rejection::new(Code::InvalidRequest, message).param(*name));
     }
     expect_shapes(route.dialect, &object, &body)?;
-    let model = required_model(&object, &body)?;
-    let stream = expect("stream", "true or false", object.bool(&body, "stream"))?.unwrap_or(false);
+    let LlmRoute { dialect, task, in_path } = route;
+    let (model, stream) = match in_path {
+        Some(said) => (named(Some(Cow::Owned(said.model)))?, said.stream),
+        None => {
+            let stream = expect("stream", "true or false", object.bool(&body, "stream"))?;
+            (named(expect("model", "a string", object.string(&body, "model"))?)?, stream.unwrap_or(false))
+        }
+    };
     Ok(Call {
-        dialect: route.dialect,
-        task: route.task,
+        dialect,
+        task,
         model,
         fallbacks: fallbacks(&object, &body)?,
-        stream: stream && route.task == Task::Generate,
+        stream: stream && task == Task::Generate,
         include_usage: includes_usage(&object, &body)?,
         body,
         object,
@@ -187,8 +194,7 @@ fn expect_shapes(dialect: Dialect, object: &Object, body: &[u8]) -> Result<(), R
     }
 }
 
-fn required_model(object: &Object, body: &[u8]) -> Result<String, Rejection> {
-    let model = expect("model", "a string", object.string(body, "model"))?;
+fn named(model: Option<Cow<'_, str>>) -> Result<String, Rejection> {
     let Some(model) = model.filter(|model| !model.is_empty()) else {
         return Err(Rejection::new(Code::InvalidRequest, "`model` is missing.").param("model"));
     };

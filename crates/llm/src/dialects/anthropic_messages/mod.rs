@@ -27,6 +27,7 @@ const OUTLINE: Outline = Outline {
     content: "messages",
     content_kinds: &[Kind::Array],
     content_wanted: "a list of messages",
+    count_suffix: Some("/count_tokens"),
     errors: ErrorShape::Anthropic,
     stream_end: b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
 };

@@ -23,6 +23,7 @@ const OUTLINE: Outline = Outline {
     content: "messages",
     content_kinds: &[Kind::Array],
     content_wanted: "a list of messages",
+    count_suffix: None,
     errors: ErrorShape::OpenAi,
     stream_end: b"data: [DONE]\n\n",
 };

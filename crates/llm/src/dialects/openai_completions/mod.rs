@@ -20,6 +20,7 @@ const OUTLINE: Outline = Outline {
     content: "prompt",
     content_kinds: &[Kind::Array, Kind::String, Kind::Null],
     content_wanted: "a string or a list",
+    count_suffix: None,
     errors: ErrorShape::OpenAi,
     stream_end: b"data: [DONE]\n\n",
 };

@@ -19,6 +19,7 @@ const OUTLINE: Outline = Outline {
     content: "input",
     content_kinds: &[Kind::Array, Kind::String],
     content_wanted: "a string or a list",
+    count_suffix: None,
     errors: ErrorShape::OpenAi,
     stream_end: b"",
 };
