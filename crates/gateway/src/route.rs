@@ -32,8 +32,27 @@ pub struct LlmRoute {
     pub dialect: Dialect,
     /// What is asked.
     pub task: Task,
+    /// How answers are dressed.
+    pub skin: Skin,
     /// What the path says, in dialects whose bodies do not.
     pub in_path: Option<InPath>,
+}
+
+/// How answers are dressed for clients of another gateway.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Skin {
+    /// As the dialect says, and as the provider said it.
+    #[default]
+    Plain,
+    /// As OpenRouter does.
+    OpenRouter,
+}
+
+impl Skin {
+    /// The skin of a path: OpenRouter's own clients have its prefix in their base URL.
+    pub fn of(path: &str) -> Self {
+        if path.starts_with("/api/v1/") { Self::OpenRouter } else { Self::Plain }
+    }
 }
 
 /// What some dialects say in the path.
@@ -53,11 +72,13 @@ pub enum Task {
     CountTokens,
 }
 
-/// The dialect in which a path's errors are said.
+/// The dialect and the dress in which a path's errors are said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Surface {
     /// The dialect.
     pub dialect: Dialect,
+    /// The dress.
+    pub skin: Skin,
 }
 
 impl Surface {
@@ -66,7 +87,8 @@ impl Surface {
         let path = below_version(head.uri.path());
         let anthropic = path.is_some_and(|path| path == "/messages" || path.starts_with("/messages/"))
             || (path.is_some_and(|path| path.starts_with("/models")) && speaks_anthropic(&head.headers));
-        Self { dialect: if anthropic { Dialect::AnthropicMessages } else { Dialect::OpenAiChat } }
+        let dialect = if anthropic { Dialect::AnthropicMessages } else { Dialect::OpenAiChat };
+        Self { dialect, skin: Skin::of(head.uri.path()) }
     }
 }
 

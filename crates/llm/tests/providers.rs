@@ -119,6 +119,7 @@ fn words(quirk: Quirk) -> &'static str {
         Quirk::MaxTokensOnly => "`max_tokens`",
         Quirk::MaxCompletionTokens => "`max_completion_tokens`",
         Quirk::NoDeveloperRole => "`developer` role",
+        Quirk::OpenrouterFields => "`provider`",
     }
 }
 

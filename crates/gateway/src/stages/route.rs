@@ -4,7 +4,7 @@ use http::{HeaderValue, Method, request};
 use yumen_llm::dialects::Dialect;
 
 use crate::rejection::{Code, Rejection};
-use crate::route::{LlmRoute, Route, Task, below_version, percent_decode};
+use crate::route::{LlmRoute, Route, Skin, Task, below_version, percent_decode};
 
 /// Finds what serves a request.
 pub fn route(head: &request::Parts) -> Result<Route, Rejection> {
@@ -33,6 +33,7 @@ const READ: &[Method] = &[Method::GET, Method::HEAD];
 const POST: &[Method] = &[Method::POST];
 
 fn find(path: &str) -> Option<(&'static [Method], Route)> {
+    let skin = Skin::of(path);
     match path {
         "/" | "/api" | "/v1" | "/api/v1" => return Some((READ, Route::Root)),
         "/healthz" => return Some((READ, Route::Health)),
@@ -40,7 +41,7 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
         _ => {}
     }
     let path = below_version(path)?;
-    let llm = |dialect, task| Some((POST, Route::Llm(LlmRoute { dialect, task, in_path: None })));
+    let llm = |dialect, task| Some((POST, Route::Llm(LlmRoute { dialect, task, skin, in_path: None })));
     match path {
         "/chat/completions" => llm(Dialect::OpenAiChat, Task::Generate),
         "/completions" => llm(Dialect::OpenAiCompletions, Task::Generate),
@@ -67,9 +68,12 @@ mod tests {
 
     #[test]
     fn both_prefixes_lead_to_the_same_place() {
-        let chat = Route::Llm(LlmRoute { dialect: Dialect::OpenAiChat, task: Task::Generate, in_path: None });
-        assert_eq!(ask("POST", "/v1/chat/completions").unwrap(), chat);
-        assert_eq!(ask("POST", "/api/v1/chat/completions?x=1").unwrap(), chat);
+        let chat = |skin| {
+            let (dialect, task) = (Dialect::OpenAiChat, Task::Generate);
+            Route::Llm(LlmRoute { dialect, task, skin, in_path: None })
+        };
+        assert_eq!(ask("POST", "/v1/chat/completions").unwrap(), chat(Skin::Plain));
+        assert_eq!(ask("POST", "/api/v1/chat/completions?x=1").unwrap(), chat(Skin::OpenRouter));
         assert_eq!(
             ask("GET", "/v1/models/anthropic%2Fclaude-sonnet-4.5").unwrap(),
             Route::Models { id: Some("anthropic/claude-sonnet-4.5".into()) }

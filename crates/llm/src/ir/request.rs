@@ -13,6 +13,17 @@ pub enum Request {
     Embeddings(Box<Embeddings>),
 }
 
+impl Request {
+    /// The fields that have no place in the IR.
+    pub fn extra_mut(&mut self) -> &mut Vec<(String, Json)> {
+        match self {
+            Self::Chat(chat) => &mut chat.extra,
+            Self::Completion(completion) => &mut completion.extra,
+            Self::Embeddings(embeddings) => &mut embeddings.extra,
+        }
+    }
+}
+
 /// A conversation to be continued.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Chat {

@@ -13,11 +13,13 @@ use yumen_llm::ir::{EmbeddingFormat, Response};
 use super::attempt::Try;
 use super::call::Call;
 use super::classify::{Failure, Said};
+use super::dress::Dress;
 use super::resolve::Step;
 use super::scrub::Scrub;
 use super::stream::StreamRelay;
 use crate::exchange::Exchange;
 use crate::rejection::Code;
+use crate::route::Skin;
 use crate::upstream::{AnswerBody, AnswerError};
 
 /// A whole answer up to this size is read before its head is sent on, so that one that breaks off can still be
@@ -47,6 +49,8 @@ pub struct Arrival {
     pub answer: Arrived,
     /// Names of request fields that could not be carried.
     pub lossy: Vec<String>,
+    /// What a whole answer is dressed with; a stream has its own.
+    pub dress: Option<Dress>,
 }
 
 /// An answer as far as it has been read.
@@ -137,7 +141,7 @@ impl Reading<'_> {
     async fn hold_whole(&self, exchange: &Exchange, mut body: AnswerBody) -> Result<Arrived, Failure> {
         let attempt = self.attempt;
         let idle = attempt.step.provider().timeouts.idle;
-        let passes = attempt.passes() && !attempt.call.stream;
+        let passes = attempt.passes() && !attempt.call.stream && attempt.call.skin == Skin::Plain;
         let most = if passes { HOLD_BYTES } else { attempt.settings.max_answer_bytes };
         let mut parts: SmallVec<[Bytes; 2]> = SmallVec::new();
         let mut size = 0;
@@ -200,6 +204,7 @@ impl Reading<'_> {
         let context = answer_context(call, exchange);
         let mut stream =
             Box::new(StreamRelay::new(settings, call, step, context, scrub, body, self.withhold_usage));
+        stream.dress(Dress::of(self.attempt, exchange));
         let mut held: SmallVec<[Bytes; 4]> = SmallVec::new();
         let mut held_bytes = 0;
         let first_byte = (self.sent + step.provider().timeouts.first_byte).min(self.attempt.deadline);
@@ -243,7 +248,7 @@ fn answer_context(call: &Call, exchange: &Exchange) -> AnswerContext {
         id: exchange.record.id.clone(),
         model: call.model.clone(),
         created: exchange.created(),
-        include_usage: call.include_usage,
+        include_usage: call.tells_usage(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
 use yumen_llm::dialects::{Target, codec};
@@ -13,9 +14,10 @@ use yumen_llm::json::Pieces;
 use super::arrival::{Arrival, Reading, slow};
 use super::call::Call;
 use super::classify::Failure;
-use super::edits::edited;
+use super::dress::Dress;
+use super::edits::{OURS, edited};
 use super::headers;
-use super::resolve::Step;
+use super::resolve::{Plan, Step};
 use crate::exchange::Exchange;
 use crate::rejection::Code;
 use crate::route::Task;
@@ -27,6 +29,7 @@ pub struct Try<'a> {
     pub settings: &'a GatewaySettings,
     pub call: &'a Call,
     pub client_headers: &'a HeaderMap,
+    pub plan: &'a Plan,
     pub step: &'a Step,
     pub credential: Option<&'a Credential>,
     pub deadline: Instant,
@@ -71,6 +74,7 @@ impl Try<'_> {
             step: Some(self.step.clone()),
             answer: answer?,
             lossy,
+            dress: Dress::of(self, exchange),
         })
     }
 
@@ -91,9 +95,28 @@ impl Try<'_> {
         }
         let unsayable =
             |error: yumen_llm::dialects::DecodeError| Failure::unsayable(error.message, error.param);
-        let request = codec(call.dialect).decode_request(&call.body).map_err(unsayable)?;
+        let mut request = codec(call.dialect).decode_request(&call.body).map_err(unsayable)?;
+        request.extra_mut().retain(|(name, _)| !OURS.contains(&name.as_str()));
         let encoded = codec(self.step.dialect).encode_request(&request, &target).map_err(unsayable)?;
+        if call.require_parameters && !encoded.lossy.is_empty() {
+            return Err(self.loses(&encoded.lossy));
+        }
         Ok((SmallVec::from_iter([Bytes::from(encoded.body)]), encoded.lossy, false))
+    }
+
+    /// The client wants everything understood, and this provider would not.
+    fn loses(&self, lossy: &[String]) -> Failure {
+        let name = &self.step.provider().name;
+        let message = format!(
+            "{name} does not understand {} of the request, and `provider.require_parameters` is set.",
+            lossy.join(", ")
+        );
+        let mut failure = Failure::unsayable(message, lossy.first().cloned());
+        failure.rejection.metadata = Some(json!({ "availability": {
+            "code": "constraint_filtered", "retryable": false, "excluded_by": ["require_parameters"],
+            "requested_models": [self.call.model], "affected_providers": [name],
+        } }));
+        failure
     }
 
     async fn send(

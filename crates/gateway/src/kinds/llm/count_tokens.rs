@@ -34,7 +34,7 @@ pub async fn count_tokens(
     }
     let credential = provider.credentials.turn().next().map(|credential| &**credential);
     let deadline = Instant::now() + provider.timeouts.total;
-    let attempt = Try { settings, call, client_headers, step, credential, deadline };
+    let attempt = Try { settings, call, client_headers, plan, step, credential, deadline };
     match attempt.run(exchange).await {
         Ok(arrival) => Ok(arrival),
         Err(failure) if matches!(failure.status, None | Some(404 | 405 | 501)) => {
@@ -53,5 +53,6 @@ fn estimate(call: &Call, step: Option<&Step>) -> Arrival {
         step: step.cloned(),
         answer: Arrived::Whole { said: counted.clone(), told: counted, streamed: false },
         lossy: Vec::new(),
+        dress: None,
     }
 }

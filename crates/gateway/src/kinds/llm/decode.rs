@@ -38,6 +38,9 @@ const ACTED_ON: &[&str] = &[
 /// Members that would let an upstream choose another model than the one that was permitted here.
 const REFUSED: &[&str] = &["route", "preset", "fallbacks"];
 
+/// With it a client asks how its request was routed.
+const TRACE_HEADER: &str = "x-openrouter-metadata";
+
 /// Models that a client may name in `models`.
 const FALLBACKS_MOST: usize = 8;
 /// The longest model name, in bytes.
@@ -75,7 +78,10 @@ pub async fn decode(
             })?
             .ok_or_else(|| too_large(settings.max_body_bytes))?,
     };
-    read(settings, route, body)
+    let mut call = read(settings, route, body)?;
+    let asked = head.headers.get(TRACE_HEADER).and_then(|value| value.to_str().ok());
+    call.wants_trace = asked.is_some_and(|value| value.eq_ignore_ascii_case("enabled"));
+    Ok(call)
 }
 
 async fn collect(limit: usize, head: &request::Parts, body: &mut Incoming) -> Result<Bytes, Rejection> {
@@ -148,7 +154,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         return Err(Rejection::new(Code::InvalidRequest, message).param(*name));
     }
     expect_shapes(route.dialect, &object, &body)?;
-    let LlmRoute { dialect, task, in_path } = route;
+    let LlmRoute { dialect, task, skin, in_path } = route;
     let (model, stream) = match in_path {
         Some(said) => (named(Some(Cow::Owned(said.model)))?, said.stream),
         None => {
@@ -159,10 +165,13 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
     Ok(Call {
         dialect,
         task,
+        skin,
         model,
         fallbacks: fallbacks(&object, &body)?,
         stream: stream && task == Task::Generate,
         include_usage: includes_usage(&object, &body)?,
+        require_parameters: requires_parameters(&object, &body)?,
+        wants_trace: false,
         body,
         object,
     })
@@ -222,4 +231,12 @@ fn includes_usage(object: &Object, body: &[u8]) -> Result<bool, Rejection> {
     let Some(options) = options else { return Ok(false) };
     let asked = options.bool(body, "include_usage");
     Ok(expect("stream_options.include_usage", "true or false", asked)?.unwrap_or(false))
+}
+
+/// `provider.require_parameters`, OpenRouter's way to say that nothing of the request may be lost.
+fn requires_parameters(object: &Object, body: &[u8]) -> Result<bool, Rejection> {
+    let provider = expect("provider", "an object", object.object(body, "provider"))?;
+    let Some(provider) = provider else { return Ok(false) };
+    let asked = provider.bool(body, "require_parameters");
+    Ok(expect("provider.require_parameters", "true or false", asked)?.unwrap_or(false))
 }

@@ -26,7 +26,7 @@ pub async fn dispatch(
     plan: &Plan,
     client_headers: &HeaderMap,
 ) -> Result<Arrival, Rejection> {
-    let mut run = Run { settings, call, client_headers, tries: 0, last: None, again: SmallVec::new() };
+    let mut run = Run { settings, call, plan, client_headers, tries: 0, last: None, again: SmallVec::new() };
     // Credentials that rest are left out first; when that leaves nothing to try, they are tried after all.
     for rested_too in [false, true] {
         if let Some(arrival) = run.round(exchange, plan.steps.iter(), rested_too).await? {
@@ -52,6 +52,7 @@ pub async fn dispatch(
 struct Run<'a> {
     settings: &'a GatewaySettings,
     call: &'a Call,
+    plan: &'a Plan,
     client_headers: &'a HeaderMap,
     tries: usize,
     last: Option<Rejection>,
@@ -117,8 +118,8 @@ impl<'a> Run<'a> {
                 return Ok(None);
             }
             self.tries += 1;
-            let (settings, call, client_headers) = (self.settings, self.call, self.client_headers);
-            let attempt = Try { settings, call, client_headers, step, credential, deadline };
+            let Self { settings, call, plan, client_headers, .. } = *self;
+            let attempt = Try { settings, call, client_headers, plan, step, credential, deadline };
             exchange.trying = Some(trying(exchange, call, step, credential));
             let result = attempt.run(exchange).await;
             note(exchange, &result);

@@ -56,8 +56,9 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
         timeouts = step.provider().timeouts;
     }
     exchange.record.status = arrival.status.as_u16();
-    exchange.record.lossy = arrival.lossy;
     let mut headers = headers::to_client(&arrival.headers);
+    headers.extend(headers::lossy(&arrival.lossy));
+    exchange.record.lossy = arrival.lossy;
     match arrival.answer {
         Arrived::Stream(stream, held) => {
             exchange.record.streamed = true;
@@ -77,6 +78,11 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             let mut tap = Tap::default();
             codec(arrival.dialect).tap_response(&said, &mut tap);
             exchange.record.streamed = streamed;
+            let told = match arrival.dress {
+                Some(dress) if streamed => dress.events(&told, &tap),
+                Some(dress) => dress.answer(told, &tap),
+                None => told,
+            };
             let kind = if streamed { "text/event-stream" } else { "application/json" };
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
             exchange.first_byte();

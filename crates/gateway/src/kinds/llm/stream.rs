@@ -15,6 +15,7 @@ use yumen_llm::dialects::{AnswerContext, Codec, ErrorFacts, ErrorKind, Tap, code
 use yumen_llm::sse::{Frame, Framer};
 
 use super::call::Call;
+use super::dress::Dress;
 use super::resolve::Step;
 use super::scrub::Scrub;
 use super::transcode::Transcoder;
@@ -32,6 +33,7 @@ pub struct StreamRelay {
     tap: Tap,
     transcoder: Option<Transcoder>,
     withhold_usage: bool,
+    dress: Option<Dress>,
     scrub: Scrub,
     last_read: Instant,
     state: State,
@@ -66,11 +68,17 @@ impl StreamRelay {
             client,
             tap: Tap::default(),
             transcoder,
-            withhold_usage,
+            withhold_usage: withhold_usage && !call.tells_usage(),
+            dress: None,
             scrub,
             last_read: Instant::now(),
             state: State::Open,
         }
+    }
+
+    /// Dresses what is sent on from here.
+    pub fn dress(&mut self, dress: Option<Dress>) {
+        self.dress = dress;
     }
 
     /// What has been learned of the stream so far.
@@ -139,7 +147,11 @@ impl StreamRelay {
 
     /// The bytes that tell the client, in its dialect, that the stream has failed.
     pub fn error_event(&self, rejection: &Rejection, generation_id: &str) -> Bytes {
-        self.client.encode_error_event(&rejection.facts(generation_id)).into()
+        let facts = rejection.facts(generation_id);
+        match &self.dress {
+            Some(dress) => dress.error_event(&facts, &self.tap),
+            None => self.client.encode_error_event(&facts).into(),
+        }
     }
 
     /// Takes one read of the upstream and gives what the client gets for it.
@@ -166,8 +178,11 @@ impl StreamRelay {
             // After its end, or after an error, nothing that the upstream says is an answer any more.
             if self.tap.finished || self.tap.error.is_some() {
                 self.state = State::Finished;
-                if let Some(transcoder) = &mut self.transcoder {
-                    out.push(transcoder.finish());
+                // A dressed error ends the stream by itself.
+                let ended = self.dress.is_some() && self.tap.error.is_some();
+                if let Some(transcoder) = self.transcoder.as_mut().filter(|_| !ended) {
+                    let end = transcoder.finish();
+                    out.push(self.dressed(end));
                 }
                 break;
             }
@@ -190,16 +205,31 @@ impl StreamRelay {
             frame.raw = self.scrub.bytes(frame.raw);
             data = self.scrub.bytes(data);
         }
+        if let (Some(dress), Some(facts)) = (&self.dress, &self.tap.error) {
+            return Ok(dress.error_event(facts, &self.tap));
+        }
         if let Some(transcoder) = &mut self.transcoder {
-            return transcoder.event(&frame.event, &data).map_err(|error| {
+            let said = transcoder.event(&frame.event, &data).map_err(|error| {
                 let message = format!("An event of the provider's stream could not be read: {error}.");
                 Rejection::new(Code::UpstreamInvalid, message)
-            });
+            })?;
+            return Ok(self.dressed(said));
         }
         if self.withhold_usage && self.tap.usage.is_some() && is_usage_only(&data) {
             return Ok(Bytes::new());
         }
-        Ok(frame.raw)
+        Ok(match &self.dress {
+            Some(dress) => dress.event(frame.raw, &data, &self.tap),
+            None => frame.raw,
+        })
+    }
+
+    /// Events that were written here, in the client's dialect.
+    fn dressed(&self, said: Bytes) -> Bytes {
+        match &self.dress {
+            Some(dress) if !said.is_empty() => dress.events(&said, &self.tap),
+            _ => said,
+        }
     }
 
     /// The upstream's body has ended cleanly.
@@ -226,7 +256,10 @@ impl StreamRelay {
             return Err(Rejection::new(Code::UpstreamBroken, message));
         }
         match &mut self.transcoder {
-            Some(transcoder) => out.extend_from_slice(&transcoder.finish()),
+            Some(transcoder) => {
+                let end = transcoder.finish();
+                out.extend_from_slice(&self.dressed(end));
+            }
             None => out.extend_from_slice(self.client.outline().stream_end),
         }
         Ok(out.freeze())
