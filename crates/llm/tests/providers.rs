@@ -195,6 +195,8 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::OpenAiCompletions => "/completions",
                 Dialect::OpenAiEmbeddings => "/embeddings",
                 Dialect::AnthropicMessages => "/v1/messages",
+                // The model follows, and what is asked of it.
+                Dialect::Gemini | Dialect::GeminiEmbeddings => "/models",
             };
             if let Some(url) = definition.url(*dialect) {
                 let fits = url.ends_with(end) || url == "builtin://demo/v1/messages";
@@ -245,9 +247,9 @@ fn operations_are_served_by_a_dialect_of_the_provider() {
         for model in &definition.models {
             for operation in &model.operations {
                 let dialects: &[Dialect] = match operation {
-                    Operation::Chat => &[Dialect::OpenAiChat, Dialect::AnthropicMessages],
+                    Operation::Chat => &[Dialect::OpenAiChat, Dialect::AnthropicMessages, Dialect::Gemini],
                     Operation::Completions => &[Dialect::OpenAiCompletions],
-                    Operation::Embeddings => &[Dialect::OpenAiEmbeddings],
+                    Operation::Embeddings => &[Dialect::OpenAiEmbeddings, Dialect::GeminiEmbeddings],
                 };
                 let served = dialects.iter().any(|dialect| definition.dialects.contains_key(dialect));
                 assert!(served, "{id}: {} cannot be asked for {operation:?}", model.native_id);

@@ -56,7 +56,7 @@ fn from_object(status: u16, object: &Map<String, Value>) -> ErrorFacts {
         code.as_deref().and_then(status_of_code).unwrap_or(status_of(kind))
     };
     let message = message(object, inner).unwrap_or_default();
-    ErrorFacts {
+    let mut facts = ErrorFacts {
         status,
         kind,
         message: message_or_default(status, bounded(&message)),
@@ -64,7 +64,50 @@ fn from_object(status: u16, object: &Map<String, Value>) -> ErrorFacts {
         param: inner.get("param").and_then(word),
         metadata: inner.get("metadata").filter(|value| value.is_object()).cloned(),
         request_id: object.get("request_id").and_then(word),
+    };
+    if let Some(word) = inner.get("status").and_then(Value::as_str).filter(|word| is_google_word(word)) {
+        read_google(word, inner, &mut facts);
     }
+    facts
+}
+
+/// Google's errors: the status is a word, the code repeats the HTTP status, and details of known types say more.
+fn read_google(word: &str, error: &Map<String, Value>, facts: &mut ErrorFacts) {
+    facts.code = Some(word.to_owned());
+    let Some(details) = error.get("details").filter(|details| details.is_array()) else { return };
+    for detail in details.as_array().into_iter().flatten() {
+        let violation = detail.get("fieldViolations").and_then(|list| list.get(0)?.get("field")?.as_str());
+        facts.param = facts.param.take().or(violation.map(bounded));
+        // A key that is not valid is said to be an invalid argument.
+        if detail.get("reason").and_then(Value::as_str) == Some("API_KEY_INVALID") {
+            facts.status = 401;
+            facts.kind = ErrorKind::Authentication;
+        }
+    }
+    facts.metadata = Some(Value::Object(Map::from_iter([("details".to_owned(), details.clone())])));
+}
+
+/// Whether `word` is one of the statuses of Google's interfaces.
+pub(super) fn is_google_word(word: &str) -> bool {
+    const WORDS: [&str; 16] = [
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "UNAUTHENTICATED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+    ];
+    WORDS.contains(&word)
 }
 
 /// The sentence, wherever it stands.

@@ -4,8 +4,12 @@
 //! knows which provider or model is meant, and never another dialect.
 
 mod anthropic_messages;
+mod balance;
 mod fault;
+mod gemini;
+mod gemini_embeddings;
 mod losses;
+mod no_stream;
 mod openai;
 mod openai_chat;
 mod openai_completions;
@@ -24,6 +28,8 @@ pub use crate::ir::{ErrorFacts, ErrorKind};
 use crate::json::Kind;
 
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
+pub use gemini::{JsonArray, gemini_count_tokens_answer, read_gemini_count_tokens};
+pub use gemini_embeddings::embeds_batch;
 pub use openai_embeddings::recode_embeddings;
 pub use target::{Quirk, Target, Thinking};
 
@@ -50,6 +56,12 @@ pub enum Dialect {
     /// Anthropic Messages, `POST /v1/messages`.
     #[serde(rename = "anthropic_messages")]
     AnthropicMessages,
+    /// Google's `models/{model}:generateContent`, in AI Studio and Vertex AI.
+    #[serde(rename = "gemini")]
+    Gemini,
+    /// Google's `models/{model}:embedContent` and `:batchEmbedContents`.
+    #[serde(rename = "gemini_embeddings")]
+    GeminiEmbeddings,
 }
 
 /// What a request body could not be read as, in terms its sender understands.
@@ -82,6 +94,10 @@ pub struct AnswerContext {
     pub created: i64,
     /// Whether an OpenAI client asked for usage in its stream.
     pub include_usage: bool,
+    /// Whether a Gemini client reads its stream as one JSON array and not as events (it left out `alt=sse`).
+    pub json_array: bool,
+    /// Whether a client of Gemini's embeddings sent a batch, also if that holds one text only.
+    pub embeds_batch: bool,
 }
 
 /// What a side reader has learned of an answer that passes through in its own bytes.
@@ -114,8 +130,13 @@ pub struct Outline {
     pub name: &'static str,
     /// What it asks of a model.
     pub operation: Operation,
+    /// Whether model and streaming are chosen by the path: neither stands in the body then, so requests are read
+    /// without them and written without them, and whoever knows the path sets both.
+    pub model_in_path: bool,
     /// The member of a request without which there is nothing to answer.
     pub content: &'static str,
+    /// The member that may stand in its place, where a request has two shapes.
+    pub content_or: Option<&'static str>,
     /// What that member may be.
     pub content_kinds: &'static [Kind],
     /// The same in words, as in "must be a list of messages".
@@ -134,6 +155,7 @@ pub struct Outline {
 pub enum ErrorShape {
     OpenAi,
     Anthropic,
+    Google,
 }
 
 /// One dialect. Implementations are stateless; streams have their own state objects.
@@ -174,11 +196,13 @@ pub trait Codec: Sync + Send {
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 4] = [
+pub const ALL: [&dyn Codec; 6] = [
     &openai_chat::OpenAiChat,
     &openai_completions::OpenAiCompletions,
     &openai_embeddings::OpenAiEmbeddings,
     &anthropic_messages::AnthropicMessages,
+    &gemini::Gemini,
+    &gemini_embeddings::GeminiEmbeddings,
 ];
 
 /// The codec of `dialect`.
@@ -188,6 +212,8 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiCompletions => &openai_completions::OpenAiCompletions,
         Dialect::OpenAiEmbeddings => &openai_embeddings::OpenAiEmbeddings,
         Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,
+        Dialect::Gemini => &gemini::Gemini,
+        Dialect::GeminiEmbeddings => &gemini_embeddings::GeminiEmbeddings,
     }
 }
 

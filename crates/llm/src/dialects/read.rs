@@ -97,6 +97,16 @@ impl<'a, 'p> Object<'a, 'p> {
         Ok(Self { at, fields })
     }
 
+    /// The same with every name in camelCase: protobuf's JSON also takes a field under its snake_case name.
+    pub(super) fn in_camel_case(mut self) -> Self {
+        for (name, _) in &mut self.fields {
+            if let Some(camel) = camel_case(name) {
+                *name = Cow::Owned(camel);
+            }
+        }
+        self
+    }
+
     /// Takes a field's value; `null` counts as absent.
     pub(super) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
         let mut found = None;
@@ -175,6 +185,24 @@ impl<'a, 'p> Object<'a, 'p> {
     pub(super) fn rest(self) -> Vec<(String, Json)> {
         self.fields.into_iter().map(|(name, value)| (name.into_owned(), Json::copied(value))).collect()
     }
+}
+
+/// `name` in camelCase, when it is not so already. An underscore at the beginning is part of the name.
+pub(super) fn camel_case(name: &str) -> Option<String> {
+    let inner = name.trim_start_matches('_');
+    if !inner.contains('_') {
+        return None;
+    }
+    let mut camel = name.strip_suffix(inner).unwrap_or_default().to_owned();
+    let mut raise = false;
+    for letter in inner.chars() {
+        match letter {
+            '_' => raise = true,
+            letter if std::mem::take(&mut raise) => camel.extend(letter.to_uppercase()),
+            letter => camel.push(letter),
+        }
+    }
+    Some(camel)
 }
 
 pub(super) fn string(raw: &RawValue, at: &At<'_>) -> Result<String, DecodeError> {

@@ -134,4 +134,9 @@ impl List<'_> {
     pub(super) fn object(&mut self, fill: impl FnOnce(&mut Object<'_>)) {
         object(self.next(), fill);
     }
+
+    /// Writes text that is JSON already.
+    pub(super) fn raw(&mut self, json: &str) {
+        self.next().extend_from_slice(json.as_bytes());
+    }
 }

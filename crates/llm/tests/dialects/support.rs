@@ -9,8 +9,14 @@ use yumen_llm::dialects::{AnswerContext, Dialect, Target, codec};
 use yumen_llm::ir::StreamEvent;
 use yumen_llm::sse::Framer;
 
-pub const DIALECTS: [Dialect; 4] =
-    [Dialect::OpenAiChat, Dialect::OpenAiCompletions, Dialect::OpenAiEmbeddings, Dialect::AnthropicMessages];
+pub const DIALECTS: [Dialect; 6] = [
+    Dialect::OpenAiChat,
+    Dialect::OpenAiCompletions,
+    Dialect::OpenAiEmbeddings,
+    Dialect::AnthropicMessages,
+    Dialect::Gemini,
+    Dialect::GeminiEmbeddings,
+];
 
 pub fn name(dialect: Dialect) -> String {
     serde_json::to_value(dialect).expect("a name").as_str().expect("a string").to_owned()
@@ -37,6 +43,7 @@ pub fn context() -> AnswerContext {
         model: "smart".to_owned(),
         created: 1_700_000_000,
         include_usage: true,
+        ..AnswerContext::default()
     }
 }
 

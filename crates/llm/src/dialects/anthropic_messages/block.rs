@@ -123,7 +123,7 @@ pub(super) fn sayable(part: &Part, assistant: bool, losses: &mut Losses) -> bool
         }
         Content::File { .. } if !assistant => true,
         Content::Thinking { signature: Some(_), format, .. } | Content::RedactedThinking { format, .. }
-            if assistant && format.as_deref().is_none_or(|format| format == FORMAT) =>
+            if assistant && is_own(format.as_deref()) =>
         {
             true
         }
@@ -132,6 +132,12 @@ pub(super) fn sayable(part: &Part, assistant: bool, losses: &mut Losses) -> bool
             false
         }
     }
+}
+
+/// Whether a signature or sealed reasoning of this format was made by Claude, as what is nobody's is taken to be.
+/// Clients send back whatever they are given, and Claude refuses the signatures of others.
+pub(super) fn is_own(format: Option<&str>) -> bool {
+    format.is_none_or(|format| format == FORMAT)
 }
 
 /// Writes one block that is [`sayable`].
@@ -154,10 +160,11 @@ pub(super) fn write_block(part: &Part, list: &mut write::List<'_>, losses: &mut 
                 write_input(arguments, out, losses);
             }
             Content::ToolResult { id, parts, is_error } => write_result(id, parts, *is_error, out, losses),
-            Content::Thinking { text, signature, .. } => {
+            Content::Thinking { text, signature, format } => {
                 out.text("type", "thinking");
                 out.text("thinking", text);
-                out.text("signature", signature.as_deref().unwrap_or_default());
+                let own = signature.as_deref().filter(|_| is_own(format.as_deref()));
+                out.text("signature", own.unwrap_or_default());
             }
             Content::RedactedThinking { data, .. } => {
                 out.text("type", "redacted_thinking");

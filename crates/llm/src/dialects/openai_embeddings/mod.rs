@@ -5,7 +5,7 @@ mod response;
 
 use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, fault, openai, refuse,
+    StreamDecoder, StreamEncoder, Tap, Target, fault, no_stream::NoStream, openai, refuse,
 };
 use crate::ir;
 use crate::json::Kind;
@@ -16,7 +16,9 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::OpenAiEmbeddings,
     name: "openai_embeddings",
     operation: Operation::Embeddings,
+    model_in_path: false,
     content: "input",
+    content_or: None,
     content_kinds: &[Kind::Array, Kind::String],
     content_wanted: "a string or a list",
     count_suffix: None,
@@ -26,29 +28,6 @@ const OUTLINE: Outline = Outline {
 
 /// The codec.
 pub(super) struct OpenAiEmbeddings;
-
-/// Embeddings are not streamed: whatever comes is broken.
-struct NoStream;
-
-impl StreamDecoder for NoStream {
-    fn decode(&mut self, _: &[u8], _: &[u8], _: &mut Vec<ir::StreamEvent>) -> Result<(), DecodeError> {
-        Err(DecodeError { message: "embeddings are not streamed".to_owned(), param: None })
-    }
-
-    fn finish(&mut self, out: &mut Vec<ir::StreamEvent>) {
-        out.push(ir::StreamEvent::End);
-    }
-}
-
-impl StreamEncoder for NoStream {
-    fn encode(&mut self, event: &ir::StreamEvent, out: &mut Vec<u8>) {
-        if let ir::StreamEvent::Error(error) = event {
-            out.extend_from_slice(&openai::encode_error_event(error));
-        }
-    }
-
-    fn finish(&mut self, _: &mut Vec<u8>) {}
-}
 
 impl Codec for OpenAiEmbeddings {
     fn outline(&self) -> &'static Outline {
@@ -75,11 +54,11 @@ impl Codec for OpenAiEmbeddings {
     }
 
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        Box::new(NoStream)
+        Box::new(NoStream(openai::encode_error_event))
     }
 
     fn stream_encoder(&self, _: AnswerContext) -> Box<dyn StreamEncoder> {
-        Box::new(NoStream)
+        Box::new(NoStream(openai::encode_error_event))
     }
 
     fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {

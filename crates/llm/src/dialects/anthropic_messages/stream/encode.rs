@@ -4,10 +4,10 @@
 //! `message_delta` with the reason and the whole usage; one `message_stop`. The last two wait for the end of the
 //! upstream's stream, because other dialects tell the usage after the reason.
 
-use super::super::block::clean_id;
+use super::super::block::{clean_id, is_own};
 use super::super::error::encode_event;
 use super::super::response::{finish_word, message_id, write_stream_usage};
-use super::balance::Balance;
+use crate::dialects::balance::Balance;
 use crate::dialects::{AnswerContext, StreamEncoder, fault, write};
 use crate::ir::{Finish, Start, StreamEvent};
 use crate::usage::Usage;
@@ -246,6 +246,8 @@ impl StreamEncoder for Encoder {
                 self.think(out);
                 self.delta("thinking_delta", "thinking", text, out);
             }
+            StreamEvent::Signature { format, .. } | StreamEvent::RedactedThinking { format, .. }
+                if !is_own(format.as_deref()) => {}
             StreamEvent::Signature { signature, .. } => {
                 self.think(out);
                 self.delta("signature_delta", "signature", signature, out);

@@ -1,6 +1,5 @@
 //! Streams of named events: `message_start`, blocks, `message_delta`, `message_stop`.
 
-mod balance;
 mod decode;
 mod encode;
 

@@ -1,0 +1,102 @@
+//! Google's `generateContent`, as AI Studio and Vertex AI speak it.
+//!
+//! Turns hold untyped parts, told apart by their one member; model and streaming stand in the path and not in the
+//! body, so neither is read or written here. Requests are read in camelCase and in snake_case, as protobuf's JSON
+//! allows; camelCase is written. A stream has no end mark: it is complete when a finish reason has come.
+
+mod answer;
+mod chunk;
+mod error;
+mod finish;
+mod logprobs;
+mod media;
+mod part;
+mod request;
+mod response;
+mod schema;
+mod stream;
+mod tap;
+mod usage;
+
+use super::{
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault,
+};
+use crate::ir;
+use crate::json::Kind;
+
+pub(super) use error::{encode as encode_error, encode_event as encode_error_event};
+pub use response::{
+    count_tokens_answer as gemini_count_tokens_answer, read_count_tokens as read_gemini_count_tokens,
+};
+pub use stream::JsonArray;
+pub(super) use usage::read_usage;
+
+/// Marks signatures as this dialect's own.
+const FORMAT: &str = "google-gemini-v1";
+
+const OUTLINE: Outline = Outline {
+    dialect: Dialect::Gemini,
+    name: "gemini",
+    operation: Operation::Chat,
+    model_in_path: true,
+    content: "contents",
+    content_or: None,
+    content_kinds: &[Kind::Array],
+    content_wanted: "a list of contents",
+    errors: ErrorShape::Google,
+    stream_end: b"",
+};
+
+/// The codec.
+pub(super) struct Gemini;
+
+impl Codec for Gemini {
+    fn outline(&self) -> &'static Outline {
+        &OUTLINE
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError> {
+        request::decode(body).map(|chat| ir::Request::Chat(Box::new(chat)))
+    }
+
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError> {
+        request::encode(&*as_chat(request)?, target)
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError> {
+        response::decode(body).map(|answer| ir::Response::Chat(Box::new(answer)))
+    }
+
+    fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
+        response::encode(response, context)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(stream::Decoder::default())
+    }
+
+    fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
+        Box::new(stream::Encoder::new(context))
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
+        fault::read(status, body)
+    }
+
+    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
+        error::encode(error)
+    }
+
+    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
+        error::encode_event(error)
+    }
+
+    fn tap_response(&self, body: &[u8], tap: &mut Tap) {
+        tap::read_response(body, tap);
+    }
+
+    fn tap_event(&self, _: &[u8], data: &[u8], tap: &mut Tap) {
+        tap::read_event(data, tap);
+    }
+}

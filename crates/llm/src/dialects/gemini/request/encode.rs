@@ -1,0 +1,77 @@
+//! Writes an upstream's request.
+
+use super::config::write_config;
+use super::thinking::thinking;
+use super::tools::write_tools;
+use super::write_turns::{turns, write_system};
+use crate::dialects::{DecodeError, Encoded, Losses, Target, Thinking, refuse, write};
+use crate::ir::{Chat, ResponseFormat, Tool};
+
+/// Fields at the top that have no place in the IR and are written as they were read.
+const KEPT: [&str; 3] = ["safetySettings", "cachedContent", "labels"];
+
+/// Stands in for JSON mode where it cannot be asked for.
+const JSON_INSTRUCTION: &str =
+    "Answer with one valid JSON object and nothing else: no Markdown code fence, no text before or after it.";
+
+/// Writes a `generateContent` request. Model and streaming are chosen by the path.
+pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, DecodeError> {
+    let mut losses = Losses::default();
+    // Models that are asked in levels are those that check signatures.
+    let turns = turns(&chat.messages, target.thinking != Thinking::Budget, &mut losses);
+    if turns.is_empty() {
+        return Err(refuse("messages", "at least one message with content is needed"));
+    }
+    let (format, instruction) = answer_format(chat, target.thinking, &mut losses);
+    let thinking = thinking(chat, target, &mut losses);
+    let mut body = Vec::with_capacity(1024);
+    write::object(&mut body, |out| {
+        write_system(&chat.messages, instruction.as_deref(), out, &mut losses);
+        out.list("contents", |list| turns.iter().for_each(|turn| turn.write(list, &mut losses)));
+        write_tools(chat, out, &mut losses);
+        write_config(chat, format, &thinking, out, &mut losses);
+        match chat.service_tier.as_deref() {
+            None | Some("auto") => {}
+            Some("default") => out.text("serviceTier", "standard"),
+            Some(tier @ ("flex" | "priority")) => out.text("serviceTier", tier),
+            Some(_) => losses.note("service_tier"),
+        }
+        for (name, value) in chat.extra.iter().filter(|(name, _)| KEPT.contains(&name.as_str())) {
+            out.json(name, value);
+        }
+    });
+    losses.note_if(chat.user.is_some(), "user");
+    losses.note_if(chat.metadata.is_some(), "metadata");
+    losses.note_if(chat.cache_control.is_some(), "cache_control");
+    chat.extra.iter().filter(|(name, _)| !is_written(name)).for_each(|(name, _)| losses.note(name));
+    Ok(Encoded { body, lossy: losses.into_names() })
+}
+
+/// Whether a field without a place in the IR was written: this dialect's own are, one level deep.
+fn is_written(name: &str) -> bool {
+    let member = name.strip_prefix("generationConfig.").or_else(|| name.strip_prefix("toolConfig."));
+    KEPT.contains(&name) || member.is_some_and(|member| !member.contains('.'))
+}
+
+/// The form of the answer that can be asked for, and the instruction that stands in for one that cannot: models that
+/// are asked in tokens refuse JSON together with functions.
+fn answer_format<'a>(
+    chat: &'a Chat,
+    model: Thinking,
+    losses: &mut Losses,
+) -> (Option<&'a ResponseFormat>, Option<String>) {
+    let calls = chat.tools.iter().any(|tool| matches!(tool, Tool::Function { .. }));
+    let format = chat.response_format.as_ref();
+    match format {
+        Some(ResponseFormat::JsonObject) if calls && model == Thinking::Budget => {
+            losses.note("response_format");
+            (None, Some(JSON_INSTRUCTION.to_owned()))
+        }
+        Some(ResponseFormat::JsonSchema { schema, .. }) if calls && model == Thinking::Budget => {
+            losses.note("response_format");
+            let schema = schema.get();
+            (None, Some(format!("{JSON_INSTRUCTION} It follows this JSON schema: {schema}")))
+        }
+        format => (format, None),
+    }
+}

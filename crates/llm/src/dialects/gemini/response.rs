@@ -1,0 +1,117 @@
+//! Whole answers, and the answers to `countTokens`.
+
+use super::answer::{CallIds, read_part};
+use super::chunk::{Candidate, Chunk};
+use super::finish::{blocked, finish_word, read_finish};
+use super::logprobs::{read_logprobs, write_logprobs};
+use super::part::{Said, is_own, is_own_kind, signed};
+use super::usage::{read_usage, write_usage};
+use crate::dialects::read::{At, Object};
+use crate::dialects::{AnswerContext, DecodeError, Losses, fault, write};
+use crate::ir::{Answer, Choice, Content, Finish, Part, Response, Source};
+
+/// Reads an upstream's answer.
+pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
+    let unreadable = |sentence: &str| At::BODY.fault(sentence);
+    let chunk = Chunk::read(body).ok_or_else(|| unreadable("expected a GenerateContentResponse"))?;
+    if chunk.error.is_some() {
+        return Err(DecodeError { message: fault::read(0, body).message, param: None });
+    }
+    let id = chunk.response_id.text().map(str::to_owned);
+    let mut ids = CallIds::default();
+    ids.answer(id.as_deref());
+    let mut choices: Vec<Choice> = chunk
+        .candidates
+        .iter()
+        .flatten()
+        .enumerate()
+        .map(|(place, candidate)| read_candidate(candidate, place, &mut ids, body))
+        .collect();
+    if choices.is_empty() {
+        let reason = chunk
+            .block_reason()
+            .ok_or_else(|| At::BODY.key("candidates").fault("is missing from the answer"))?;
+        choices.push(Choice { finish: Some(blocked(reason)), ..Choice::default() });
+    }
+    Ok(Answer {
+        id,
+        model: chunk.model_version.into_text(),
+        choices,
+        usage: chunk.usage_metadata.and_then(|raw| read_usage(raw.get())),
+        ..Answer::default()
+    })
+}
+
+fn read_candidate(candidate: &Candidate<'_>, place: usize, ids: &mut CallIds, seed: &[u8]) -> Choice {
+    let parts: Vec<Part> =
+        candidate.parts().flat_map(|raw| read_part(raw, ids, seed)).map(Part::new).collect();
+    let calls = parts.iter().any(|part| matches!(part.content, Content::ToolCall { .. }));
+    Choice {
+        index: candidate.index(place),
+        parts,
+        finish: candidate.finish_word().map(|word| read_finish(word, calls)),
+        logprobs: candidate.logprobs_result.and_then(read_logprobs),
+    }
+}
+
+/// Writes a client's answer.
+pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512);
+    let Response::Chat(answer) = response else {
+        write::object(&mut out, |_| {});
+        return out;
+    };
+    write::object(&mut out, |body| {
+        body.list("candidates", |list| {
+            answer.choices.iter().for_each(|choice| list.object(|object| write_choice(choice, object)));
+        });
+        if let Some(usage) = &answer.usage {
+            body.object("usageMetadata", |object| write_usage(usage, object));
+        }
+        body.text("modelVersion", answer.model.as_deref().unwrap_or(&context.model));
+        body.text("responseId", answer.id.as_deref().unwrap_or(&context.id));
+    });
+    out
+}
+
+fn write_choice(choice: &Choice, out: &mut write::Object<'_>) {
+    let mut said = signed(&choice.parts, |part| answerable(&part.content));
+    if said.is_empty() {
+        // Google, too, says an empty text where there is nothing to say.
+        said.push(Said { content: None, signature: None });
+    }
+    out.object("content", |content| {
+        let mut unused = Losses::default();
+        content.list("parts", |list| said.iter().for_each(|part| part.write(list, &mut unused)));
+        content.text("role", "model");
+    });
+    out.text("finishReason", finish_word(choice.finish.as_ref().unwrap_or(&Finish::default())));
+    out.number("index", choice.index);
+    if let Some(logprobs) = &choice.logprobs {
+        write_logprobs(logprobs, out);
+    }
+}
+
+/// Whether an answer to a client can hold the content. Unlike in requests, thoughts of others are shown, unsigned.
+fn answerable(content: &Content) -> bool {
+    match content {
+        Content::Text(text) | Content::Refusal(text) => !text.is_empty(),
+        Content::RedactedThinking { .. } => is_own(content),
+        Content::Thinking { .. } | Content::ToolCall { .. } | Content::Audio { .. } => true,
+        Content::Image { source, .. } | Content::File { source, .. } => !matches!(source, Source::FileId(_)),
+        Content::Other { kind, json } => is_own_kind(kind, json),
+        Content::ToolResult { .. } => false,
+    }
+}
+
+/// The body that answers `countTokens`.
+pub fn count_tokens_answer(total_tokens: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(32);
+    write::object(&mut out, |body| body.number("totalTokens", total_tokens));
+    out
+}
+
+/// Reads an upstream's answer to `countTokens`.
+pub fn read_count_tokens(body: &[u8]) -> Option<u64> {
+    Object::body(body).ok()?.unsigned("totalTokens").ok().flatten()
+}

@@ -1,0 +1,84 @@
+//! Google's embeddings, `models/{model}:embedContent` and `:batchEmbedContents`. There are no streams.
+//!
+//! One codec speaks both: a body with `requests` is a batch, one with `content` a single text, and answers differ
+//! likewise. A single text is asked for as one, several as a batch; [`embeds_batch`] says of a body which path it
+//! goes to.
+
+mod request;
+mod response;
+
+use super::{
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, fault, gemini, no_stream::NoStream, refuse,
+};
+use crate::ir;
+use crate::json::Kind;
+
+pub use request::is_batch as embeds_batch;
+
+const OUTLINE: Outline = Outline {
+    dialect: Dialect::GeminiEmbeddings,
+    name: "gemini_embeddings",
+    operation: Operation::Embeddings,
+    model_in_path: true,
+    content: "content",
+    content_or: Some("requests"),
+    content_kinds: &[Kind::Object, Kind::Array],
+    content_wanted: "a content",
+    errors: ErrorShape::Google,
+    stream_end: b"",
+};
+
+/// The codec.
+pub(super) struct GeminiEmbeddings;
+
+impl Codec for GeminiEmbeddings {
+    fn outline(&self) -> &'static Outline {
+        &OUTLINE
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError> {
+        request::decode(body).map(|request| ir::Request::Embeddings(Box::new(request)))
+    }
+
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError> {
+        match request {
+            ir::Request::Embeddings(embeddings) => request::encode(embeddings, target),
+            _ => Err(refuse("model", "this model makes embeddings, it does not generate text")),
+        }
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError> {
+        response::decode(body).map(|answer| ir::Response::Embeddings(Box::new(answer)))
+    }
+
+    fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
+        response::encode(response, context)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(NoStream(gemini::encode_error_event))
+    }
+
+    fn stream_encoder(&self, _: AnswerContext) -> Box<dyn StreamEncoder> {
+        Box::new(NoStream(gemini::encode_error_event))
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
+        fault::read(status, body)
+    }
+
+    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
+        gemini::encode_error(error)
+    }
+
+    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
+        gemini::encode_error_event(error)
+    }
+
+    fn tap_response(&self, body: &[u8], tap: &mut Tap) {
+        response::tap(body, tap);
+    }
+
+    fn tap_event(&self, _: &[u8], _: &[u8], _: &mut Tap) {}
+}
