@@ -98,7 +98,13 @@ fn encode(to: &dyn Codec, events: &[ir::StreamEvent]) -> Vec<u8> {
 }
 
 fn context() -> AnswerContext {
-    AnswerContext { id: "gen-1".into(), model: "author/model".into(), created: 1, include_usage: true }
+    AnswerContext {
+        id: "gen-1".into(),
+        model: "author/model".into(),
+        created: 1,
+        include_usage: true,
+        ..AnswerContext::default()
+    }
 }
 
 #[track_caller]

@@ -23,6 +23,8 @@ pub struct Endpoint {
     pub path: RequestPath,
     /// The same for one that asks for a stream.
     pub stream_path: RequestPath,
+    /// The same for one with several inputs, where that is another one.
+    pub batch_path: Option<RequestPath>,
     /// The same for one that has tokens counted, where the provider can.
     pub count_path: Option<RequestPath>,
     /// The headers that every request has, `Host` among them.
@@ -112,6 +114,8 @@ pub struct Paths<'a> {
     pub path: &'a str,
     /// For streams; as `path` when there is none.
     pub stream_path: Option<&'a str>,
+    /// For several inputs at once.
+    pub batch_path: Option<&'a str>,
     /// For counting tokens.
     pub count_path: Option<Cow<'a, str>>,
 }
@@ -154,6 +158,7 @@ impl Endpoint {
                 Some(path) => request_path(base, path)?,
                 None => path.clone(),
             },
+            batch_path: paths.batch_path.map(|path| request_path(base, path)).transpose()?,
             count_path: paths.count_path.as_deref().map(|path| request_path(base, path)).transpose()?,
             path,
             headers: common_headers(HeaderValue::from_str(authority).map_err(|_| EndpointError::Host)?),
@@ -308,7 +313,7 @@ mod tests {
         let paths = Paths {
             path: "/models/{model}:generate",
             stream_path: Some("/models/{model}:stream?alt=sse"),
-            count_path: None,
+            ..Paths::default()
         };
         let found = Endpoint::join_all("https://host/v1", &paths).unwrap();
         let of = |path: &RequestPath, model: &str| path.for_model(model).map(|path| path.to_string());

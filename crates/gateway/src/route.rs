@@ -62,6 +62,8 @@ pub struct InPath {
     pub model: String,
     /// Whether a stream is asked for.
     pub stream: bool,
+    /// Whether that stream is read as one JSON array and not as events.
+    pub json_array: bool,
 }
 
 /// What is asked of a model.
@@ -85,6 +87,11 @@ impl Surface {
     /// The surface of a request: known from its path and headers before anything else.
     pub fn of(head: &request::Parts) -> Self {
         let path = below_version(head.uri.path());
+        let speaks_google = || speaks_google(&head.headers, &head.uri);
+        let is_list = path.is_some_and(|path| path == "/models" || path.starts_with("/models/"));
+        if google_model(head.uri.path()).is_some() || (is_list && speaks_google()) {
+            return Self { dialect: Dialect::Gemini, skin: Skin::Plain };
+        }
         let anthropic = path.is_some_and(|path| path == "/messages" || path.starts_with("/messages/"))
             || (path.is_some_and(|path| path.starts_with("/models")) && speaks_anthropic(&head.headers));
         let dialect = if anthropic { Dialect::AnthropicMessages } else { Dialect::OpenAiChat };
@@ -95,6 +102,24 @@ impl Surface {
 /// Whether the client says that it is an Anthropic one.
 pub fn speaks_anthropic(headers: &HeaderMap) -> bool {
     headers.contains_key("anthropic-version")
+}
+
+/// Whether the client says that it is a Google one: by where it puts its key.
+pub fn speaks_google(headers: &HeaderMap, uri: &http::Uri) -> bool {
+    let in_query = || uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("key=")));
+    uri.path().starts_with("/v1beta") || headers.contains_key("x-goog-api-key") || in_query()
+}
+
+/// Model and verb of a path as Google's clients build it: `/v1beta/models/{model}:{verb}`, `/v1/…` or, as for Vertex AI,
+/// below `/v1/projects/…/publishers/google`. A model's name may hold slashes.
+pub fn google_model(path: &str) -> Option<(String, &str)> {
+    let path = ["/v1beta1/", "/v1beta/", "/v1/"].iter().find_map(|version| path.strip_prefix(version))?;
+    let named = match path.strip_prefix("models/") {
+        Some(named) => named,
+        None => path.strip_prefix("projects/").and_then(|path| Some(path.split_once("/models/")?.1))?,
+    };
+    let (model, verb) = named.rsplit_once(':')?;
+    Some((percent_decode(model), verb)).filter(|(model, _)| !model.is_empty())
 }
 
 /// The path below `/v1` or `/api/v1`.

@@ -195,8 +195,8 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::OpenAiCompletions => "/completions",
                 Dialect::OpenAiEmbeddings => "/embeddings",
                 Dialect::AnthropicMessages => "/v1/messages",
-                // The model follows, and what is asked of it.
-                Dialect::Gemini | Dialect::GeminiEmbeddings => "/models",
+                Dialect::Gemini => "/models/{model}:generateContent",
+                Dialect::GeminiEmbeddings => "/models/{model}:embedContent",
             };
             if let Some(url) = definition.url(*dialect) {
                 let fits = url.ends_with(end) || url == "builtin://demo/v1/messages";

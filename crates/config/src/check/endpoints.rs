@@ -95,6 +95,7 @@ fn paths<'a>(
     Some(Paths {
         path,
         stream_path: pick(&chosen.stream_path, inherited.map(|defined| &defined.stream_path)),
+        batch_path: pick(&chosen.batch_path, inherited.map(|defined| &defined.batch_path)),
         count_path: count_path.map(Cow::Borrowed).or_else(suffixed),
     })
 }

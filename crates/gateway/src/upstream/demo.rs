@@ -26,6 +26,8 @@ pub fn answer(dialect: Dialect, body: &[u8]) -> (StatusCode, HeaderMap, Vec<Byte
         (Dialect::OpenAiChat, true) => ("text/event-stream", demo.chat_stream(&request)),
         (Dialect::OpenAiCompletions, true) => ("text/event-stream", demo.completion_stream(&request)),
         (Dialect::AnthropicMessages, true) => ("text/event-stream", demo.message_stream()),
+        // Its folder names no other.
+        _ => return (StatusCode::NOT_FOUND, HeaderMap::new(), Vec::new()),
     };
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

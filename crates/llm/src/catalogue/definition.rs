@@ -35,6 +35,9 @@ pub struct DialectPath {
     /// The path for streams, where that is another one.
     #[serde(default)]
     pub stream_path: Option<String>,
+    /// The path for several inputs at once, where that is another one.
+    #[serde(default)]
+    pub batch_path: Option<String>,
     /// The path where tokens are counted, when it is not the dialect's usual one.
     #[serde(default)]
     pub count_path: Option<String>,
@@ -238,7 +241,11 @@ fn check_dialects(dialects: Option<&BTreeMap<Dialect, DialectPath>>, faults: &mu
     }
     for (dialect, entry) in dialects {
         check_path(*dialect, "path", &entry.path, faults);
-        for (name, path) in [("stream_path", &entry.stream_path), ("count_path", &entry.count_path)] {
+        for (name, path) in [
+            ("stream_path", &entry.stream_path),
+            ("batch_path", &entry.batch_path),
+            ("count_path", &entry.count_path),
+        ] {
             if let Some(path) = path {
                 check_path(*dialect, name, path, faults);
             }

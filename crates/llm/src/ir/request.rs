@@ -14,6 +14,15 @@ pub enum Request {
 }
 
 impl Request {
+    /// Says whether a stream is asked for, in dialects that say so elsewhere than in the body.
+    pub fn set_stream(&mut self, stream: bool) {
+        match self {
+            Self::Chat(chat) => chat.stream = stream,
+            Self::Completion(completion) => completion.stream = stream,
+            Self::Embeddings(_) => {}
+        }
+    }
+
     /// The fields that have no place in the IR.
     pub fn extra_mut(&mut self) -> &mut Vec<(String, Json)> {
         match self {

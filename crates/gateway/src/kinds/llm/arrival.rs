@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
-use yumen_llm::dialects::{AnswerContext, Dialect, codec, recode_embeddings};
+use yumen_llm::dialects::{AnswerContext, Dialect, codec, embeds_batch, recode_embeddings};
 use yumen_llm::ir::{EmbeddingFormat, Response};
 
 use super::attempt::Try;
@@ -249,6 +249,8 @@ fn answer_context(call: &Call, exchange: &Exchange) -> AnswerContext {
         model: call.model.clone(),
         created: exchange.created(),
         include_usage: call.tells_usage(),
+        json_array: call.json_array,
+        embeds_batch: call.dialect == Dialect::GeminiEmbeddings && embeds_batch(&call.body),
     }
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
-use yumen_llm::dialects::{Target, codec};
+use yumen_llm::dialects::{Dialect, Target, codec, embeds_batch};
 use yumen_llm::json::Pieces;
 
 use super::arrival::{Arrival, Reading, slow};
@@ -36,8 +36,10 @@ pub struct Try<'a> {
 }
 
 impl Try<'_> {
+    /// Whether the client's bytes go through. Google's batches of texts name the model in each of them, so they are
+    /// written anew.
     pub(super) fn passes(&self) -> bool {
-        self.call.dialect == self.step.dialect
+        self.call.dialect == self.step.dialect && self.call.dialect != Dialect::GeminiEmbeddings
     }
 
     pub(super) fn remaining(&self, most: Duration) -> Duration {
@@ -96,6 +98,7 @@ impl Try<'_> {
         let unsayable =
             |error: yumen_llm::dialects::DecodeError| Failure::unsayable(error.message, error.param);
         let mut request = codec(call.dialect).decode_request(&call.body).map_err(unsayable)?;
+        request.set_stream(call.stream);
         request.extra_mut().retain(|(name, _)| !OURS.contains(&name.as_str()));
         let encoded = codec(self.step.dialect).encode_request(&request, &target).map_err(unsayable)?;
         if call.require_parameters && !encoded.lossy.is_empty() {
@@ -131,7 +134,7 @@ impl Try<'_> {
         }
         let provider = self.step.provider();
         let client = self.passes().then_some(self.client_headers);
-        let uri = self.uri(endpoint)?;
+        let uri = self.uri(endpoint, &pieces)?;
         let make = || {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));
             *request.method_mut() = http::Method::POST;
@@ -155,8 +158,13 @@ impl Try<'_> {
         Ok((head.status, head.headers, body))
     }
 
-    fn uri(&self, endpoint: &Endpoint) -> Result<http::Uri, Failure> {
+    fn uri(&self, endpoint: &Endpoint, pieces: &Pieces) -> Result<http::Uri, Failure> {
+        let in_batch = || {
+            self.step.dialect == Dialect::GeminiEmbeddings
+                && pieces.first().is_some_and(|body| embeds_batch(body))
+        };
         let path = match self.call.task {
+            Task::Generate if in_batch() => endpoint.batch_path.as_ref(),
             Task::Generate if self.call.stream => Some(&endpoint.stream_path),
             Task::Generate => Some(&endpoint.path),
             Task::CountTokens => endpoint.count_path.as_ref(),

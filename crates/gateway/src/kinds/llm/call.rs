@@ -25,6 +25,8 @@ pub struct Call {
     pub fallbacks: Vec<String>,
     /// Whether a stream is asked for.
     pub stream: bool,
+    /// Whether a stream is read as one JSON array and not as events.
+    pub json_array: bool,
     /// Whether an OpenAI client asked for usage in its stream.
     pub include_usage: bool,
     /// Whether only a provider is to be asked that understands every field of the request.

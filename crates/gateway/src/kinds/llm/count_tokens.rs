@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use yumen_config::{GatewaySettings, Scheme};
-use yumen_llm::dialects::count_tokens_answer;
+use yumen_llm::dialects::{Dialect, count_tokens_answer, gemini_count_tokens_answer};
 use yumen_llm::tokens;
 
 use super::arrival::{Arrival, Arrived};
@@ -29,7 +29,9 @@ pub async fn count_tokens(
         .endpoints
         .get(&step.dialect)
         .is_some_and(|endpoint| endpoint.scheme != Scheme::Builtin && endpoint.count_path.is_some());
-    if step.dialect != call.dialect || !can_count {
+    // A whole request inside the body names a model of its own.
+    let whole = call.object.get(&call.body, "generateContentRequest").is_some();
+    if step.dialect != call.dialect || !can_count || whole {
         return Ok(estimate(call, Some(step)));
     }
     let credential = provider.credentials.turn().next().map(|credential| &**credential);
@@ -45,7 +47,11 @@ pub async fn count_tokens(
 }
 
 fn estimate(call: &Call, step: Option<&Step>) -> Arrival {
-    let counted = Bytes::from(count_tokens_answer(tokens::estimate_json(&call.body)));
+    let count = tokens::estimate_json(&call.body);
+    let counted = Bytes::from(match call.dialect {
+        Dialect::Gemini => gemini_count_tokens_answer(count),
+        _ => count_tokens_answer(count),
+    });
     Arrival {
         status: StatusCode::OK,
         headers: HeaderMap::new(),

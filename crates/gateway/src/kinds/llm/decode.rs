@@ -153,8 +153,12 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         );
         return Err(Rejection::new(Code::InvalidRequest, message).param(*name));
     }
-    expect_shapes(route.dialect, &object, &body)?;
+    // Google's clients may have tokens counted of a whole request inside the body.
+    if !(route.task == Task::CountTokens && object.get(&body, "generateContentRequest").is_some()) {
+        expect_shapes(route.dialect, &object, &body)?;
+    }
     let LlmRoute { dialect, task, skin, in_path } = route;
+    let json_array = in_path.as_ref().is_some_and(|said| said.json_array);
     let (model, stream) = match in_path {
         Some(said) => (named(Some(Cow::Owned(said.model)))?, said.stream),
         None => {
@@ -169,6 +173,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         model,
         fallbacks: fallbacks(&object, &body)?,
         stream: stream && task == Task::Generate,
+        json_array,
         include_usage: includes_usage(&object, &body)?,
         require_parameters: requires_parameters(&object, &body)?,
         wants_trace: false,
@@ -195,8 +200,9 @@ fn expect_shapes(dialect: Dialect, object: &Object, body: &[u8]) -> Result<(), R
     for name in ["max_tokens", "max_completion_tokens"] {
         expect(name, "a whole number that is not negative", object.u64(body, name))?;
     }
-    let Outline { content, content_kinds, content_wanted, .. } = codec(dialect).outline();
-    match object.get(body, content) {
+    let Outline { content, content_or, content_kinds, content_wanted, .. } = codec(dialect).outline();
+    let given = object.get(body, content).or_else(|| content_or.and_then(|other| object.get(body, other)));
+    match given {
         None => Err(Rejection::new(Code::InvalidRequest, format!("`{content}` is missing.")).param(*content)),
         Some(field) if content_kinds.contains(&field.kind) => Ok(()),
         Some(_) => Err(wrong(content, content_wanted)),

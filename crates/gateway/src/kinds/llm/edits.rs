@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use yumen_llm::dialects::{Dialect, Quirk, Target};
+use yumen_llm::dialects::{Dialect, Quirk, Target, codec};
 use yumen_llm::json::{Edit, Kind, Pieces, edit_value, splice};
 
 use super::call::Call;
@@ -20,7 +20,14 @@ pub const OURS: [&str; 8] =
 /// model's native id as JSON.
 pub fn edited(call: &Call, native_json: &Bytes, target: &Target<'_>) -> (Pieces, bool) {
     let mut edits: SmallVec<[Edit; 4]> = SmallVec::new();
-    edits.push(Edit::Set { name: "model", value: native_json.clone() });
+    if codec(call.dialect).outline().model_in_path {
+        // The path names the model; a body that names another would be read by nobody knows whom.
+        if call.object.get(&call.body, "model").is_some() {
+            edits.push(Edit::Remove { name: "model" });
+        }
+    } else {
+        edits.push(Edit::Set { name: "model", value: native_json.clone() });
+    }
     let keeps = target.has(Quirk::OpenrouterFields);
     for name in OURS.iter().filter(|name| !(keeps && **name != "models")) {
         if call.object.get(&call.body, name).is_some() {
@@ -110,6 +117,7 @@ mod tests {
             body,
             model: "m".into(),
             fallbacks: Vec::new(),
+            json_array: false,
             include_usage: false,
             skin: crate::route::Skin::Plain,
             require_parameters: false,

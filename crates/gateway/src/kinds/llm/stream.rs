@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 use yumen_config::GatewaySettings;
-use yumen_llm::dialects::{AnswerContext, Codec, ErrorFacts, ErrorKind, Tap, codec};
+use yumen_llm::dialects::{AnswerContext, Codec, ErrorFacts, ErrorKind, JsonArray, Tap, codec};
 use yumen_llm::sse::{Frame, Framer};
 
 use super::call::Call;
@@ -34,6 +34,9 @@ pub struct StreamRelay {
     transcoder: Option<Transcoder>,
     withhold_usage: bool,
     dress: Option<Dress>,
+    /// For clients that read a stream of their own dialect as one JSON array; converted streams are written so.
+    array: Option<JsonArray>,
+    writes_array: bool,
     scrub: Scrub,
     last_read: Instant,
     state: State,
@@ -70,6 +73,8 @@ impl StreamRelay {
             transcoder,
             withhold_usage: withhold_usage && !call.tells_usage(),
             dress: None,
+            writes_array: call.json_array,
+            array: (call.json_array && call.dialect == step.dialect).then(JsonArray::default),
             scrub,
             last_read: Instant::now(),
             state: State::Open,
@@ -146,8 +151,17 @@ impl StreamRelay {
     }
 
     /// The bytes that tell the client, in its dialect, that the stream has failed.
-    pub fn error_event(&self, rejection: &Rejection, generation_id: &str) -> Bytes {
+    pub fn error_event(mut self, rejection: &Rejection, generation_id: &str) -> Bytes {
         let facts = rejection.facts(generation_id);
+        if let Some(array) = &mut self.array {
+            let mut out = Vec::new();
+            array.element(&mut out, |out| out.append(&mut self.client.encode_error(&facts)));
+            array.finish(&mut out);
+            return out.into();
+        }
+        if let Some(transcoder) = self.transcoder.as_mut().filter(|_| self.writes_array) {
+            return transcoder.fail(&facts);
+        }
         match &self.dress {
             Some(dress) => dress.error_event(&facts, &self.tap),
             None => self.client.encode_error_event(&facts).into(),
@@ -163,7 +177,7 @@ impl StreamRelay {
         let whole = chunk.clone();
         self.framer.push(chunk);
         let mut out: SmallVec<[Bytes; 4]> = SmallVec::new();
-        let mut untouched = fresh && self.transcoder.is_none();
+        let mut untouched = fresh && self.transcoder.is_none() && self.array.is_none();
         loop {
             let frame = self.framer.next_frame().map_err(|error| {
                 Rejection::new(Code::UpstreamTooLarge, format!("The provider's stream: {error}."))
@@ -196,8 +210,8 @@ impl StreamRelay {
     /// Reads one frame and gives what the client gets for it.
     fn frame(&mut self, mut frame: Frame) -> Result<Bytes, Rejection> {
         let Some(mut data) = frame.data else {
-            // Comments keep the connection alive in every dialect.
-            return Ok(frame.raw);
+            // Comments keep the connection alive in every dialect; a JSON array has none.
+            return Ok(if self.in_array() { Bytes::new() } else { frame.raw });
         };
         self.upstream.tap_event(&frame.event, &data, &mut self.tap);
         if let Some(facts) = &mut self.tap.error {
@@ -218,10 +232,20 @@ impl StreamRelay {
         if self.withhold_usage && self.tap.usage.is_some() && is_usage_only(&data) {
             return Ok(Bytes::new());
         }
+        if let Some(array) = &mut self.array {
+            let mut out = Vec::with_capacity(data.len() + 3);
+            array.element(&mut out, |out| out.extend_from_slice(&data));
+            return Ok(out.into());
+        }
         Ok(match &self.dress {
             Some(dress) => dress.event(frame.raw, &data, &self.tap),
             None => frame.raw,
         })
+    }
+
+    /// Whether the client reads one JSON array.
+    pub fn in_array(&self) -> bool {
+        self.array.is_some() || self.writes_array
     }
 
     /// Events that were written here, in the client's dialect.
@@ -261,6 +285,11 @@ impl StreamRelay {
                 out.extend_from_slice(&self.dressed(end));
             }
             None => out.extend_from_slice(self.client.outline().stream_end),
+        }
+        if let Some(array) = &mut self.array {
+            let mut end = Vec::new();
+            array.finish(&mut end);
+            out.extend_from_slice(&end);
         }
         Ok(out.freeze())
     }
