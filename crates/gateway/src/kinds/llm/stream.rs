@@ -155,7 +155,10 @@ impl StreamRelay {
         let facts = rejection.facts(generation_id);
         if let Some(array) = &mut self.array {
             let mut out = Vec::new();
-            array.element(&mut out, |out| out.append(&mut self.client.encode_error(&facts)));
+            // The dialect's error event, without what makes it an event.
+            let event = self.client.encode_error_event(&facts);
+            let data = event.strip_prefix(b"data: ").unwrap_or(&event).trim_ascii_end();
+            array.element(&mut out, |out| out.extend_from_slice(data));
             array.finish(&mut out);
             return out.into();
         }
