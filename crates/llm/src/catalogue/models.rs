@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-
 use super::CatalogueError;
 use super::fields::{Faults, Fields};
 use crate::dialects::{Operation, Thinking};

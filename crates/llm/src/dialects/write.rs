@@ -134,4 +134,8 @@ impl List<'_> {
     pub(super) fn object(&mut self, fill: impl FnOnce(&mut Object<'_>)) {
         object(self.next(), fill);
     }
+
+    pub(super) fn json(&mut self, value: &Json) {
+        self.next().extend_from_slice(value.get().as_bytes());
+    }
 }

@@ -230,7 +230,7 @@ impl StreamEncoder for Encoder {
             return;
         }
         // The dialect knows one choice, and nothing of it follows its end.
-        if choice(step).is_some_and(|choice| choice != 0 || self.finish.is_some()) {
+        if step.choice().is_some_and(|choice| choice != 0 || self.finish.is_some()) {
             return;
         }
         if !matches!(
@@ -300,20 +300,4 @@ fn event(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut write::Object<'_>
         fill(object);
     });
     out.extend_from_slice(b"\n\n");
-}
-
-/// The choice that a step belongs to, when it belongs to one.
-fn choice(step: &StreamEvent) -> Option<u32> {
-    match step {
-        StreamEvent::Text { choice, .. }
-        | StreamEvent::Thinking { choice, .. }
-        | StreamEvent::Signature { choice, .. }
-        | StreamEvent::RedactedThinking { choice, .. }
-        | StreamEvent::ToolCallStart { choice, .. }
-        | StreamEvent::ToolCallArguments { choice, .. }
-        | StreamEvent::Refusal { choice, .. }
-        | StreamEvent::PartEnd { choice }
-        | StreamEvent::Finish { choice, .. } => Some(*choice),
-        _ => None,
-    }
 }
