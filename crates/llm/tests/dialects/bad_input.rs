@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use yumen_llm::dialects::{Dialect, Tap, Target, Thinking, codec};
 
-use crate::support::{DIALECTS, context, fixtures};
+use crate::support::{context, dialects, fixtures};
 
 fn complaint(dialect: Dialect, body: &str) -> String {
     codec(dialect).decode_request(body.as_bytes()).expect_err(body).message
@@ -110,10 +110,10 @@ fn a_conversation_without_content_is_refused_for_claude_in_words() {
 
 /// Everything that a codec does with bytes from outside.
 fn exercise(body: &[u8]) {
-    for dialect in DIALECTS {
+    for dialect in dialects() {
         let codec = codec(dialect);
         if let Ok(request) = codec.decode_request(body) {
-            for to in DIALECTS {
+            for to in dialects() {
                 for thinking in [Thinking::Budget, Thinking::Always] {
                     let target = Target { model: "m", max_output: Some(0), thinking, quirks: &[] };
                     if let Ok(encoded) = yumen_llm::dialects::codec(to).encode_request(&request, &target) {
@@ -124,7 +124,7 @@ fn exercise(body: &[u8]) {
             }
         }
         if let Ok(response) = codec.decode_response(body) {
-            for to in DIALECTS {
+            for to in dialects() {
                 let said = yumen_llm::dialects::codec(to).encode_response(&response, &context());
                 serde_json::from_slice::<&serde_json::value::RawValue>(&said)
                     .expect("an encoder writes JSON");
@@ -133,13 +133,15 @@ fn exercise(body: &[u8]) {
         let mut tap = Tap::default();
         codec.tap_response(body, &mut tap);
         tap.id = Some("known".into());
-        for event in [&b""[..], b"error", b"content_block_delta"] {
+        for event in
+            [&b""[..], b"error", b"content_block_delta", b"response.output_text.delta", b"response.completed"]
+        {
             codec.tap_event(event, body, &mut tap);
             let (mut decoder, mut steps) = (codec.stream_decoder(), Vec::new());
             let _ = decoder.decode(event, body, &mut steps);
             let _ = decoder.decode(event, body, &mut steps);
             decoder.finish(&mut steps);
-            for to in DIALECTS {
+            for to in dialects() {
                 let (mut encoder, mut out) =
                     (yumen_llm::dialects::codec(to).stream_encoder(context()), Vec::new());
                 steps.iter().for_each(|step| encoder.encode(step, &mut out));
@@ -155,7 +157,7 @@ fn exercise(body: &[u8]) {
 /// All fixtures as separate JSON texts: requests, and the events of streams.
 fn texts() -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    for dialect in DIALECTS {
+    for dialect in dialects() {
         found.extend(fixtures("requests", dialect).into_iter().map(|(_, text)| text.into_bytes()));
         for (_, text) in fixtures("streams", dialect) {
             found.extend(crate::support::frames([text.as_bytes()]).into_iter().map(|(_, data)| data));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use yumen_llm::dialects::{Dialect, ErrorFacts, ErrorKind, Tap, codec};
 
-use crate::support::DIALECTS;
+use crate::support::dialects;
 
 fn facts(kind: ErrorKind, status: u16) -> ErrorFacts {
     ErrorFacts {
@@ -83,7 +83,7 @@ fn every_shape_is_read_by_every_dialect() {
         (500, r#"{"weird":{"a":1}}"#, r#"{"weird":{"a":1}}"#, ErrorKind::Server),
         (402, "null", "The provider answered with status 402 and no message.", ErrorKind::PaymentRequired),
     ];
-    for dialect in DIALECTS {
+    for dialect in dialects() {
         for (status, body, message, kind) in shapes {
             let read = codec(dialect).decode_error(status, body.as_bytes());
             assert_eq!((read.message.as_str(), read.kind, read.status), (message, kind, status), "{body}");

@@ -111,10 +111,7 @@ pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
 fn answerable(part: &Part) -> bool {
     match &part.content {
         Content::Text(text) | Content::Refusal(text) => !text.is_empty(),
-        Content::ToolCall { .. } | Content::Thinking { .. } => true,
-        Content::RedactedThinking { format, .. } => {
-            format.as_deref().is_none_or(|format| format == super::block::FORMAT)
-        }
+        Content::ToolCall { .. } | Content::Thinking { .. } | Content::RedactedThinking { .. } => true,
         _ => false,
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn write_error(error: &ErrorFacts, out: &mut write::Object<'_>) {
 
 /// The code that clients of this dialect act on. Where the class says enough, the upstream's own word does not matter.
 fn code_word(error: &ErrorFacts) -> &str {
-    let own = error.code.as_deref();
+    // A number says no more than the class does.
+    let own = error.code.as_deref().filter(|code| code.parse::<u64>().is_err());
     match error.kind {
         ErrorKind::RateLimited => "rate_limit_exceeded",
         ErrorKind::Overloaded => "server_is_overloaded",

@@ -4,7 +4,7 @@
 //! `message_delta` with the reason and the whole usage; one `message_stop`. The last two wait for the end of the
 //! upstream's stream, because other dialects tell the usage after the reason.
 
-use super::super::block::clean_id;
+use super::super::block::{clean_id, proof};
 use super::super::error::encode_event;
 use super::super::response::{finish_word, message_id, write_stream_usage};
 use super::balance::Balance;
@@ -246,15 +246,15 @@ impl StreamEncoder for Encoder {
                 self.think(out);
                 self.delta("thinking_delta", "thinking", text, out);
             }
-            StreamEvent::Signature { signature, .. } => {
+            StreamEvent::Signature { signature, format, .. } => {
                 self.think(out);
-                self.delta("signature_delta", "signature", signature, out);
+                self.delta("signature_delta", "signature", &proof(format.as_deref(), signature), out);
             }
-            StreamEvent::RedactedThinking { data, .. } => {
+            StreamEvent::RedactedThinking { data, format, .. } => {
                 self.release(true, out);
                 self.open_block(Open::Thinking, out, |block| {
                     block.text("type", "redacted_thinking");
-                    block.text("data", data);
+                    block.text("data", &proof(format.as_deref(), data));
                 });
                 self.close_block(out);
             }

@@ -29,6 +29,7 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
     let input = body.take("input").ok_or_else(|| At::BODY.key("input").fault("is required"))?;
     read_input(input, &mut messages, &mut unread)?;
     let logprobs = read_include(&mut body, &mut unread)?;
+    read_stream_options(&mut body, &mut unread)?;
     let (tools, custom_tools) = read_tools(&mut body)?;
     let mut chat = Chat {
         model: body.need_string("model")?,
@@ -99,6 +100,21 @@ fn read_include(
         unread.push(("include".to_owned(), Json::copied(raw)));
     }
     Ok(names.iter().any(|name| name == LOGPROBS).then_some(true))
+}
+
+/// Streams are never padded here, and always tell the usage: only what else is wished is kept.
+fn read_stream_options(
+    body: &mut Object<'_, '_>,
+    unread: &mut Vec<(String, Json)>,
+) -> Result<(), DecodeError> {
+    let Some(raw) = body.take("stream_options") else { return Ok(()) };
+    let mut options = Object::read(raw, body.at.key("stream_options"))?;
+    let padded = options.boolean("include_obfuscation")?.unwrap_or(false);
+    options.boolean("include_usage")?;
+    if padded || !options.rest().is_empty() {
+        unread.push(("stream_options".to_owned(), Json::copied(raw)));
+    }
+    Ok(())
 }
 
 /// Reads `text`: the answer's form, and how wordy it is to be.
