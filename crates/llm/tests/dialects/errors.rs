@@ -117,6 +117,24 @@ fn an_error_in_a_stream_has_the_status_it_would_have_had() {
             500,
             ErrorKind::Server,
         ),
+        (
+            Dialect::OpenAiResponses,
+            r#"{"type":"error","code":"rate_limit_exceeded","message":"m","param":null,"sequence_number":9}"#,
+            429,
+            ErrorKind::RateLimited,
+        ),
+        (
+            Dialect::OpenAiResponses,
+            r#"{"type":"error","error":{"type":"invalid_request_error","code":"context_length_exceeded","message":"m"}}"#,
+            400,
+            ErrorKind::InvalidRequest,
+        ),
+        (
+            Dialect::OpenAiResponses,
+            r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"server_is_overloaded","message":"m"}}}"#,
+            529,
+            ErrorKind::Overloaded,
+        ),
         (Dialect::OpenAiChat, r#"{"error":{"message":"m","code":429}}"#, 429, ErrorKind::RateLimited),
         (Dialect::OpenAiChat, r#"{"error":{"message":"m","type":"server_error"}}"#, 500, ErrorKind::Server),
         (
@@ -140,7 +158,9 @@ fn openai_clients_are_told_in_openais_shape() {
     error.code = Some("model_not_found".into());
     error.param = Some("model".into());
     error.metadata = Some(json!({"near":["a"]}));
-    for dialect in [Dialect::OpenAiChat, Dialect::OpenAiCompletions, Dialect::OpenAiEmbeddings] {
+    for dialect in
+        [Dialect::OpenAiChat, Dialect::OpenAiResponses, Dialect::OpenAiCompletions, Dialect::OpenAiEmbeddings]
+    {
         let said: Value = serde_json::from_slice(&codec(dialect).encode_error(&error)).expect("JSON");
         let expected = json!({"error":{"message":"Because.","type":"invalid_request_error","param":"model","code":"model_not_found","metadata":{"near":["a"]}}});
         assert_eq!(said, expected);

@@ -215,3 +215,46 @@ fn end(response: Response<'_>, data: &[u8], tap: &mut Tap) {
     }
     tap.finished = true;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_way_and_the_long_way_see_the_same() {
+        for (name, size) in [("output_text", 7), ("refusal", 7), ("function_call_arguments", 7)] {
+            let short = format!(
+                r#"{{"type":"response.{name}.delta","item_id":"i","delta":"a\"delta","logprobs":[]}}"#
+            );
+            let long = format!(r#"{{"type":"response.{name}.delta","item_id":"i","delta" : "a\"delta"}}"#);
+            assert!(delta_size(short.as_bytes()).is_some() && delta_size(long.as_bytes()).is_none());
+            let (mut first, mut second, mut named) = (Tap::default(), Tap::default(), Tap::default());
+            read_event(b"", short.as_bytes(), &mut first);
+            read_event(b"", long.as_bytes(), &mut second);
+            read_event(format!("response.{name}.delta").as_bytes(), short.as_bytes(), &mut named);
+            // The short way counts escapes as they are written.
+            assert_eq!((first.output_bytes, second.output_bytes), (size + 1, size));
+            assert_eq!((first.content_seen, &first), (second.content_seen, &named));
+        }
+    }
+
+    #[test]
+    fn a_plain_whole_answer_is_read_as_the_parser_reads_it() {
+        let body = br#"{"id":"resp_1","object":"response","status":"completed","billing":{"payer":"x"},"error":null,"model":"m","output":[{"type":"message","content":[{"type":"output_text","text":"\"usage\":{}"}]}],"usage":{"input_tokens":7,"input_tokens_details":{"cached_tokens":2},"output_tokens":3},"metadata":{}}"#;
+        let plain = plain_response(body).unwrap();
+        let mut parsed = Tap::default();
+        let response: Response<'_> = serde_json::from_slice(body).unwrap();
+        end(response, body, &mut parsed);
+        assert_eq!(plain, Tap { output_bytes: 0, ..parsed });
+        assert_eq!(plain.usage.unwrap().cached_input, 2);
+        for odd in [
+            &br#"{"id":"resp_1","status":"incomplete","output":[],"usage":{"input_tokens":1}}"#[..],
+            br#"{"id":"resp_1","status":"completed","output":[]}"#,
+            br#"{"status":"completed","error":{"message":"m"},"usage":{"input_tokens":1}}"#,
+            br#"{"status":"completed","usage":{"input_tokens":1}} x"#,
+            b"[]",
+        ] {
+            assert_eq!(plain_response(odd), None);
+        }
+    }
+}
