@@ -48,6 +48,7 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
     let llm = |dialect, task| Some((POST, Route::Llm(LlmRoute { dialect, task, skin, in_path: None })));
     match path {
         "/chat/completions" => llm(Dialect::OpenAiChat, Task::Generate),
+        "/responses" => llm(Dialect::OpenAiResponses, Task::Generate),
         "/completions" => llm(Dialect::OpenAiCompletions, Task::Generate),
         "/embeddings" => llm(Dialect::OpenAiEmbeddings, Task::Generate),
         "/messages" => llm(Dialect::AnthropicMessages, Task::Generate),

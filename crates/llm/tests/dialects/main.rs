@@ -14,6 +14,8 @@ mod errors;
 mod pitfalls_content;
 mod pitfalls_streams;
 mod requests;
+mod responses;
+mod responses_upstream;
 mod round_trips;
 mod streams;
 mod support;

@@ -77,6 +77,8 @@ pub(super) struct Reading<'a> {
     pub sent: Instant,
     pub headers: &'a HeaderMap,
     pub withhold_usage: bool,
+    /// Functions that the client knows as custom tools.
+    pub custom_tools: Vec<String>,
 }
 
 impl Reading<'_> {
@@ -183,7 +185,7 @@ impl Reading<'_> {
         }
         let response =
             codec(step.dialect).decode_response(said).map_err(|error| self.invalid(&error.message))?;
-        let (client, context) = (codec(call.dialect), answer_context(call, exchange));
+        let (client, context) = (codec(call.dialect), self.context(exchange));
         match response {
             Response::Chat(answer) if call.stream => {
                 let (mut encoder, mut out) = (client.stream_encoder(context), Vec::new());
@@ -197,11 +199,25 @@ impl Reading<'_> {
         }
     }
 
+    /// What a converted answer takes from the exchange where the upstream says nothing.
+    fn context(&self, exchange: &Exchange) -> AnswerContext {
+        let call = self.attempt.call;
+        AnswerContext {
+            id: exchange.record.id.clone(),
+            model: call.model.clone(),
+            created: exchange.created(),
+            include_usage: call.tells_usage(),
+            json_array: call.json_array,
+            embeds_batch: call.dialect == Dialect::GeminiEmbeddings && embeds_batch(&call.body),
+            custom_tools: self.custom_tools.clone(),
+        }
+    }
+
     /// Holds a stream's lifecycle frames until its first content, so that a fallback stays invisible.
     async fn hold(&self, exchange: &Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
         let Try { settings, call, step, credential, .. } = *self.attempt;
         let scrub = Scrub::new(step, credential);
-        let context = answer_context(call, exchange);
+        let context = self.context(exchange);
         let mut stream =
             Box::new(StreamRelay::new(settings, call, step, context, scrub, body, self.withhold_usage));
         stream.dress(Dress::of(self.attempt, exchange));
@@ -240,18 +256,6 @@ impl Reading<'_> {
 pub(super) fn slow(name: &str) -> Failure {
     let message = format!("{name} did not begin its answer within the first-byte time-out.");
     Failure::silent(Code::UpstreamTimeout, "first_byte_timeout", message)
-}
-
-/// What a converted answer takes from the exchange where the upstream says nothing.
-fn answer_context(call: &Call, exchange: &Exchange) -> AnswerContext {
-    AnswerContext {
-        id: exchange.record.id.clone(),
-        model: call.model.clone(),
-        created: exchange.created(),
-        include_usage: call.tells_usage(),
-        json_array: call.json_array,
-        embeds_batch: call.dialect == Dialect::GeminiEmbeddings && embeds_batch(&call.body),
-    }
 }
 
 /// Vectors in the form that was asked for, when the upstream has given the other one.

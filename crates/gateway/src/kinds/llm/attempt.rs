@@ -9,6 +9,7 @@ use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
 use yumen_llm::dialects::{Dialect, Target, codec, embeds_batch};
+use yumen_llm::ir::Request;
 use yumen_llm::json::Pieces;
 
 use super::arrival::{Arrival, Reading, slow};
@@ -35,6 +36,18 @@ pub struct Try<'a> {
     pub deadline: Instant,
 }
 
+/// A request as it is sent.
+#[derive(Default)]
+struct Prepared {
+    pieces: Pieces,
+    /// What it could not carry.
+    lossy: Vec<String>,
+    /// Whether it asks for usage that the client did not ask for.
+    withhold_usage: bool,
+    /// Functions that the client knows as custom tools.
+    custom_tools: Vec<String>,
+}
+
 impl Try<'_> {
     /// Whether the client's bytes go through. Google's batches of texts name the model in each of them, so they are
     /// written anew.
@@ -52,7 +65,7 @@ impl Try<'_> {
         let endpoint = provider.endpoints.get(&self.step.dialect).ok_or_else(|| {
             Failure::unsayable(format!("{} does not speak this dialect.", provider.name), None)
         })?;
-        let (pieces, lossy, withhold_usage) = self.body()?;
+        let Prepared { pieces, lossy, withhold_usage, custom_tools } = self.body()?;
         let sent = Instant::now();
         let result = self.send(exchange.worker(), endpoint, pieces).await;
         let (status, headers, body) = match result {
@@ -62,7 +75,7 @@ impl Try<'_> {
                 return Err(failure);
             }
         };
-        let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage };
+        let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage, custom_tools };
         let answer = if status.is_success() {
             reading.arrive(exchange, body).await
         } else {
@@ -81,7 +94,7 @@ impl Try<'_> {
     }
 
     /// The body for this upstream: the client's own bytes with single values spliced, or a converted request.
-    fn body(&self) -> Result<(Pieces, Vec<String>, bool), Failure> {
+    fn body(&self) -> Result<Prepared, Failure> {
         let call = self.call;
         let model = &self.step.deployment.model;
         let quirks = &self.step.provider().quirks;
@@ -93,7 +106,7 @@ impl Try<'_> {
         };
         if self.passes() {
             let (pieces, withhold_usage) = edited(call, &model.native_json, &target);
-            return Ok((pieces, Vec::new(), withhold_usage));
+            return Ok(Prepared { pieces, withhold_usage, ..Prepared::default() });
         }
         let unsayable =
             |error: yumen_llm::dialects::DecodeError| Failure::unsayable(error.message, error.param);
@@ -104,7 +117,12 @@ impl Try<'_> {
         if call.require_parameters && !encoded.lossy.is_empty() {
             return Err(self.loses(&encoded.lossy));
         }
-        Ok((SmallVec::from_iter([Bytes::from(encoded.body)]), encoded.lossy, false))
+        let custom_tools = match request {
+            Request::Chat(chat) => chat.custom_tools,
+            _ => Vec::new(),
+        };
+        let pieces = SmallVec::from_iter([Bytes::from(encoded.body)]);
+        Ok(Prepared { pieces, lossy: encoded.lossy, withhold_usage: false, custom_tools })
     }
 
     /// The client wants everything understood, and this provider would not.
