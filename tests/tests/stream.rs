@@ -250,16 +250,16 @@ async fn pitfall_20_a_client_that_leaves_before_the_answer_frees_everything() {
 }
 
 /// Asks for streams on every surface of every provider at the same time, and looks at each answer.
-async fn at_once(gateway: &Gateway, model: &'static str, look: impl Fn(Surface, Answer)) {
+async fn at_once(gateway: &Gateway, model: &'static str, look: impl Fn(Surface, &str, Answer)) {
     let asked: Vec<_> = combinations()
         .map(|(surface, provider)| {
             let client = gateway.client();
             let asking = async move { surface.ask(&client, &format!("{provider}/{model}"), true).await };
-            (surface, tokio::spawn(asking))
+            (surface, provider, tokio::spawn(asking))
         })
         .collect();
-    for (surface, answer) in asked {
-        look(surface, answer.await.unwrap());
+    for (surface, provider, answer) in asked {
+        look(surface, provider, answer.await.unwrap());
     }
 }
 
@@ -271,19 +271,21 @@ async fn pitfall_21_each_time_out_ends_what_it_is_for() {
             .replace("    base_url:", &format!("    timeouts: {{ {text} }}\n    base_url:"))
     };
     let gateway = Gateway::start(&timeouts("first_byte_ms: 2000")).await;
-    at_once(&gateway, "fake-never-answers", |surface, answer| {
+    at_once(&gateway, "fake-never-answers", |surface, provider, answer| {
         let message = answer.expect_status(504).json()["error"]["message"].clone();
-        assert!(message.is_string(), "{surface:?}: {message}");
+        assert!(message.is_string(), "{surface:?} {provider}: {message}");
     })
     .await;
-    at_once(&gateway, "fake-slow", |surface, answer| {
-        assert_eq!(surface.stream_text(&answer.events()), TEXT, "a slow stream is no late one");
+    at_once(&gateway, "fake-slow", |surface, provider, answer| {
+        let answer = answer.expect_status(200);
+        assert_eq!(surface.stream_text(&answer.events()), TEXT, "{provider}: a slow stream is no late one");
     })
     .await;
-    for (setting, model) in [("idle_ms: 400", "fake-hold"), ("total_ms: 500", "fake-slow")] {
+    for (setting, model) in [("idle_ms: 400", "fake-hold"), ("total_ms: 800", "fake-slow")] {
         let gateway = Gateway::start(&timeouts(setting)).await;
-        at_once(&gateway, model, |surface, answer| {
-            assert_eq!(surface.stream_errors(&answer.events()).len(), 1, "{surface:?}: {}", answer.text());
+        at_once(&gateway, model, |surface, provider, answer| {
+            let what = format!("{surface:?} {provider}: {}", answer.text());
+            assert_eq!((answer.status, surface.stream_errors(&answer.events()).len()), (200, 1), "{what}");
         })
         .await;
     }
