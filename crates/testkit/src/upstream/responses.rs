@@ -200,8 +200,9 @@ fn outline(model: &str, status: &str, output: &[Value]) -> Value {
 }
 
 fn usage(counts: Usage) -> Value {
+    let details = json!({ "cached_tokens": counts.cached, "cache_write_tokens": counts.cache_write });
     json!({
-        "input_tokens": counts.input, "input_tokens_details": { "cached_tokens": counts.cached },
+        "input_tokens": counts.input, "input_tokens_details": details,
         "output_tokens": counts.output, "output_tokens_details": { "reasoning_tokens": counts.reasoning },
         "total_tokens": counts.input + counts.output
     })
