@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use yumen_testkit::{Answer, Gateway, PATIENCE, Reply, Step, Upstream, eventually, standard_config};
-use yumen_tests::{CHAT, Surface, TEXT, ask, ask_stream, chat_text, combinations, pair, record_of};
+use yumen_tests::{
+    CHAT, PROVIDERS, Surface, TEXT, ask, ask_stream, chat_text, combinations, pair, record_of,
+};
 
 #[tokio::test]
 async fn every_spelling_of_an_upstream_reads_the_same() {
@@ -36,6 +38,22 @@ async fn every_spelling_of_an_upstream_reads_the_same() {
                 TEXT,
                 "{surface:?} {provider}/{model}"
             );
+        }
+    }
+}
+
+/// Google's libraries fail at everything else that the standard allows.
+#[tokio::test]
+async fn googles_clients_are_sent_nothing_but_data_lines() {
+    let (_upstream, gateway) = pair().await;
+    for provider in PROVIDERS {
+        for model in
+            ["fake-comments", "fake-fields", "fake-no-space", "fake-heartbeat", "fake-no-final-blank"]
+        {
+            let answer = Surface::Gemini.ask(&gateway.client(), &format!("{provider}/{model}"), true).await;
+            let text = answer.expect_status(200).text();
+            let strange = text.lines().find(|line| !line.is_empty() && !line.starts_with("data: {"));
+            assert_eq!(strange, None, "{provider}/{model}: {text}");
         }
     }
 }

@@ -83,9 +83,12 @@ def images(side, body):
             source = part.get("source", {})
             whole = source.get("type") == "base64"
             return f"data:{source['media_type']};base64,{source['data']}" if whole else source.get("url")
-        if "inlineData" in part:
-            return f"data:{part['inlineData']['mimeType']};base64,{part['inlineData']['data']}"
-        return part.get("fileData", {}).get("fileUri")
+        # Google's library writes some names in one way and some in the other, and base64 as in addresses.
+        blob, file = part.get("inlineData"), part.get("fileData", {})
+        if blob:
+            data = blob["data"].replace("-", "+").replace("_", "/")
+            return f"data:{blob.get('mimeType') or blob.get('mime_type')};base64,{data}"
+        return file.get("fileUri") or file.get("file_uri")
 
     turns = {"fake-responses": "input", "fake-gemini": "contents"}.get(side, "messages")
     last = body[turns][-1]

@@ -6,6 +6,7 @@
 mod account;
 mod arrival;
 mod attempt;
+mod bare;
 mod call;
 mod classify;
 mod count_tokens;

@@ -11,9 +11,10 @@ use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 use yumen_config::GatewaySettings;
-use yumen_llm::dialects::{AnswerContext, Codec, ErrorFacts, ErrorKind, JsonArray, Tap, codec};
+use yumen_llm::dialects::{AnswerContext, Codec, Dialect, ErrorFacts, ErrorKind, JsonArray, Tap, codec};
 use yumen_llm::sse::{Frame, Framer};
 
+use super::bare::Bare;
 use super::call::Call;
 use super::dress::Dress;
 use super::resolve::Step;
@@ -37,6 +38,8 @@ pub struct StreamRelay {
     /// For clients that read a stream of their own dialect as one JSON array; converted streams are written so.
     array: Option<JsonArray>,
     writes_array: bool,
+    /// For clients that cannot read all that a stream of events may hold.
+    bare: Option<Bare>,
     scrub: Scrub,
     last_read: Instant,
     state: State,
@@ -62,6 +65,8 @@ impl StreamRelay {
         withhold_usage: bool,
     ) -> Self {
         let (upstream, client) = (codec(step.dialect), codec(call.dialect));
+        let is_bare = call.dialect == Dialect::Gemini && !call.json_array;
+        let bare = is_bare.then(|| Bare::new(client, context.clone()));
         let transcoder = (call.dialect != step.dialect)
             .then(|| Transcoder::new(upstream.stream_decoder(), client.stream_encoder(context)));
         Self {
@@ -75,6 +80,7 @@ impl StreamRelay {
             dress: None,
             writes_array: call.json_array,
             array: (call.json_array && call.dialect == step.dialect).then(JsonArray::default),
+            bare,
             scrub,
             last_read: Instant::now(),
             state: State::Open,
@@ -186,9 +192,9 @@ impl StreamRelay {
                 Rejection::new(Code::UpstreamTooLarge, format!("The provider's stream: {error}."))
             })?;
             let Some(frame) = frame else { break };
-            let raw_len = frame.raw.len();
+            let raw = frame.raw.clone();
             let said = self.frame(frame)?;
-            untouched &= said.len() == raw_len;
+            untouched &= said.len() == raw.len() && said.as_ptr() == raw.as_ptr();
             if !said.is_empty() {
                 out.push(said);
             }
@@ -213,8 +219,7 @@ impl StreamRelay {
     /// Reads one frame and gives what the client gets for it.
     fn frame(&mut self, mut frame: Frame) -> Result<Bytes, Rejection> {
         let Some(mut data) = frame.data else {
-            // Comments keep the connection alive in every dialect; a JSON array has none.
-            return Ok(if self.in_array() { Bytes::new() } else { frame.raw });
+            return Ok(self.comment(frame.raw));
         };
         self.upstream.tap_event(&frame.event, &data, &mut self.tap);
         if let Some(facts) = &mut self.tap.error {
@@ -242,8 +247,19 @@ impl StreamRelay {
         }
         Ok(match &self.dress {
             Some(dress) => dress.event(frame.raw, &data, &self.tap),
+            None if self.bare.is_some() => Bare::event(frame.raw, &data),
             None => frame.raw,
         })
+    }
+
+    /// A comment keeps the connection alive in every dialect whose clients can read it; a JSON array has none.
+    fn comment(&mut self, raw: Bytes) -> Bytes {
+        match (&self.bare, &mut self.transcoder) {
+            _ if self.array.is_some() || self.writes_array => Bytes::new(),
+            (Some(_), Some(transcoder)) => transcoder.ping(),
+            (Some(bare), None) => bare.alive(),
+            (None, _) => raw,
+        }
     }
 
     /// Whether the client reads one JSON array.

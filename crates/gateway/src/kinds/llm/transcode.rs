@@ -26,6 +26,12 @@ impl Transcoder {
         Ok(self.taken())
     }
 
+    /// Says that the upstream is still there.
+    pub fn ping(&mut self) -> Bytes {
+        self.encoder.encode(&StreamEvent::Ping, &mut self.out);
+        self.taken()
+    }
+
     /// Says what closes the stream properly.
     pub fn finish(&mut self) -> Bytes {
         if !std::mem::replace(&mut self.finished, true) {
