@@ -254,8 +254,11 @@ impl StreamRelay {
 
     /// A comment keeps the connection alive in every dialect whose clients can read it; a JSON array has none.
     fn comment(&mut self, raw: Bytes) -> Bytes {
+        // The rest of a line end may have come after its event was known to be whole.
+        let is_end = raw.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
         match (&self.bare, &mut self.transcoder) {
             _ if self.array.is_some() || self.writes_array => Bytes::new(),
+            _ if is_end => raw,
             (Some(_), Some(transcoder)) => transcoder.ping(),
             (Some(bare), None) => bare.alive(),
             (None, _) => raw,
