@@ -259,6 +259,8 @@ impl StreamRelay {
         match (&self.bare, &mut self.transcoder) {
             _ if self.array.is_some() || self.writes_array => Bytes::new(),
             _ if is_end => raw,
+            // What follows a reason would be read as more of the answer.
+            (Some(_), _) if self.tap.finish_reason.is_some() => Bytes::new(),
             (Some(_), Some(transcoder)) => transcoder.ping(),
             (Some(bare), None) => bare.alive(),
             (None, _) => raw,
