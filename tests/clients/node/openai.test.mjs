@@ -1,39 +1,15 @@
-// The official OpenAI library for Node against both kinds of upstreams.
+// The official OpenAI library for Node, its Chat Completions, against every kind of upstream.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 import OpenAI from "openai";
+import { CITY, KEY, PLACE, SIDES, TEXT, URL_, leaving } from "./setup.mjs";
 
-const { YUMEN_URL, YUMEN_KEY, YUMEN_UPSTREAM } = process.env;
-const TEXT = "Hello from the fake gate 玉门.";
 const messages = [{ role: "user", content: "What is it?" }];
-const tools = [
-  {
-    type: "function",
-    function: {
-      name: "weather",
-      parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
-    },
-  },
-];
-const client = new OpenAI({ baseURL: `${YUMEN_URL}/v1`, apiKey: YUMEN_KEY, maxRetries: 0, timeout: 30_000 });
+const tools = [{ type: "function", function: { name: "weather", parameters: CITY } }];
+const client = new OpenAI({ baseURL: `${URL_}/v1`, apiKey: KEY, maxRetries: 0, timeout: 30_000 });
 
-async function seen(what) {
-  const answer = await fetch(`${YUMEN_UPSTREAM}/_seen/${what}`);
-  return answer.json();
-}
-
-async function until(wanted) {
-  const deadline = Date.now() + 20_000;
-  for (;;) {
-    const counts = await seen("counts");
-    if (wanted(counts)) return counts;
-    assert.ok(Date.now() < deadline, JSON.stringify(counts));
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-for (const side of ["fake-openai", "fake-anthropic"]) {
+for (const side of SIDES) {
   test(`${side}: chat`, async () => {
     const answer = await client.chat.completions.create({ model: `${side}/fake-chat`, messages });
     assert.equal(answer.choices[0].message.content, TEXT);
@@ -85,16 +61,10 @@ for (const side of ["fake-openai", "fake-anthropic"]) {
   });
 
   test(`${side}: structured output`, async () => {
-    const schema = {
-      type: "object",
-      properties: { city: { type: "string" }, degrees: { type: "integer" } },
-      required: ["city", "degrees"],
-      additionalProperties: false,
-    };
     const answer = await client.chat.completions.create({
       model: `${side}/fake-json`,
       messages,
-      response_format: { type: "json_schema", json_schema: { name: "place", strict: true, schema } },
+      response_format: { type: "json_schema", json_schema: { name: "place", strict: true, schema: PLACE } },
     });
     assert.deepEqual(JSON.parse(answer.choices[0].message.content), { city: "Dunhuang", degrees: 21 });
   });
@@ -117,20 +87,21 @@ for (const side of ["fake-openai", "fake-anthropic"]) {
   });
 
   test(`${side}: time-out`, async () => {
-    const before = (await until((counts) => counts.open === 0)).aborted;
-    const call = client.chat.completions.create({ model: `${side}/fake-never-answers`, messages }, { timeout: 500 });
-    await assert.rejects(call, OpenAI.APIConnectionTimeoutError);
-    await until((counts) => counts.aborted > before && counts.open === 0);
+    await leaving(async () => {
+      const model = `${side}/fake-never-answers`;
+      const call = client.chat.completions.create({ model, messages }, { timeout: 500 });
+      await assert.rejects(call, OpenAI.APIConnectionTimeoutError);
+    });
   });
 
   test(`${side}: cancellation`, async () => {
-    const before = (await until((counts) => counts.open === 0)).aborted;
-    const stream = await client.chat.completions.create({ model: `${side}/fake-hold`, messages, stream: true });
-    for await (const chunk of stream) {
-      assert.equal(chunk.choices[0].delta.role, "assistant");
-      break;
-    }
-    await until((counts) => counts.aborted > before && counts.open === 0);
+    await leaving(async () => {
+      const stream = await client.chat.completions.create({ model: `${side}/fake-hold`, messages, stream: true });
+      for await (const chunk of stream) {
+        assert.equal(chunk.choices[0].delta.role, "assistant");
+        break;
+      }
+    });
   });
 }
 
@@ -147,7 +118,7 @@ test("models", async () => {
 });
 
 test("our own errors", async () => {
-  const stranger = new OpenAI({ baseURL: `${YUMEN_URL}/v1`, apiKey: "sk-yu-wrong", maxRetries: 0 });
+  const stranger = new OpenAI({ baseURL: `${URL_}/v1`, apiKey: "sk-yu-wrong", maxRetries: 0 });
   await assert.rejects(stranger.chat.completions.create({ model: "smart", messages }), OpenAI.AuthenticationError);
   const unknown = client.chat.completions.create({ model: "no-such-model", messages });
   await assert.rejects(unknown, OpenAI.NotFoundError);

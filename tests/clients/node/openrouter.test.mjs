@@ -1,0 +1,119 @@
+// OpenRouter's own library against every kind of upstream. It checks every answer against its schemas, so each test
+// here is also one of what the gateway adds at `/api/v1`.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { OpenRouter } from "@openrouter/sdk";
+import { AFTER_TOOLS, CITY, KEY, PLACE, SIDES, TEXT, THOUGHTS, URL_, all } from "./setup.mjs";
+
+const messages = [{ role: "user", content: "What is it?" }];
+const tools = [{ type: "function", function: { name: "weather", parameters: CITY } }];
+const options = { serverURL: `${URL_}/api/v1`, retryConfig: { strategy: "none" }, timeoutMs: 30_000 };
+const client = new OpenRouter({ apiKey: KEY, ...options });
+const ask = (model, more) => client.chat.send({ chatRequest: { model, messages, ...more } });
+
+for (const side of SIDES) {
+  test(`${side}: chat`, async () => {
+    const answer = await ask(`${side}/fake-chat`, { stream: false });
+    assert.equal(answer.choices[0].message.content, TEXT);
+    assert.equal(answer.choices[0].finishReason, "stop");
+    assert.match(answer.id, /^gen-/);
+    assert.deepEqual([answer.usage.promptTokens, answer.usage.completionTokens, answer.usage.totalTokens], [21, 7, 28]);
+    assert.equal(answer.usage.cost, (21 * 1.5 + 7 * 6) / 1e6);
+  });
+
+  test(`${side}: stream`, async () => {
+    for (const scenario of ["fake-chat", "fake-crlf", "fake-comments"]) {
+      const chunks = await all(await ask(`${side}/${scenario}`, { stream: true }));
+      assert.equal(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? "").join(""), TEXT, scenario);
+      const usage = chunks.findLast((chunk) => chunk.usage)?.usage;
+      assert.deepEqual([usage.promptTokens, usage.completionTokens], [21, 7]);
+      assert.ok(chunks.every((chunk) => chunk.id === chunks[0].id));
+    }
+  });
+
+  test(`${side}: tool loop`, async () => {
+    const model = `${side}/fake-parallel-tools`;
+    const first = (await ask(model, { tools, stream: false })).choices[0];
+    assert.equal(first.finishReason, "tool_calls");
+    const calls = first.message.toolCalls;
+    assert.deepEqual(calls.map((call) => call.function.arguments), ['{"city":"Dunhuang"}', '{"city":"Kashgar"}']);
+    const results = calls.map(({ id }) => ({ role: "tool", toolCallId: id, content: "21 degrees" }));
+    const turns = [...messages, { role: "assistant", content: null, toolCalls: calls }, ...results];
+    const last = await ask(model, { messages: turns, tools, stream: false });
+    assert.equal(last.choices[0].message.content, AFTER_TOOLS);
+    const streamed = await all(await ask(model, { tools, stream: true }));
+    const pieces = streamed.flatMap((chunk) => chunk.choices[0]?.delta.toolCalls ?? []);
+    const told = ["", ""];
+    pieces.forEach((piece) => (told[piece.index] += piece.function?.arguments ?? ""));
+    assert.deepEqual(told, ['{"city":"Dunhuang"}', '{"city":"Kashgar"}']);
+  });
+
+  test(`${side}: structured output`, async () => {
+    const responseFormat = { type: "json_schema", jsonSchema: { name: "place", strict: true, schema: PLACE } };
+    const answer = await ask(`${side}/fake-json`, { responseFormat, stream: false });
+    assert.deepEqual(JSON.parse(answer.choices[0].message.content), { city: "Dunhuang", degrees: 21 });
+  });
+
+  test(`${side}: reasoning`, async () => {
+    const answer = await ask(`${side}/fake-thinking`, { reasoning: { effort: "low" }, stream: false });
+    assert.equal(answer.choices[0].message.reasoning, THOUGHTS);
+    assert.equal(answer.choices[0].message.content, TEXT);
+  });
+
+  test(`${side}: responses`, async () => {
+    const model = `${side}/fake-chat`;
+    const asked = { model, input: "What is it?" };
+    const answer = await client.responses.send({ responsesRequest: { ...asked, stream: false } });
+    const message = answer.output.find((item) => item.type === "message");
+    assert.equal(message.content[0].text, TEXT);
+    const events = await all(await client.responses.send({ responsesRequest: { ...asked, stream: true } }));
+    const deltas = events.filter((event) => event.type === "response.output_text.delta");
+    assert.equal(deltas.map((event) => event.delta).join(""), TEXT);
+  });
+
+  test(`${side}: errors`, async () => {
+    for (const [status, name] of Object.entries({
+      400: "BadRequestResponseError",
+      404: "NotFoundResponseError",
+      429: "TooManyRequestsResponseError",
+      500: "InternalServerResponseError",
+    })) {
+      for (const stream of [false, true]) {
+        await assert.rejects(ask(`${side}/fake-${status}`, { stream }), (error) => {
+          assert.deepEqual([error.name, error.statusCode], [name, Number(status)]);
+          assert.match(error.message, new RegExp(`fake upstream says ${status}`));
+          return true;
+        });
+      }
+    }
+    const broken = await all(await ask(`${side}/fake-error-event`, { stream: true }));
+    assert.match(broken.at(-1).error.message, /fake upstream broke down/);
+    assert.equal(broken.at(-1).choices[0].finishReason, "error");
+  });
+}
+
+test("embeddings", async () => {
+  const requestBody = { model: "fake-openai/fake-embed", input: ["a", "b"] };
+  const answer = await client.embeddings.generate({ requestBody });
+  assert.equal(answer.data.length, 2);
+});
+
+test("a generation is looked up by its id", async () => {
+  const { id } = await ask("fake-gemini/fake-chat", { stream: false });
+  const { data } = await client.generations.getGeneration({ id });
+  assert.deepEqual([data.id, data.tokensPrompt, data.tokensCompletion], [id, 21, 7]);
+});
+
+test("models", async () => {
+  const names = [];
+  for await (const page of await client.models.list()) names.push(...page.result.data.map((model) => model.id));
+  assert.ok(names.includes("smart"));
+});
+
+test("our own errors", async () => {
+  const stranger = new OpenRouter({ apiKey: "sk-yu-wrong", ...options });
+  const asked = { chatRequest: { model: "smart", messages } };
+  await assert.rejects(stranger.chat.send(asked), { name: "UnauthorizedResponseError" });
+  await assert.rejects(ask("no-such-model"), { name: "NotFoundResponseError" });
+});
