@@ -49,7 +49,7 @@ fn whole_answers_of_the_api_are_understood() {
     assert_eq!(
         said["content"],
         json!([
-            {"type":"thinking","thinking":"one\n\ntwo","signature":"sealed:openai-responses-v1::gAAAA"},
+            {"type":"thinking","thinking":"one\n\ntwo","signature":"yumen-sealed:openai-responses-v1::gAAAA"},
             {"type":"text","text":"Looking."},
             {"type":"tool_use","id":"call_1","name":"f","input":{"a":1}},
             {"type":"tool_use","id":"fc_2","name":"g","input":{}}

@@ -143,7 +143,7 @@ impl Reading<'_> {
     async fn hold_whole(&self, exchange: &Exchange, mut body: AnswerBody) -> Result<Arrived, Failure> {
         let attempt = self.attempt;
         let idle = attempt.step.provider().timeouts.idle;
-        let passes = attempt.passes() && !attempt.call.stream && attempt.call.skin == Skin::Plain;
+        let passes = attempt.same_dialect() && !attempt.call.stream && attempt.call.skin == Skin::Plain;
         let most = if passes { HOLD_BYTES } else { attempt.settings.max_answer_bytes };
         let mut parts: SmallVec<[Bytes; 2]> = SmallVec::new();
         let mut size = 0;
@@ -179,7 +179,7 @@ impl Reading<'_> {
         if said.trim_ascii_start().first() != Some(&b'{') {
             return Err(self.invalid("it is not a JSON object"));
         }
-        if self.attempt.passes() && !call.stream {
+        if self.attempt.same_dialect() && !call.stream {
             let recoded = (call.dialect == Dialect::OpenAiEmbeddings).then(|| recoded(call, said)).flatten();
             return Ok(recoded.unwrap_or_else(|| said.clone()));
         }

@@ -49,10 +49,16 @@ struct Prepared {
 }
 
 impl Try<'_> {
-    /// Whether the client's bytes go through. Google's batches of texts name the model in each of them, so they are
-    /// written anew.
-    pub(super) fn passes(&self) -> bool {
+    /// Whether client and upstream speak the same dialect, so that answers go through as they are. Google's embeddings
+    /// are two formats in one.
+    pub(super) fn same_dialect(&self) -> bool {
         self.call.dialect == self.step.dialect && self.call.dialect != Dialect::GeminiEmbeddings
+    }
+
+    /// Whether the client's bytes go through as well. What another dialect's provider has proved must be left out, so a
+    /// request that holds such is written anew.
+    fn passes(&self) -> bool {
+        self.same_dialect() && !self.call.holds_sealed
     }
 
     pub(super) fn remaining(&self, most: Duration) -> Duration {
@@ -151,7 +157,7 @@ impl Try<'_> {
             return Ok((status, headers, AnswerBody::memory(chunks)));
         }
         let provider = self.step.provider();
-        let client = self.passes().then_some(self.client_headers);
+        let client = self.same_dialect().then_some(self.client_headers);
         let uri = self.uri(endpoint, &pieces)?;
         let make = || {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));

@@ -19,6 +19,8 @@ pub struct Call {
     pub body: Bytes,
     /// Where its top-level members stand.
     pub object: Object,
+    /// Whether reasoning in it was proved by another dialect's provider, which no provider takes as it stands.
+    pub holds_sealed: bool,
     /// The model asked for.
     pub model: String,
     /// Further models to try, in the client's own order (`models`).
