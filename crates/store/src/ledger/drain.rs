@@ -115,6 +115,7 @@ impl Drain {
             let _ = tokio::task::spawn_blocking(move || spool.try_disk()).await;
         }
         if self.spool.waiting_bytes() == 0 {
+            self.spool.note_empty();
             return (Some(tail), Ok(()));
         }
         if let Some(pause) = self.pause.as_ref().filter(|pause| Instant::now() < pause.until) {
