@@ -83,7 +83,6 @@ fn wrong_types_are_named_with_their_path() {
         anthropic(r#"{"model":"m","messages":[],"thinking":{"type":"lots"}}"#),
         "thinking.type: expected one of enabled, disabled and adaptive"
     );
-    responses_complaints();
     assert_eq!(
         complaint(Dialect::OpenAiCompletions, r#"{"model":"m","prompt":{}}"#),
         "prompt: expected a string, a list of strings or a list of token ids"
@@ -98,7 +97,8 @@ fn wrong_types_are_named_with_their_path() {
     assert_eq!(error.param.as_deref(), Some("messages[0].content[0].type"));
 }
 
-fn responses_complaints() {
+#[test]
+fn wrong_types_of_the_responses_api_are_named_with_their_path() {
     let responses = |rest: &str| complaint(Dialect::OpenAiResponses, &format!(r#"{{"model":"m"{rest}}}"#));
     let items = |items: &str| responses(&format!(r#","input":[{items}]"#));
     let rest = |rest: &str| responses(&format!(r#","input":"a",{rest}"#));
