@@ -214,6 +214,16 @@ fn limits_of_the_api_are_kept_and_told() {
 }
 
 #[test]
+fn calls_without_an_id_still_find_their_results() {
+    let turns = json!([{"role":"user","content":"go"},{"role":"assistant","content":[{"type":"tool_use","id":"","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"","content":"ok"}]}]);
+    let (sent, _) = request(Anthropic, Responses, &json!({"model":"x","max_tokens":100,"messages":turns}));
+    assert_eq!(
+        (&sent["input"][1]["call_id"], &sent["input"][2]["call_id"]),
+        (&json!("call_0"), &json!("call_0"))
+    );
+}
+
+#[test]
 fn sealed_reasoning_is_asked_for_where_there_is_reasoning() {
     let include = json!(["reasoning.encrypted_content"]);
     assert_eq!(asked(&json!({})).0.get("include"), None, "models that do not think refuse it");
