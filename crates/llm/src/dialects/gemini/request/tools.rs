@@ -77,6 +77,10 @@ pub(super) fn read_tool_choice(
         _ => return Err(at.key("mode").expected("one of AUTO, ANY, NONE and VALIDATED")),
     };
     let prefix = "toolConfig.functionCallingConfig";
+    if mode == "VALIDATED" && choice == Some(ToolChoice::Auto) {
+        // That arguments must follow their schema is said elsewhere of each function, if at all.
+        asides.extend(Json::parse("\"VALIDATED\"").map(|mode| (format!("{prefix}.mode"), mode)));
+    }
     asides.extend(calling.rest().into_iter().map(|(name, value)| (format!("{prefix}.{name}"), value)));
     Ok(choice)
 }

@@ -91,7 +91,9 @@ impl Encoder {
             Some(array) => array.element(out, body),
             None => {
                 out.extend_from_slice(b"data: ");
+                let start = out.len();
                 body(out);
+                one_line(out.get_mut(start..).unwrap_or_default());
                 out.extend_from_slice(b"\n\n");
             }
         }
@@ -250,6 +252,12 @@ impl Encoder {
             array.finish(out);
         }
     }
+}
+
+/// Arguments are written as the model spelt them; between their tokens a line's end is as good as a space, and within
+/// their texts there is none.
+fn one_line(json: &mut [u8]) {
+    json.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
 }
 
 impl Choice {
