@@ -63,7 +63,10 @@ pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
     };
     write::object(&mut out, |body| {
         body.list("candidates", |list| {
-            answer.choices.iter().for_each(|choice| list.object(|object| write_choice(choice, object)));
+            // An answer without choices is an empty one: there is always a first.
+            let (none, empty) = (answer.choices.is_empty(), Choice::default());
+            let choices = answer.choices.iter().chain(none.then_some(&empty));
+            choices.for_each(|choice| list.object(|object| write_choice(choice, object)));
         });
         if let Some(usage) = &answer.usage {
             body.object("usageMetadata", |object| write_usage(usage, object));

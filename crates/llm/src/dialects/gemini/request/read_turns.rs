@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use super::super::FORMAT;
 use super::super::answer::is_aside;
 use super::super::media::{at_address, inline};
+use super::asides::keep;
 use super::calls::Calls;
 use crate::dialects::DecodeError;
 use crate::dialects::read::{At, Object, list, string};
@@ -110,12 +111,7 @@ impl Turns {
             // The whole part is kept, its signature in it.
             return Ok(vec![Content::Other { kind: kind.clone(), json: Json::copied(raw) }]);
         }
-        for (name, value) in rest {
-            let name = format!("contents.parts.{name}");
-            if !self.asides.iter().any(|(known, _)| *known == name) {
-                self.asides.push((name, value));
-            }
-        }
+        keep(&mut self.asides, "contents.parts", rest);
         if content.is_none() && signature.is_none() {
             return Err(at.expected("one of text, inlineData, fileData, functionCall and functionResponse"));
         }

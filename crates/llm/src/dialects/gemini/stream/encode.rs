@@ -145,9 +145,10 @@ impl Encoder {
     }
 
     fn think(&mut self, index: u32, text: &str, signature: Option<&str>, out: &mut Vec<u8>) {
-        if self.choice(index).is_none() {
-            return;
-        }
+        let Some(choice) = self.choice(index) else { return };
+        // Thoughts have a signature of their own: one that waits stands on nothing.
+        let waiting = choice.signature.take();
+        self.lone_signature(index, waiting.as_deref(), out);
         self.part(index, None, out, |part| {
             part.text("text", text);
             part.boolean("thought", true);
@@ -159,10 +160,14 @@ impl Encoder {
     fn seal(&mut self, index: u32, data: &str, out: &mut Vec<u8>) {
         let Some(choice) = self.choice(index) else { return };
         let earlier = choice.signature.replace(data.to_owned());
-        if let Some(earlier) = earlier {
+        self.lone_signature(index, earlier.as_deref(), out);
+    }
+
+    fn lone_signature(&mut self, index: u32, signature: Option<&str>, out: &mut Vec<u8>) {
+        if let Some(signature) = signature {
             self.part(index, None, out, |part| {
                 part.text("text", "");
-                part.text("thoughtSignature", &earlier);
+                part.text("thoughtSignature", signature);
             });
         }
     }
