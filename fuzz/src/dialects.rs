@@ -9,7 +9,7 @@ use crate::bytes::frames;
 /// The nesting that the gateway allows to a request.
 const DEPTH: usize = 128;
 /// The dialects that speak of chats, whose requests and answers can be said in one another.
-const CHATS: [Dialect; 2] = [Dialect::OpenAiChat, Dialect::AnthropicMessages];
+const CHATS: [Dialect; 3] = [Dialect::OpenAiChat, Dialect::AnthropicMessages, Dialect::Gemini];
 
 pub(crate) fn openai_chat_request(data: &[u8]) {
     request(Dialect::OpenAiChat, data);
@@ -33,6 +33,18 @@ pub(crate) fn anthropic_response(data: &[u8]) {
 
 pub(crate) fn anthropic_stream(data: &[u8]) {
     stream(Dialect::AnthropicMessages, data);
+}
+
+pub(crate) fn gemini_request(data: &[u8]) {
+    request(Dialect::Gemini, data);
+}
+
+pub(crate) fn gemini_response(data: &[u8]) {
+    response(Dialect::Gemini, data);
+}
+
+pub(crate) fn gemini_stream(data: &[u8]) {
+    stream(Dialect::Gemini, data);
 }
 
 /// What a dialect reads as a request, each dialect writes as JSON that it can read itself.
@@ -83,12 +95,16 @@ fn stream(from: Dialect, data: &[u8]) {
     }
     decoder.finish(&mut events);
     for to in CHATS.map(codec) {
-        assert_events(&encode(to, &events));
+        assert_events(&encode(to, &events, context()));
     }
+    let array = AnswerContext { json_array: true, ..context() };
+    let array = encode(codec(Dialect::Gemini), &events, array);
+    let read: Result<Vec<&serde_json::value::RawValue>, _> = serde_json::from_slice(&array);
+    assert!(read.is_ok_and(|elements| !elements.is_empty()), "{}", String::from_utf8_lossy(&array));
 }
 
-fn encode(to: &dyn Codec, events: &[ir::StreamEvent]) -> Vec<u8> {
-    let mut encoder = to.stream_encoder(context());
+fn encode(to: &dyn Codec, events: &[ir::StreamEvent], context: AnswerContext) -> Vec<u8> {
+    let mut encoder = to.stream_encoder(context);
     let mut out = Vec::new();
     for event in events {
         encoder.encode(event, &mut out);
@@ -98,7 +114,13 @@ fn encode(to: &dyn Codec, events: &[ir::StreamEvent]) -> Vec<u8> {
 }
 
 fn context() -> AnswerContext {
-    AnswerContext { id: "gen-1".into(), model: "author/model".into(), created: 1, include_usage: true }
+    AnswerContext {
+        id: "gen-1".into(),
+        model: "author/model".into(),
+        created: 1,
+        include_usage: true,
+        ..AnswerContext::default()
+    }
 }
 
 #[track_caller]

@@ -244,6 +244,7 @@ fn answer_context(call: &Call, exchange: &Exchange) -> AnswerContext {
         model: call.model.clone(),
         created: exchange.created(),
         include_usage: call.include_usage,
+        ..AnswerContext::default()
     }
 }
 

@@ -179,8 +179,9 @@ fn expect_shapes(dialect: Dialect, object: &Object, body: &[u8]) -> Result<(), R
     for name in ["max_tokens", "max_completion_tokens"] {
         expect(name, "a whole number that is not negative", object.u64(body, name))?;
     }
-    let Outline { content, content_kinds, content_wanted, .. } = codec(dialect).outline();
-    match object.get(body, content) {
+    let Outline { content, content_or, content_kinds, content_wanted, .. } = codec(dialect).outline();
+    let field = object.get(body, content).or_else(|| object.get(body, (*content_or)?));
+    match field {
         None => Err(Rejection::new(Code::InvalidRequest, format!("`{content}` is missing.")).param(*content)),
         Some(field) if content_kinds.contains(&field.kind) => Ok(()),
         Some(_) => Err(wrong(content, content_wanted)),
