@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::FORMAT;
 use super::media::write_media;
-use crate::dialects::read::{At, Object};
+use crate::dialects::read::{At, Object, is_object};
 use crate::dialects::{Losses, write};
 use crate::ir::{Content, Json, Part};
 
@@ -74,7 +74,7 @@ pub(super) fn is_own_kind(kind: &str, json: &Json) -> bool {
     let Ok(raw) = serde_json::from_str::<&RawValue>(json.get()) else { return false };
     let Ok(object) = Object::read(raw, At::BODY) else { return false };
     let mut object = object.in_camel_case();
-    object.take(kind).is_some() && object.take("type").is_none()
+    object.take(kind).is_some() && object.take("type").is_none() && is_object(json.get())
 }
 
 impl Said<'_> {
@@ -118,7 +118,7 @@ pub(super) fn write_call(
         let trimmed = arguments.trim();
         if trimmed.is_empty() || trimmed == "null" {
             call.raw("args", "{}");
-        } else if trimmed.starts_with('{') && serde_json::from_str::<&RawValue>(trimmed).is_ok() {
+        } else if is_object(trimmed) {
             call.raw("args", trimmed);
         } else {
             losses.note("messages.tool_calls.arguments");

@@ -170,7 +170,8 @@ fn joined(parts: Vec<Part>) -> Vec<Part> {
     for part in parts {
         let seals = matches!(part.content, Content::RedactedThinking { .. });
         match (joined.last_mut().map(|last| &mut last.content), part.content) {
-            (_, Content::Text(text)) if text.is_empty() => continue,
+            (_, Content::Text(text) | Content::Thinking { text, signature: None, .. }) if text.is_empty() => {
+            }
             (Some(Content::Text(text)), Content::Text(more)) if !sealed => text.push_str(&more),
             (
                 Some(Content::Thinking { text, signature: signature @ None, .. }),
