@@ -147,6 +147,55 @@ async fn a_closed_port_goes_to_the_next_and_says_so_when_there_is_none() {
     assert_eq!((&record["outcome"], &record["status"]), (&json!("failed"), &json!(502)));
 }
 
+/// A gateway before an upstream that answers the first request with `status` and every later one well.
+async fn recovering(status: u16, retry_after: Option<&'static str>, setting: &str) -> (Upstream, Gateway) {
+    let upstream = Upstream::start().await;
+    let first = std::sync::atomic::AtomicBool::new(true);
+    upstream.script(move |_| {
+        let failed = first.swap(false, std::sync::atomic::Ordering::SeqCst);
+        let reply = Reply::json(status, &json!({ "error": { "message": "a moment please" } }));
+        failed.then(|| match retry_after {
+            Some(seconds) => reply.header("retry-after", seconds),
+            None => reply,
+        })
+    });
+    let config = standard_config(&upstream).replace("gateway: {", &format!("gateway: {{ {setting}"));
+    let gateway = Gateway::start(&config).await;
+    (upstream, gateway)
+}
+
+#[tokio::test]
+async fn a_single_deployment_that_failed_for_a_moment_is_tried_anew() {
+    for (status, cause) in [(500, "server_error"), (503, "overloaded")] {
+        for body in [ask("fake-openai/fake-chat"), ask_stream("fake-openai/fake-chat")] {
+            let (_upstream, gateway) = recovering(status, None, "").await;
+            let answer = gateway.client().post(CHAT, &body).await.expect_status(200);
+            let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+            let tries = record["provider_responses"].as_array().unwrap();
+            assert_eq!((tries.len(), &tries[0]["cause"]), (2, &json!(cause)), "{record}");
+            assert_eq!(record["outcome"], "completed");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_will_not_get_better_in_a_moment_is_told_at_once() {
+    for (status, retry_after, setting) in [
+        (400, None, ""),
+        (401, None, ""),
+        (404, None, ""),
+        (429, None, ""),
+        (503, Some("60"), ""),
+        (500, None, "retry_rounds: 0,"),
+        (500, None, "max_attempts: 1,"),
+    ] {
+        let (upstream, gateway) = recovering(status, retry_after, setting).await;
+        let answer = gateway.client().post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(status);
+        assert_eq!(upstream.counts().received, 1, "{status} {setting}");
+        assert_eq!(answer.header("retry-after"), retry_after.unwrap_or_default());
+    }
+}
+
 #[tokio::test]
 async fn the_clients_own_mistakes_are_not_tried_elsewhere() {
     let upstream = Upstream::start().await;

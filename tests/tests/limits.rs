@@ -366,6 +366,35 @@ async fn a_head_that_does_not_end_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_connection_without_any_exchange_is_closed() {
+    let upstream = Upstream::start().await;
+    let config = standard_config(&upstream).replace("gateway: {", "gateway: { idle_timeout_ms: 100,");
+    let gateway = Gateway::start(&config).await;
+    let answer = raw_exchange(gateway.address(), b"GET /healthz HTTP/1.1\r\n\r\n", false).await;
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+}
+
+/// A client that takes nothing of its answer is given up: the upstream is freed and the record says so.
+#[tokio::test]
+async fn a_client_that_stops_reading_is_given_up() {
+    let upstream = Upstream::start().await;
+    let line =
+        format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n", "x".repeat(1 << 20));
+    upstream.script(move |_| Some(Reply::stream(vec![line.clone(); 64])));
+    let config = standard_config(&upstream).replace("gateway: {", "gateway: { write_timeout_ms: 200,");
+    let gateway = Gateway::start(&config).await;
+    let body = ask_stream("fake-openai/fake-chat").to_string();
+    let mut stuck = TcpStream::connect(gateway.address()).await.unwrap();
+    let head = format!(
+        "POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stuck.write_all(head.as_bytes()).await.unwrap();
+    upstream.until("the upstream's answer to be broken off", |counts| counts.aborted == 1).await;
+    drop(stuck);
+}
+
+#[tokio::test]
 async fn models_named_below_the_top_level_are_no_way_around_a_permission() {
     let upstream = Upstream::start().await;
     let all = "sk-yu-all-0123456789abcdefghijklmnopq";

@@ -3,6 +3,7 @@
 //! In: `https://host:port/base?query` and `/path`. Out: an [`Endpoint`] with everything a connection needs.
 //! Messages never repeat the URL: it may hold a secret.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -18,10 +19,61 @@ pub struct Endpoint {
     pub host: Arc<str>,
     /// Port.
     pub port: u16,
-    /// Path and query of the request.
-    pub path: PathAndQuery,
+    /// Path and query of a request.
+    pub path: RequestPath,
+    /// The same for one that asks for a stream.
+    pub stream_path: RequestPath,
+    /// The same for one with several inputs, where that is another one.
+    pub batch_path: Option<RequestPath>,
+    /// The same for one that has tokens counted, where the provider can.
+    pub count_path: Option<RequestPath>,
     /// The headers that every request has, `Host` among them.
     pub headers: HeaderMap,
+}
+
+/// Path and query of requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestPath {
+    /// The same for all models.
+    Fixed(PathAndQuery),
+    /// With the provider's own model id between two parts.
+    OfModel {
+        /// What stands before it.
+        before: Arc<str>,
+        /// What stands after it.
+        after: Arc<str>,
+    },
+}
+
+impl RequestPath {
+    /// The path for a model. Whatever its id holds, it stays within its place; an id that could be taken for a step
+    /// up the path has none.
+    pub fn for_model(&self, native_id: &str) -> Option<PathAndQuery> {
+        match self {
+            Self::Fixed(path) => Some(path.clone()),
+            Self::OfModel { before, after } => {
+                if native_id.bytes().all(|byte| byte == b'.') {
+                    return None;
+                }
+                let mut path = String::with_capacity(before.len() + native_id.len() + after.len());
+                path.push_str(before);
+                native_id.bytes().for_each(|byte| push_encoded(&mut path, byte));
+                path.push_str(after);
+                path.try_into().ok()
+            }
+        }
+    }
+}
+
+/// Adds a byte as it is when it is unreserved in URLs (RFC 3986), and as `%` and two digits otherwise.
+fn push_encoded(path: &mut String, byte: u8) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let digit = |value: u8| char::from(DIGITS.get(usize::from(value)).copied().unwrap_or(b'0'));
+    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        path.push(char::from(byte));
+    } else {
+        path.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+    }
 }
 
 /// How an endpoint is reached.
@@ -55,13 +107,31 @@ pub enum EndpointError {
     Character,
 }
 
+/// The paths of one wire format below a base URL. `{model}` may stand in each of them once.
+#[derive(Debug, Clone, Default)]
+pub struct Paths<'a> {
+    /// For whole answers.
+    pub path: &'a str,
+    /// For streams; as `path` when there is none.
+    pub stream_path: Option<&'a str>,
+    /// For several inputs at once.
+    pub batch_path: Option<&'a str>,
+    /// For counting tokens.
+    pub count_path: Option<Cow<'a, str>>,
+}
+
 impl Endpoint {
     /// Joins a base URL and a path below it; exactly one slash stands between them.
     pub fn join(base_url: &str, path: &str) -> Result<Self, EndpointError> {
-        if [base_url, path].iter().any(|text| !text.bytes().all(allowed_in_url)) {
+        Self::join_all(base_url, &Paths { path, ..Paths::default() })
+    }
+
+    /// The same for all paths of a wire format.
+    pub fn join_all(base_url: &str, paths: &Paths<'_>) -> Result<Self, EndpointError> {
+        if !base_url.bytes().all(allowed_in_url) {
             return Err(EndpointError::Character);
         }
-        if base_url.contains('#') || path.contains('#') {
+        if base_url.contains('#') {
             return Err(EndpointError::Fragment);
         }
         let (scheme, rest) = base_url.split_once("://").ok_or(EndpointError::Scheme)?;
@@ -79,11 +149,18 @@ impl Endpoint {
             Scheme::Https => 443,
             Scheme::Builtin => 0,
         };
+        let path = request_path(base, paths.path)?;
         Ok(Self {
             scheme,
             host: Arc::from(host.to_ascii_lowercase()),
             port: port.unwrap_or(default_port),
-            path: PathAndQuery::try_from(join_paths(base, path)).map_err(|_| EndpointError::Character)?,
+            stream_path: match paths.stream_path {
+                Some(path) => request_path(base, path)?,
+                None => path.clone(),
+            },
+            batch_path: paths.batch_path.map(|path| request_path(base, path)).transpose()?,
+            count_path: paths.count_path.as_deref().map(|path| request_path(base, path)).transpose()?,
+            path,
             headers: common_headers(HeaderValue::from_str(authority).map_err(|_| EndpointError::Host)?),
         })
     }
@@ -92,6 +169,27 @@ impl Endpoint {
     pub(crate) fn with_headers(mut self, headers: &[(HeaderName, HeaderValue)]) -> Self {
         self.headers.extend(headers.iter().cloned());
         self
+    }
+}
+
+/// What stands for the model's id in a path.
+const MODEL: &str = "{model}";
+
+fn request_path(base: &str, path: &str) -> Result<RequestPath, EndpointError> {
+    if path.contains('#') {
+        return Err(EndpointError::Fragment);
+    }
+    if !path.replacen(MODEL, "", 1).bytes().all(allowed_in_url) {
+        return Err(EndpointError::Character);
+    }
+    let joined = join_paths(base, path);
+    let fixed = |path: String| PathAndQuery::try_from(path).map_err(|_| EndpointError::Character);
+    match joined.split_once(MODEL) {
+        None => Ok(RequestPath::Fixed(fixed(joined)?)),
+        Some((before, after)) => {
+            fixed(format!("{before}x{after}"))?;
+            Ok(RequestPath::OfModel { before: Arc::from(before), after: Arc::from(after) })
+        }
     }
 }
 
@@ -205,11 +303,34 @@ mod tests {
             let found = Endpoint::join(base, path).unwrap();
             let scheme = format!("{:?}", found.scheme).to_lowercase();
             let authority = found.headers["host"].to_str().unwrap();
-            assert_eq!(
-                format!("{scheme} {} {} {authority} {}", found.host, found.port, found.path),
-                expected
-            );
+            let path = found.path.for_model("m").unwrap();
+            assert_eq!(format!("{scheme} {} {} {authority} {path}", found.host, found.port), expected);
         }
+    }
+
+    #[test]
+    fn a_model_stays_in_its_place_of_the_path() {
+        let paths = Paths {
+            path: "/models/{model}:generate",
+            stream_path: Some("/models/{model}:stream?alt=sse"),
+            ..Paths::default()
+        };
+        let found = Endpoint::join_all("https://host/v1", &paths).unwrap();
+        let of = |path: &RequestPath, model: &str| path.for_model(model).map(|path| path.to_string());
+        for (model, expected) in [
+            ("gemini-2.5", Some("/v1/models/gemini-2.5:generate")),
+            ("a/b:c", Some("/v1/models/a%2Fb%3Ac:generate")),
+            ("../x", Some("/v1/models/..%2Fx:generate")),
+            ("%2e%2E?a#b", Some("/v1/models/%252e%252E%3Fa%23b:generate")),
+            ("玉\r\n", Some("/v1/models/%E7%8E%89%0D%0A:generate")),
+            ("..", None),
+            (".", None),
+        ] {
+            assert_eq!(of(&found.path, model).as_deref(), expected, "{model}");
+        }
+        assert_eq!(of(&found.stream_path, "m").unwrap(), "/v1/models/m:stream?alt=sse");
+        assert!(Endpoint::join("https://host", "/{model}/{model}").is_err());
+        assert!(Endpoint::join("https://host", "/{other}").is_err());
     }
 
     #[test]
@@ -239,7 +360,7 @@ mod tests {
         #[test]
         fn never_panics_and_always_gives_a_path(base in "(https?://)?[a-z0-9:/?#@.\\[\\]%ü ]{0,24}", path in ".{0,12}") {
             if let Ok(endpoint) = Endpoint::join(&base, &path) {
-                prop_assert!(endpoint.path.as_str().starts_with('/'));
+                prop_assert!(endpoint.path.for_model("m").is_some_and(|path| path.as_str().starts_with('/')));
             }
         }
     }

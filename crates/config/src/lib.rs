@@ -46,7 +46,7 @@ pub use yumen_llm::price::PerToken;
 
 pub use check::{Checked, from_environment, parse_and_check};
 pub use diagnostic::{Diagnostic, Position, Severity};
-pub use endpoint::{Endpoint, EndpointError, Scheme};
+pub use endpoint::{Endpoint, EndpointError, RequestPath, Scheme};
 pub use keys::{KeyTable, VirtualKey};
 pub use patterns::ModelPatterns;
 pub use provider::{AuthHeader, Credential, Provider, ServedModel, Timeouts};

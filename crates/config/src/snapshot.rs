@@ -56,6 +56,8 @@ pub struct GatewaySettings {
     pub max_json_depth: usize,
     /// Tries for one exchange, over all deployments.
     pub max_attempts: usize,
+    /// Rounds in which what failed for a moment is tried anew.
+    pub retry_rounds: u32,
     /// Open client connections over all workers.
     pub max_connections: usize,
     /// How long open streams may go on after a stop was asked for.
@@ -64,6 +66,18 @@ pub struct GatewaySettings {
     pub header_read_timeout: Duration,
     /// How long a client may take to send its body.
     pub body_read_timeout: Duration,
+    /// How long a client may take no byte of an answer.
+    pub write_timeout: Duration,
+    /// How long a connection may be without any exchange.
+    pub idle_timeout: Duration,
+    /// How often an HTTP/2 client is asked whether it is still there.
+    pub ping_interval: Duration,
+    /// How long it may take to say so.
+    pub ping_timeout: Duration,
+    /// Largest request head in bytes.
+    pub max_head_bytes: usize,
+    /// Exchanges that one HTTP/2 connection may have open.
+    pub max_streams: u32,
 }
 
 /// Settings of the process around the data plane; a change takes effect at the next start.

@@ -106,9 +106,9 @@ fn a_provider_is_its_definition_with_the_entry_in_place_of_it() {
     let vllm = &snapshot.providers["my-vllm"];
     let endpoint = &vllm.endpoints[&Dialect::OpenAiChat];
     assert_eq!((endpoint.scheme, &*endpoint.host, endpoint.port), (Scheme::Http, "127.0.0.1", 8000));
-    assert_eq!(endpoint.path, "/v1/chat/completions");
+    assert_eq!(endpoint.path.for_model("m").unwrap(), "/v1/chat/completions");
     let embeddings = &vllm.endpoints[&Dialect::OpenAiEmbeddings];
-    assert_eq!((embeddings.port, embeddings.path.as_str()), (8001, "/embed"));
+    assert_eq!((embeddings.port, embeddings.path.for_model("m").unwrap().as_str()), (8001, "/embed"));
     let model = &vllm.models["qwen3:32b"];
     assert_eq!((model.canonical_id.as_deref(), model.context), (Some("qwen/qwen3-32b"), Some(32768)));
     let thinks = |name: &str| vllm.models[name].thinking;

@@ -101,7 +101,7 @@ impl Exchange {
     }
 
     /// Notes what is asked for.
-    pub fn routed(&mut self, route: LlmRoute) {
+    pub fn routed(&mut self, route: &LlmRoute) {
         let outline = codec(route.dialect).outline();
         outline.name.clone_into(&mut self.record.dialect);
         self.record.operation = match route.task {

@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderValue, Request, Response, Version, header, request};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use yumen_config::Snapshot;
-use yumen_llm::dialects::codec;
+use yumen_llm::dialects::{Dialect, codec};
+use yumen_llm::skins::openrouter::{self, ErrorContext};
 use yumen_telemetry::Outcome;
 
 use crate::answers;
@@ -17,7 +18,7 @@ use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::kinds::llm::{self, Answer};
 use crate::rejection::{Code, Origin, Rejection};
-use crate::route::{LlmRoute, Route, Surface, Task};
+use crate::route::{LlmRoute, Route, Skin, Surface, Task};
 use crate::stages;
 use crate::worker::Worker;
 
@@ -77,7 +78,7 @@ async fn serve(
 ) -> Result<(llm::Call, llm::Arrival), Rejection> {
     let worker = Arc::clone(exchange.worker());
     let gateway = &worker.gateway;
-    exchange.routed(route);
+    exchange.routed(&route);
     if gateway.draining.load(Ordering::Relaxed) {
         return Err(
             Rejection::new(Code::Draining, "The gateway is stopping and takes no new work.").retry_after(1)
@@ -139,9 +140,16 @@ fn refuse(
     if let Some(cause) = &rejection.cause {
         tracing::warn!(id = exchange.record.id, code = row.name, cause, "{}", rejection.message);
     }
-    let body = match upstream.and_then(|said| said.body.clone()) {
-        Some(body) => body,
-        None => codec(surface.dialect).encode_error(&rejection.facts(&exchange.record.id)).into(),
+    let facts = rejection.facts(&exchange.record.id);
+    let body = match (surface.skin, upstream.and_then(|said| said.body.clone())) {
+        (Skin::OpenRouter, said) if surface.dialect != Dialect::AnthropicMessages => {
+            let raw = said.as_deref().map(String::from_utf8_lossy);
+            let provider = upstream.map(|said| &*said.provider);
+            let context = ErrorContext { provider, raw: raw.as_deref(), trace: None };
+            openrouter::error(&facts, &context).into()
+        }
+        (_, Some(body)) => body,
+        (_, None) => codec(surface.dialect).encode_error(&facts).into(),
     };
     let mut headers = stamp(&mut exchange);
     if let Some(said) = upstream {

@@ -118,6 +118,8 @@ pub struct Rejection {
     pub retry_after_s: Option<u64>,
     /// What the log reads beside the message.
     pub cause: Option<String>,
+    /// Further facts for the client (a JSON object).
+    pub metadata: Option<serde_json::Value>,
     /// The upstream's error as it was said; boxed, as it is rare and large.
     pub upstream: Option<Box<UpstreamSaid>>,
 }
@@ -147,6 +149,7 @@ impl Rejection {
             param: None,
             retry_after_s: None,
             cause: None,
+            metadata: None,
             upstream: None,
         }
     }
@@ -183,7 +186,7 @@ impl Rejection {
             message: self.message.clone(),
             code: Some(row.name.to_owned()),
             param: self.param.clone(),
-            metadata: None,
+            metadata: self.metadata.clone(),
             request_id: Some(generation_id.to_owned()),
         }
     }

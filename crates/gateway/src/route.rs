@@ -26,12 +26,44 @@ pub enum Route {
 }
 
 /// A request to a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LlmRoute {
     /// The client's dialect.
     pub dialect: Dialect,
     /// What is asked.
     pub task: Task,
+    /// How answers are dressed.
+    pub skin: Skin,
+    /// What the path says, in dialects whose bodies do not.
+    pub in_path: Option<InPath>,
+}
+
+/// How answers are dressed for clients of another gateway.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Skin {
+    /// As the dialect says, and as the provider said it.
+    #[default]
+    Plain,
+    /// As OpenRouter does.
+    OpenRouter,
+}
+
+impl Skin {
+    /// The skin of a path: OpenRouter's own clients have its prefix in their base URL.
+    pub fn of(path: &str) -> Self {
+        if path.starts_with("/api/v1/") { Self::OpenRouter } else { Self::Plain }
+    }
+}
+
+/// What some dialects say in the path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InPath {
+    /// The model asked for.
+    pub model: String,
+    /// Whether a stream is asked for.
+    pub stream: bool,
+    /// Whether that stream is read as one JSON array and not as events.
+    pub json_array: bool,
 }
 
 /// What is asked of a model.
@@ -42,26 +74,52 @@ pub enum Task {
     CountTokens,
 }
 
-/// The dialect in which a path's errors are said.
+/// The dialect and the dress in which a path's errors are said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Surface {
     /// The dialect.
     pub dialect: Dialect,
+    /// The dress.
+    pub skin: Skin,
 }
 
 impl Surface {
     /// The surface of a request: known from its path and headers before anything else.
     pub fn of(head: &request::Parts) -> Self {
         let path = below_version(head.uri.path());
+        let speaks_google = || speaks_google(&head.headers, &head.uri);
+        let is_list = path.is_some_and(|path| path == "/models" || path.starts_with("/models/"));
+        if google_model(head.uri.path()).is_some() || (is_list && speaks_google()) {
+            return Self { dialect: Dialect::Gemini, skin: Skin::Plain };
+        }
         let anthropic = path.is_some_and(|path| path == "/messages" || path.starts_with("/messages/"))
             || (path.is_some_and(|path| path.starts_with("/models")) && speaks_anthropic(&head.headers));
-        Self { dialect: if anthropic { Dialect::AnthropicMessages } else { Dialect::OpenAiChat } }
+        let dialect = if anthropic { Dialect::AnthropicMessages } else { Dialect::OpenAiChat };
+        Self { dialect, skin: Skin::of(head.uri.path()) }
     }
 }
 
 /// Whether the client says that it is an Anthropic one.
 pub fn speaks_anthropic(headers: &HeaderMap) -> bool {
     headers.contains_key("anthropic-version")
+}
+
+/// Whether the client says that it is a Google one: by where it puts its key.
+pub fn speaks_google(headers: &HeaderMap, uri: &http::Uri) -> bool {
+    let in_query = || uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("key=")));
+    uri.path().starts_with("/v1beta") || headers.contains_key("x-goog-api-key") || in_query()
+}
+
+/// Model and verb of a path as Google's clients build it: `/v1beta/models/{model}:{verb}`, `/v1/…` or, as for Vertex AI,
+/// below `/v1/projects/…/publishers/google`. A model's name may hold slashes.
+pub fn google_model(path: &str) -> Option<(String, &str)> {
+    let path = ["/v1beta1/", "/v1beta/", "/v1/"].iter().find_map(|version| path.strip_prefix(version))?;
+    let named = match path.strip_prefix("models/") {
+        Some(named) => named,
+        None => path.strip_prefix("projects/").and_then(|path| Some(path.split_once("/models/")?.1))?,
+    };
+    let (model, verb) = named.rsplit_once(':')?;
+    Some((percent_decode(model), verb)).filter(|(model, _)| !model.is_empty())
 }
 
 /// The path below `/v1` or `/api/v1`.

@@ -129,6 +129,12 @@ impl Worker {
         id
     }
 
+    /// A random number from `least` up to `most`, for pauses.
+    pub fn between(&self, least: f64, most: f64) -> f64 {
+        let share = (self.random() >> 11) as f64 / (1_u64 << 53) as f64;
+        least + share * (most - least)
+    }
+
     /// A random number (splitmix64): for ids and lotteries, never for secrets.
     fn random(&self) -> u64 {
         let mut state = self.dice.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);

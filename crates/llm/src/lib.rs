@@ -9,6 +9,7 @@ pub mod dialects;
 pub mod ir;
 pub mod json;
 pub mod price;
+pub mod skins;
 pub mod sse;
 pub mod tokens;
 pub mod usage;

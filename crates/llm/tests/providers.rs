@@ -119,6 +119,7 @@ fn words(quirk: Quirk) -> &'static str {
         Quirk::MaxTokensOnly => "`max_tokens`",
         Quirk::MaxCompletionTokens => "`max_completion_tokens`",
         Quirk::NoDeveloperRole => "`developer` role",
+        Quirk::OpenrouterFields => "`provider`",
     }
 }
 
@@ -191,11 +192,12 @@ fn paths_lead_where_the_dialect_is_spoken() {
             assert!(entry.path.starts_with('/'), "{id}: {dialect:?}");
             let end = match dialect {
                 Dialect::OpenAiChat => "/chat/completions",
+                Dialect::OpenAiResponses => "/responses",
                 Dialect::OpenAiCompletions => "/completions",
                 Dialect::OpenAiEmbeddings => "/embeddings",
                 Dialect::AnthropicMessages => "/v1/messages",
-                // The model follows, and what is asked of it.
-                Dialect::Gemini | Dialect::GeminiEmbeddings => "/models",
+                Dialect::Gemini => "/models/{model}:generateContent",
+                Dialect::GeminiEmbeddings => "/models/{model}:embedContent",
             };
             if let Some(url) = definition.url(*dialect) {
                 let fits = url.ends_with(end) || url == "builtin://demo/v1/messages";

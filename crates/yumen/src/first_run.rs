@@ -48,7 +48,7 @@ impl Greeting {
         };
         let Some(model) = first_model(settings) else {
             text.push_str(
-                "No provider is configured: set OPENAI_API_KEY, ANTHROPIC_API_KEY … or write a yumen.yaml, or try --demo.\n\n",
+                "No model is known yet: set OPENAI_API_KEY, ANTHROPIC_API_KEY … or write a yumen.yaml, or try --demo.\n\n",
             );
             return text;
         };
@@ -67,18 +67,16 @@ fn reachable(address: SocketAddr) -> String {
     if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() }
 }
 
-/// The model that a first request can ask for.
+/// The model that a first request can ask for: one that answers without any network, else the first by name of those
+/// that people know best.
 fn first_model(settings: &Snapshot) -> Option<String> {
-    let demo = settings.models.keys().find(|name| &***name == "demo/echo");
-    let chat = || {
-        let mut names: Vec<_> = settings
-            .models
-            .values()
-            .filter(|target| matches!(target.kind, TargetKind::Alias | TargetKind::Canonical))
-            .map(|target| &target.name)
-            .collect();
-        names.sort();
-        names.first().copied()
+    if let Some(demo) = settings.models.keys().find(|name| &***name == "demo/echo") {
+        return Some(demo.to_string());
+    }
+    let rank = |kind| match kind {
+        TargetKind::Alias | TargetKind::Canonical => 0,
+        TargetKind::Qualified | TargetKind::Native => 1,
     };
-    demo.or_else(chat).map(ToString::to_string)
+    let first = settings.models.values().min_by_key(|target| (rank(target.kind), &target.name))?;
+    Some(first.name.to_string())
 }

@@ -1,12 +1,13 @@
 //! Where a provider is reached: its definition's dialects at the base URL that holds for each.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use yumen_llm::catalogue::ProviderDefinition;
+use yumen_llm::catalogue::{DialectPath, ProviderDefinition};
 use yumen_llm::dialects::{Dialect, codec};
 
 use crate::diagnostic::Diagnostics;
-use crate::endpoint::{Endpoint, EndpointError, Scheme};
+use crate::endpoint::{Endpoint, EndpointError, Paths, Scheme};
 use crate::place::Place;
 use crate::read::Resource;
 use crate::spec::{DialectSpec, ProviderSpec};
@@ -40,7 +41,7 @@ pub(super) fn check(
     for (dialect, chosen) in dialects {
         let here = place.field("dialects").field(codec(*dialect).outline().name);
         let defined = definition.dialects.get(dialect);
-        let Some(path) = chosen.path.as_deref().or(defined.map(|defined| &*defined.path)) else {
+        let Some(paths) = paths(*dialect, chosen, defined) else {
             let hint = "write for example `path: /chat/completions`".to_owned();
             here.error(found, format!("{} lacks the field `path`", here.path), Some(hint));
             continue;
@@ -57,7 +58,7 @@ pub(super) fn check(
             }
             return endpoints;
         };
-        match Endpoint::join(base, path) {
+        match Endpoint::join_all(base, &paths) {
             Ok(endpoint) => drop(endpoints.insert(*dialect, endpoint)),
             Err(error) => {
                 let here = here.field("path");
@@ -71,6 +72,32 @@ pub(super) fn check(
         place.error(found, message, Some(hint));
     }
     endpoints
+}
+
+/// The paths of a wire format. The definition's others belong to the definition's own path: where the operator sets that
+/// one, only what he says of the others holds.
+fn paths<'a>(
+    dialect: Dialect,
+    chosen: &'a DialectSpec,
+    defined: Option<&'a DialectPath>,
+) -> Option<Paths<'a>> {
+    let inherited = defined.filter(|_| chosen.path.is_none());
+    let pick = |chosen: &'a Option<String>, inherited: Option<&'a Option<String>>| {
+        chosen.as_deref().or(inherited.and_then(|inherited| inherited.as_deref()))
+    };
+    let path = chosen.path.as_deref().or(inherited.map(|defined| &*defined.path))?;
+    let count_path = pick(&chosen.count_path, inherited.map(|defined| &defined.count_path));
+    let suffixed = || {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+        codec(dialect).outline().count_suffix.map(|suffix| Cow::Owned(format!("{path}{suffix}{query}")))
+    };
+    Some(Paths {
+        path,
+        stream_path: pick(&chosen.stream_path, inherited.map(|defined| &defined.stream_path)),
+        batch_path: pick(&chosen.batch_path, inherited.map(|defined| &defined.batch_path)),
+        count_path: count_path.map(Cow::Borrowed).or_else(suffixed),
+    })
 }
 
 /// Checks a base URL alone, so that its faults are reported once and at its place.

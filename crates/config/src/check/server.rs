@@ -33,10 +33,17 @@ pub(super) fn settings(
         max_answer_bytes: gateway.max_answer_bytes,
         max_json_depth: gateway.max_json_depth,
         max_attempts: gateway.max_attempts,
+        retry_rounds: gateway.retry_rounds,
         max_connections: gateway.max_connections,
         drain: Duration::from_millis(gateway.drain_ms),
         header_read_timeout: Duration::from_millis(gateway.header_read_timeout_ms),
         body_read_timeout: Duration::from_millis(gateway.body_read_timeout_ms),
+        write_timeout: Duration::from_millis(gateway.write_timeout_ms),
+        idle_timeout: Duration::from_millis(gateway.idle_timeout_ms),
+        ping_interval: Duration::from_millis(gateway.ping_interval_ms),
+        ping_timeout: Duration::from_millis(gateway.ping_timeout_ms),
+        max_head_bytes: gateway.max_head_bytes,
+        max_streams: gateway.max_streams,
     };
     let process = ProcessSettings {
         store_url: spec.store.url.clone(),

@@ -61,6 +61,10 @@ pub struct GatewaySpec {
     /// Most tries for one exchange, over all deployments and fallbacks.
     #[schemars(range(min = 1, max = 20))]
     pub max_attempts: usize,
+    /// How often deployments that failed for a moment (no connection, or an answer of 5xx) are tried anew after a short
+    /// pause, when no other has answered.
+    #[schemars(range(min = 0, max = 5))]
+    pub retry_rounds: u32,
     /// Most client connections open at the same time.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
@@ -73,6 +77,24 @@ pub struct GatewaySpec {
     /// How long a client may take to send its body, in milliseconds.
     #[schemars(range(min = 100, max = 3_600_000))]
     pub body_read_timeout_ms: u64,
+    /// How long a client may take no byte of an answer, in milliseconds.
+    #[schemars(range(min = 100, max = 3_600_000))]
+    pub write_timeout_ms: u64,
+    /// How long a connection may stay open without any exchange, in milliseconds; at most twice this goes by.
+    #[schemars(range(min = 100, max = 3_600_000))]
+    pub idle_timeout_ms: u64,
+    /// How often an HTTP/2 client is asked whether it is still there, in milliseconds.
+    #[schemars(range(min = 100, max = 3_600_000))]
+    pub ping_interval_ms: u64,
+    /// How long an HTTP/2 client may take to say so, in milliseconds.
+    #[schemars(range(min = 100, max = 3_600_000))]
+    pub ping_timeout_ms: u64,
+    /// Largest request head in bytes.
+    #[schemars(range(min = 4096, max = 1_048_576))]
+    pub max_head_bytes: usize,
+    /// Most exchanges that one HTTP/2 connection may have open.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_streams: u32,
 }
 
 impl Default for GatewaySpec {
@@ -84,10 +106,17 @@ impl Default for GatewaySpec {
             max_answer_bytes: 64 * 1024 * 1024,
             max_json_depth: 128,
             max_attempts: 4,
+            retry_rounds: 1,
             max_connections: 16_384,
             drain_ms: 30_000,
             header_read_timeout_ms: 30_000,
             body_read_timeout_ms: 120_000,
+            write_timeout_ms: 120_000,
+            idle_timeout_ms: 60_000,
+            ping_interval_ms: 30_000,
+            ping_timeout_ms: 20_000,
+            max_head_bytes: 64 * 1024,
+            max_streams: 256,
         }
     }
 }

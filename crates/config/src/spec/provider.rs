@@ -86,8 +86,15 @@ pub enum AuthScheme {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DialectSpec {
-    /// Path below the base URL, such as `/chat/completions`. Without it: the definition's.
+    /// Path below the base URL, such as `/chat/completions`; `{model}` in it stands for the provider's own model id.
+    /// Without it: the definition's.
     pub path: Option<String>,
+    /// The path for streams, where that is another one.
+    pub stream_path: Option<String>,
+    /// The path for several inputs at once, where that is another one.
+    pub batch_path: Option<String>,
+    /// The path where tokens are counted, when it is not the dialect's usual one.
+    pub count_path: Option<String>,
     /// A base URL for this wire format only.
     pub base_url: Option<String>,
 }

@@ -1,14 +1,12 @@
 //! One client connection: HTTP/1.1, or HTTP/2 when it begins with that protocol's preface.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Duration;
-
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -18,20 +16,6 @@ use super::socket::{ClientSocket, Waits};
 use super::streams::{Outflow, Streams};
 use crate::pipeline;
 use crate::worker::Worker;
-
-/// Largest request head in bytes.
-const HEAD_BYTES_MOST: usize = 64 * 1024;
-/// Largest piece that is read at once in HTTP/1; twice the head, so that one that is too large is answered.
-const READ_BYTES_MOST: usize = 2 * HEAD_BYTES_MOST;
-/// Exchanges that one HTTP/2 connection may have open.
-const STREAMS_MOST: u32 = 256;
-/// How long a connection may be without any exchange; at most twice this goes by.
-const IDLE_MOST: Duration = Duration::from_secs(60);
-/// How long a client may take no byte of an answer.
-const WRITE_STALL_MOST: Duration = Duration::from_secs(120);
-/// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
-const PING_EVERY: Duration = Duration::from_secs(30);
-const PONG_WITHIN: Duration = Duration::from_secs(20);
 
 /// Waits until the process is to stop.
 async fn asked_to_stop(stopping: &mut watch::Receiver<Stop>) {
@@ -44,8 +28,12 @@ pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, mut stopping: 
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let head = worker.gateway.snapshot.load().gateway.header_read_timeout;
-    let waits = Waits { head, idle: IDLE_MOST, write: WRITE_STALL_MOST };
+    let settings = Arc::clone(&worker.gateway.snapshot.load().gateway);
+    let waits = Waits {
+        head: settings.header_read_timeout,
+        idle: settings.idle_timeout,
+        write: settings.write_timeout,
+    };
     let activity = Arc::new(Activity::default());
     let opened = tokio::select! {
         opened = ClientSocket::open(stream, Arc::clone(&activity), waits) => opened,
@@ -63,9 +51,11 @@ pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, mut stopping: 
     });
     let io = TokioIo::new(io);
     let result = if http2 {
-        let mut builder = http2::Builder::new(Streams { write: WRITE_STALL_MOST });
-        builder.timer(TokioTimer::new()).keep_alive_interval(PING_EVERY).keep_alive_timeout(PONG_WITHIN);
-        builder.max_concurrent_streams(STREAMS_MOST).max_header_list_size(HEAD_BYTES_MOST as u32);
+        let mut builder = http2::Builder::new(Streams { write: settings.write_timeout });
+        builder.timer(TokioTimer::new());
+        builder.keep_alive_interval(settings.ping_interval).keep_alive_timeout(settings.ping_timeout);
+        builder.max_concurrent_streams(settings.max_streams);
+        builder.max_header_list_size(u32::try_from(settings.max_head_bytes).unwrap_or(u32::MAX));
         let connection = builder.serve_connection(io, service);
         tokio::pin!(connection);
         tokio::select! {
@@ -79,7 +69,9 @@ pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, mut stopping: 
     } else {
         let mut builder = http1::Builder::new();
         // The socket itself watches over the time that a head takes.
-        builder.header_read_timeout(None).max_header_size(HEAD_BYTES_MOST).max_buf_size(READ_BYTES_MOST);
+        builder.header_read_timeout(None).max_header_size(settings.max_head_bytes);
+        // Twice the head, so that one that is too large is answered.
+        builder.max_buf_size(2 * settings.max_head_bytes);
         let connection = builder.serve_connection(io, service);
         tokio::pin!(connection);
         tokio::select! {

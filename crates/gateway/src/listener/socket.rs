@@ -22,6 +22,8 @@ const PREFACE: [u8; 3] = *b"PRI";
 /// A line that announces a length, with the end of the line before it.
 const LENGTH_LINE: &[u8] = b"\ncontent-length:";
 
+/// Stands for the exchanges begun when the timer was set while one was open: its firing then says nothing yet.
+const BUSY: u64 = u64::MAX;
 /// What is written between two looks at an idle connection: more than this is an answer, not a protocol's own
 /// frames.
 const QUIET_BYTES_MOST: usize = 4096;
@@ -107,24 +109,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientSocket<S> {
         self.activity.lengths_read(self.lengths.count(bytes));
     }
 
-    /// Whether the client has been silent for too long while no exchange is open.
+    /// Whether the client has been silent for too long while no exchange is open. The timer runs while one is open,
+    /// too: when it ends, nobody asks the socket again until something wakes the connection.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.stalled || !self.activity.is_idle() {
+        if self.stalled {
             return Poll::Pending;
         }
-        let begun = self.activity.begun();
-        let head = self.head_after == Some(begun);
-        let due = if head && !self.armed.1 { true } else { poll_timer(&mut self.silence, cx).is_ready() };
+        let (idle, begun) = (self.activity.is_idle(), self.activity.begun());
+        let head = idle && self.head_after == Some(begun);
+        // A timer that was set for a head is no measure for the time between two, nor the other way round.
+        let due = head != self.armed.1 || poll_timer(&mut self.silence, cx).is_ready();
         if !due {
             return Poll::Pending;
         }
-        if self.armed == (begun, head) && self.written < QUIET_BYTES_MOST {
+        if idle && self.armed == (begun, head) && self.written < QUIET_BYTES_MOST {
             return Poll::Ready(());
         }
-        (self.armed, self.written) = ((begun, head), 0);
+        (self.armed, self.written) = ((if idle { begun } else { BUSY }, head), 0);
         let wait = if head { self.waits.head } else { self.waits.idle };
         self.silence.as_mut().reset(Instant::now() + wait);
-        poll_timer(&mut self.silence, cx)
+        match poll_timer(&mut self.silence, cx) {
+            Poll::Ready(()) if idle => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
     }
 
     /// The outcome of a write that cannot go on.

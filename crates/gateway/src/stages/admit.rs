@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use serde_json::json;
 use yumen_config::{Snapshot, TargetKind, VirtualKey};
 
 use crate::limits::{Permit, Refusal};
@@ -62,9 +63,14 @@ pub fn unknown(snapshot: &Snapshot, key: &VirtualKey, model: &str) -> Rejection 
     let shown: String = model.chars().take(200).collect();
     let mut message = format!("No configured provider serves the model `{shown}`.");
     let near = snapshot.near_names(model, &key.models);
+    let near_names: Vec<&str> = near.iter().map(|name| &**name).collect();
     if !near.is_empty() {
         let near: Vec<_> = near.iter().map(|name| format!("`{name}`")).collect();
         message.push_str(&format!(" Near names: {}.", near.join(", ")));
     }
-    Rejection::new(Code::ModelNotFound, message).param("model")
+    let mut rejection = Rejection::new(Code::ModelNotFound, message).param("model");
+    rejection.metadata = Some(json!({ "availability": {
+        "code": "model_not_found", "retryable": false, "requested_models": [shown], "fallback_models": near_names,
+    } }));
+    rejection
 }

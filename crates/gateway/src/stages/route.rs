@@ -1,15 +1,15 @@
 //! route: head → Route. Matches method and path; never reads the body.
 
-use http::{HeaderValue, Method, request};
+use http::{HeaderValue, Method, Uri, request};
 use yumen_llm::dialects::Dialect;
 
 use crate::rejection::{Code, Rejection};
-use crate::route::{LlmRoute, Route, Task, below_version, percent_decode};
+use crate::route::{InPath, LlmRoute, Route, Skin, Task, below_version, google_model, percent_decode};
 
 /// Finds what serves a request.
 pub fn route(head: &request::Parts) -> Result<Route, Rejection> {
     let path = head.uri.path();
-    let (allowed, route) = find(path).ok_or_else(|| {
+    let (allowed, route) = google(&head.uri).or_else(|| find(path)).ok_or_else(|| {
         Rejection::new(Code::RouteNotFound, format!("There is nothing at {} {path}.", head.method))
     })?;
     if allowed.contains(&head.method) {
@@ -33,16 +33,22 @@ const READ: &[Method] = &[Method::GET, Method::HEAD];
 const POST: &[Method] = &[Method::POST];
 
 fn find(path: &str) -> Option<(&'static [Method], Route)> {
+    let skin = Skin::of(path);
     match path {
+        "/v1beta/models" => return Some((READ, Route::Models { id: None })),
         "/" | "/api" | "/v1" | "/api/v1" => return Some((READ, Route::Root)),
         "/healthz" => return Some((READ, Route::Health)),
         "/readyz" => return Some((READ, Route::Ready)),
         _ => {}
     }
+    if let Some(id) = path.strip_prefix("/v1beta/models/") {
+        return Some((READ, Route::Models { id: Some(percent_decode(id)) }));
+    }
     let path = below_version(path)?;
-    let llm = |dialect, task| Some((POST, Route::Llm(LlmRoute { dialect, task })));
+    let llm = |dialect, task| Some((POST, Route::Llm(LlmRoute { dialect, task, skin, in_path: None })));
     match path {
         "/chat/completions" => llm(Dialect::OpenAiChat, Task::Generate),
+        "/responses" => llm(Dialect::OpenAiResponses, Task::Generate),
         "/completions" => llm(Dialect::OpenAiCompletions, Task::Generate),
         "/embeddings" => llm(Dialect::OpenAiEmbeddings, Task::Generate),
         "/messages" => llm(Dialect::AnthropicMessages, Task::Generate),
@@ -56,6 +62,21 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
     }
 }
 
+/// A path of Google's, which says the model and what is asked of it.
+fn google(uri: &Uri) -> Option<(&'static [Method], Route)> {
+    let (model, verb) = google_model(uri.path())?;
+    let (dialect, task, stream) = match verb {
+        "generateContent" => (Dialect::Gemini, Task::Generate, false),
+        "streamGenerateContent" => (Dialect::Gemini, Task::Generate, true),
+        "countTokens" => (Dialect::Gemini, Task::CountTokens, false),
+        "embedContent" | "batchEmbedContents" => (Dialect::GeminiEmbeddings, Task::Generate, false),
+        _ => return None,
+    };
+    let as_events = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
+    let in_path = Some(InPath { model, stream, json_array: stream && !as_events });
+    Some((POST, Route::Llm(LlmRoute { dialect, task, skin: Skin::Plain, in_path })))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,13 +88,50 @@ mod tests {
 
     #[test]
     fn both_prefixes_lead_to_the_same_place() {
-        let chat = Route::Llm(LlmRoute { dialect: Dialect::OpenAiChat, task: Task::Generate });
-        assert_eq!(ask("POST", "/v1/chat/completions").unwrap(), chat);
-        assert_eq!(ask("POST", "/api/v1/chat/completions?x=1").unwrap(), chat);
+        let chat = |skin| {
+            let (dialect, task) = (Dialect::OpenAiChat, Task::Generate);
+            Route::Llm(LlmRoute { dialect, task, skin, in_path: None })
+        };
+        assert_eq!(ask("POST", "/v1/chat/completions").unwrap(), chat(Skin::Plain));
+        assert_eq!(ask("POST", "/api/v1/chat/completions?x=1").unwrap(), chat(Skin::OpenRouter));
         assert_eq!(
             ask("GET", "/v1/models/anthropic%2Fclaude-sonnet-4.5").unwrap(),
             Route::Models { id: Some("anthropic/claude-sonnet-4.5".into()) }
         );
+    }
+
+    #[test]
+    fn googles_paths_say_model_and_task() {
+        let said = |path: &str| match ask("POST", path).unwrap() {
+            Route::Llm(LlmRoute { dialect, task, in_path: Some(in_path), .. }) => {
+                (dialect, task, in_path.model, in_path.stream, in_path.json_array)
+            }
+            other => panic!("{other:?}"),
+        };
+        let generate =
+            |model: &str, stream, array| (Dialect::Gemini, Task::Generate, model.to_owned(), stream, array);
+        for (path, expected) in [
+            ("/v1beta/models/gemini-2.5-pro:generateContent?key=x", generate("gemini-2.5-pro", false, false)),
+            ("/v1/models/author%2Fslug:streamGenerateContent?alt=sse", generate("author/slug", true, false)),
+            (
+                "/v1beta/models/author/slug:free:streamGenerateContent",
+                generate("author/slug:free", true, true),
+            ),
+            (
+                "/v1/projects/p/locations/l/publishers/google/models/gemini:generateContent",
+                generate("gemini", false, false),
+            ),
+        ] {
+            assert_eq!(said(path), expected, "{path}");
+        }
+        assert_eq!(said("/v1beta/models/m:countTokens").1, Task::CountTokens);
+        assert_eq!(said("/v1beta/models/m:batchEmbedContents").0, Dialect::GeminiEmbeddings);
+        for path in
+            ["/v1beta/models/:generateContent", "/v1beta/models/m:predict", "/v1beta/m:generateContent"]
+        {
+            assert_eq!(ask("POST", path).unwrap_err().code, Code::RouteNotFound, "{path}");
+        }
+        assert_eq!(ask("GET", "/v1beta/models/gemini").unwrap(), Route::Models { id: Some("gemini".into()) });
     }
 
     #[test]

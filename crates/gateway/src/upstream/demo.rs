@@ -14,7 +14,6 @@ pub fn answer(dialect: Dialect, body: &[u8]) -> (StatusCode, HeaderMap, Vec<Byte
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
     let stream = request.get("stream").and_then(Value::as_bool).unwrap_or(false);
     let demo = Demo::new(&request);
-    let mut status = StatusCode::OK;
     let (kind, chunks) = match (dialect, stream) {
         (Dialect::OpenAiEmbeddings, _) => {
             ("application/json", vec![demo.embeddings(&request).to_string().into()])
@@ -27,16 +26,12 @@ pub fn answer(dialect: Dialect, body: &[u8]) -> (StatusCode, HeaderMap, Vec<Byte
         (Dialect::OpenAiChat, true) => ("text/event-stream", demo.chat_stream(&request)),
         (Dialect::OpenAiCompletions, true) => ("text/event-stream", demo.completion_stream(&request)),
         (Dialect::AnthropicMessages, true) => ("text/event-stream", demo.message_stream()),
-        // Its folder does not list them, so no one asks.
-        (Dialect::Gemini | Dialect::GeminiEmbeddings, _) => {
-            status = StatusCode::NOT_FOUND;
-            let said = r#"{"error":{"code":404,"message":"The demo does not speak this dialect.","status":"NOT_FOUND"}}"#;
-            ("application/json", vec![said.into()])
-        }
+        // Its folder names no other.
+        _ => return (StatusCode::NOT_FOUND, HeaderMap::new(), Vec::new()),
     };
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    (status, headers, chunks)
+    (StatusCode::OK, headers, chunks)
 }
 
 struct Demo {

@@ -30,8 +30,17 @@ pub enum Auth {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DialectPath {
-    /// Path below the base URL, such as `/chat/completions`.
+    /// Path below the base URL, such as `/chat/completions`. `{model}` in it stands for the provider's own model id.
     pub path: String,
+    /// The path for streams, where that is another one.
+    #[serde(default)]
+    pub stream_path: Option<String>,
+    /// The path for several inputs at once, where that is another one.
+    #[serde(default)]
+    pub batch_path: Option<String>,
+    /// The path where tokens are counted, when it is not the dialect's usual one.
+    #[serde(default)]
+    pub count_path: Option<String>,
     /// A base of this wire format's own, where it is not the provider's. It belongs to the provider's default
     /// base: an operator who sets another base and says nothing of this one must not be served from here.
     #[serde(default)]
@@ -231,14 +240,28 @@ fn check_dialects(dialects: Option<&BTreeMap<Dialect, DialectPath>>, faults: &mu
         ));
     }
     for (dialect, entry) in dialects {
-        let path = &entry.path;
-        let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-        if !path.starts_with('/') || path.starts_with("//") || !plain {
-            faults.add(format!(
-                "{dialect:?}: `path` {path:?} must begin with one `/` and hold no spaces or `#`"
-            ));
+        check_path(*dialect, "path", &entry.path, faults);
+        for (name, path) in [
+            ("stream_path", &entry.stream_path),
+            ("batch_path", &entry.batch_path),
+            ("count_path", &entry.count_path),
+        ] {
+            if let Some(path) = path {
+                check_path(*dialect, name, path, faults);
+            }
         }
         check_base_url(&format!("{dialect:?}: base_url"), entry.base_url.as_deref(), faults);
+    }
+}
+
+fn check_path(dialect: Dialect, name: &str, path: &str, faults: &mut Faults<'_>) {
+    let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    if !path.starts_with('/') || path.starts_with("//") || !plain {
+        faults
+            .add(format!("{dialect:?}: `{name}` {path:?} must begin with one `/` and hold no spaces or `#`"));
+    }
+    if path.matches("{model}").count() > 1 || path.replacen("{model}", "", 1).contains(['{', '}']) {
+        faults.add(format!("{dialect:?}: `{name}` {path:?} may hold `{{model}}` once and no other braces"));
     }
 }
 

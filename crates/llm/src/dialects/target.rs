@@ -58,4 +58,6 @@ pub enum Quirk {
     MaxCompletionTokens,
     /// Does not know the `developer` role: it is sent as `system`.
     NoDeveloperRole,
+    /// Is a gateway that understands OpenRouter's own fields (`provider`, `plugins` …): they are sent on.
+    OpenrouterFields,
 }

@@ -13,6 +13,26 @@ pub enum Request {
     Embeddings(Box<Embeddings>),
 }
 
+impl Request {
+    /// Says whether a stream is asked for, in dialects that say so elsewhere than in the body.
+    pub fn set_stream(&mut self, stream: bool) {
+        match self {
+            Self::Chat(chat) => chat.stream = stream,
+            Self::Completion(completion) => completion.stream = stream,
+            Self::Embeddings(_) => {}
+        }
+    }
+
+    /// The fields that have no place in the IR.
+    pub fn extra_mut(&mut self) -> &mut Vec<(String, Json)> {
+        match self {
+            Self::Chat(chat) => &mut chat.extra,
+            Self::Completion(completion) => &mut completion.extra,
+            Self::Embeddings(embeddings) => &mut embeddings.extra,
+        }
+    }
+}
+
 /// A conversation to be continued.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Chat {
@@ -22,6 +42,9 @@ pub struct Chat {
     pub messages: Vec<Message>,
     /// What the model may call.
     pub tools: Vec<Tool>,
+    /// Names of the functions that the client knows as custom tools: they take free text, which is their argument
+    /// `input`.
+    pub custom_tools: Vec<String>,
     /// Whether and what it must call.
     pub tool_choice: Option<ToolChoice>,
     /// Whether it may call several tools at once.

@@ -85,3 +85,66 @@ impl<'b> Walk<'b> {
         self.scanner.skip_space().is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The keys of all members that a walk finds, those of deeper objects with a dot before them.
+    fn walked(mut walk: Walk<'_>) -> Option<Vec<String>> {
+        let mut keys = Vec::new();
+        let mut depth = 0;
+        loop {
+            match walk.key().ok()? {
+                None if depth == 0 => break,
+                None => depth -= 1,
+                Some(key) => {
+                    keys.push(".".repeat(depth) + std::str::from_utf8(key).unwrap());
+                    if walk.kind() == Kind::Object {
+                        walk.enter().ok()?;
+                        depth += 1;
+                    } else {
+                        walk.value().ok()?;
+                    }
+                }
+            }
+        }
+        walk.is_at_end().then_some(keys)
+    }
+
+    #[test]
+    fn a_walk_finds_every_member_once() {
+        let keys = |body: &str| walked(Walk::object(body.as_bytes(), 128).ok()?);
+        let body = r#" { "a\"b" : [1,{"x":2}] , "c" : { } ,"d":{"e":{"f":-1.5e3},"g":null}, "h":"i"} "#;
+        assert_eq!(keys(body).unwrap(), ["a\\\"b", "c", "d", ".e", "..f", ".g", "h"]);
+        assert_eq!(keys("{}").unwrap(), [""; 0]);
+        for broken in [
+            "",
+            "[]",
+            "{",
+            "{,}",
+            r#"{"a":1,}"#,
+            r#"{"a" 1}"#,
+            r#"{"a":1 "b":2}"#,
+            r#"{"a":{"b":1}"#,
+            r#"{"a":tru}"#,
+        ] {
+            assert_eq!(keys(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_walk_from_within_ends_only_where_the_outermost_object_does() {
+        let tail = |body: &str, from: &str| {
+            walked(Walk::members(body.as_bytes(), body.rfind(from).expect("a place"), 128))
+        };
+        let body = r#"{"a":[{"usage":{}}],"usage":{"n":{}},"b":1} "#;
+        assert_eq!(tail(body, "\"usage\"").unwrap(), ["usage", ".n", "b"]);
+        assert_eq!(tail(body, "\"a\"").unwrap(), ["a", "usage", ".n", "b"]);
+        for inside in
+            [r#"{"a":{"usage":{}}}"#, r#"{"a":[{"usage":{}}]}"#, r#"{"usage":{}} {}"#, r#"{"usage":{}"#]
+        {
+            assert_eq!(tail(inside, "\"usage\""), None, "{inside}");
+        }
+    }
+}

@@ -17,6 +17,8 @@ mod gemini_round_trips;
 mod pitfalls_content;
 mod pitfalls_streams;
 mod requests;
+mod responses;
+mod responses_upstream;
 mod round_trips;
 mod streams;
 mod support;

@@ -10,10 +10,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming as Body;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
@@ -27,6 +27,7 @@ use crate::patience::{PATIENCE, within};
 pub struct Client {
     address: SocketAddr,
     headers: HeaderMap,
+    http2: bool,
 }
 
 /// A whole answer.
@@ -54,7 +55,12 @@ pub struct Incoming {
 impl Client {
     /// A client without a key.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, headers: HeaderMap::new() }
+        Self { address, headers: HeaderMap::new(), http2: false }
+    }
+
+    /// The same in HTTP/2, without TLS and without asking first.
+    pub fn http2(self) -> Self {
+        Self { http2: true, ..self }
     }
 
     /// The same with a virtual key as a bearer token.
@@ -106,20 +112,35 @@ impl Client {
     async fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Incoming, String> {
         let stream = TcpStream::connect(self.address).await.map_err(|error| error.to_string())?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| error.to_string())?;
-        tokio::spawn(connection);
-        let mut request =
-            Request::builder().method(method).uri(path).header("host", self.address.to_string());
+        let mut request = Request::builder().method(method);
+        request = match self.http2 {
+            true => request.uri(format!("http://{}{path}", self.address)),
+            false => request.uri(path).header("host", self.address.to_string()),
+        };
         if !body.is_empty() && !self.headers.contains_key("content-type") {
             request = request.header("content-type", "application/json");
         }
         let mut request = request.body(Full::new(body)).map_err(|error| error.to_string())?;
         request.headers_mut().extend(self.headers.clone());
-        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let answer = self.exchange(TokioIo::new(stream), request).await.map_err(|error| error.to_string())?;
         let (head, body) = answer.into_parts();
         Ok(Incoming { status: head.status.as_u16(), headers: head.headers, body, pending: BytesMut::new() })
+    }
+
+    async fn exchange(
+        &self,
+        io: TokioIo<TcpStream>,
+        request: Request<Full<Bytes>>,
+    ) -> hyper::Result<Response<Body>> {
+        if self.http2 {
+            let (mut sender, connection) =
+                hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await?;
+            tokio::spawn(connection);
+            return sender.send_request(request).await;
+        }
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
+        tokio::spawn(connection);
+        sender.send_request(request).await
     }
 }
 

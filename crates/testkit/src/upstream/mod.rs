@@ -11,9 +11,11 @@ mod scenario;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -81,6 +83,7 @@ type Script = Arc<dyn Fn(&Received) -> Option<Reply> + Send + Sync>;
 #[derive(Debug)]
 pub struct Upstream {
     address: SocketAddr,
+    tls: Option<PathBuf>,
     shared: Arc<Shared>,
     server: tokio::task::JoinHandle<()>,
 }
@@ -105,6 +108,15 @@ impl std::fmt::Debug for Shared {
 impl Upstream {
     /// Starts an upstream on a free port.
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// The same over TLS, with a certificate for `localhost` of an authority that nobody knows yet.
+    pub async fn start_tls() -> Self {
+        Self::start_with(Some(tls::Identity::new())).await
+    }
+
+    async fn start_with(identity: Option<tls::Identity>) -> Self {
         let shared = Arc::new(Shared {
             requests: Mutex::default(),
             script: Mutex::default(),
@@ -115,8 +127,21 @@ impl Upstream {
             completed: AtomicUsize::new(0),
             aborted: AtomicUsize::new(0),
         });
-        let (address, server) = serve::start(Arc::clone(&shared)).await;
-        Self { address, shared, server }
+        let tls = identity.as_ref().map(tls::Identity::authority_file);
+        let (address, server) = serve::start(Arc::clone(&shared), identity).await;
+        Self { address, tls, shared, server }
+    }
+
+    /// The certificate, in PEM, of the authority that has signed its own; there is one when it speaks TLS.
+    pub fn authority(&self) -> Option<&Path> {
+        self.tls.as_deref()
+    }
+
+    fn origin(&self) -> String {
+        match &self.tls {
+            Some(_) => format!("https://localhost:{}", self.address.port()),
+            None => format!("http://{}", self.address),
+        }
     }
 
     /// Where it listens.
@@ -126,12 +151,12 @@ impl Upstream {
 
     /// The base URL as OpenAI-style SDKs take it.
     pub fn openai_base(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("{}/v1", self.origin())
     }
 
     /// The base URL as Anthropic's SDK takes it.
     pub fn anthropic_base(&self) -> String {
-        format!("http://{}", self.address)
+        self.origin()
     }
 
     /// Answers by this from now on; where it gives `None`, by the model's name as before.

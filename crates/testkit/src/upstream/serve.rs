@@ -14,11 +14,16 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 
+use super::tls::Identity;
 use super::{Received, Reply, Shared, Step};
 
-pub(super) async fn start(shared: Arc<Shared>) -> (SocketAddr, tokio::task::JoinHandle<()>) {
+pub(super) async fn start(
+    shared: Arc<Shared>,
+    identity: Option<Identity>,
+) -> (SocketAddr, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("its address");
     let server = tokio::spawn(async move {
@@ -28,17 +33,29 @@ pub(super) async fn start(shared: Arc<Shared>) -> (SocketAddr, tokio::task::Join
             let Ok((stream, _)) = listener.accept().await else { continue };
             let _set = stream.set_nodelay(true);
             let shared = Arc::clone(&shared);
+            let acceptor = identity.as_ref().map(|identity| identity.acceptor.clone());
             connections.spawn(async move {
                 let _open = Counted::begin(&shared.connections);
-                let service = service_fn(|request| answer(Arc::clone(&shared), request));
-                // How a connection ends is seen by the counts of its answers.
-                let _ended = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
+                match acceptor {
+                    None => serve(&shared, stream).await,
+                    // Whoever does not know the authority leaves here.
+                    Some(acceptor) => {
+                        if let Ok(stream) = acceptor.accept(stream).await {
+                            serve(&shared, stream).await;
+                        }
+                    }
+                }
             });
         }
     });
     (address, server)
+}
+
+async fn serve(shared: &Arc<Shared>, stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let service = service_fn(|request| answer(Arc::clone(shared), request));
+    // How a connection ends is seen by the counts of its answers.
+    let _ended =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Sending>, Infallible> {

@@ -7,17 +7,19 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
-use yumen_llm::dialects::{AnswerContext, Dialect, codec, recode_embeddings};
+use yumen_llm::dialects::{AnswerContext, Dialect, codec, embeds_batch, recode_embeddings};
 use yumen_llm::ir::{EmbeddingFormat, Response};
 
 use super::attempt::Try;
 use super::call::Call;
 use super::classify::{Failure, Said};
+use super::dress::Dress;
 use super::resolve::Step;
 use super::scrub::Scrub;
 use super::stream::StreamRelay;
 use crate::exchange::Exchange;
 use crate::rejection::Code;
+use crate::route::Skin;
 use crate::upstream::{AnswerBody, AnswerError};
 
 /// A whole answer up to this size is read before its head is sent on, so that one that breaks off can still be
@@ -47,6 +49,8 @@ pub struct Arrival {
     pub answer: Arrived,
     /// Names of request fields that could not be carried.
     pub lossy: Vec<String>,
+    /// What a whole answer is dressed with; a stream has its own.
+    pub dress: Option<Dress>,
 }
 
 /// An answer as far as it has been read.
@@ -73,6 +77,8 @@ pub(super) struct Reading<'a> {
     pub sent: Instant,
     pub headers: &'a HeaderMap,
     pub withhold_usage: bool,
+    /// Functions that the client knows as custom tools.
+    pub custom_tools: Vec<String>,
 }
 
 impl Reading<'_> {
@@ -137,7 +143,7 @@ impl Reading<'_> {
     async fn hold_whole(&self, exchange: &Exchange, mut body: AnswerBody) -> Result<Arrived, Failure> {
         let attempt = self.attempt;
         let idle = attempt.step.provider().timeouts.idle;
-        let passes = attempt.passes() && !attempt.call.stream;
+        let passes = attempt.same_dialect() && !attempt.call.stream && attempt.call.skin == Skin::Plain;
         let most = if passes { HOLD_BYTES } else { attempt.settings.max_answer_bytes };
         let mut parts: SmallVec<[Bytes; 2]> = SmallVec::new();
         let mut size = 0;
@@ -173,13 +179,13 @@ impl Reading<'_> {
         if said.trim_ascii_start().first() != Some(&b'{') {
             return Err(self.invalid("it is not a JSON object"));
         }
-        if self.attempt.passes() && !call.stream {
+        if self.attempt.same_dialect() && !call.stream {
             let recoded = (call.dialect == Dialect::OpenAiEmbeddings).then(|| recoded(call, said)).flatten();
             return Ok(recoded.unwrap_or_else(|| said.clone()));
         }
         let response =
             codec(step.dialect).decode_response(said).map_err(|error| self.invalid(&error.message))?;
-        let (client, context) = (codec(call.dialect), answer_context(call, exchange));
+        let (client, context) = (codec(call.dialect), self.context(exchange));
         match response {
             Response::Chat(answer) if call.stream => {
                 let (mut encoder, mut out) = (client.stream_encoder(context), Vec::new());
@@ -193,13 +199,28 @@ impl Reading<'_> {
         }
     }
 
+    /// What a converted answer takes from the exchange where the upstream says nothing.
+    fn context(&self, exchange: &Exchange) -> AnswerContext {
+        let call = self.attempt.call;
+        AnswerContext {
+            id: exchange.record.id.clone(),
+            model: call.model.clone(),
+            created: exchange.created(),
+            include_usage: call.tells_usage(),
+            json_array: call.json_array,
+            embeds_batch: call.dialect == Dialect::GeminiEmbeddings && embeds_batch(&call.body),
+            custom_tools: self.custom_tools.clone(),
+        }
+    }
+
     /// Holds a stream's lifecycle frames until its first content, so that a fallback stays invisible.
     async fn hold(&self, exchange: &Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
         let Try { settings, call, step, credential, .. } = *self.attempt;
         let scrub = Scrub::new(step, credential);
-        let context = answer_context(call, exchange);
+        let context = self.context(exchange);
         let mut stream =
             Box::new(StreamRelay::new(settings, call, step, context, scrub, body, self.withhold_usage));
+        stream.dress(Dress::of(self.attempt, exchange));
         let mut held: SmallVec<[Bytes; 4]> = SmallVec::new();
         let mut held_bytes = 0;
         let first_byte = (self.sent + step.provider().timeouts.first_byte).min(self.attempt.deadline);
@@ -235,17 +256,6 @@ impl Reading<'_> {
 pub(super) fn slow(name: &str) -> Failure {
     let message = format!("{name} did not begin its answer within the first-byte time-out.");
     Failure::silent(Code::UpstreamTimeout, "first_byte_timeout", message)
-}
-
-/// What a converted answer takes from the exchange where the upstream says nothing.
-fn answer_context(call: &Call, exchange: &Exchange) -> AnswerContext {
-    AnswerContext {
-        id: exchange.record.id.clone(),
-        model: call.model.clone(),
-        created: exchange.created(),
-        include_usage: call.include_usage,
-        ..AnswerContext::default()
-    }
 }
 
 /// Vectors in the form that was asked for, when the upstream has given the other one.

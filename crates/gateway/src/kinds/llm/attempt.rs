@@ -5,17 +5,20 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
-use yumen_llm::dialects::{Target, codec};
+use yumen_llm::dialects::{Dialect, Target, codec, embeds_batch};
+use yumen_llm::ir::Request;
 use yumen_llm::json::Pieces;
 
 use super::arrival::{Arrival, Reading, slow};
 use super::call::Call;
 use super::classify::Failure;
-use super::edits::edited;
+use super::dress::Dress;
+use super::edits::{OURS, edited};
 use super::headers;
-use super::resolve::Step;
+use super::resolve::{Plan, Step};
 use crate::exchange::Exchange;
 use crate::rejection::Code;
 use crate::route::Task;
@@ -27,14 +30,35 @@ pub struct Try<'a> {
     pub settings: &'a GatewaySettings,
     pub call: &'a Call,
     pub client_headers: &'a HeaderMap,
+    pub plan: &'a Plan,
     pub step: &'a Step,
     pub credential: Option<&'a Credential>,
     pub deadline: Instant,
 }
 
+/// A request as it is sent.
+#[derive(Default)]
+struct Prepared {
+    pieces: Pieces,
+    /// What it could not carry.
+    lossy: Vec<String>,
+    /// Whether it asks for usage that the client did not ask for.
+    withhold_usage: bool,
+    /// Functions that the client knows as custom tools.
+    custom_tools: Vec<String>,
+}
+
 impl Try<'_> {
-    pub(super) fn passes(&self) -> bool {
-        self.call.dialect == self.step.dialect
+    /// Whether client and upstream speak the same dialect, so that answers go through as they are. Google's embeddings
+    /// are two formats in one.
+    pub(super) fn same_dialect(&self) -> bool {
+        self.call.dialect == self.step.dialect && self.call.dialect != Dialect::GeminiEmbeddings
+    }
+
+    /// Whether the client's bytes go through as well. What another dialect's provider has proved must be left out, so a
+    /// request that holds such is written anew.
+    fn passes(&self) -> bool {
+        self.same_dialect() && !self.call.holds_sealed
     }
 
     pub(super) fn remaining(&self, most: Duration) -> Duration {
@@ -47,7 +71,7 @@ impl Try<'_> {
         let endpoint = provider.endpoints.get(&self.step.dialect).ok_or_else(|| {
             Failure::unsayable(format!("{} does not speak this dialect.", provider.name), None)
         })?;
-        let (pieces, lossy, withhold_usage) = self.body()?;
+        let Prepared { pieces, lossy, withhold_usage, custom_tools } = self.body()?;
         let sent = Instant::now();
         let result = self.send(exchange.worker(), endpoint, pieces).await;
         let (status, headers, body) = match result {
@@ -57,7 +81,7 @@ impl Try<'_> {
                 return Err(failure);
             }
         };
-        let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage };
+        let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage, custom_tools };
         let answer = if status.is_success() {
             reading.arrive(exchange, body).await
         } else {
@@ -71,11 +95,12 @@ impl Try<'_> {
             step: Some(self.step.clone()),
             answer: answer?,
             lossy,
+            dress: Dress::of(self, exchange),
         })
     }
 
     /// The body for this upstream: the client's own bytes with single values spliced, or a converted request.
-    fn body(&self) -> Result<(Pieces, Vec<String>, bool), Failure> {
+    fn body(&self) -> Result<Prepared, Failure> {
         let call = self.call;
         let model = &self.step.deployment.model;
         let quirks = &self.step.provider().quirks;
@@ -87,13 +112,38 @@ impl Try<'_> {
         };
         if self.passes() {
             let (pieces, withhold_usage) = edited(call, &model.native_json, &target);
-            return Ok((pieces, Vec::new(), withhold_usage));
+            return Ok(Prepared { pieces, withhold_usage, ..Prepared::default() });
         }
         let unsayable =
             |error: yumen_llm::dialects::DecodeError| Failure::unsayable(error.message, error.param);
-        let request = codec(call.dialect).decode_request(&call.body).map_err(unsayable)?;
+        let mut request = codec(call.dialect).decode_request(&call.body).map_err(unsayable)?;
+        request.set_stream(call.stream);
+        request.extra_mut().retain(|(name, _)| !OURS.contains(&name.as_str()));
         let encoded = codec(self.step.dialect).encode_request(&request, &target).map_err(unsayable)?;
-        Ok((SmallVec::from_iter([Bytes::from(encoded.body)]), encoded.lossy, false))
+        if call.require_parameters && !encoded.lossy.is_empty() {
+            return Err(self.loses(&encoded.lossy));
+        }
+        let custom_tools = match request {
+            Request::Chat(chat) => chat.custom_tools,
+            _ => Vec::new(),
+        };
+        let pieces = SmallVec::from_iter([Bytes::from(encoded.body)]);
+        Ok(Prepared { pieces, lossy: encoded.lossy, withhold_usage: false, custom_tools })
+    }
+
+    /// The client wants everything understood, and this provider would not.
+    fn loses(&self, lossy: &[String]) -> Failure {
+        let name = &self.step.provider().name;
+        let message = format!(
+            "{name} does not understand {} of the request, and `provider.require_parameters` is set.",
+            lossy.join(", ")
+        );
+        let mut failure = Failure::unsayable(message, lossy.first().cloned());
+        failure.rejection.metadata = Some(json!({ "availability": {
+            "code": "constraint_filtered", "retryable": false, "excluded_by": ["require_parameters"],
+            "requested_models": [self.call.model], "affected_providers": [name],
+        } }));
+        failure
     }
 
     async fn send(
@@ -107,8 +157,8 @@ impl Try<'_> {
             return Ok((status, headers, AnswerBody::memory(chunks)));
         }
         let provider = self.step.provider();
-        let client = self.passes().then_some(self.client_headers);
-        let uri = self.uri(endpoint)?;
+        let client = self.same_dialect().then_some(self.client_headers);
+        let uri = self.uri(endpoint, &pieces)?;
         let make = || {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));
             *request.method_mut() = http::Method::POST;
@@ -132,16 +182,26 @@ impl Try<'_> {
         Ok((head.status, head.headers, body))
     }
 
-    fn uri(&self, endpoint: &Endpoint) -> Result<http::Uri, Failure> {
-        if self.call.task == Task::Generate {
-            return Ok(endpoint.path.clone().into());
-        }
-        let path = format!("{}/count_tokens", endpoint.path.path());
-        let parsed = match endpoint.path.query() {
-            Some(query) => format!("{path}?{query}").parse(),
-            None => path.parse(),
+    fn uri(&self, endpoint: &Endpoint, pieces: &Pieces) -> Result<http::Uri, Failure> {
+        let in_batch = || {
+            self.step.dialect == Dialect::GeminiEmbeddings
+                && pieces.first().is_some_and(|body| embeds_batch(body))
         };
-        parsed.map_err(|error: http::uri::InvalidUri| Failure::unsayable(error.to_string(), None))
+        let path = match self.call.task {
+            Task::Generate if in_batch() => endpoint.batch_path.as_ref(),
+            Task::Generate if self.call.stream => Some(&endpoint.stream_path),
+            Task::Generate => Some(&endpoint.path),
+            Task::CountTokens => endpoint.count_path.as_ref(),
+        };
+        let native_id = &self.step.deployment.model.native_id;
+        let path = path.and_then(|path| path.for_model(native_id)).ok_or_else(|| {
+            let name = &self.step.provider().name;
+            Failure::unsayable(
+                format!("{name} has no place for this request and the model `{native_id}`."),
+                None,
+            )
+        })?;
+        Ok(path.into())
     }
 
     fn unsent(&self, error: &SendError) -> Failure {

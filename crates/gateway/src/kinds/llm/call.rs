@@ -4,7 +4,7 @@ use bytes::Bytes;
 use yumen_llm::dialects::Dialect;
 use yumen_llm::json::Object;
 
-use crate::route::Task;
+use crate::route::{Skin, Task};
 
 /// A request to a model.
 #[derive(Debug)]
@@ -13,21 +13,36 @@ pub struct Call {
     pub dialect: Dialect,
     /// What is asked.
     pub task: Task,
+    /// How the answer is dressed.
+    pub skin: Skin,
     /// The body as it was sent (expanded, when it was compressed).
     pub body: Bytes,
     /// Where its top-level members stand.
     pub object: Object,
+    /// Whether reasoning in it was proved by another dialect's provider, which no provider takes as it stands.
+    pub holds_sealed: bool,
     /// The model asked for.
     pub model: String,
     /// Further models to try, in the client's own order (`models`).
     pub fallbacks: Vec<String>,
     /// Whether a stream is asked for.
     pub stream: bool,
+    /// Whether a stream is read as one JSON array and not as events.
+    pub json_array: bool,
     /// Whether an OpenAI client asked for usage in its stream.
     pub include_usage: bool,
+    /// Whether only a provider is to be asked that understands every field of the request.
+    pub require_parameters: bool,
+    /// Whether the client wants to be told how its request was routed.
+    pub wants_trace: bool,
 }
 
 impl Call {
+    /// Whether the client is told the usage of its stream; OpenRouter's clients always are.
+    pub fn tells_usage(&self) -> bool {
+        self.include_usage || self.skin == Skin::OpenRouter
+    }
+
     /// All models that the client names.
     pub fn models(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.model.as_str()).chain(self.fallbacks.iter().map(String::as_str))

@@ -9,6 +9,9 @@ use yumen_llm::dialects::{Dialect, ErrorFacts, codec};
 use crate::rejection::{Code, Rejection, UpstreamSaid};
 use crate::upstream::{REST_LIMITED, REST_REFUSED};
 
+/// The longest pause before something is tried anew: a client would rather hear of the failure.
+pub const PAUSE_MOST: Duration = Duration::from_secs(5);
+
 /// What to do after a failed try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -18,6 +21,8 @@ pub enum Next {
     Credential,
     /// Another deployment may answer.
     Deployment,
+    /// Another deployment may answer, or this one in a moment.
+    Moment,
     /// The same, and nothing was sent to this one.
     Unsaid,
 }
@@ -93,9 +98,9 @@ impl Failure {
             429 => ("rate_limited", Next::Credential, Some(model(retry_after.unwrap_or(REST_LIMITED)))),
             404 => ("model_gone", Next::Deployment, None),
             408 | 504 => ("upstream_timeout", Next::Deployment, None),
-            503 | 529 => ("overloaded", Next::Deployment, None),
+            503 | 529 => ("overloaded", moment(retry_after), None),
             400..500 => ("bad_request", Next::Stop, None),
-            _ => ("server_error", Next::Deployment, None),
+            _ => ("server_error", moment(retry_after), None),
         };
         let mut rejection = Rejection::new(Code::UpstreamError, facts.message.clone());
         rejection.status = status;
@@ -113,8 +118,8 @@ impl Failure {
 
     /// There was no answer, or none that could be read.
     pub fn silent(code: Code, cause: &'static str, message: String) -> Self {
-        let rejection = Rejection::new(code, message);
-        Self { rejection, next: Next::Deployment, rest: None, cause, status: None }
+        let next = if code == Code::UpstreamUnreachable { Next::Moment } else { Next::Deployment };
+        Self { rejection: Rejection::new(code, message), next, rest: None, cause, status: None }
     }
 
     /// The request cannot be said to this upstream.
@@ -123,6 +128,11 @@ impl Failure {
         rejection.param = param;
         Self { rejection, next: Next::Unsaid, rest: None, cause: "not_convertible", status: None }
     }
+}
+
+/// A server that asks for a long pause is not asked again by this exchange.
+fn moment(retry_after: Option<Duration>) -> Next {
+    if retry_after.is_some_and(|wait| wait > PAUSE_MOST) { Next::Deployment } else { Next::Moment }
 }
 
 fn is_error_object(body: &[u8]) -> bool {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use yumen_config::{GatewaySettings, Scheme};
-use yumen_llm::dialects::{Dialect, count_tokens_answer};
+use yumen_llm::dialects::{Dialect, count_tokens_answer, gemini_count_tokens_answer};
 use yumen_llm::tokens;
 
 use super::arrival::{Arrival, Arrived};
@@ -25,14 +25,18 @@ pub async fn count_tokens(
 ) -> Result<Arrival, Rejection> {
     let Some(step) = plan.steps.first() else { return Ok(estimate(call, None)) };
     let provider = step.provider();
-    let reachable =
-        provider.endpoints.get(&step.dialect).is_some_and(|endpoint| endpoint.scheme != Scheme::Builtin);
-    if step.dialect != Dialect::AnthropicMessages || !reachable {
+    let can_count = provider
+        .endpoints
+        .get(&step.dialect)
+        .is_some_and(|endpoint| endpoint.scheme != Scheme::Builtin && endpoint.count_path.is_some());
+    // A whole request inside the body names a model of its own.
+    let whole = call.object.get(&call.body, "generateContentRequest").is_some();
+    if step.dialect != call.dialect || !can_count || whole {
         return Ok(estimate(call, Some(step)));
     }
     let credential = provider.credentials.turn().next().map(|credential| &**credential);
     let deadline = Instant::now() + provider.timeouts.total;
-    let attempt = Try { settings, call, client_headers, step, credential, deadline };
+    let attempt = Try { settings, call, client_headers, plan, step, credential, deadline };
     match attempt.run(exchange).await {
         Ok(arrival) => Ok(arrival),
         Err(failure) if matches!(failure.status, None | Some(404 | 405 | 501)) => {
@@ -43,7 +47,11 @@ pub async fn count_tokens(
 }
 
 fn estimate(call: &Call, step: Option<&Step>) -> Arrival {
-    let counted = Bytes::from(count_tokens_answer(tokens::estimate_json(&call.body)));
+    let count = tokens::estimate_json(&call.body);
+    let counted = Bytes::from(match call.dialect {
+        Dialect::Gemini => gemini_count_tokens_answer(count),
+        _ => count_tokens_answer(count),
+    });
     Arrival {
         status: StatusCode::OK,
         headers: HeaderMap::new(),
@@ -51,5 +59,6 @@ fn estimate(call: &Call, step: Option<&Step>) -> Arrival {
         step: step.cloned(),
         answer: Arrived::Whole { said: counted.clone(), told: counted, streamed: false },
         lossy: Vec::new(),
+        dress: None,
     }
 }

@@ -1,5 +1,6 @@
 //! decode: body → Call. Reads the body once and keeps its bytes; never edits them.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
 use std::time::Instant;
@@ -9,7 +10,7 @@ use http::{Version, request};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use yumen_config::GatewaySettings;
-use yumen_llm::dialects::{Dialect, Outline, codec};
+use yumen_llm::dialects::{Dialect, Outline, codec, holds_sealed};
 use yumen_llm::json::{Kind, Object, Read, ScanReason, scan_object};
 
 use super::call::Call;
@@ -36,6 +37,9 @@ const ACTED_ON: &[&str] = &[
 
 /// Members that would let an upstream choose another model than the one that was permitted here.
 const REFUSED: &[&str] = &["route", "preset", "fallbacks"];
+
+/// With it a client asks how its request was routed.
+const TRACE_HEADER: &str = "x-openrouter-metadata";
 
 /// Models that a client may name in `models`.
 const FALLBACKS_MOST: usize = 8;
@@ -74,7 +78,10 @@ pub async fn decode(
             })?
             .ok_or_else(|| too_large(settings.max_body_bytes))?,
     };
-    read(settings, route, body)
+    let mut call = read(settings, route, body)?;
+    let asked = head.headers.get(TRACE_HEADER).and_then(|value| value.to_str().ok());
+    call.wants_trace = asked.is_some_and(|value| value.eq_ignore_ascii_case("enabled"));
+    Ok(call)
 }
 
 async fn collect(limit: usize, head: &request::Parts, body: &mut Incoming) -> Result<Bytes, Rejection> {
@@ -146,16 +153,31 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         );
         return Err(Rejection::new(Code::InvalidRequest, message).param(*name));
     }
-    expect_shapes(route.dialect, &object, &body)?;
-    let model = required_model(&object, &body)?;
-    let stream = expect("stream", "true or false", object.bool(&body, "stream"))?.unwrap_or(false);
+    // Google's clients may have tokens counted of a whole request inside the body.
+    if !(route.task == Task::CountTokens && object.get(&body, "generateContentRequest").is_some()) {
+        expect_shapes(route.dialect, &object, &body)?;
+    }
+    let LlmRoute { dialect, task, skin, in_path } = route;
+    let json_array = in_path.as_ref().is_some_and(|said| said.json_array);
+    let (model, stream) = match in_path {
+        Some(said) => (named(Some(Cow::Owned(said.model)))?, said.stream),
+        None => {
+            let stream = expect("stream", "true or false", object.bool(&body, "stream"))?;
+            (named(expect("model", "a string", object.string(&body, "model"))?)?, stream.unwrap_or(false))
+        }
+    };
     Ok(Call {
-        dialect: route.dialect,
-        task: route.task,
+        dialect,
+        task,
+        skin,
+        holds_sealed: codec(dialect).outline().seals && holds_sealed(&body),
         model,
         fallbacks: fallbacks(&object, &body)?,
-        stream: stream && route.task == Task::Generate,
+        stream: stream && task == Task::Generate,
+        json_array,
         include_usage: includes_usage(&object, &body)?,
+        require_parameters: requires_parameters(&object, &body)?,
+        wants_trace: false,
         body,
         object,
     })
@@ -180,16 +202,15 @@ fn expect_shapes(dialect: Dialect, object: &Object, body: &[u8]) -> Result<(), R
         expect(name, "a whole number that is not negative", object.u64(body, name))?;
     }
     let Outline { content, content_or, content_kinds, content_wanted, .. } = codec(dialect).outline();
-    let field = object.get(body, content).or_else(|| object.get(body, (*content_or)?));
-    match field {
+    let given = object.get(body, content).or_else(|| content_or.and_then(|other| object.get(body, other)));
+    match given {
         None => Err(Rejection::new(Code::InvalidRequest, format!("`{content}` is missing.")).param(*content)),
         Some(field) if content_kinds.contains(&field.kind) => Ok(()),
         Some(_) => Err(wrong(content, content_wanted)),
     }
 }
 
-fn required_model(object: &Object, body: &[u8]) -> Result<String, Rejection> {
-    let model = expect("model", "a string", object.string(body, "model"))?;
+fn named(model: Option<Cow<'_, str>>) -> Result<String, Rejection> {
     let Some(model) = model.filter(|model| !model.is_empty()) else {
         return Err(Rejection::new(Code::InvalidRequest, "`model` is missing.").param("model"));
     };
@@ -217,4 +238,12 @@ fn includes_usage(object: &Object, body: &[u8]) -> Result<bool, Rejection> {
     let Some(options) = options else { return Ok(false) };
     let asked = options.bool(body, "include_usage");
     Ok(expect("stream_options.include_usage", "true or false", asked)?.unwrap_or(false))
+}
+
+/// `provider.require_parameters`, OpenRouter's way to say that nothing of the request may be lost.
+fn requires_parameters(object: &Object, body: &[u8]) -> Result<bool, Rejection> {
+    let provider = expect("provider", "an object", object.object(body, "provider"))?;
+    let Some(provider) = provider else { return Ok(false) };
+    let asked = provider.bool(body, "require_parameters");
+    Ok(expect("provider.require_parameters", "true or false", asked)?.unwrap_or(false))
 }

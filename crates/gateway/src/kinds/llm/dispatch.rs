@@ -1,6 +1,6 @@
 //! dispatch: Plan, Call → upstream response. The only loop; ends at the first content.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use smallvec::SmallVec;
@@ -10,10 +10,13 @@ use yumen_telemetry::AttemptRecord;
 use super::arrival::Arrival;
 use super::attempt::Try;
 use super::call::Call;
-use super::classify::{Failure, Next};
+use super::classify::{Failure, Next, PAUSE_MOST};
 use super::resolve::{Plan, Step};
 use crate::exchange::{Exchange, Trying, micros};
 use crate::rejection::{Code, Rejection};
+
+/// The first pause before what failed for a moment is tried anew; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Tries the plan's steps in order until one answers.
 pub async fn dispatch(
@@ -23,16 +26,24 @@ pub async fn dispatch(
     plan: &Plan,
     client_headers: &HeaderMap,
 ) -> Result<Arrival, Rejection> {
-    let mut run = Run { settings, call, client_headers, tries: 0, last: None };
+    let mut run = Run { settings, call, plan, client_headers, tries: 0, last: None, again: SmallVec::new() };
     // Credentials that rest are left out first; when that leaves nothing to try, they are tried after all.
     for rested_too in [false, true] {
-        for step in &plan.steps {
-            if let Some(arrival) = run.step(exchange, step, rested_too).await? {
-                return Ok(arrival);
-            }
+        if let Some(arrival) = run.round(exchange, plan.steps.iter(), rested_too).await? {
+            return Ok(arrival);
         }
         if run.tries > 0 {
             break;
+        }
+    }
+    for round in 0..settings.retry_rounds {
+        let again = std::mem::take(&mut run.again);
+        if again.is_empty() || run.tries >= settings.max_attempts || !run.pause(exchange, round, &again).await
+        {
+            break;
+        }
+        if let Some(arrival) = run.round(exchange, again.into_iter(), false).await? {
+            return Ok(arrival);
         }
     }
     Err(run.last.unwrap_or_else(|| Rejection::new(Code::Internal, "The plan had no step.")))
@@ -41,17 +52,50 @@ pub async fn dispatch(
 struct Run<'a> {
     settings: &'a GatewaySettings,
     call: &'a Call,
+    plan: &'a Plan,
     client_headers: &'a HeaderMap,
     tries: usize,
     last: Option<Rejection>,
+    /// Steps that failed for a moment in this round.
+    again: SmallVec<[&'a Step; 2]>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    async fn round(
+        &mut self,
+        exchange: &mut Exchange,
+        steps: impl Iterator<Item = &'a Step>,
+        rested_too: bool,
+    ) -> Result<Option<Arrival>, Rejection> {
+        for step in steps {
+            if let Some(arrival) = self.step(exchange, step, rested_too).await? {
+                return Ok(Some(arrival));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits before another round; not at all when that would take too long. The pause is somewhat random, so that
+    /// exchanges that failed together do not come back together.
+    async fn pause(&self, exchange: &mut Exchange, round: u32, again: &[&Step]) -> bool {
+        let asked = self.last.as_ref().and_then(|last| last.retry_after_s).map(Duration::from_secs);
+        let own = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(round));
+        let pause = asked.unwrap_or(own).min(PAUSE_MOST).mul_f64(exchange.worker().between(1.0, 1.5));
+        let allowed = again.iter().map(|step| step.provider().timeouts.total).max().unwrap_or_default();
+        if exchange.started.elapsed() + pause >= allowed {
+            return false;
+        }
+        let began = Instant::now();
+        tokio::time::sleep(pause).await;
+        exchange.waited += began.elapsed();
+        true
+    }
+
     /// Tries one deployment with its credentials. `Ok(None)`: go on; `Err`: nobody would answer differently.
     async fn step(
         &mut self,
         exchange: &mut Exchange,
-        step: &Step,
+        step: &'a Step,
         rested_too: bool,
     ) -> Result<Option<Arrival>, Rejection> {
         let provider = step.provider();
@@ -74,8 +118,8 @@ impl Run<'_> {
                 return Ok(None);
             }
             self.tries += 1;
-            let (settings, call, client_headers) = (self.settings, self.call, self.client_headers);
-            let attempt = Try { settings, call, client_headers, step, credential, deadline };
+            let Self { settings, call, plan, client_headers, .. } = *self;
+            let attempt = Try { settings, call, client_headers, plan, step, credential, deadline };
             exchange.trying = Some(trying(exchange, call, step, credential));
             let result = attempt.run(exchange).await;
             note(exchange, &result);
@@ -95,8 +139,9 @@ impl Run<'_> {
                             return Ok(None);
                         }
                         Next::Credential => self.last = Some(failure.rejection),
-                        Next::Deployment => {
+                        next @ (Next::Deployment | Next::Moment) => {
                             self.last = Some(failure.rejection);
+                            self.again.extend((next == Next::Moment).then_some(step));
                             return Ok(None);
                         }
                     }

@@ -6,18 +6,33 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use yumen_llm::dialects::{Dialect, Quirk, Target};
+use yumen_llm::dialects::{Dialect, Quirk, Target, codec};
 use yumen_llm::json::{Edit, Kind, Pieces, edit_value, splice};
 
 use super::call::Call;
+
+/// Fields of OpenRouter's requests, and `providerOptions` of Vercel's, that are meant for a gateway: providers would refuse
+/// them. One that is such a gateway itself gets them, but for the models, which are chosen here.
+pub const OURS: [&str; 8] =
+    ["models", "provider", "plugins", "transforms", "usage", "session_id", "trace", "providerOptions"];
 
 /// The body for the upstream, and whether it asks for usage that the client did not ask for. `native_json` is the
 /// model's native id as JSON.
 pub fn edited(call: &Call, native_json: &Bytes, target: &Target<'_>) -> (Pieces, bool) {
     let mut edits: SmallVec<[Edit; 4]> = SmallVec::new();
-    edits.push(Edit::Set { name: "model", value: native_json.clone() });
-    if call.object.get(&call.body, "models").is_some() {
-        edits.push(Edit::Remove { name: "models" });
+    if codec(call.dialect).outline().model_in_path {
+        // The path names the model; a body that names another would be read by nobody knows whom.
+        if call.object.get(&call.body, "model").is_some() {
+            edits.push(Edit::Remove { name: "model" });
+        }
+    } else {
+        edits.push(Edit::Set { name: "model", value: native_json.clone() });
+    }
+    let keeps = target.has(Quirk::OpenrouterFields);
+    for name in OURS.iter().filter(|name| !(keeps && **name != "models")) {
+        if call.object.get(&call.body, name).is_some() {
+            edits.push(Edit::Remove { name });
+        }
     }
     let mut asks_usage = false;
     if matches!(call.dialect, Dialect::OpenAiChat | Dialect::OpenAiCompletions) {
@@ -102,7 +117,12 @@ mod tests {
             body,
             model: "m".into(),
             fallbacks: Vec::new(),
+            holds_sealed: false,
+            json_array: false,
             include_usage: false,
+            skin: crate::route::Skin::Plain,
+            require_parameters: false,
+            wants_trace: false,
         }
     }
 
@@ -130,6 +150,17 @@ mod tests {
         assert_eq!(
             sent(OpenAiChat, &[Quirk::UsageAlwaysStreamed], options).0,
             r#"{"model":"n","stream_options":{"x":1},"stream":true}"#
+        );
+    }
+
+    #[test]
+    fn what_is_meant_for_a_gateway_goes_only_to_one() {
+        let body =
+            r#"{"provider":{"sort":"price"},"model":"m","models":["x"],"usage":{"include":true},"user":"u"}"#;
+        assert_eq!(sent(Dialect::OpenAiChat, &[], body).0, r#"{"model":"n","user":"u"}"#);
+        assert_eq!(
+            sent(Dialect::OpenAiChat, &[Quirk::OpenrouterFields], body).0,
+            r#"{"provider":{"sort":"price"},"model":"n","usage":{"include":true},"user":"u"}"#
         );
     }
 

@@ -1,6 +1,6 @@
 //! Which headers go on in each direction: lists of names, everything else stays here.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use yumen_config::{AuthHeader, Credential, Endpoint, Provider};
 
 /// A client's headers that its own dialect's upstream needs.
@@ -57,4 +57,42 @@ pub fn to_client(upstream: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     pick(upstream, &TO_CLIENT, &mut headers);
     headers
+}
+
+/// Names the fields of the request that could not be carried to the provider's dialect.
+const LOSSY: HeaderName = HeaderName::from_static("x-yumen-lossy");
+/// More names than this are told by their number: a client chooses how many there are.
+const LOSSY_NAMES_MOST: usize = 16;
+const LOSSY_NAME_BYTES_MOST: usize = 64;
+
+/// The header that lists what was lost of a request; none where nothing was.
+pub fn lossy(names: &[String]) -> Option<(HeaderName, HeaderValue)> {
+    let sayable =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b':');
+    let shown = names.iter().filter(|name| name.len() <= LOSSY_NAME_BYTES_MOST && name.bytes().all(sayable));
+    let shown: Vec<&str> = shown.take(LOSSY_NAMES_MOST).map(String::as_str).collect();
+    let mut list = shown.join(", ");
+    if shown.len() < names.len() {
+        let more = format!("{} more", names.len() - shown.len());
+        list = if list.is_empty() { more } else { format!("{list}, {more}") };
+    }
+    (!list.is_empty()).then(|| Some((LOSSY, HeaderValue::from_str(&list).ok()?))).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_are_listed_as_far_as_a_header_can() {
+        let told = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            lossy(&names).map(|(_, value)| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(told(&[]), None);
+        assert_eq!(told(&["seed", "messages.name"]).unwrap(), "seed, messages.name");
+        assert_eq!(told(&["seed", "a\r\nx: y", "玉"]).unwrap(), "seed, 2 more");
+        assert_eq!(told(&["\n"]).unwrap(), "1 more");
+        assert!(told(&["n"; 40]).unwrap().ends_with("n, 24 more"));
+    }
 }

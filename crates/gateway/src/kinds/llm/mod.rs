@@ -11,6 +11,7 @@ mod classify;
 mod count_tokens;
 mod decode;
 mod dispatch;
+mod dress;
 mod edits;
 mod flow;
 mod headers;

@@ -56,12 +56,14 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
         timeouts = step.provider().timeouts;
     }
     exchange.record.status = arrival.status.as_u16();
-    exchange.record.lossy = arrival.lossy;
     let mut headers = headers::to_client(&arrival.headers);
+    headers.extend(headers::lossy(&arrival.lossy));
+    exchange.record.lossy = arrival.lossy;
     match arrival.answer {
         Arrived::Stream(stream, held) => {
             exchange.record.streamed = true;
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            let kind = if stream.in_array() { "application/json" } else { "text/event-stream" };
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
             exchange.stamp(&mut headers);
@@ -77,7 +79,12 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             let mut tap = Tap::default();
             codec(arrival.dialect).tap_response(&said, &mut tap);
             exchange.record.streamed = streamed;
-            let kind = if streamed { "text/event-stream" } else { "application/json" };
+            let told = match arrival.dress {
+                Some(dress) if streamed => dress.events(&told, &tap),
+                Some(dress) => dress.answer(told, &tap),
+                None => told,
+            };
+            let kind = if streamed && !call.json_array { "text/event-stream" } else { "application/json" };
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
             exchange.first_byte();
             exchange.stamp(&mut headers);

@@ -11,10 +11,11 @@ use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 use yumen_config::GatewaySettings;
-use yumen_llm::dialects::{AnswerContext, Codec, ErrorFacts, ErrorKind, Tap, codec};
+use yumen_llm::dialects::{AnswerContext, Codec, ErrorFacts, ErrorKind, JsonArray, Tap, codec};
 use yumen_llm::sse::{Frame, Framer};
 
 use super::call::Call;
+use super::dress::Dress;
 use super::resolve::Step;
 use super::scrub::Scrub;
 use super::transcode::Transcoder;
@@ -32,6 +33,10 @@ pub struct StreamRelay {
     tap: Tap,
     transcoder: Option<Transcoder>,
     withhold_usage: bool,
+    dress: Option<Dress>,
+    /// For clients that read a stream of their own dialect as one JSON array; converted streams are written so.
+    array: Option<JsonArray>,
+    writes_array: bool,
     scrub: Scrub,
     last_read: Instant,
     state: State,
@@ -66,11 +71,19 @@ impl StreamRelay {
             client,
             tap: Tap::default(),
             transcoder,
-            withhold_usage,
+            withhold_usage: withhold_usage && !call.tells_usage(),
+            dress: None,
+            writes_array: call.json_array,
+            array: (call.json_array && call.dialect == step.dialect).then(JsonArray::default),
             scrub,
             last_read: Instant::now(),
             state: State::Open,
         }
+    }
+
+    /// Dresses what is sent on from here.
+    pub fn dress(&mut self, dress: Option<Dress>) {
+        self.dress = dress;
     }
 
     /// What has been learned of the stream so far.
@@ -138,8 +151,24 @@ impl StreamRelay {
     }
 
     /// The bytes that tell the client, in its dialect, that the stream has failed.
-    pub fn error_event(&self, rejection: &Rejection, generation_id: &str) -> Bytes {
-        self.client.encode_error_event(&rejection.facts(generation_id)).into()
+    pub fn error_event(mut self, rejection: &Rejection, generation_id: &str) -> Bytes {
+        let facts = rejection.facts(generation_id);
+        if let Some(array) = &mut self.array {
+            let mut out = Vec::new();
+            // The dialect's error event, without what makes it an event.
+            let event = self.client.encode_error_event(&facts);
+            let data = event.strip_prefix(b"data: ").unwrap_or(&event).trim_ascii_end();
+            array.element(&mut out, |out| out.extend_from_slice(data));
+            array.finish(&mut out);
+            return out.into();
+        }
+        if let Some(transcoder) = self.transcoder.as_mut().filter(|_| self.writes_array) {
+            return transcoder.fail(&facts);
+        }
+        match &self.dress {
+            Some(dress) => dress.error_event(&facts, &self.tap),
+            None => self.client.encode_error_event(&facts).into(),
+        }
     }
 
     /// Takes one read of the upstream and gives what the client gets for it.
@@ -151,7 +180,7 @@ impl StreamRelay {
         let whole = chunk.clone();
         self.framer.push(chunk);
         let mut out: SmallVec<[Bytes; 4]> = SmallVec::new();
-        let mut untouched = fresh && self.transcoder.is_none();
+        let mut untouched = fresh && self.transcoder.is_none() && self.array.is_none();
         loop {
             let frame = self.framer.next_frame().map_err(|error| {
                 Rejection::new(Code::UpstreamTooLarge, format!("The provider's stream: {error}."))
@@ -166,8 +195,11 @@ impl StreamRelay {
             // After its end, or after an error, nothing that the upstream says is an answer any more.
             if self.tap.finished || self.tap.error.is_some() {
                 self.state = State::Finished;
-                if let Some(transcoder) = &mut self.transcoder {
-                    out.push(transcoder.finish());
+                // A dressed error ends the stream by itself.
+                let ended = self.dress.is_some() && self.tap.error.is_some();
+                if let Some(transcoder) = self.transcoder.as_mut().filter(|_| !ended) {
+                    let end = transcoder.finish();
+                    out.push(self.dressed(end));
                 }
                 break;
             }
@@ -181,8 +213,8 @@ impl StreamRelay {
     /// Reads one frame and gives what the client gets for it.
     fn frame(&mut self, mut frame: Frame) -> Result<Bytes, Rejection> {
         let Some(mut data) = frame.data else {
-            // Comments keep the connection alive in every dialect.
-            return Ok(frame.raw);
+            // Comments keep the connection alive in every dialect; a JSON array has none.
+            return Ok(if self.in_array() { Bytes::new() } else { frame.raw });
         };
         self.upstream.tap_event(&frame.event, &data, &mut self.tap);
         if let Some(facts) = &mut self.tap.error {
@@ -190,16 +222,41 @@ impl StreamRelay {
             frame.raw = self.scrub.bytes(frame.raw);
             data = self.scrub.bytes(data);
         }
+        if let (Some(dress), Some(facts)) = (&self.dress, &self.tap.error) {
+            return Ok(dress.error_event(facts, &self.tap));
+        }
         if let Some(transcoder) = &mut self.transcoder {
-            return transcoder.event(&frame.event, &data).map_err(|error| {
+            let said = transcoder.event(&frame.event, &data).map_err(|error| {
                 let message = format!("An event of the provider's stream could not be read: {error}.");
                 Rejection::new(Code::UpstreamInvalid, message)
-            });
+            })?;
+            return Ok(self.dressed(said));
         }
         if self.withhold_usage && self.tap.usage.is_some() && is_usage_only(&data) {
             return Ok(Bytes::new());
         }
-        Ok(frame.raw)
+        if let Some(array) = &mut self.array {
+            let mut out = Vec::with_capacity(data.len() + 3);
+            array.element(&mut out, |out| out.extend_from_slice(&data));
+            return Ok(out.into());
+        }
+        Ok(match &self.dress {
+            Some(dress) => dress.event(frame.raw, &data, &self.tap),
+            None => frame.raw,
+        })
+    }
+
+    /// Whether the client reads one JSON array.
+    pub fn in_array(&self) -> bool {
+        self.array.is_some() || self.writes_array
+    }
+
+    /// Events that were written here, in the client's dialect.
+    fn dressed(&self, said: Bytes) -> Bytes {
+        match &self.dress {
+            Some(dress) if !said.is_empty() => dress.events(&said, &self.tap),
+            _ => said,
+        }
     }
 
     /// The upstream's body has ended cleanly.
@@ -226,8 +283,16 @@ impl StreamRelay {
             return Err(Rejection::new(Code::UpstreamBroken, message));
         }
         match &mut self.transcoder {
-            Some(transcoder) => out.extend_from_slice(&transcoder.finish()),
+            Some(transcoder) => {
+                let end = transcoder.finish();
+                out.extend_from_slice(&self.dressed(end));
+            }
             None => out.extend_from_slice(self.client.outline().stream_end),
+        }
+        if let Some(array) = &mut self.array {
+            let mut end = Vec::new();
+            array.finish(&mut end);
+            out.extend_from_slice(&end);
         }
         Ok(out.freeze())
     }

@@ -1,7 +1,7 @@
 //! A stream said in another dialect, event by event.
 
 use bytes::Bytes;
-use yumen_llm::dialects::{DecodeError, StreamDecoder, StreamEncoder};
+use yumen_llm::dialects::{DecodeError, ErrorFacts, StreamDecoder, StreamEncoder};
 use yumen_llm::ir::StreamEvent;
 
 /// A decoder of the upstream's dialect and an encoder of the client's, end to end.
@@ -33,6 +33,14 @@ impl Transcoder {
             self.encode();
             self.encoder.finish(&mut self.out);
         }
+        self.taken()
+    }
+
+    /// Says that the stream has failed, and ends it.
+    pub fn fail(&mut self, facts: &ErrorFacts) -> Bytes {
+        self.finished = true;
+        self.encoder.encode(&StreamEvent::Error(Box::new(facts.clone())), &mut self.out);
+        self.encoder.finish(&mut self.out);
         self.taken()
     }
 

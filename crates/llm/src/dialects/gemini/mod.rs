@@ -44,6 +44,8 @@ const OUTLINE: Outline = Outline {
     content_or: None,
     content_kinds: &[Kind::Array],
     content_wanted: "a list of contents",
+    seals: false,
+    count_suffix: None,
     errors: ErrorShape::Google,
     stream_end: b"",
 };

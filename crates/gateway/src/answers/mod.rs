@@ -2,17 +2,18 @@
 //!
 //! In: a route that asks no model. Out: an answer or a rejection. It never opens a connection.
 
+mod models;
+
 use http::{HeaderMap, HeaderValue, StatusCode, header, request};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use yumen_config::{ModelTarget, Snapshot, TargetKind, VirtualKey};
+use yumen_config::{Snapshot, VirtualKey};
 use yumen_telemetry::{ExchangeRecord, Outcome};
 
 use crate::body::Body;
 use crate::kinds::llm::Answer;
 use crate::rejection::{Code, Rejection};
-use crate::route::{Route, speaks_anthropic};
+use crate::route::Route;
 use crate::stages;
 use crate::worker::Worker;
 
@@ -36,7 +37,7 @@ pub async fn answer(
         Route::Ready => Ok(json_answer(&json!({ "status": "ready" }))),
         Route::Models { id } => {
             let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
-            models(snapshot, &key, id.as_deref(), speaks_anthropic(&head.headers))
+            models::answer(snapshot, &key, id.as_deref(), models::Shape::of(head))
         }
         Route::Generation => {
             let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
@@ -50,59 +51,6 @@ fn json_answer(value: &Value) -> Answer {
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Answer { status: StatusCode::OK, headers, body: Body::full(value.to_string()) }
-}
-
-/// The models that the key may use: aliases and canonical names; a provider's own name where there is no other.
-fn models(
-    snapshot: &Snapshot,
-    key: &VirtualKey,
-    id: Option<&str>,
-    anthropic: bool,
-) -> Result<Answer, Rejection> {
-    if let Some(id) = id {
-        let target = snapshot.target(id).filter(|target| listed_for(key, target, id));
-        let target = target.ok_or_else(|| stages::unknown_model(snapshot, key, id))?;
-        return Ok(json_answer(&model(id, &target, anthropic)));
-    }
-    let mut names: Vec<&Arc<str>> = Vec::new();
-    for (name, target) in snapshot.models.iter() {
-        let shown = match target.kind {
-            TargetKind::Alias | TargetKind::Canonical => true,
-            TargetKind::Qualified => {
-                target.deployments.items().iter().all(|deployment| deployment.model.canonical_id.is_none())
-            }
-            TargetKind::Native => false,
-        };
-        if shown && key.models.allows(name) {
-            names.push(name);
-        }
-    }
-    names.sort_unstable();
-    let data: Vec<Value> =
-        names.iter().filter_map(|name| Some(model(name, snapshot.models.get(*name)?, anthropic))).collect();
-    Ok(json_answer(&if anthropic {
-        json!({ "data": data, "has_more": false, "first_id": names.first(), "last_id": names.last() })
-    } else {
-        json!({ "object": "list", "data": data })
-    }))
-}
-
-fn listed_for(key: &VirtualKey, target: &ModelTarget, id: &str) -> bool {
-    key.models.allows(id) || key.models.allows(&target.name)
-}
-
-fn model(name: &str, target: &ModelTarget, anthropic: bool) -> Value {
-    if anthropic {
-        return json!({ "type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z" });
-    }
-    let owner = match target.kind {
-        TargetKind::Alias => "yumen",
-        _ => match name.split_once('/') {
-            Some((author, _)) => author,
-            None => target.deployments.items().first().map_or("yumen", |deployment| &*deployment.provider.id),
-        },
-    };
-    json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
 }
 
 async fn generation(worker: &Worker, key: &VirtualKey, head: &request::Parts) -> Result<Answer, Rejection> {

@@ -1,0 +1,129 @@
+//! An answer's dress: what clients of another gateway look for, put around what the provider said.
+//!
+//! In: whole answers and events in the client's dialect. Out: the same, dressed. It keeps what it needs of the exchange,
+//! because a stream outlives the try that began it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use yumen_config::Deployment;
+use yumen_llm::dialects::{Dialect, ErrorFacts, Tap};
+use yumen_llm::price::Price;
+use yumen_llm::skins::openrouter::{self, ErrorContext, Facts};
+
+use super::attempt::Try;
+use crate::exchange::Exchange;
+use crate::route::Skin;
+
+/// What an answer is dressed with.
+pub struct Dress {
+    id: String,
+    created: i64,
+    provider: Arc<str>,
+    model: Arc<str>,
+    price: Option<Price>,
+    trace: Option<Value>,
+}
+
+impl Dress {
+    /// The dress of an answer to this try; none where the provider's own words go on as they are.
+    pub fn of(attempt: &Try<'_>, exchange: &Exchange) -> Option<Self> {
+        let call = attempt.call;
+        // Other dialects have no place for it.
+        let dressed = matches!(
+            call.dialect,
+            Dialect::OpenAiChat | Dialect::OpenAiCompletions | Dialect::OpenAiEmbeddings
+        );
+        if call.skin != Skin::OpenRouter || !dressed {
+            return None;
+        }
+        let Deployment { provider, model } = &attempt.step.deployment;
+        Some(Self {
+            id: exchange.record.id.clone(),
+            created: exchange.created(),
+            provider: Arc::clone(&provider.name),
+            model: Arc::clone(model.canonical_id.as_ref().unwrap_or(&model.native_id)),
+            price: model.price,
+            trace: call.wants_trace.then(|| trace(attempt, exchange)),
+        })
+    }
+
+    fn facts<'a>(&'a self, tap: &'a Tap) -> Facts<'a> {
+        Facts {
+            id: &self.id,
+            provider: &self.provider,
+            model: Some(&self.model),
+            native_finish: tap.finish_reason.as_deref(),
+            usage: tap.usage.as_ref(),
+            price: self.price.as_ref(),
+            trace: self.trace.as_ref(),
+        }
+    }
+
+    /// A whole answer.
+    pub fn answer(&self, told: Bytes, tap: &Tap) -> Bytes {
+        openrouter::answer(&told, &self.facts(tap)).map_or(told, Bytes::from)
+    }
+
+    /// One event of a stream as it came, of which `data` is the payload.
+    pub fn event(&self, raw: Bytes, data: &[u8], tap: &Tap) -> Bytes {
+        match openrouter::chunk(data, &self.facts(tap)) {
+            Some(chunk) => [b"data: ".as_slice(), &chunk, b"\n\n"].concat().into(),
+            None => raw,
+        }
+    }
+
+    /// Whole events as our own encoders write them.
+    pub fn events(&self, said: &[u8], tap: &Tap) -> Bytes {
+        let mut dressed = Vec::with_capacity(said.len() * 2);
+        let mut rest = said;
+        while let Some((event, after)) =
+            memchr::memmem::find(rest, b"\n\n").and_then(|at| rest.split_at_checked(at + 2))
+        {
+            rest = after;
+            let data = event.strip_prefix(b"data: ").map(<[u8]>::trim_ascii_end).unwrap_or_default();
+            match openrouter::chunk(data, &self.facts(tap)) {
+                Some(chunk) => {
+                    dressed.extend_from_slice(b"data: ");
+                    dressed.extend_from_slice(&chunk);
+                    dressed.extend_from_slice(b"\n\n");
+                }
+                None => dressed.extend_from_slice(event),
+            }
+        }
+        dressed.extend_from_slice(rest);
+        dressed.into()
+    }
+
+    /// The event that tells of an error, and the end of the stream.
+    pub fn error_event(&self, error: &ErrorFacts, tap: &Tap) -> Bytes {
+        let context = ErrorContext { provider: Some(&self.provider), ..ErrorContext::default() };
+        openrouter::error_chunk(error, &context, &self.facts(tap), self.created).into()
+    }
+}
+
+/// How the exchange was routed.
+fn trace(attempt: &Try<'_>, exchange: &Exchange) -> Value {
+    let (call, chosen) = (attempt.call, attempt.step);
+    let available = attempt.plan.steps.iter().map(|step| {
+        let model = &step.deployment.model;
+        json!({ "provider": step.provider().name,
+                "model": model.canonical_id.as_ref().unwrap_or(&model.native_id),
+                "selected": step.deployment.is_same(&chosen.deployment) })
+    });
+    let available: Vec<Value> = available.collect();
+    let failed = exchange.record.attempts.iter();
+    let mut attempts: Vec<Value> = failed
+        .map(|attempt| json!({ "provider": attempt.provider, "model": attempt.model, "status": attempt.status }))
+        .collect();
+    attempts.push(json!({ "provider": chosen.provider().id, "model": chosen.deployment.model.native_id, "status": 200 }));
+    let strategy = if call.fallbacks.is_empty() { "direct" } else { "fallback" };
+    let summary = format!("{} of {} deployments tried", attempts.len(), available.len());
+    json!({
+        "requested": call.model, "strategy": strategy, "region": null, "summary": summary,
+        "attempt": attempts.len(), "is_byok": false,
+        "endpoints": { "total": available.len(), "available": available },
+        "attempts": attempts,
+    })
+}

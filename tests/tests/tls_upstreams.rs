@@ -1,0 +1,72 @@
+//! Upstreams over TLS: who is trusted, who is not, and that what breaks off inside TLS is seen.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test ends where its ground gives way"
+)]
+
+use yumen_testkit::{Gateway, GatewayBuilder, Upstream, standard_config};
+use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, error_code, record_of, stream_text, whole_text};
+
+/// A gateway that trusts the upstream's authority, as an operator makes it trust one of his own.
+async fn trusting(upstream: &Upstream, config: &str) -> Gateway {
+    let authority = upstream.authority().expect("TLS").display().to_string();
+    GatewayBuilder::new(config).environment("SSL_CERT_FILE", &authority).start().await
+}
+
+#[tokio::test]
+async fn answers_and_streams_come_through_tls() {
+    let upstream = Upstream::start_tls().await;
+    let gateway = trusting(&upstream, &standard_config(&upstream)).await;
+    for provider in ["fake-openai", "fake-anthropic"] {
+        let model = format!("{provider}/fake-chat");
+        for path in [CHAT, MESSAGES] {
+            let answer = gateway.client().post(path, &ask(&model)).await.expect_status(200);
+            assert_eq!(whole_text(&answer), TEXT, "{path} {model}");
+            let answer = gateway.client().post(path, &ask_stream(&model)).await.expect_status(200);
+            assert_eq!(stream_text(path, &answer.events()), TEXT, "{path} {model}");
+        }
+    }
+    let counts = upstream.counts();
+    assert_eq!((counts.received, counts.aborted), (8, 0));
+    assert!(counts.connections <= 2, "TLS connections are used again: {counts:?}");
+}
+
+#[tokio::test]
+async fn an_unknown_authority_and_another_name_are_refused() {
+    let (known, unknown) = (Upstream::start_tls().await, Upstream::start_tls().await);
+    let gateway = trusting(&known, &standard_config(&unknown)).await;
+    let answer = gateway.client().post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(502);
+    assert_eq!(error_code(&answer), "upstream_unreachable");
+    let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+    assert_eq!(record["provider_responses"][0]["cause"], "connect_failed");
+
+    let other_name = standard_config(&known).replace("https://localhost:", "https://127.0.0.1:");
+    let gateway = trusting(&known, &other_name).await;
+    let answer = gateway.client().post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(502);
+    assert_eq!(error_code(&answer), "upstream_unreachable");
+    assert!(gateway.log().contains("certificate"), "the log names the cause: {}", gateway.log());
+    assert_eq!((known.counts().received, unknown.counts().received), (0, 0));
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_inside_tls_is_no_whole_answer() {
+    let upstream = Upstream::start_tls().await;
+    let gateway = trusting(&upstream, &standard_config(&upstream)).await;
+    let answer =
+        gateway.client().post(CHAT, &ask_stream("fake-openai/fake-cut-mid-stream")).await.expect_status(200);
+    assert!(answer.events().iter().any(|event| event.data.contains("\"upstream_broken\"")));
+    let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+    assert_eq!(record["outcome"], "failed");
+}
+
+/// A plain server behind an `https` address is a failed connection, not a hang.
+#[tokio::test]
+async fn a_server_without_tls_is_unreachable_over_https() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(&standard_config(&upstream).replace("http://", "https://")).await;
+    let answer = gateway.client().post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(502);
+    assert_eq!(error_code(&answer), "upstream_unreachable");
+}
