@@ -6,7 +6,7 @@ use yumen_llm::dialects::Dialect::{
 };
 use yumen_llm::dialects::{
     AnswerContext, ErrorFacts, ErrorKind, JsonArray, Tap, codec, embeds_batch, gemini_count_tokens_answer,
-    read_gemini_count_tokens,
+    holds_sealed, read_gemini_count_tokens,
 };
 use yumen_llm::ir::{Content, FinishReason, Response, StreamEvent};
 use yumen_llm::usage::Usage;
@@ -99,24 +99,43 @@ fn pitfall_41_signatures_come_back_on_their_part_through_an_openai_client() {
 }
 
 #[test]
-fn pitfall_41_signatures_do_not_leak_to_clients_that_would_send_them_elsewhere() {
-    let parts = json!([{ "text": "why", "thought": true, "thoughtSignature": "S1" }, { "text": "a", "thoughtSignature": "S2" }]);
+fn pitfall_41_proofs_come_back_through_clients_that_cannot_say_whose_they_are() {
+    let parts = json!([
+        { "text": "why", "thought": true, "thoughtSignature": "UzE=" },
+        { "functionCall": { "id": "a", "name": "f", "args": {} }, "thoughtSignature": "UzI=" },
+    ]);
     let said = answer(Gemini, AnthropicMessages, &gemini_answer(&parts, "STOP"));
-    assert_eq!(
-        said["content"],
-        json!([{ "type": "thinking", "thinking": "why", "signature": "" }, { "type": "text", "text": "a" }])
-    );
-    for case in ["thoughts_and_signature", "signed_thought", "calls_in_one_chunk"] {
-        let said = convert(Gemini, AnthropicMessages, &stream(Gemini, case));
-        assert!(!said.contains("redacted_thinking") && !said.contains("signature_delta"), "{case}: {said}");
-    }
-    let claude = json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "stop_reason": "end_turn", "stop_sequence": null, "usage": {},
-        "content": [{ "type": "thinking", "thinking": "hm", "signature": "C1" }, { "type": "redacted_thinking", "data": "C2" }, { "type": "text", "text": "a" }] });
+    let turn = |content: &Value| json!({ "model": "x", "max_tokens": 9, "messages": [{ "role": "user", "content": "go" }, { "role": "assistant", "content": content }] });
+    let (sent, lossy) = crate::support::request(AnthropicMessages, Gemini, &turn(&said["content"]));
+    assert_eq!((&sent["contents"][1]["parts"], lossy.len()), (&parts, 0));
+    let content = json!([
+        { "type": "thinking", "thinking": "hm", "signature": "C1??" },
+        { "type": "redacted_thinking", "data": "C2>>" },
+        { "type": "tool_use", "id": "a", "name": "f", "input": {} },
+    ]);
+    let claude = json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "stop_reason": "tool_use", "stop_sequence": null, "usage": {}, "content": content });
     let said = answer(AnthropicMessages, Gemini, &claude);
+    let parts = said["candidates"][0]["content"]["parts"].clone();
+    for part in parts.as_array().expect("parts") {
+        let signature = part["thoughtSignature"].as_str().expect("a signature");
+        assert!(base64_bytes(signature), "clients read it as bytes: {signature}");
+    }
+    let turn = json!({ "contents": [{ "parts": [{ "text": "go" }] }, { "role": "model", "parts": parts }] });
+    let (sent, lossy) = crate::support::request(Gemini, AnthropicMessages, &turn);
+    assert_eq!((&sent["messages"][1]["content"], lossy.len()), (&content, 0));
+    assert!(holds_sealed(turn.to_string().as_bytes()) && codec(Gemini).outline().seals);
+    let (sent, lossy) = crate::support::request(Gemini, Gemini, &turn);
     assert_eq!(
-        said["candidates"][0]["content"]["parts"],
-        json!([{ "text": "hm", "thought": true }, { "text": "a" }])
+        sent["contents"][1]["parts"],
+        json!([{ "functionCall": { "id": "a", "name": "f", "args": {} } }]),
+        "Google gets none of them"
     );
+    assert_eq!(lossy, ["messages.content.thinking", "messages.content.redacted_thinking"]);
+}
+
+fn base64_bytes(text: &str) -> bool {
+    let sign = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    text.len().is_multiple_of(4) && text.trim_end_matches('=').bytes().all(sign)
 }
 
 #[test]

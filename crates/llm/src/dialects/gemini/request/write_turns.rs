@@ -1,5 +1,6 @@
 //! Writes an upstream's turns: `contents`, and `systemInstruction` with what stands in for a form of the answer.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::super::media::is_readable;
@@ -132,7 +133,7 @@ impl Turn<'_> {
     fn sign(&mut self) {
         let is_call = |said: &&mut Said<'_>| matches!(said.content, Some(Content::ToolCall { .. }));
         if let Some(first) = self.rest.iter_mut().find(is_call) {
-            first.signature.get_or_insert(SKIP_SIGNATURE);
+            first.signature.get_or_insert(Cow::Borrowed(SKIP_SIGNATURE));
         }
     }
 

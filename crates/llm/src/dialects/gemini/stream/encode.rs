@@ -4,11 +4,11 @@
 //! answer ended and the whole usage; it waits for the end of the upstream's stream, because other dialects tell the
 //! usage after the reason.
 
-use super::super::FORMAT;
 use super::super::error;
 use super::super::finish::finish_word;
 use super::super::logprobs::write_logprobs;
 use super::super::part::write_call;
+use super::super::proof::signature;
 use super::super::usage::write_usage;
 use super::array::JsonArray;
 use crate::dialects::balance::Balance;
@@ -286,21 +286,16 @@ impl StreamEncoder for Encoder {
         if self.over {
             return;
         }
-        let is_own = |format: &Option<String>| format.as_deref() == Some(FORMAT);
         match event {
             StreamEvent::Start(start) => self.begin(start),
             StreamEvent::Text { choice, text, logprobs } => self.text(*choice, text, logprobs.as_ref(), out),
             StreamEvent::Refusal { choice, text } => self.text(*choice, text, None, out),
             StreamEvent::Thinking { choice, text } => self.think(*choice, text, None, out),
-            StreamEvent::Signature { choice, signature, format } => {
-                if is_own(format) {
-                    self.think(*choice, "", Some(signature), out);
-                }
+            StreamEvent::Signature { choice, signature: proof, format } => {
+                self.think(*choice, "", Some(&signature(format.as_deref(), proof)), out);
             }
             StreamEvent::RedactedThinking { choice, data, format } => {
-                if is_own(format) {
-                    self.seal(*choice, data, out);
-                }
+                self.seal(*choice, &signature(format.as_deref(), data), out);
             }
             StreamEvent::ToolCallStart { choice, call, id, name } => {
                 self.start_call(*choice, *call, id, name)
