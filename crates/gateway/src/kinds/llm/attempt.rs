@@ -14,7 +14,7 @@ use yumen_llm::json::Pieces;
 
 use super::arrival::{Arrival, Reading, slow};
 use super::call::Call;
-use super::classify::Failure;
+use super::classify::{CONNECT_FAILED, Failure};
 use super::dress::Dress;
 use super::edits::{OURS, edited};
 use super::headers;
@@ -74,20 +74,18 @@ impl Try<'_> {
         let Prepared { pieces, lossy, withhold_usage, custom_tools } = self.body()?;
         let sent = Instant::now();
         let result = self.send(exchange.worker(), endpoint, pieces).await;
-        let (status, headers, body) = match result {
-            Ok(reply) => reply,
-            Err(failure) => {
-                exchange.waited += sent.elapsed();
-                return Err(failure);
-            }
-        };
+        // From here on only the waits for more of the answer are the upstream's.
+        exchange.waited += sent.elapsed();
+        let (status, headers, body) = result?;
         let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage, custom_tools };
         let answer = if status.is_success() {
             reading.arrive(exchange, body).await
         } else {
-            Err(reading.refused(status, body).await)
+            let asked = Instant::now();
+            let failure = reading.refused(status, body).await;
+            exchange.waited += asked.elapsed();
+            Err(failure)
         };
-        exchange.waited += sent.elapsed();
         Ok(Arrival {
             status,
             headers,
@@ -215,7 +213,7 @@ impl Try<'_> {
             SendError::Connect(cause) => {
                 let mut failure = Failure::silent(
                     Code::UpstreamUnreachable,
-                    "connect_failed",
+                    CONNECT_FAILED,
                     format!("{name} cannot be reached."),
                 );
                 failure.rejection = failure.rejection.cause(cause);
