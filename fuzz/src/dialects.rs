@@ -50,6 +50,18 @@ pub(crate) fn openai_responses_stream(data: &[u8]) {
     stream(Dialect::OpenAiResponses, data);
 }
 
+pub(crate) fn gemini_request(data: &[u8]) {
+    request(Dialect::Gemini, data);
+}
+
+pub(crate) fn gemini_response(data: &[u8]) {
+    response(Dialect::Gemini, data);
+}
+
+pub(crate) fn gemini_stream(data: &[u8]) {
+    stream(Dialect::Gemini, data);
+}
+
 /// What a dialect reads as a request, each dialect writes as JSON that it can read itself.
 fn request(from: Dialect, data: &[u8]) {
     if scan_object(data, DEPTH).is_err() {
@@ -98,12 +110,16 @@ fn stream(from: Dialect, data: &[u8]) {
     }
     decoder.finish(&mut events);
     for to in chats() {
-        assert_events(&encode(to, &events));
+        assert_events(&encode(to, &events, context()));
     }
+    let array = AnswerContext { json_array: true, ..context() };
+    let array = encode(codec(Dialect::Gemini), &events, array);
+    let read: Result<Vec<&serde_json::value::RawValue>, _> = serde_json::from_slice(&array);
+    assert!(read.is_ok_and(|elements| !elements.is_empty()), "{}", String::from_utf8_lossy(&array));
 }
 
-fn encode(to: &dyn Codec, events: &[ir::StreamEvent]) -> Vec<u8> {
-    let mut encoder = to.stream_encoder(context());
+fn encode(to: &dyn Codec, events: &[ir::StreamEvent], context: AnswerContext) -> Vec<u8> {
+    let mut encoder = to.stream_encoder(context);
     let mut out = Vec::new();
     for event in events {
         encoder.encode(event, &mut out);

@@ -54,6 +54,7 @@ fn the_seeds_reach_what_is_to_be_damaged() {
         ("openai_chat", Dialect::OpenAiChat),
         ("openai_responses", Dialect::OpenAiResponses),
         ("anthropic", Dialect::AnthropicMessages),
+        ("gemini", Dialect::Gemini),
     ] {
         for input in inputs(&format!("{name}_request")) {
             codec(dialect).decode_request(&input).unwrap();

@@ -11,14 +11,17 @@ use memchr::memmem::Finder;
 
 /// What every mark begins with. Neither signatures nor sealed texts hold colons.
 const MARK: &str = "yumen-sealed:";
+/// The beginning of the same in base64, for dialects whose proofs are bytes.
+pub(super) const BASE64_MARK: &str = "eXVtZW4tc2VhbGVk";
 /// Says that the text is sealed reasoning, and not the signature of some.
 const REDACTED: &str = "redacted";
 
 /// Whether a request may hold proofs that another dialect's provider made: a provider would refuse them, so such a
 /// request cannot go to one as it stands.
 pub fn holds_sealed(body: &[u8]) -> bool {
-    static MARKED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"yumen-sealed:"));
-    MARKED.find(body).is_some()
+    static MARKED: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| [Finder::new(b"\"yumen-sealed:"), Finder::new(b"\"eXVtZW4tc2VhbGVk")]);
+    MARKED.iter().any(|mark| mark.find(body).is_some())
 }
 
 /// A proof that came back.

@@ -206,18 +206,24 @@ fn exercise(body: &[u8]) {
         let mut tap = Tap::default();
         codec.tap_response(body, &mut tap);
         tap.id = Some("known".into());
+        let mut known = Vec::new();
         for event in event_names(dialect) {
             codec.tap_event(event, body, &mut tap);
             let (mut decoder, mut steps) = (codec.stream_decoder(), Vec::new());
             let _ = decoder.decode(event, body, &mut steps);
             let _ = decoder.decode(event, body, &mut steps);
             decoder.finish(&mut steps);
+            // Most dialects do not look at the event's name, and the same steps are written the same.
+            if known.contains(&steps) {
+                continue;
+            }
             for to in dialects() {
                 let (mut encoder, mut out) =
                     (yumen_llm::dialects::codec(to).stream_encoder(context()), Vec::new());
                 steps.iter().for_each(|step| encoder.encode(step, &mut out));
                 encoder.finish(&mut out);
             }
+            known.push(steps);
         }
         let facts = codec.decode_error(500, body);
         assert!(!facts.message.is_empty());
