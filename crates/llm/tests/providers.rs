@@ -15,28 +15,29 @@ use yumen_llm::catalogue::{Auth, Catalogue, ModelDefinition, Operation, Provider
 use yumen_llm::dialects::{Dialect, Quirk, Thinking};
 use yumen_llm::price::PerToken;
 
+/// So many folders there are at least.
+const FOLDERS_LEAST: usize = 130;
+/// Those that must be found under just this name: others build on them or tell people to write it.
 const EXPECTED: &[&str] = &[
     "anthropic",
     "anthropic-compatible",
+    "azure",
+    "baidu",
+    "cloudflare",
+    "cohere",
     "deepseek",
     "demo",
-    "fireworks",
-    "groq",
-    "llama-cpp",
-    "lm-studio",
+    "gemini",
     "mistral",
-    "moonshot",
-    "nvidia",
     "ollama",
     "openai",
     "openai-compatible",
     "openrouter",
-    "perplexity",
     "qwen",
-    "siliconflow",
-    "together",
+    "tencent",
     "vllm",
     "xai",
+    "zai",
     "zhipu",
 ];
 
@@ -73,6 +74,7 @@ fn each_model(mut look: impl FnMut(&str, &ModelDefinition)) {
 fn what_is_embedded_is_what_lies_in_the_folders() {
     let embedded: Vec<String> = Catalogue::builtin().unwrap().providers.into_keys().collect();
     assert_eq!(embedded, folders());
+    assert!(embedded.len() >= FOLDERS_LEAST, "only {} folders", embedded.len());
     for id in EXPECTED {
         assert!(embedded.iter().any(|name| name == id), "{id} is missing");
     }
@@ -90,6 +92,8 @@ fn a_folder_is_called_after_its_id_and_has_a_readme() {
         assert_eq!(definition.id, id);
         let readme = std::fs::read_to_string(root().join(id).join("README.md")).unwrap();
         assert!(readme.starts_with("# ") && readme.len() > 200, "{id}: README.md says too little");
+        let lines = std::fs::read_to_string(root().join(id).join("provider.toml")).unwrap().lines().count();
+        assert!(lines < 40, "{id}: provider.toml has {lines} lines");
         for name in definition.credential.iter().flat_map(|credential| &credential.env) {
             assert!(readme.contains(name.as_str()), "{id}: README.md does not name {name}");
         }
