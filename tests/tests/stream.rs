@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::json;
 use yumen_testkit::{Answer, Gateway, PATIENCE, Reply, Step, Upstream, eventually, standard_config};
 use yumen_tests::{
-    CHAT, PROVIDERS, Surface, TEXT, ask, ask_stream, chat_text, combinations, pair, record_of,
+    CHAT, PROVIDERS, SURFACES, Surface, TEXT, ask, ask_stream, chat_text, combinations, pair, record_of,
 };
 
 #[tokio::test]
@@ -398,4 +398,33 @@ async fn pitfall_48_names_do_not_become_paths() {
         assert_eq!(gateway.client().get(path).await.status, 404, "{path}");
     }
     assert!(upstream.requests().iter().all(|request| request.path == CHAT), "{:?}", upstream.requests());
+}
+
+/// Some servers say a finish reason, then neither the end nor anything else, and stay connected.
+#[tokio::test]
+async fn a_complete_answer_is_ended_where_the_upstream_forgets_to() {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let chunk = |delta: &str, reason: &str| {
+            format!(
+                "data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{reason}}}]}}\n\n"
+            )
+        };
+        (request.model() == "fake-slow").then(|| {
+            let said = [chunk("{\"content\":\"Hello\"}", "null"), chunk("{}", "\"stop\"")];
+            Reply::stream(said).insert(2, Step::Hang)
+        })
+    });
+    let gateway = Gateway::before(&upstream).await;
+    let model = "fake-openai/fake-slow";
+    for surface in SURFACES {
+        let (path, body) = (surface.path(model, true), surface.body(model, true));
+        let answer = gateway.client().post(&path, &body).await.expect_status(200);
+        let events = answer.events();
+        assert_eq!(surface.stream_text(&events), "Hello", "{path}");
+        assert!(surface.is_end(events.last().unwrap()), "{path}: {events:?}");
+        let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+        assert_eq!(record["outcome"], "completed", "{path}: {record}");
+    }
+    upstream.until("nothing left open", |counts| counts.open == 0).await;
 }

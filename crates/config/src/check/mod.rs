@@ -68,7 +68,8 @@ pub fn parse_and_check(
 }
 
 /// The Snapshot for running without a file: every provider whose usual environment variable is set, and with
-/// `demo` the built-in one. A variable that cannot be used is a diagnostic, and its provider is left out.
+/// `demo` the built-in one. A provider of which the operator must say where it is cannot be used so. A variable
+/// that cannot be used is a diagnostic, and its provider is left out.
 pub fn from_environment(
     env: &dyn Fn(&str) -> Option<String>,
     catalogue: &Catalogue,
@@ -78,7 +79,8 @@ pub fn from_environment(
     let surroundings = Surroundings { env, catalogue, previous: None };
     let is_set = |name: &String| env(name).is_some_and(|value| !value.is_empty());
     let usual = catalogue.providers.iter().filter(|(_, definition)| {
-        definition.credential.iter().any(|credential| credential.env.iter().any(is_set))
+        definition.base_url.is_some()
+            && definition.credential.iter().any(|credential| credential.env.iter().any(is_set))
     });
     let resource = |name: &String| Resource {
         place: Place::nowhere(&format!("providers.{name}")),

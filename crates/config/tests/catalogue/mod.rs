@@ -87,6 +87,15 @@ auth = { scheme = "none" }
 dialects = { openai_chat = { path = "/chat/completions" } }
 "#;
 
+/// The operator must say where it is, so that its variable alone configures nothing.
+const PLACED: &str = r#"
+id = "placed"
+name = "Placed by the operator"
+auth = { scheme = "bearer" }
+credential = { label = "API key", env = ["KEY_1"] }
+dialects = { openai_chat = { path = "/chat/completions" } }
+"#;
+
 const DEMO: &str = r#"
 id = "demo"
 name = "Demo"
@@ -111,6 +120,7 @@ pub(crate) fn catalogue() -> Catalogue {
         ("anthropic", ANTHROPIC, Some(ANTHROPIC_MODELS)),
         ("two-bases", TWO_BASES, None),
         ("openai-compatible", COMPATIBLE, None),
+        ("placed", PLACED, None),
         ("demo", DEMO, Some(DEMO_MODELS)),
     ] {
         catalogue.add(id, provider, models).unwrap();

@@ -33,6 +33,7 @@ pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, read_gemini_count_tokens};
 pub use gemini_embeddings::embeds_batch;
 pub use openai_embeddings::recode_embeddings;
+pub use seal::holds_sealed;
 pub use target::{Quirk, Target, Thinking};
 
 use losses::Losses;
@@ -148,6 +149,8 @@ pub struct Outline {
     pub content_kinds: &'static [Kind],
     /// The same in words, as in "must be a list of messages".
     pub content_wanted: &'static str,
+    /// Whether its clients are given proofs of other providers under a mark, because it cannot say whose they are.
+    pub seals: bool,
     /// What follows the path at which tokens are counted, in dialects where that is so.
     pub count_suffix: Option<&'static str>,
     /// The shape of its errors.

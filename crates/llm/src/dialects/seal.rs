@@ -5,11 +5,24 @@
 //! whichever dialects client and provider speak.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 /// What every mark begins with. Neither signatures nor sealed texts hold colons.
-const MARK: &str = "sealed:";
+const MARK: &str = "yumen-sealed:";
+/// The beginning of the same in base64, for dialects whose proofs are bytes.
+pub(super) const BASE64_MARK: &str = "eXVtZW4tc2VhbGVk";
 /// Says that the text is sealed reasoning, and not the signature of some.
 const REDACTED: &str = "redacted";
+
+/// Whether a request may hold proofs that another dialect's provider made: a provider would refuse them, so such a
+/// request cannot go to one as it stands.
+pub fn holds_sealed(body: &[u8]) -> bool {
+    static MARKED: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| [Finder::new(b"\"yumen-sealed:"), Finder::new(b"\"eXVtZW4tc2VhbGVk")]);
+    MARKED.iter().any(|mark| mark.find(body).is_some())
+}
 
 /// A proof that came back.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,9 +75,16 @@ mod tests {
     }
 
     #[test]
+    fn sealed_proofs_are_found_in_a_body() {
+        let sealed = seal("own", Some("theirs"), false, "abc");
+        assert!(holds_sealed(format!(r#"{{"signature": "{sealed}"}}"#).as_bytes()));
+        assert!(!holds_sealed(br#"{"signature":"abc","text":"sealed: twice"}"#));
+    }
+
+    #[test]
     fn the_dialects_own_proofs_stay_as_they_are() {
         assert_eq!(seal("own", Some("own"), false, "abc"), "abc");
-        for text in ["abc", "sealed:", "sealed:x"] {
+        for text in ["abc", "yumen-sealed:", "sealed:x"] {
             let proof = unseal("own", text.into());
             assert_eq!((proof.format.as_deref(), proof.text.as_str()), (Some("own"), text));
         }

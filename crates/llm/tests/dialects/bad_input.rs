@@ -83,7 +83,6 @@ fn wrong_types_are_named_with_their_path() {
         anthropic(r#"{"model":"m","messages":[],"thinking":{"type":"lots"}}"#),
         "thinking.type: expected one of enabled, disabled and adaptive"
     );
-    responses_complaints();
     assert_eq!(
         complaint(Dialect::OpenAiCompletions, r#"{"model":"m","prompt":{}}"#),
         "prompt: expected a string, a list of strings or a list of token ids"
@@ -98,7 +97,8 @@ fn wrong_types_are_named_with_their_path() {
     assert_eq!(error.param.as_deref(), Some("messages[0].content[0].type"));
 }
 
-fn responses_complaints() {
+#[test]
+fn wrong_types_of_the_responses_api_are_named_with_their_path() {
     let responses = |rest: &str| complaint(Dialect::OpenAiResponses, &format!(r#"{{"model":"m"{rest}}}"#));
     let items = |items: &str| responses(&format!(r#","input":[{items}]"#));
     let rest = |rest: &str| responses(&format!(r#","input":"a",{rest}"#));
@@ -172,6 +172,15 @@ fn a_conversation_without_content_is_refused_for_claude_in_words() {
     assert_eq!(error.message, "messages: at least one message with content is needed");
 }
 
+/// Names of events that a reader of the dialect may look at before the payload.
+fn event_names(dialect: Dialect) -> &'static [&'static [u8]] {
+    match dialect {
+        Dialect::AnthropicMessages => &[b"", b"error", b"content_block_delta"],
+        Dialect::OpenAiResponses => &[b"", b"error", b"response.output_text.delta", b"response.completed"],
+        _ => &[b"", b"error"],
+    }
+}
+
 /// Everything that a codec does with bytes from outside.
 fn exercise(body: &[u8]) {
     for dialect in dialects() {
@@ -197,20 +206,24 @@ fn exercise(body: &[u8]) {
         let mut tap = Tap::default();
         codec.tap_response(body, &mut tap);
         tap.id = Some("known".into());
-        for event in
-            [&b""[..], b"error", b"content_block_delta", b"response.output_text.delta", b"response.completed"]
-        {
+        let mut known = Vec::new();
+        for event in event_names(dialect) {
             codec.tap_event(event, body, &mut tap);
             let (mut decoder, mut steps) = (codec.stream_decoder(), Vec::new());
             let _ = decoder.decode(event, body, &mut steps);
             let _ = decoder.decode(event, body, &mut steps);
             decoder.finish(&mut steps);
+            // Most dialects do not look at the event's name, and the same steps are written the same.
+            if known.contains(&steps) {
+                continue;
+            }
             for to in dialects() {
                 let (mut encoder, mut out) =
                     (yumen_llm::dialects::codec(to).stream_encoder(context()), Vec::new());
                 steps.iter().for_each(|step| encoder.encode(step, &mut out));
                 encoder.finish(&mut out);
             }
+            known.push(steps);
         }
         let facts = codec.decode_error(500, body);
         assert!(!facts.message.is_empty());

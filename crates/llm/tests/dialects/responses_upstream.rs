@@ -49,7 +49,7 @@ fn whole_answers_of_the_api_are_understood() {
     assert_eq!(
         said["content"],
         json!([
-            {"type":"thinking","thinking":"one\n\ntwo","signature":"sealed:openai-responses-v1::gAAAA"},
+            {"type":"thinking","thinking":"one\n\ntwo","signature":"yumen-sealed:openai-responses-v1::gAAAA"},
             {"type":"text","text":"Looking."},
             {"type":"tool_use","id":"call_1","name":"f","input":{"a":1}},
             {"type":"tool_use","id":"fc_2","name":"g","input":{}}
@@ -211,6 +211,16 @@ fn limits_of_the_api_are_kept_and_told() {
         )
         .expect_err("nothing to say");
     assert_eq!(error.message, "messages: at least one message with content is needed");
+}
+
+#[test]
+fn calls_without_an_id_still_find_their_results() {
+    let turns = json!([{"role":"user","content":"go"},{"role":"assistant","content":[{"type":"tool_use","id":"","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"","content":"ok"}]}]);
+    let (sent, _) = request(Anthropic, Responses, &json!({"model":"x","max_tokens":100,"messages":turns}));
+    assert_eq!(
+        (&sent["input"][1]["call_id"], &sent["input"][2]["call_id"]),
+        (&json!("call_0"), &json!("call_0"))
+    );
 }
 
 #[test]

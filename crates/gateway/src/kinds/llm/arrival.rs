@@ -91,6 +91,12 @@ impl Reading<'_> {
         Failure::silent(Code::UpstreamInvalid, "answer_invalid", message)
     }
 
+    /// What a decoder complains of may be the upstream's own words.
+    fn unreadable(&self, why: &str) -> Failure {
+        let why = Scrub::new(self.attempt.step, self.attempt.credential).text(why);
+        self.invalid(why.trim_end_matches('.'))
+    }
+
     fn broke(&self, error: &AnswerError) -> Failure {
         let message = format!("The answer of {} broke off.", self.name());
         let mut failure = Failure::silent(Code::UpstreamUnreachable, "answer_broken", message);
@@ -126,7 +132,7 @@ impl Reading<'_> {
     }
 
     /// Reads an answer as far as a retry would still be invisible to the client.
-    pub async fn arrive(&self, exchange: &Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
+    pub async fn arrive(&self, exchange: &mut Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
         let kind =
             self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -140,15 +146,18 @@ impl Reading<'_> {
         }
     }
 
-    async fn hold_whole(&self, exchange: &Exchange, mut body: AnswerBody) -> Result<Arrived, Failure> {
+    async fn hold_whole(&self, exchange: &mut Exchange, mut body: AnswerBody) -> Result<Arrived, Failure> {
         let attempt = self.attempt;
         let idle = attempt.step.provider().timeouts.idle;
-        let passes = attempt.passes() && !attempt.call.stream && attempt.call.skin == Skin::Plain;
+        let passes = attempt.same_dialect() && !attempt.call.stream && attempt.call.skin == Skin::Plain;
         let most = if passes { HOLD_BYTES } else { attempt.settings.max_answer_bytes };
         let mut parts: SmallVec<[Bytes; 2]> = SmallVec::new();
         let mut size = 0;
         while !body.is_done() {
-            let chunk = tokio::time::timeout(attempt.remaining(idle), body.chunk()).await.map_err(|_| {
+            let asked = Instant::now();
+            let chunk = tokio::time::timeout(attempt.remaining(idle), body.chunk()).await;
+            exchange.waited += asked.elapsed();
+            let chunk = chunk.map_err(|_| {
                 let message =
                     format!("The answer of {} stopped for longer than the idle time-out.", self.name());
                 Failure::silent(Code::UpstreamTimeout, "idle_timeout", message)
@@ -179,12 +188,12 @@ impl Reading<'_> {
         if said.trim_ascii_start().first() != Some(&b'{') {
             return Err(self.invalid("it is not a JSON object"));
         }
-        if self.attempt.passes() && !call.stream {
+        if self.attempt.same_dialect() && !call.stream {
             let recoded = (call.dialect == Dialect::OpenAiEmbeddings).then(|| recoded(call, said)).flatten();
             return Ok(recoded.unwrap_or_else(|| said.clone()));
         }
         let response =
-            codec(step.dialect).decode_response(said).map_err(|error| self.invalid(&error.message))?;
+            codec(step.dialect).decode_response(said).map_err(|error| self.unreadable(&error.message))?;
         let (client, context) = (codec(call.dialect), self.context(exchange));
         match response {
             Response::Chat(answer) if call.stream => {
@@ -214,7 +223,7 @@ impl Reading<'_> {
     }
 
     /// Holds a stream's lifecycle frames until its first content, so that a fallback stays invisible.
-    async fn hold(&self, exchange: &Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
+    async fn hold(&self, exchange: &mut Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
         let Try { settings, call, step, credential, .. } = *self.attempt;
         let scrub = Scrub::new(step, credential);
         let context = self.context(exchange);
@@ -227,7 +236,9 @@ impl Reading<'_> {
         while !stream.has_begun() && held_bytes <= HELD_FRAMES_MOST {
             let commit =
                 (!held.is_empty()).then_some(self.sent + HOLD_MOST).filter(|commit| *commit < first_byte);
+            let asked = Instant::now();
             let wait = tokio::time::timeout_at(commit.unwrap_or(first_byte).into(), stream.next()).await;
+            exchange.waited += asked.elapsed();
             match wait {
                 Ok(Some(Ok(bytes))) => {
                     held_bytes += bytes.len();
@@ -288,15 +299,21 @@ fn error_in_success(body: &[u8]) -> Option<u16> {
     struct Shape<'a> {
         #[serde(borrow)]
         error: Option<&'a serde_json::value::RawValue>,
-        choices: Option<serde::de::IgnoredAny>,
-        content: Option<serde::de::IgnoredAny>,
-        data: Option<serde::de::IgnoredAny>,
+        #[serde(borrow)]
+        choices: Option<&'a serde_json::value::RawValue>,
+        #[serde(borrow)]
+        content: Option<&'a serde_json::value::RawValue>,
+        #[serde(borrow)]
+        data: Option<&'a serde_json::value::RawValue>,
     }
-    // An answer names its error early or is short; the probe spares large answers a parse.
-    let probe = body.get(..body.len().min(512)).unwrap_or_default();
+    // An error is short; the probe spares large answers a parse.
+    let probe = body.get(..body.len().min(ERROR_BYTES_MOST)).unwrap_or_default();
     ERROR.find(probe)?;
     let shape: Shape<'_> = serde_json::from_slice(body).ok()?;
-    if shape.choices.is_some() || shape.content.is_some() || shape.data.is_some() {
+    let says = |part: Option<&serde_json::value::RawValue>| {
+        part.is_some_and(|part| !matches!(part.get(), "null" | "[]" | "\"\"" | "{}"))
+    };
+    if says(shape.choices) || says(shape.content) || says(shape.data) {
         return None;
     }
     let error = shape.error.filter(|error| error.get() != "null")?;

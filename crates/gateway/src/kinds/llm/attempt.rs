@@ -14,7 +14,7 @@ use yumen_llm::json::Pieces;
 
 use super::arrival::{Arrival, Reading, slow};
 use super::call::Call;
-use super::classify::Failure;
+use super::classify::{CONNECT_FAILED, Failure};
 use super::dress::Dress;
 use super::edits::{OURS, edited};
 use super::headers;
@@ -49,10 +49,16 @@ struct Prepared {
 }
 
 impl Try<'_> {
-    /// Whether the client's bytes go through. Google's batches of texts name the model in each of them, so they are
-    /// written anew.
-    pub(super) fn passes(&self) -> bool {
+    /// Whether client and upstream speak the same dialect, so that answers go through as they are. Google's embeddings
+    /// are two formats in one.
+    pub(super) fn same_dialect(&self) -> bool {
         self.call.dialect == self.step.dialect && self.call.dialect != Dialect::GeminiEmbeddings
+    }
+
+    /// Whether the client's bytes go through as well. What another dialect's provider has proved must be left out, so a
+    /// request that holds such is written anew.
+    fn passes(&self) -> bool {
+        self.same_dialect() && !self.call.holds_sealed
     }
 
     pub(super) fn remaining(&self, most: Duration) -> Duration {
@@ -68,20 +74,18 @@ impl Try<'_> {
         let Prepared { pieces, lossy, withhold_usage, custom_tools } = self.body()?;
         let sent = Instant::now();
         let result = self.send(exchange.worker(), endpoint, pieces).await;
-        let (status, headers, body) = match result {
-            Ok(reply) => reply,
-            Err(failure) => {
-                exchange.waited += sent.elapsed();
-                return Err(failure);
-            }
-        };
+        // From here on only the waits for more of the answer are the upstream's.
+        exchange.waited += sent.elapsed();
+        let (status, headers, body) = result?;
         let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage, custom_tools };
         let answer = if status.is_success() {
             reading.arrive(exchange, body).await
         } else {
-            Err(reading.refused(status, body).await)
+            let asked = Instant::now();
+            let failure = reading.refused(status, body).await;
+            exchange.waited += asked.elapsed();
+            Err(failure)
         };
-        exchange.waited += sent.elapsed();
         Ok(Arrival {
             status,
             headers,
@@ -151,7 +155,7 @@ impl Try<'_> {
             return Ok((status, headers, AnswerBody::memory(chunks)));
         }
         let provider = self.step.provider();
-        let client = self.passes().then_some(self.client_headers);
+        let client = self.same_dialect().then_some(self.client_headers);
         let uri = self.uri(endpoint, &pieces)?;
         let make = || {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));
@@ -209,7 +213,7 @@ impl Try<'_> {
             SendError::Connect(cause) => {
                 let mut failure = Failure::silent(
                     Code::UpstreamUnreachable,
-                    "connect_failed",
+                    CONNECT_FAILED,
                     format!("{name} cannot be reached."),
                 );
                 failure.rejection = failure.rejection.cause(cause);

@@ -42,6 +42,10 @@ pub struct StreamRelay {
     bare: Option<Bare>,
     scrub: Scrub,
     last_read: Instant,
+    /// When the last event came; comments are none.
+    last_event: Instant,
+    /// Whether one finish reason is the whole stream's.
+    has_one_answer: bool,
     state: State,
 }
 
@@ -83,6 +87,8 @@ impl StreamRelay {
             bare,
             scrub,
             last_read: Instant::now(),
+            last_event: Instant::now(),
+            has_one_answer: !call.may_have_several_answers(),
             state: State::Open,
         }
     }
@@ -106,6 +112,17 @@ impl StreamRelay {
     /// When the upstream was last heard of.
     pub fn last_read(&self) -> Instant {
         self.last_read
+    }
+
+    /// Since when only the end is missing: the answer has its finish reason, and its dialect's end has not come.
+    pub fn complete_since(&self) -> Option<Instant> {
+        let complete = self.state == State::Open && self.has_one_answer && self.tap.finish_reason.is_some();
+        complete.then_some(self.last_event)
+    }
+
+    /// Ends the stream for an upstream that does not end its own.
+    pub fn finish(&mut self) -> Result<Bytes, Rejection> {
+        self.end()
     }
 
     /// Takes the rest of the upstream's body, to be read to its end so that the connection can be used again.
@@ -192,9 +209,10 @@ impl StreamRelay {
                 Rejection::new(Code::UpstreamTooLarge, format!("The provider's stream: {error}."))
             })?;
             let Some(frame) = frame else { break };
-            let raw = frame.raw.clone();
+            let raw = frame.raw.as_ptr_range();
             let said = self.frame(frame)?;
-            untouched &= said.len() == raw.len() && said.as_ptr() == raw.as_ptr();
+            // The very same bytes, not only as many: what was taken out or put in lies elsewhere.
+            untouched &= said.as_ptr_range() == raw;
             if !said.is_empty() {
                 out.push(said);
             }
@@ -221,6 +239,7 @@ impl StreamRelay {
         let Some(mut data) = frame.data else {
             return Ok(self.comment(frame.raw));
         };
+        self.last_event = self.last_read;
         self.upstream.tap_event(&frame.event, &data, &mut self.tap);
         if let Some(facts) = &mut self.tap.error {
             self.scrub.facts(facts);

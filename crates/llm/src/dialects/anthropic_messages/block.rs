@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use serde_json::value::RawValue;
 
-use crate::dialects::read::{At, Object, list, string};
+use crate::dialects::read::{At, Object, is_object, list, string};
 use crate::dialects::seal::{Proof, seal, unseal};
 use crate::dialects::{DecodeError, Losses, write};
 use crate::ir::{CacheControl, Content, Json, Part, Source};
@@ -211,7 +211,7 @@ fn write_input(arguments: &str, out: &mut write::Object<'_>, losses: &mut Losses
     let trimmed = arguments.trim();
     if trimmed.is_empty() || trimmed == "null" {
         out.raw("input", "{}");
-    } else if trimmed.starts_with('{') && serde_json::from_str::<&RawValue>(trimmed).is_ok() {
+    } else if is_object(trimmed) {
         out.raw("input", trimmed);
     } else {
         losses.note("messages.tool_calls.arguments");

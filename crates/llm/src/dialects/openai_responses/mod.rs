@@ -31,6 +31,7 @@ const OUTLINE: Outline = Outline {
     content_wanted: "a string or a list of items",
     model_in_path: false,
     content_or: None,
+    seals: true,
     count_suffix: None,
     errors: ErrorShape::OpenAi,
     // The event that ends a stream holds the whole answer: there is no end without it.

@@ -14,13 +14,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
     let mut object = Object::body(body)?;
     let status = object.string("status").ok().flatten();
     let error = object.take("error");
-    if let Some(error) = error {
-        let facts = fault::read(0, error.get().as_bytes());
-        return Err(DecodeError { message: facts.message, param: None });
-    }
-    if matches!(status.as_deref(), Some("failed" | "cancelled")) {
-        let message = "the provider says that its answer has failed, and not why".to_owned();
-        return Err(DecodeError { message, param: None });
+    if error.is_some() || matches!(status.as_deref(), Some("failed" | "cancelled")) {
+        return Err(DecodeError { message: read_failure(error).message, param: None });
     }
     let at = At::BODY.key("output");
     let output = object.take("output").ok_or_else(|| at.fault("is missing from the answer"))?;
@@ -165,6 +160,11 @@ fn close(output: &mut [OutputItem], cut: bool) {
     if let (true, Some(last)) = (cut, output.last_mut()) {
         last.status = ItemStatus::Cut;
     }
+}
+
+/// Why a response has failed, as far as its upstream says.
+pub(super) fn read_failure(error: Option<&RawValue>) -> ErrorFacts {
+    error.map_or_else(failure, |error| fault::read(0, error.get().as_bytes()))
 }
 
 /// What is said of an answer whose upstream has only said that it failed.

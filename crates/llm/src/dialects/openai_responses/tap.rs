@@ -7,6 +7,7 @@ use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::response::read_failure;
 use crate::dialects::openai::{read_usage, walk_usage};
 use crate::dialects::outline::{DEEPEST, text};
 use crate::dialects::read::Loose;
@@ -84,7 +85,7 @@ pub(super) fn read_response(body: &[u8], tap: &mut Tap) {
     }
     let Ok(response) = serde_json::from_slice::<Response<'_>>(body) else { return };
     response.output.iter().flatten().for_each(|item| note_item(item, tap));
-    end(response, body, tap);
+    end(response, tap);
 }
 
 /// The usual whole answer (ended well and counted) in one pass that steps over what it holds. The size of its text is
@@ -139,7 +140,7 @@ pub(super) fn read_event(event: &[u8], data: &[u8], tap: &mut Tap) {
             if let (None, Some(word)) = (response.status.text(), name.strip_prefix(b"response.")) {
                 response.status = Loose::Text(String::from_utf8_lossy(word));
             }
-            end(response, data, tap);
+            end(response, tap);
         }
         b"response.created" | b"response.in_progress" | b"response.queued" => {
             let response = read.response.unwrap_or_default();
@@ -198,8 +199,8 @@ fn size(text: &Loose<'_>) -> usize {
     text.text().map_or(0, str::len)
 }
 
-/// Notes how an answer has ended. `data` is the whole of what tells it.
-fn end(response: Response<'_>, data: &[u8], tap: &mut Tap) {
+/// Notes how an answer has ended.
+fn end(response: Response<'_>, tap: &mut Tap) {
     let failed = matches!(response.status.text(), Some("failed" | "cancelled"));
     if tap.output_bytes == 0 {
         response.output.iter().flatten().for_each(|item| note_item(item, tap));
@@ -210,8 +211,7 @@ fn end(response: Response<'_>, data: &[u8], tap: &mut Tap) {
     tap.finish_reason = reason.or(response.status.into_text());
     raise_tap_usage(tap, response.usage.and_then(|usage| read_usage(usage.get())));
     if failed || response.error.is_some() {
-        let error = response.error.map_or(data, |error| error.get().as_bytes());
-        tap.error = Some(Box::new(fault::read(0, error)));
+        tap.error = Some(Box::new(read_failure(response.error)));
     }
     tap.finished = true;
 }
@@ -244,7 +244,7 @@ mod tests {
         let plain = plain_response(body).unwrap();
         let mut parsed = Tap::default();
         let response: Response<'_> = serde_json::from_slice(body).unwrap();
-        end(response, body, &mut parsed);
+        end(response, &mut parsed);
         assert_eq!(plain, Tap { output_bytes: 0, ..parsed });
         assert_eq!(plain.usage.unwrap().cached_input, 2);
         for odd in [

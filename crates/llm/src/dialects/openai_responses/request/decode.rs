@@ -30,6 +30,8 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
     read_input(input, &mut messages, &mut unread)?;
     let logprobs = read_include(&mut body, &mut unread)?;
     read_stream_options(&mut body, &mut unread)?;
+    // None of the likeliest tokens is what one gets without asking; to ask for some asks for probabilities.
+    let top_logprobs = body.unsigned("top_logprobs")?.filter(|top| *top > 0);
     let (tools, custom_tools) = read_tools(&mut body)?;
     let mut chat = Chat {
         model: body.need_string("model")?,
@@ -45,8 +47,8 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
             top_k: body.unsigned("top_k")?,
             frequency_penalty: body.number("frequency_penalty")?,
             presence_penalty: body.number("presence_penalty")?,
-            logprobs,
-            top_logprobs: body.unsigned("top_logprobs")?,
+            logprobs: logprobs.or(top_logprobs.map(|_| true)),
+            top_logprobs,
             ..Sampling::default()
         },
         max_tokens: body.unsigned("max_output_tokens")?,

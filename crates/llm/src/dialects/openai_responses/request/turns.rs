@@ -117,13 +117,13 @@ impl<'w> Writer<'w, '_> {
             Content::ToolCall { id, name, arguments } if self.custom.contains(name.as_str()) => {
                 self.custom_calls.insert(id);
                 self.item("custom_tool_call", |item| {
-                    item.text("call_id", id);
+                    item.text("call_id", call_id(id));
                     item.text("name", name);
                     item.text("input", &custom_input(arguments));
                 });
             }
             Content::ToolCall { id, name, arguments } => self.item("function_call", |item| {
-                item.text("call_id", id);
+                item.text("call_id", call_id(id));
                 item.text("name", name);
                 item.text("arguments", if arguments.is_empty() { "{}" } else { arguments });
             }),
@@ -139,10 +139,16 @@ impl<'w> Writer<'w, '_> {
         let kind = if custom { "custom_tool_call_output" } else { "function_call_output" };
         let sayable = keep_sayable(parts, self.losses);
         self.item(kind, |item| {
-            item.text("call_id", id);
+            item.text("call_id", call_id(id));
             write_content("output", &sayable, item);
         });
     }
+}
+
+/// The id that ties a call and its result. Some clients leave it empty, which is refused here; the same id always
+/// becomes the same.
+fn call_id(id: &str) -> &str {
+    if id.is_empty() { "call_0" } else { id }
 }
 
 fn write_said(content: &Content, out: &mut write::Object<'_>) {

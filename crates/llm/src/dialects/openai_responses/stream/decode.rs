@@ -3,12 +3,12 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::response::{finish_reason, read_logprobs, read_output};
+use super::super::response::{finish_reason, read_failure, read_logprobs, read_output};
 use super::incoming::{Incoming, Kind, Piece, ReadItem, Said};
 use crate::dialects::openai::read_usage;
 use crate::dialects::read::{At, Loose};
 use crate::dialects::{DecodeError, StreamDecoder, fault, raise};
-use crate::ir::{Answer, Choice, Finish, Start, StreamEvent};
+use crate::ir::{Answer, Choice, ErrorFacts, Finish, Start, StreamEvent};
 use crate::usage::Usage;
 
 /// More items than any answer has: beyond it the upstream is broken.
@@ -84,17 +84,15 @@ impl StreamDecoder for Decoder {
         match name.as_str() {
             "response.completed" => self.end("completed", &read, out),
             "response.incomplete" => self.end("incomplete", &read, out),
-            "response.failed" => self.fail_response(&read, data, out),
-            "error" => self.fail(data, out),
+            "response.failed" => self.fail_response(&response(&read), out),
+            "error" => self.fail(fault::read(0, data), out),
             "keepalive" => out.push(StreamEvent::Ping),
             // Said again in the middle, it only tells that the upstream is still there.
             "response.in_progress" if !self.items.is_empty() => out.push(StreamEvent::Ping),
             "response.created" | "response.queued" | "response.in_progress" => {
                 self.start(&response(&read), out);
             }
-            name => {
-                return self.grow(name, &read, out);
-            }
+            name => return self.grow(name, &read, out),
         }
         Ok(())
     }
@@ -130,19 +128,15 @@ impl Decoder {
         })));
     }
 
-    fn fail(&mut self, data: &[u8], out: &mut Vec<StreamEvent>) {
+    fn fail(&mut self, facts: ErrorFacts, out: &mut Vec<StreamEvent>) {
         self.over = true;
-        out.push(StreamEvent::Error(Box::new(fault::read(0, data))));
+        out.push(StreamEvent::Error(Box::new(facts)));
     }
 
-    fn fail_response(&mut self, event: &Event<'_>, data: &[u8], out: &mut Vec<StreamEvent>) {
-        let response = response(event);
-        self.start(&response, out);
-        self.count(&response, out);
-        match response.error {
-            Some(error) => self.fail(error.get().as_bytes(), out),
-            None => self.fail(data, out),
-        }
+    fn fail_response(&mut self, response: &Response<'_>, out: &mut Vec<StreamEvent>) {
+        self.start(response, out);
+        self.count(response, out);
+        self.fail(read_failure(response.error), out);
     }
 
     fn count(&mut self, response: &Response<'_>, out: &mut Vec<StreamEvent>) {
@@ -249,6 +243,8 @@ impl Decoder {
         out: &mut Vec<StreamEvent>,
         act: impl FnOnce(&mut Incoming, &mut u32, &mut Vec<StreamEvent>),
     ) {
+        // Some servers leave out how a response begins.
+        self.start(&Response::default(), out);
         let before = out.len();
         if let Some(item) = self.items.get_mut(place) {
             act(item, &mut self.calls, out);
