@@ -31,7 +31,8 @@ async fn python_clients() {
 async fn node_clients() {
     let folder = tokio::task::spawn_blocking(prepare_node).await.unwrap();
     let mut command = Command::new("node");
-    command.args(["--test", "--test-concurrency=1", "openai.test.mjs"]).current_dir(folder);
+    command.args(["--test", "--test-concurrency=1"]).current_dir(&folder);
+    command.args(modules(&folder).filter(|name| name.ends_with(".test.mjs")));
     run_against_gateway(command).await;
 }
 
@@ -93,8 +94,20 @@ fn prepare_node() -> PathBuf {
         }
         run(Command::new("npm").args(["ci", "--ignore-scripts"]).current_dir(&folder));
     });
-    std::fs::copy(source("node/openai.test.mjs"), folder.join("openai.test.mjs")).unwrap();
+    // Those of an older checkout are gone.
+    modules(&folder).for_each(|name| std::fs::remove_file(folder.join(name)).unwrap());
+    modules(&source("node"))
+        .for_each(|name| drop(std::fs::copy(source("node").join(&name), folder.join(&name)).unwrap()));
     folder
+}
+
+/// The names of the test modules in a folder.
+fn modules(folder: &Path) -> impl Iterator<Item = String> {
+    let names =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".mjs")).collect();
+    names.sort();
+    names.into_iter()
 }
 
 /// Does the work unless it was done for this stamp before; what was left half done is begun anew.

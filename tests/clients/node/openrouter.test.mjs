@@ -105,12 +105,6 @@ test("a generation is looked up by its id", async () => {
   assert.deepEqual([data.id, data.tokensPrompt, data.tokensCompletion], [id, 21, 7]);
 });
 
-test("models", async () => {
-  const names = [];
-  for await (const page of await client.models.list()) names.push(...page.result.data.map((model) => model.id));
-  assert.ok(names.includes("smart"));
-});
-
 test("our own errors", async () => {
   const stranger = new OpenRouter({ apiKey: "sk-yu-wrong", ...options });
   const asked = { chatRequest: { model: "smart", messages } };

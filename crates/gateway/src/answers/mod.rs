@@ -78,7 +78,7 @@ fn generation_data(record: &ExchangeRecord) -> Value {
         let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
         text.parse::<f64>().unwrap_or(0.0)
     });
-    json!({
+    let mut data = json!({
         "id": record.id,
         "upstream_id": record.upstream_id,
         "created_at": jiff::Timestamp::from_microsecond(record.started_at_us).unwrap_or_default().to_string(),
@@ -112,5 +112,34 @@ fn generation_data(record: &ExchangeRecord) -> Value {
         "overhead_us": record.overhead_us,
         "provider_responses": record.attempts,
         "lossy": record.lossy,
-    })
+        "is_byok": false,
+        "data_region": "global",
+        "origin": "",
+        "upstream_inference_cost": dollars,
+    });
+    if let Some(data) = data.as_object_mut() {
+        data.extend(NOT_KNOWN.map(|name| (name.to_owned(), Value::Null)));
+    }
+    data
 }
+
+/// What OpenRouter's own library insists on being told, if only that there is none.
+const NOT_KNOWN: [&str; 17] = [
+    "app_id",
+    "cache_discount",
+    "external_user",
+    "http_referer",
+    "moderation_latency",
+    "native_tokens_completion_images",
+    "num_fetches",
+    "num_input_audio_prompt",
+    "num_media_completion",
+    "num_media_prompt",
+    "num_search_results",
+    "preset_id",
+    "router",
+    "service_tier",
+    "user_agent",
+    "web_search_engine",
+    "workspace_id",
+];

@@ -29,10 +29,12 @@ pub struct Facts<'a> {
 /// Dresses one event of a stream; `None` when it is not one to dress (`[DONE]`, no JSON object).
 pub fn chunk(data: &[u8], facts: &Facts<'_>) -> Option<Vec<u8>> {
     let Value::Object(mut chunk) = serde_json::from_slice(data).ok()? else { return None };
-    // Clients fail on a chunk without choices and on a fingerprint that is null.
+    // Clients fail on a chunk without choices, and on a fingerprint or a usage that is null.
     chunk.entry("choices").or_insert_with(|| json!([]));
-    if chunk.get("system_fingerprint").is_some_and(Value::is_null) {
-        chunk.shift_remove("system_fingerprint");
+    for name in ["system_fingerprint", "usage"] {
+        if chunk.get(name).is_some_and(Value::is_null) {
+            chunk.shift_remove(name);
+        }
     }
     dress(&mut chunk, "delta", facts);
     if let (Some(trace), Some(_)) = (facts.trace, chunk.get("usage").filter(|usage| usage.is_object())) {
@@ -241,7 +243,7 @@ mod tests {
         let price = price();
         let at = |finish: Value, native| {
             let chunk = json!({ "id": "c", "object": "chat.completion.chunk", "system_fingerprint": null,
-                "choices": [{ "index": 0, "delta": { "content": "a" }, "finish_reason": finish }] });
+                "usage": null, "choices": [{ "index": 0, "delta": { "content": "a" }, "finish_reason": finish }] });
             dressed(chunk_of(&chunk, &facts(&price, native)))
         };
         fn chunk_of(value: &Value, facts: &Facts<'_>) -> Option<Vec<u8>> {
@@ -250,7 +252,9 @@ mod tests {
         let running = at(Value::Null, None);
         assert_eq!(running["choices"][0]["native_finish_reason"], Value::Null);
         assert_eq!(running["choices"][0]["finish_reason"], Value::Null);
-        assert!(running.get("system_fingerprint").is_none(), "a string or absent, never null");
+        for name in ["system_fingerprint", "usage"] {
+            assert!(running.get(name).is_none(), "{name} is something or absent, never null");
+        }
         assert_eq!(at("stop".into(), Some("end_turn"))["choices"][0]["native_finish_reason"], "end_turn");
         for other in ["[DONE]", "[]", "", "{"] {
             assert_eq!(chunk(other.as_bytes(), &facts(&price, None)), None, "{other}");

@@ -10,6 +10,9 @@ const CREATED: u64 = 1_760_000_000;
 pub(super) fn response(model: &str, content: &Content) -> Value {
     let status = if content.finish == Finish::Length { "incomplete" } else { "completed" };
     let mut response = outline(model, status, &items(content));
+    if status == "completed" {
+        response["completed_at"] = json!(CREATED + 1);
+    }
     if content.finish == Finish::Length {
         response["incomplete_details"] = json!({ "reason": "max_output_tokens" });
     }
@@ -190,8 +193,8 @@ fn items(content: &Content) -> Vec<Value> {
 fn outline(model: &str, status: &str, output: &[Value]) -> Value {
     json!({
         "id": "resp_fake", "object": "response", "created_at": CREATED, "status": status, "background": false,
-        "error": null, "incomplete_details": null, "instructions": null, "max_output_tokens": null,
-        "max_tool_calls": null, "model": model, "output": output, "parallel_tool_calls": true,
+        "completed_at": null, "error": null, "frequency_penalty": 0.0, "incomplete_details": null, "instructions": null, "max_output_tokens": null,
+        "max_tool_calls": null, "model": model, "output": output, "parallel_tool_calls": true, "presence_penalty": 0.0,
         "previous_response_id": null, "prompt_cache_key": null, "reasoning": { "effort": null, "summary": null },
         "safety_identifier": null, "service_tier": "default", "store": false, "temperature": 1.0,
         "text": { "format": { "type": "text" }, "verbosity": "medium" }, "tool_choice": "auto", "tools": [],
