@@ -2,11 +2,15 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "only tests use this")]
 
 mod surface;
+mod turns;
+mod usage;
 
 use serde_json::{Value, json};
 use yumen_testkit::{Answer, Client, Event, Gateway, Upstream, eventually};
 
-pub use surface::{PROVIDERS, SURFACES, Surface, chunks, combinations};
+pub use surface::{PROVIDERS, SURFACES, Surface, combinations};
+pub use turns::{Call, PIXEL};
+pub use usage::payloads;
 
 /// What every fake model says unless its scenario says otherwise.
 pub const TEXT: &str = "Hello from the fake gate 玉门.";

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use yumen_testkit::{Answer, Client, Event, Incoming};
 
-use crate::{CHAT, MESSAGES, RESPONSES, ask};
+use crate::{CHAT, MESSAGES, RESPONSES, ask, payloads};
 
 /// One provider of [`yumen_testkit::standard_config`] for each dialect of upstreams.
 pub const PROVIDERS: [&str; 4] = ["fake-openai", "fake-responses", "fake-anthropic", "fake-gemini"];
@@ -116,7 +116,7 @@ impl Surface {
                 text
             }
             Self::Gemini => {
-                let chunks = chunks(events);
+                let chunks = payloads(events);
                 let end = &chunks.last().expect("a chunk")["candidates"][0];
                 assert!(end["finishReason"].is_string(), "the last chunk is {end}");
                 let parts = chunks.iter().map(|chunk| &chunk["candidates"][0]["content"]["parts"]);
@@ -159,11 +159,6 @@ impl Surface {
             Self::Gemini => event.data.contains("\"finishReason\""),
         }
     }
-}
-
-/// The events of a Gemini stream as JSON.
-pub fn chunks(events: &[Event]) -> Vec<Value> {
-    events.iter().filter(|event| !event.data.is_empty()).map(Event::json).collect()
 }
 
 fn output_text(response: &Value) -> Option<String> {

@@ -1,4 +1,4 @@
-//! OpenAI clients at Anthropic-style upstreams and the reverse: what each side sees.
+//! Clients of every surface before upstreams of every dialect: what each side sees.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use yumen_testkit::{Event, Gateway, Upstream, standard_config};
 use yumen_tests::{
-    CHAT, MESSAGES, PROVIDERS, SURFACES, Surface, TEXT, ask, ask_stream, chunks, combinations, pair,
+    CHAT, MESSAGES, PROVIDERS, SURFACES, Surface, TEXT, ask, ask_stream, combinations, pair, payloads,
     record_of,
 };
 
@@ -85,62 +85,10 @@ async fn usage_is_told_to_every_client_in_its_own_way() {
             body["stream_options"] = json!({ "include_usage": true });
         }
         let stream = gateway.client().post(&surface.path(&model, true), &body).await.expect_status(200);
-        let events = stream.events();
-        let data: Vec<Value> = events
-            .iter()
-            .filter(|event| !event.data.is_empty() && !event.is_done())
-            .map(Event::json)
-            .collect();
-        let last = |pointer: &str| {
-            let found =
-                data.iter().rev().find_map(|event| event.pointer(pointer).filter(|usage| usage.is_object()));
-            found.cloned().unwrap_or_default()
-        };
-        for (usage, stream) in [(whole, false), (json!({}), true)] {
-            let of = |name: &str| {
-                if stream { last(name) } else { usage.pointer(name).cloned().unwrap_or_default() }
-            };
-            let told = match surface {
-                Surface::Chat => {
-                    let usage = of("/usage");
-                    [
-                        &usage["prompt_tokens"],
-                        &usage["completion_tokens"],
-                        &usage["prompt_tokens_details"]["cached_tokens"],
-                    ]
-                    .map(Value::as_u64)
-                }
-                Surface::Responses => {
-                    let usage = if stream { of("/response/usage") } else { of("/usage") };
-                    [
-                        &usage["input_tokens"],
-                        &usage["output_tokens"],
-                        &usage["input_tokens_details"]["cached_tokens"],
-                    ]
-                    .map(Value::as_u64)
-                }
-                Surface::Messages => {
-                    let usage = of("/usage");
-                    let all = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"]
-                        .map(|name| usage[name].as_u64().unwrap_or_default());
-                    [
-                        Some(all.iter().sum()),
-                        usage["output_tokens"].as_u64(),
-                        usage["cache_read_input_tokens"].as_u64(),
-                    ]
-                }
-                Surface::Gemini => {
-                    let usage = of("/usageMetadata");
-                    [
-                        &usage["promptTokenCount"],
-                        &usage["candidatesTokenCount"],
-                        &usage["cachedContentTokenCount"],
-                    ]
-                    .map(Value::as_u64)
-                }
-            };
-            assert_eq!(told, [Some(1_021), Some(7), Some(800)], "{surface:?} {provider} streamed: {stream}");
-        }
+        let streamed = payloads(&stream.events());
+        let expected = [Some(1_021), Some(7), Some(800)];
+        assert_eq!(surface.usage([&whole].into_iter()), expected, "{surface:?} {provider}: {whole}");
+        assert_eq!(surface.usage(streamed.iter()), expected, "{surface:?} {provider}: {streamed:?}");
     }
 }
 
@@ -360,7 +308,7 @@ async fn tool_calls_are_whole_for_googles_clients() {
                 let answer =
                     Surface::Gemini.ask(&gateway.client(), &format!("{provider}/{model}"), stream).await;
                 let answer = answer.expect_status(200);
-                let told = if stream { chunks(&answer.events()) } else { vec![answer.json()] };
+                let told = if stream { payloads(&answer.events()) } else { vec![answer.json()] };
                 let parts = told
                     .iter()
                     .flat_map(|chunk| chunk["candidates"][0]["content"]["parts"].as_array().unwrap());
@@ -495,5 +443,32 @@ async fn reasoning_is_asked_for_in_the_way_that_the_model_takes() {
         gateway.client().post(CHAT, &body).await.expect_status(200);
         let sent = upstream.last().json();
         assert_eq!((&sent["thinking"], &sent["output_config"]["effort"]), (&thinking, &effort), "{model}");
+    }
+}
+
+/// A question that leaves the rest of the conversation to a provider's memory would be another question elsewhere.
+#[tokio::test]
+async fn what_only_a_provider_remembers_is_refused_by_all_others() {
+    let (upstream, gateway) = pair().await;
+    let continued = json!({ "type": "continue", "previous_message_id": "msg_1" });
+    for (surface, name, value) in [
+        (Surface::Responses, "previous_response_id", json!("resp_1")),
+        (Surface::Responses, "conversation", json!("conv_1")),
+        (Surface::Messages, "thread", continued),
+        (Surface::Messages, "thread", json!({ "type": "create" })),
+    ] {
+        for provider in PROVIDERS.into_iter().filter(|provider| *provider != surface.provider()) {
+            let before = upstream.counts().received;
+            let model = format!("{provider}/fake-chat");
+            let mut body = surface.body(&model, false);
+            body[name] = value.clone();
+            let refused = gateway.client().post(&surface.path(&model, false), &body).await.expect_status(400);
+            assert!(refused.text().contains("send the whole conversation"), "{provider}: {}", refused.text());
+            assert_eq!(upstream.counts().received, before, "{provider}: nothing was asked");
+            // With this word Anthropic's libraries go on by themselves, whole.
+            let code = &refused.json()["error"]["details"]["error_code"];
+            let expected = if name == "thread" { json!("thread_unsupported_request") } else { Value::Null };
+            assert_eq!(*code, expected, "{provider}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import Anthropic from "@anthropic-ai/sdk";
+import { betaTool } from "@anthropic-ai/sdk/helpers/beta/json-schema";
 import { AFTER_TOOLS, CITY, KEY, PIXEL, PLACE, PROOF, SIDES, TEXT, THOUGHTS, URL_, leaving, seen } from "./setup.mjs";
 
 const messages = [{ role: "user", content: "What is it?" }];
@@ -41,6 +42,18 @@ for (const side of SIDES) {
       const results = calls.map(({ id }) => ({ type: "tool_result", tool_use_id: id, content: "21 degrees" }));
       const turns = [{ role: "assistant", content: first.content }, { role: "user", content: results }];
       assert.equal(text(await ask(model, { messages: [...messages, ...turns], tools })), AFTER_TOOLS);
+    }
+  });
+
+  test(`${side}: tool runner`, async () => {
+    // The library has conversations kept at the server, unasked; where that cannot be, it goes on without.
+    const run = async ({ city }) => `21 degrees in ${city}`;
+    const inputSchema = { ...CITY, additionalProperties: false };
+    const weather = betaTool({ name: "weather", description: "The weather in a city", inputSchema, run });
+    const thinking = { type: "enabled", budget_tokens: 1024 };
+    for (const scenario of ["fake-parallel-tools", "fake-signed-tools"]) {
+      const asked = { model: `${side}/${scenario}`, max_tokens: 2048, messages, tools: [weather], thinking };
+      assert.equal(text(await client.beta.messages.toolRunner(asked).runUntilDone()), AFTER_TOOLS);
     }
   });
 

@@ -73,6 +73,25 @@ def test_tool_loop(ant, side):
     assert last.content[0].text == "It is 21 degrees in Dunhuang."
 
 
+def test_tool_runner(ant, side):
+    """The library calls the function and goes on by itself, also where what proves the thoughts must come back."""
+
+    @anthropic.beta_tool
+    def weather(city: str) -> str:
+        """The weather in a city."""
+        return f"21 degrees in {city}"
+
+    for scenario in ("fake-parallel-tools", "fake-signed-tools"):
+        runner = ant.beta.messages.tool_runner(
+            model=f"{side}/{scenario}",
+            max_tokens=2048,
+            messages=ASK,
+            tools=[weather],
+            thinking={"type": "enabled", "budget_tokens": 1024},
+        )
+        assert runner.until_done().content[-1].text == "It is 21 degrees in Dunhuang."
+
+
 def test_streamed_tools(ant, side):
     model = f"{side}/fake-parallel-tools"
     with ant.messages.stream(model=model, max_tokens=50, messages=ASK, tools=[WEATHER]) as stream:

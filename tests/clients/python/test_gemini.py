@@ -136,6 +136,9 @@ def test_automatic_function_calling(gem, side):
     history = answer.automatic_function_calling_history
     given = [part.function_response.response for turn in history for part in turn.parts if part.function_response]
     assert given == [{"result": "21 degrees in Dunhuang"}, {"result": "21 degrees in Kashgar"}]
+    # Where thoughts led to the call, what proves them must come back with its result.
+    asked = {"tools": [weather], "thinking_config": {"include_thoughts": True}, "max_output_tokens": 4096}
+    assert ask(gem, f"{side}/fake-signed-tools", **asked).text == "It is 21 degrees in Dunhuang."
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -88,6 +88,15 @@ def test_tool_loop(oai, side):
     assert last.message.content == "It is 21 degrees in Dunhuang."
 
 
+def test_tool_loop_after_thoughts(oai, side):
+    """What proves the thoughts comes back with the message, as the library keeps it."""
+    asked = {"model": f"{side}/fake-signed-tools", "tools": [WEATHER], "reasoning_effort": "low", "max_tokens": 4096}
+    first = oai.chat.completions.create(messages=ASK, **asked).choices[0].message
+    result = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "21 degrees"}
+    last = oai.chat.completions.create(messages=[*ASK, first, result], **asked)
+    assert last.choices[0].message.content == "It is 21 degrees in Dunhuang."
+
+
 def test_streamed_tools(oai, side):
     with oai.chat.completions.stream(model=f"{side}/fake-parallel-tools", messages=ASK, tools=[WEATHER]) as stream:
         final = stream.get_final_completion()

@@ -57,7 +57,7 @@ fn refuse_references(chat: &Chat) -> Result<(), DecodeError> {
     let kept = "refers to what only the provider that keeps it can look up, and this model is asked through another \
                 API; send the whole conversation in the request";
     for (name, value) in &chat.extra {
-        if matches!(name.as_str(), "previous_response_id" | "conversation")
+        if matches!(name.as_str(), "previous_response_id" | "conversation" | "thread")
             || name == "prompt" && value.is_object()
         {
             return Err(refuse(name, kept));

@@ -97,6 +97,14 @@ pub(super) fn error(status: u16) -> Value {
             "request_id": "req_fake" })
 }
 
+/// The refusal of a conversation that is to be kept.
+pub(super) fn no_threads() -> Value {
+    let mut refusal = error(400);
+    refusal["error"]["message"] = json!("threads are not supported here");
+    refusal["error"]["details"] = json!({ "error_code": "thread_unsupported_request" });
+    refusal
+}
+
 /// An error in the middle of a stream.
 pub(super) fn error_event() -> String {
     event("error", &json!({ "error": { "type": "overloaded_error", "message": "fake upstream broke down" } }))

@@ -45,6 +45,16 @@ pub(super) struct Usage {
     pub(super) reasoning: u64,
 }
 
+const THOUGHTS: [&str; 2] = ["The gate", " is in the west."];
+/// What proves them.
+const PROOF: &str = "c2lnbmF0dXJlLW9mLXRoZS1nYXRl";
+
+/// Whether the results of a tool come back without what proves the thoughts that led to its call: Anthropic and Google
+/// refuse that.
+pub(super) fn lacks_proof(scenario: &str, request: &Value) -> bool {
+    scenario == "fake-signed-tools" && has_tool_result(request) && !request.to_string().contains(PROOF)
+}
+
 /// What this model says to this request.
 pub(super) fn of(scenario: &str, request: &Value) -> Content {
     let usage = Usage { input: 21, cached: 0, cache_write: 0, output: 7, reasoning: 0 };
@@ -71,11 +81,15 @@ pub(super) fn of(scenario: &str, request: &Value) -> Content {
             text: vec!["Let me look.".into()],
             ..tools(vec![weather("1", vec!["{\"city\":\"Dunhuang\"}"])])
         },
+        "fake-signed-tools" => Content {
+            thinking: Some((THOUGHTS.to_vec(), PROOF)),
+            ..tools(vec![weather("1", vec!["{\"city\":", "\"Dunhuang\"}"])])
+        },
         "fake-cut-arguments" => {
             Content { finish: Finish::Length, ..tools(vec![weather("1", vec!["{\"city\":", "\"Dunh"])]) }
         }
         "fake-thinking" => Content {
-            thinking: Some((vec!["The gate", " is in the west."], "c2lnbmF0dXJlLW9mLXRoZS1nYXRl")),
+            thinking: Some((THOUGHTS.to_vec(), PROOF)),
             usage: Some(Usage { output: 19, reasoning: 12, ..usage }),
             ..plain
         },

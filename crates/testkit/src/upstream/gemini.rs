@@ -17,7 +17,11 @@ pub(super) fn answer(model: &str, content: &Content) -> Value {
         parts.push(json!({ "text": content.text.concat() }));
     }
     parts.extend(calls(content));
-    sign(content, parts.iter_mut().find(|part| part["thought"] != true));
+    // The signature stands on the first call or, without any, on the text.
+    let signed = |part: &&mut Value| {
+        part["thought"] != true && (content.calls.is_empty() || part["functionCall"].is_object())
+    };
+    sign(content, parts.iter_mut().find(signed));
     let mut candidate = json!({ "content": { "parts": parts, "role": "model" }, "finishReason": finish(content),
                                 "index": 0 });
     if content.logprobs {

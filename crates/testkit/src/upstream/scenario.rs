@@ -22,6 +22,7 @@ pub const SCENARIOS: &[&str] = &[
     "fake-zero-arg",
     "fake-text-and-tools",
     "fake-cut-arguments",
+    "fake-signed-tools",
     "fake-thinking",
     "fake-json",
     "fake-length",
@@ -105,6 +106,12 @@ pub(super) fn answer(request: &Received) -> Reply {
     };
     if let Some(status) = model.strip_prefix("fake-").and_then(|text| text.parse().ok()) {
         return error(dialect, status);
+    }
+    if matches!(dialect, Dialect::Anthropic | Dialect::Gemini) && content::lacks_proof(&model, &body) {
+        return error(dialect, 400);
+    }
+    if dialect == Dialect::Anthropic && body["thread"].is_object() {
+        return Reply::json(400, &anthropic::no_threads());
     }
     let content = content::of(possible(dialect, &model), &body);
     let streamed = body["stream"] == true || path.ends_with(":streamGenerateContent");

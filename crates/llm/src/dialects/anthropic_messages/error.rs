@@ -11,6 +11,10 @@ pub(super) fn encode(error: &ErrorFacts) -> Vec<u8> {
         body.object("error", |object| {
             object.text("type", kind_word(error.kind));
             object.text("message", &error.message);
+            if error.kind == ErrorKind::InvalidRequest && error.param.as_deref() == Some("thread") {
+                // With it the libraries' loops over tools, which have conversations kept unasked, go on without.
+                object.object("details", |details| details.text("error_code", "thread_unsupported_request"));
+            }
         });
         body.text_or_null("request_id", error.request_id.as_deref());
     });
