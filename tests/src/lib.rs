@@ -10,7 +10,6 @@ use yumen_testkit::{Answer, Client, Event, Gateway, Upstream, eventually};
 
 pub use surface::{PROVIDERS, SURFACES, Surface, combinations};
 pub use turns::{Call, PIXEL};
-pub use usage::payloads;
 
 /// What every fake model says unless its scenario says otherwise.
 pub const TEXT: &str = "Hello from the fake gate 玉门.";
@@ -87,4 +86,9 @@ pub async fn record_of(client: &Client, generation_id: &str) -> Value {
         (answer.status == 200).then(|| answer.json()["data"].clone())
     };
     eventually("the exchange's record", found).await
+}
+
+/// The payloads of a stream.
+pub fn payloads(events: &[Event]) -> Vec<Value> {
+    events.iter().filter(|event| !event.data.is_empty() && !event.is_done()).map(Event::json).collect()
 }

@@ -1,7 +1,6 @@
 //! How usage is told to the clients of each surface.
 
 use serde_json::Value;
-use yumen_testkit::Event;
 
 use crate::Surface;
 
@@ -40,9 +39,4 @@ impl Surface {
             }
         }
     }
-}
-
-/// The payloads of a stream.
-pub fn payloads(events: &[Event]) -> Vec<Value> {
-    events.iter().filter(|event| !event.data.is_empty() && !event.is_done()).map(Event::json).collect()
 }

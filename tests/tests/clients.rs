@@ -96,8 +96,9 @@ fn prepare_node() -> PathBuf {
     });
     // Those of an older checkout are gone.
     modules(&folder).for_each(|name| std::fs::remove_file(folder.join(name)).unwrap());
-    modules(&source("node"))
-        .for_each(|name| drop(std::fs::copy(source("node").join(&name), folder.join(&name)).unwrap()));
+    for name in modules(&source("node")) {
+        std::fs::copy(source("node").join(&name), folder.join(&name)).unwrap();
+    }
     folder
 }
 
