@@ -12,7 +12,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use yumen_testkit::{Client, GatewayBuilder, eventually, run_program, yumen_program};
-use yumen_tests::{CHAT, MESSAGES, ask, ask_stream};
+use yumen_tests::{CHAT, SURFACES, ask};
 
 const FREE_PORTS: &str = "gateway: { listen: \"127.0.0.1:0\" }\nadmin: { listen: \"127.0.0.1:0\" }\n";
 
@@ -35,11 +35,11 @@ async fn the_printed_key_gets_an_answer_offline() {
     let names: Vec<&str> =
         models["data"].as_array().unwrap().iter().filter_map(|model| model["id"].as_str()).collect();
     let model = *names.iter().find(|name| name.starts_with("demo/")).unwrap_or_else(|| panic!("{names:?}"));
-    for path in [CHAT, MESSAGES] {
-        let whole = client.post(path, &ask(model)).await.expect_status(200);
-        assert!(!yumen_tests::whole_text(&whole).is_empty());
-        let stream = client.post(path, &ask_stream(model)).await.expect_status(200);
-        assert!(!yumen_tests::stream_text(path, &stream.events()).is_empty());
+    for surface in SURFACES {
+        let whole = surface.ask(&client, model, false).await.expect_status(200);
+        assert!(!surface.text(&whole).is_empty(), "{surface:?}");
+        let stream = surface.ask(&client, model, true).await.expect_status(200);
+        assert!(!surface.stream_text(&stream.events()).is_empty(), "{surface:?}");
     }
     let log_before = gateway.log();
     let gateway = gateway.kill().start().await;

@@ -9,24 +9,22 @@
 
 use http::Method;
 use yumen_testkit::{Gateway, Upstream, standard_config};
-use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, record_of, stream_text, whole_text};
+use yumen_tests::{CHAT, TEXT, ask, ask_stream, combinations, record_of};
 
 #[tokio::test]
 async fn answers_streams_and_errors_are_those_of_http1() {
     let upstream = Upstream::start().await;
     let gateway = Gateway::before(&upstream).await;
     let client = gateway.client().http2();
-    for path in [CHAT, MESSAGES] {
-        for provider in ["fake-openai", "fake-anthropic"] {
-            let model = format!("{provider}/fake-chat");
-            let answer = client.post(path, &ask(&model)).await.expect_status(200);
-            assert_eq!(whole_text(&answer), TEXT);
-            assert!(!answer.header("x-generation-id").is_empty());
-            let answer = client.post(path, &ask_stream(&model)).await.expect_status(200);
-            assert_eq!(stream_text(path, &answer.events()), TEXT);
-            let answer = client.post(path, &ask(&format!("{provider}/fake-400"))).await.expect_status(400);
-            assert!(answer.text().contains("fake upstream says 400"));
-        }
+    for (surface, provider) in combinations() {
+        let model = format!("{provider}/fake-chat");
+        let answer = surface.ask(&client, &model, false).await.expect_status(200);
+        assert_eq!(surface.text(&answer), TEXT, "{surface:?} {provider}");
+        assert!(!answer.header("x-generation-id").is_empty());
+        let answer = surface.ask(&client, &model, true).await.expect_status(200);
+        assert_eq!(surface.stream_text(&answer.events()), TEXT, "{surface:?} {provider}");
+        let answer = surface.ask(&client, &format!("{provider}/fake-400"), false).await.expect_status(400);
+        assert!(answer.text().contains("fake upstream says 400"));
     }
     client.get("/healthz").await.expect_status(200);
     client.get("/v1/nothing").await.expect_status(404);

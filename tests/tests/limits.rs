@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use yumen_testkit::{
     Answer, Gateway, KEY, Reply, Upstream, eventually, raw_exchange, standard_config, within,
 };
-use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, error_code, record_of, whole_text};
+use yumen_tests::{CHAT, MESSAGES, SURFACES, TEXT, ask, ask_stream, error_code, record_of, whole_text};
 
 async fn pair() -> (Upstream, Gateway) {
     let upstream = Upstream::start().await;
@@ -411,9 +411,12 @@ async fn models_named_below_the_top_level_are_no_way_around_a_permission() {
     ] {
         let mut body = ask("fake-openai/fake-chat");
         body[field] = value;
-        for path in [CHAT, MESSAGES] {
-            let answer = gateway.client().post(path, &body).await.expect_status(403);
-            assert!(answer.text().contains(field), "{}", answer.text());
+        for surface in SURFACES {
+            let mut asked = surface.body("fake-openai/fake-chat", false);
+            asked[field] = body[field].clone();
+            let path = surface.path("fake-openai/fake-chat", false);
+            let answer = gateway.client().post(&path, &asked).await.expect_status(403);
+            assert!(answer.text().contains(field), "{surface:?}: {}", answer.text());
         }
         let answer = gateway.client().post(CHAT, &body).await.expect_status(403);
         assert_eq!(error_code(&answer), "model_not_allowed");

@@ -13,6 +13,14 @@ use yumen_tests::{CHAT, TEXT, ask, ask_stream, chat_text, error_code, whole_text
 
 const DRESSED: &str = "/api/v1/chat/completions";
 
+/// Every kind of upstream, and its word for an answer that ended well.
+const NATIVE: [(&str, &str); 4] = [
+    ("fake-openai", "stop"),
+    ("fake-responses", "completed"),
+    ("fake-anthropic", "end_turn"),
+    ("fake-gemini", "STOP"),
+];
+
 async fn pair() -> (Upstream, Gateway) {
     let upstream = Upstream::start().await;
     let gateway = Gateway::before(&upstream).await;
@@ -37,7 +45,7 @@ fn check_answer(answer: &Value, id: &str) {
 #[tokio::test]
 async fn whole_answers_carry_id_provider_native_word_and_cost() {
     let (_upstream, gateway) = pair().await;
-    for (provider, native) in [("fake-openai", "stop"), ("fake-anthropic", "end_turn")] {
+    for (provider, native) in NATIVE {
         let model = format!("{provider}/fake-chat");
         let answer = gateway.client().post(DRESSED, &ask(&model)).await.expect_status(200);
         assert_eq!(whole_text(&answer), TEXT);
@@ -56,7 +64,7 @@ async fn whole_answers_carry_id_provider_native_word_and_cost() {
 #[tokio::test]
 async fn streams_carry_the_same_in_every_chunk() {
     let (_upstream, gateway) = pair().await;
-    for (provider, native) in [("fake-openai", "stop"), ("fake-anthropic", "end_turn")] {
+    for (provider, native) in NATIVE {
         let body = ask_stream(&format!("{provider}/fake-chat"));
         let answer = gateway.client().post(DRESSED, &body).await.expect_status(200);
         let events = answer.events();
@@ -68,6 +76,7 @@ async fn streams_carry_the_same_in_every_chunk() {
             assert_eq!(chunk["id"], answer.header("x-generation-id"), "{chunk}");
             assert!(chunk["provider"].is_string() && chunk["choices"].is_array(), "{chunk}");
             assert!(chunk.get("system_fingerprint").is_none_or(Value::is_string), "{chunk}");
+            assert!(chunk.get("usage").is_none_or(Value::is_object), "its library fails at null: {chunk}");
         }
         let finishes: Vec<&Value> = chunks
             .iter()
@@ -103,7 +112,10 @@ async fn errors_have_its_envelope_from_the_gateway_and_from_the_provider() {
     assert_eq!(unknown["error"]["availability"]["code"], "model_not_found");
     assert_eq!(unknown["error"]["availability"]["requested_models"], json!(["no-such-model"]));
 
-    for body in [ask("fake-openai/fake-429"), ask_stream("fake-anthropic/fake-429")] {
+    for body in NATIVE.iter().flat_map(|(provider, _)| {
+        let model = format!("{provider}/fake-429");
+        [ask(&model), ask_stream(&model)]
+    }) {
         let said = gateway.client().post(DRESSED, &body).await.expect_status(429);
         assert!(!said.header("retry-after").is_empty());
         let error = &said.json()["error"];
@@ -118,10 +130,10 @@ async fn errors_have_its_envelope_from_the_gateway_and_from_the_provider() {
 #[tokio::test]
 async fn an_error_after_the_content_is_a_chunk_that_says_so() {
     let (_upstream, gateway) = pair().await;
-    for model in
-        ["fake-openai/fake-error-event", "fake-openai/fake-cut-mid-stream", "fake-anthropic/fake-error-event"]
-    {
-        let answer = gateway.client().post(DRESSED, &ask_stream(model)).await.expect_status(200);
+    for model in NATIVE.iter().flat_map(|(provider, _)| {
+        [format!("{provider}/fake-error-event"), format!("{provider}/fake-cut-mid-stream")]
+    }) {
+        let answer = gateway.client().post(DRESSED, &ask_stream(&model)).await.expect_status(200);
         let events = answer.events();
         assert!(events.last().unwrap().is_done(), "{model}");
         let errors: Vec<Value> = events

@@ -11,34 +11,42 @@
 use std::path::Path;
 
 use serde_json::json;
-use yumen_testkit::{Gateway, KEY, Reply, Upstream};
-use yumen_tests::{CHAT, MESSAGES, ask, ask_stream};
+use yumen_testkit::{Gateway, KEY, Reply, Upstream, standard_config};
+use yumen_tests::{SURFACES, combinations};
 
-const CREDENTIALS: [&str; 2] = ["upstream-openai-secret", "upstream-anthropic-secret"];
+const CREDENTIALS: [&str; 4] = [
+    "upstream-openai-secret",
+    "upstream-responses-secret",
+    "upstream-anthropic-secret",
+    "upstream-gemini-secret",
+];
 
 #[tokio::test]
 async fn no_secret_is_anywhere_it_should_not_be() {
     let upstream = Upstream::start().await;
     // As some providers do, this one repeats the credential that it was given in its refusal.
     upstream.script(|request| {
-        let sent = format!("{} {}", request.header("authorization"), request.header("x-api-key"));
+        let sent =
+            ["authorization", "x-api-key", "x-goog-api-key"].map(|name| request.header(name)).join(" ");
         let message =
             json!({ "error": { "type": "authentication_error", "message": format!("bad key: {sent}") } });
         (request.model() == "fake-401").then(|| Reply::json(401, &message))
     });
-    let mut gateway = Gateway::before(&upstream).await;
+    // What fails for a moment is not tried anew: that would only take time.
+    let config = standard_config(&upstream).replace("gateway: {", "gateway: { retry_rounds: 0,");
+    let mut gateway = Gateway::start(&config).await;
     let mut answers = Vec::new();
-    for path in [CHAT, MESSAGES] {
-        for provider in ["fake-openai", "fake-anthropic"] {
-            for model in ["fake-chat", "fake-401", "fake-500", "fake-error-event", "fake-html", "fake-404"] {
-                for body in [ask(&format!("{provider}/{model}")), ask_stream(&format!("{provider}/{model}"))]
-                {
-                    answers.push(gateway.client().post(path, &body).await);
-                }
+    for (surface, provider) in combinations() {
+        for model in ["fake-chat", "fake-401", "fake-500", "fake-error-event", "fake-html", "fake-404"] {
+            for stream in [false, true] {
+                answers.push(surface.ask(&gateway.client(), &format!("{provider}/{model}"), stream).await);
             }
         }
-        answers.push(gateway.client().post(&format!("{path}?key={KEY}"), &ask("no-such-model")).await);
-        answers.push(gateway.anonymous().key("sk-yu-guess-secret").post(path, &ask("x")).await);
+    }
+    for surface in SURFACES {
+        let (path, body) = (surface.path("no-such-model", false), surface.body("no-such-model", false));
+        answers.push(gateway.client().post(&format!("{path}?key={KEY}"), &body).await);
+        answers.push(gateway.anonymous().key("sk-yu-guess-secret").post(&path, &body).await);
     }
     answers.push(gateway.client().get("/v1/models").await);
     answers.push(gateway.admin().get("/metrics").await);

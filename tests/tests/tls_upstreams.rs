@@ -8,7 +8,7 @@
 )]
 
 use yumen_testkit::{Gateway, GatewayBuilder, Upstream, standard_config};
-use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, error_code, record_of, stream_text, whole_text};
+use yumen_tests::{CHAT, TEXT, ask, ask_stream, combinations, error_code, record_of};
 
 /// A gateway that trusts the upstream's authority, as an operator makes it trust one of his own.
 async fn trusting(upstream: &Upstream, config: &str) -> Gateway {
@@ -20,18 +20,16 @@ async fn trusting(upstream: &Upstream, config: &str) -> Gateway {
 async fn answers_and_streams_come_through_tls() {
     let upstream = Upstream::start_tls().await;
     let gateway = trusting(&upstream, &standard_config(&upstream)).await;
-    for provider in ["fake-openai", "fake-anthropic"] {
+    for (surface, provider) in combinations() {
         let model = format!("{provider}/fake-chat");
-        for path in [CHAT, MESSAGES] {
-            let answer = gateway.client().post(path, &ask(&model)).await.expect_status(200);
-            assert_eq!(whole_text(&answer), TEXT, "{path} {model}");
-            let answer = gateway.client().post(path, &ask_stream(&model)).await.expect_status(200);
-            assert_eq!(stream_text(path, &answer.events()), TEXT, "{path} {model}");
-        }
+        let answer = surface.ask(&gateway.client(), &model, false).await.expect_status(200);
+        assert_eq!(surface.text(&answer), TEXT, "{surface:?} {model}");
+        let answer = surface.ask(&gateway.client(), &model, true).await.expect_status(200);
+        assert_eq!(surface.stream_text(&answer.events()), TEXT, "{surface:?} {model}");
     }
     let counts = upstream.counts();
-    assert_eq!((counts.received, counts.aborted), (8, 0));
-    assert!(counts.connections <= 2, "TLS connections are used again: {counts:?}");
+    assert_eq!((counts.received, counts.aborted), (32, 0));
+    assert!(counts.connections <= 4, "TLS connections are used again: {counts:?}");
 }
 
 #[tokio::test]

@@ -198,6 +198,11 @@ fn anthropic_clients_are_told_in_anthropics_words() {
             json!({"type":"error","error":{"type":word,"message":"Because."},"request_id":"gen-1"})
         );
     }
+    // With this word its libraries send the whole conversation in place of a thread.
+    let thread = ErrorFacts { param: Some("thread".to_owned()), ..facts(ErrorKind::InvalidRequest, 400) };
+    let said = codec(Dialect::AnthropicMessages).encode_error(&thread);
+    let said: Value = serde_json::from_slice(&said).expect("JSON");
+    assert_eq!(said["error"]["details"], json!({ "error_code": "thread_unsupported_request" }));
     let event = codec(Dialect::AnthropicMessages).encode_error_event(&facts(ErrorKind::Server, 500));
     let event = String::from_utf8(event).expect("UTF-8");
     assert!(

@@ -38,8 +38,21 @@ async fn every_spelling_of_a_stream_says_the_same() {
     assert_eq!(upstream.until("all answers done", |counts| counts.open == 0).await.aborted, 0);
 }
 
+/// Where a dialect is asked, with a body that it understands.
+fn question(dialect: &str, model: &str, stream: bool) -> (String, Value) {
+    let contents = json!([{ "role": "user", "parts": [{ "text": "Hi" }] }]);
+    match dialect {
+        "gemini" if stream => {
+            (format!("/v1beta/models/{model}:streamGenerateContent?alt=sse"), json!({ "contents": contents }))
+        }
+        "gemini" => (format!("/v1beta/models/{model}:generateContent"), json!({ "contents": contents })),
+        "responses" => ("/v1/responses".into(), json!({ "model": model, "stream": stream, "input": "Hi" })),
+        path => (format!("/v1/{path}"), chat(model, stream)),
+    }
+}
+
 #[tokio::test]
-async fn both_dialects_answer_every_scenario_that_ends() {
+async fn every_dialect_answers_every_scenario_that_ends() {
     let upstream = Upstream::start().await;
     let client = Client::new(upstream.address());
     let endless = ["fake-never-answers", "fake-hold", "fake-gated", "fake-gated-first-byte", "fake-slow"];
@@ -47,14 +60,12 @@ async fn both_dialects_answer_every_scenario_that_ends() {
         if endless.iter().any(|name| model.starts_with(name)) {
             continue;
         }
-        for path in ["/v1/chat/completions", "/v1/messages"] {
+        for dialect in ["chat/completions", "messages", "responses", "gemini"] {
             for stream in [false, true] {
-                let answer = client.try_send(Method::POST, path, chat(model, stream).to_string()).await;
-                assert_eq!(
-                    answer.is_none(),
-                    model.starts_with("fake-cut-") && *model != "fake-cut-arguments",
-                    "{model}"
-                );
+                let (path, body) = question(dialect, model, stream);
+                let answer = client.try_send(Method::POST, &path, body.to_string()).await;
+                let cut = ["fake-cut-first", "fake-cut-mid-stream"].contains(model);
+                assert_eq!(answer.is_none(), cut, "{dialect} {model}");
             }
         }
     }
@@ -116,4 +127,10 @@ async fn errors_are_spelt_in_their_dialect() {
     );
     let answer = client.post("/v1/messages", &chat("fake-529", false)).await.expect_status(529);
     assert_eq!(answer.json()["error"]["type"], "overloaded_error");
+    let (path, body) = question("gemini", "fake-429", true);
+    let answer = client.post(&path, &body).await.expect_status(429);
+    assert_eq!(
+        (answer.header("retry-after"), &answer.json()["error"]["status"]),
+        ("", &json!("RESOURCE_EXHAUSTED"))
+    );
 }
