@@ -456,6 +456,7 @@ async fn what_only_a_provider_remembers_is_refused_by_all_others() {
         (Surface::Responses, "conversation", json!("conv_1")),
         (Surface::Messages, "thread", continued),
         (Surface::Messages, "thread", json!({ "type": "create" })),
+        (Surface::Gemini, "cachedContent", json!("cachedContents/abc")),
     ] {
         for provider in PROVIDERS.into_iter().filter(|provider| *provider != surface.provider()) {
             let before = upstream.counts().received;

@@ -38,7 +38,7 @@ pub use target::{Quirk, Target, Thinking};
 
 use losses::Losses;
 pub use operation::Operation;
-use operation::{as_chat, refuse};
+use operation::{as_chat, as_chat_with, refuse};
 use tally::{raise, raise_tap_usage};
 
 use crate::usage::Usage;

@@ -40,9 +40,14 @@ pub(super) fn refuse(param: &str, sentence: &str) -> DecodeError {
 
 /// The request as a conversation: a text completion becomes one user turn when it asks for nothing else.
 pub(super) fn as_chat(request: &Request) -> Result<Cow<'_, Chat>, DecodeError> {
+    as_chat_with(request, &[])
+}
+
+/// The same for a dialect in which the references of these names can be said.
+pub(super) fn as_chat_with<'r>(request: &'r Request, known: &[&str]) -> Result<Cow<'r, Chat>, DecodeError> {
     match request {
         Request::Chat(chat) => {
-            refuse_references(chat)?;
+            refuse_references(chat, known)?;
             Ok(Cow::Borrowed(chat))
         }
         Request::Completion(completion) => completion_as_chat(completion).map(Cow::Owned),
@@ -52,14 +57,16 @@ pub(super) fn as_chat(request: &Request) -> Result<Cow<'_, Chat>, DecodeError> {
     }
 }
 
+/// Fields that name a part of the conversation which lies with a provider.
+const REFERENCES: [&str; 4] = ["previous_response_id", "conversation", "thread", "cachedContent"];
+
 /// Refuses a conversation of which parts lie with a provider. An answer without them would be one to another question.
-fn refuse_references(chat: &Chat) -> Result<(), DecodeError> {
+fn refuse_references(chat: &Chat, known: &[&str]) -> Result<(), DecodeError> {
     let kept = "refers to what only the provider that keeps it can look up, and this model is asked through another \
                 API; send the whole conversation in the request";
     for (name, value) in &chat.extra {
-        if matches!(name.as_str(), "previous_response_id" | "conversation" | "thread")
-            || name == "prompt" && value.is_object()
-        {
+        let refers = REFERENCES.contains(&name.as_str()) || name == "prompt" && value.is_object();
+        if refers && !known.contains(&name.as_str()) {
             return Err(refuse(name, kept));
         }
     }

@@ -21,7 +21,7 @@ mod usage;
 
 use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault,
+    StreamDecoder, StreamEncoder, Tap, Target, as_chat_with, fault,
 };
 use crate::ir;
 use crate::json::Kind;
@@ -64,7 +64,7 @@ impl Codec for Gemini {
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError> {
-        request::encode(&*as_chat(request)?, target)
+        request::encode(&*as_chat_with(request, &["cachedContent"])?, target)
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError> {
