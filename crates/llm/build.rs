@@ -1,31 +1,52 @@
 //! Embeds the folders of `/providers` into the crate.
 //!
 //! In: every folder of `/providers` whose name does not begin with a dot, in sorted order. Out:
-//! `embedded_folders.rs`, a table of `include_str!` lines that `catalogue/embedded.rs` includes. It never reads
-//! the files' meaning: that is checked where the catalogue is built.
+//! `embedded_folders.rs`, a table of `include_str!` and `include_bytes!` lines that `catalogue/embedded.rs` includes,
+//! and each folder's models as a deflated file beside it. It never reads the files' meaning: that is checked where
+//! the catalogue is read.
 #![allow(clippy::print_stdout, reason = "cargo reads a build script's wishes from its standard output")]
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+
 fn main() -> io::Result<()> {
     let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let out = PathBuf::from(variable("OUT_DIR")?);
     let providers = manifest.join("../../providers").canonicalize()?;
     println!("cargo::rerun-if-changed={}", providers.display());
 
     let mut table = String::from("&[\n");
     for id in folder_names(&providers)? {
         let folder = providers.join(&id);
-        let models = folder.join("models.toml");
-        let models =
-            if models.exists() { format!("Some({})", include(&models)) } else { String::from("None") };
-        let provider = include(&folder.join("provider.toml"));
-        writeln!(table, "    Folder {{ id: {id:?}, provider: {provider}, models: {models} }},")
-            .map_err(io::Error::other)?;
+        let models = match fs::read(folder.join("models.toml")) {
+            Ok(models) => {
+                let packed = out.join(format!("{id}.models"));
+                fs::write(&packed, deflated(&models)?)?;
+                format!("Some(include_bytes!({:?}))", packed.display().to_string())
+            }
+            Err(_) => String::from("None"),
+        };
+        // Debug formatting escapes a path exactly as a Rust string literal wants it.
+        let provider = folder.join("provider.toml").display().to_string();
+        writeln!(
+            table,
+            "    Folder {{ id: {id:?}, provider: include_str!({provider:?}), models: {models} }},"
+        )
+        .map_err(io::Error::other)?;
     }
     table.push_str("]\n");
-    fs::write(PathBuf::from(variable("OUT_DIR")?).join("embedded_folders.rs"), table)
+    fs::write(out.join("embedded_folders.rs"), table)
+}
+
+fn deflated(text: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(text)?;
+    encoder.finish()
 }
 
 fn variable(name: &str) -> io::Result<String> {
@@ -43,9 +64,4 @@ fn folder_names(providers: &Path) -> io::Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
-}
-
-/// Debug formatting escapes a path exactly as a Rust string literal wants it.
-fn include(file: &Path) -> String {
-    format!("include_str!({:?})", file.display().to_string())
 }

@@ -104,7 +104,8 @@ pub(super) fn collect(
 
 fn unprice(draft: &mut Draft, section: &Section, open: &BTreeSet<String>) {
     let is_open = open.contains(text(&draft.model, "canonical"));
-    if section.unpriced || (section.unpriced_when_open && is_open) {
+    let free = text(&draft.model, "id").ends_with(":free");
+    if section.unpriced || (section.unpriced_when_open && is_open && !free) {
         draft.model.remove("price");
     }
 }

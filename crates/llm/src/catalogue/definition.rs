@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::fields::{Faults, Fields};
-use super::{CatalogueError, ModelDefinition};
+use super::{CatalogueError, ModelDefinition, Models};
 use crate::dialects::{Dialect, Quirk};
 
 /// How a provider wants its credential.
@@ -121,7 +121,7 @@ pub struct ProviderDefinition {
     pub links: Links,
     /// Its models, from `models.toml`.
     #[serde(skip)]
-    pub models: Vec<ModelDefinition>,
+    pub models: Models,
 }
 
 impl ProviderDefinition {
@@ -197,7 +197,7 @@ pub(super) fn read(folder: &str, text: &str, found: &mut Vec<CatalogueError>) ->
         regions: regions.unwrap_or_default(),
         data_policy: data_policy.unwrap_or_default(),
         links: links.unwrap_or_default(),
-        models: Vec::new(),
+        models: Models::default(),
     })
 }
 

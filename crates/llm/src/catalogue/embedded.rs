@@ -1,13 +1,31 @@
 //! The provider folders that `build.rs` has put into the binary.
 //!
-//! In: the generated table. Out: [`FOLDERS`], sorted by id. Nothing is read or checked here.
+//! In: the generated table. Out: [`FOLDERS`], sorted by id, and [`models`], which unpacks the models of one of them.
+//! Nothing is read before it is asked for: a gateway uses few of the providers that are known.
 
-/// One folder as text.
+use std::io::Read as _;
+
+use flate2::read::DeflateDecoder;
+
+use super::ModelDefinition;
+use super::models;
+
+/// One folder: a definition as text, and models as deflated text.
 pub(super) struct Folder {
     pub(super) id: &'static str,
     pub(super) provider: &'static str,
-    pub(super) models: Option<&'static str>,
+    pub(super) models: Option<&'static [u8]>,
 }
 
 /// All of them.
 pub(super) const FOLDERS: &[Folder] = include!(concat!(env!("OUT_DIR"), "/embedded_folders.rs"));
+
+/// The models of a folder. Whether all can be read is tested with the crate (`tests/providers.rs`), so that what
+/// cannot be read here can only be a damaged binary, whose models are then unknown.
+pub(super) fn models(packed: &[u8]) -> Vec<ModelDefinition> {
+    let mut text = String::new();
+    if DeflateDecoder::new(packed).read_to_string(&mut text).is_err() {
+        return Vec::new();
+    }
+    models::read("models.toml", &text, &mut Vec::new())
+}

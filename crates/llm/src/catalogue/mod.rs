@@ -1,12 +1,14 @@
 //! Providers and models as data: `providers/<id>/{provider.toml, models.toml}`, embedded at build time.
 //!
 //! In: TOML text. Out: checked definitions, or every fault at once. This room never reads a file itself: the
-//! embedded folders come from `build.rs`, others are handed over as text. It never knows a credential.
+//! embedded folders come from `build.rs`, others are handed over as text. The models of an embedded provider are
+//! unpacked when they are first asked for. It never knows a credential.
 
 mod definition;
 mod embedded;
 mod fields;
 mod models;
+mod shelf;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -14,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 pub use crate::dialects::{Operation, Quirk, Thinking};
 pub use definition::{Auth, CredentialField, DataPolicy, DialectPath, Links, ProviderDefinition};
 pub use models::ModelDefinition;
+pub use shelf::Models;
 
 /// What is wrong with a provider folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +58,7 @@ impl Catalogue {
         };
         match definition {
             Some(definition) if faults.is_empty() => {
-                let definition = ProviderDefinition { models, ..definition };
+                let definition = ProviderDefinition { models: models.into(), ..definition };
                 self.providers.insert(folder.to_owned(), Arc::new(definition));
                 Ok(())
             }
@@ -66,9 +69,13 @@ impl Catalogue {
     fn read_embedded() -> Result<Self, CatalogueError> {
         let mut catalogue = Self::default();
         for folder in embedded::FOLDERS {
-            if let Err(faults) = catalogue.add(folder.id, folder.provider, folder.models) {
+            let mut faults = Vec::new();
+            let definition = definition::read(folder.id, folder.provider, &mut faults);
+            let Some(definition) = definition.filter(|_| faults.is_empty()) else {
                 return Err(first_of(folder.id, faults));
-            }
+            };
+            let definition = ProviderDefinition { models: Models::packed(folder.models), ..definition };
+            catalogue.providers.insert(folder.id.to_owned(), Arc::new(definition));
         }
         Ok(catalogue)
     }

@@ -31,6 +31,10 @@ pub(super) fn complete(entry: &Model, sources: &[Source], extract: &Extract) -> 
     }
     let modalities: Vec<&&str> = MODALITIES.iter().filter(|modality| modalities.contains(modality)).collect();
     model.entry("input").or_insert_with(|| json!(modalities));
+    // What is called so embeds, whatever a source makes of it.
+    if !entry.contains_key("operations") && id.to_lowercase().contains("embed") {
+        model.insert("operations".to_owned(), json!(["embeddings"]));
+    }
     model.entry("operations").or_insert_with(|| json!(["chat"]));
     // Two sources may each be right of a window and wrong of the other's answer.
     let number = |name: &str| model.get(name).and_then(Value::as_u64);
@@ -66,6 +70,8 @@ mod tests {
         let expected = json!({ "id": "m", "context": 4096, "max_output": 1024, "name": "M",
             "input": ["text", "image", "audio"], "operations": ["chat"] });
         assert_eq!(Value::Object(found), expected);
+        let embeds = complete(&model("m-embed"), &list.sections["x"].sources, &extract);
+        assert_eq!(embeds["operations"], json!(["embeddings"]));
         let free = complete(&model("m:free"), &list.sections["x"].sources, &extract);
         assert_eq!(free["price"], json!({ "input": "0", "output": "0" }));
     }

@@ -15,6 +15,10 @@ use super::Offer;
 const CONTEXT_MOST: u64 = 20_000_000;
 /// Dollars per million tokens.
 const PRICE_MOST: f64 = 1000.0;
+/// The same for embeddings, which are cheap.
+const EMBEDDING_MOST: f64 = 10.0;
+/// So many times what it costs to read, an answer never costs.
+const OUTPUT_MOST: f64 = 40.0;
 /// So many times dearer or cheaper than elsewhere no price is meant to be.
 const APART_MOST: f64 = 40.0;
 /// So many other prices must be known for the comparison.
@@ -91,8 +95,14 @@ fn price_faults(model: &Model, price: &Value) -> Vec<String> {
             }
         }
     }
+    if embeds(model) && amount(price, "input").is_some_and(|amount| amount >= EMBEDDING_MOST) {
+        faults.push(format!("price.input must be under {EMBEDDING_MOST} dollars for embeddings"));
+    }
     if !embeds(model) && price.get("output").is_none() {
         faults.push("price.output is not known".to_owned());
+    }
+    if amount(price, "output") > amount(price, "input").map(|input| input * OUTPUT_MOST) && !free {
+        faults.push("price.output is out of all proportion to price.input".to_owned());
     }
     if amount(price, "cache_read") > amount(price, "input") {
         faults.push("price.cache_read is over price.input".to_owned());
@@ -156,6 +166,7 @@ mod tests {
             (json!({ "price": { "input": "1000", "output": "1" } }), "price.input must be over 0"),
             (json!({ "price": { "input": "1", "output": "0" } }), "price.output must be over 0"),
             (json!({ "price": { "input": "1" } }), "price.output is not known"),
+            (json!({ "price": { "input": "0.1", "output": "8" } }), "out of all proportion"),
             (json!({ "price": { "input": "1", "output": "1", "cache_read": "2" } }), "cache_read is over"),
             (json!({ "context": 12 }), "cannot be right"),
             (json!({ "deprecated": "soon" }), "is no day"),
@@ -194,6 +205,9 @@ mod tests {
         assert_eq!(faults(&named("a:free")), Vec::<String>::new());
         assert_eq!(faults(&named("a")).len(), 2);
         let embeds = json!({ "id": "e", "canonical": "a/e", "name": "E", "operations": ["embeddings"], "price": { "input": "0.1" } });
-        assert_eq!(faults(&model(embeds)), Vec::<String>::new());
+        assert_eq!(faults(&model(embeds.clone())), Vec::<String>::new());
+        let mut dear = model(embeds);
+        dear.insert("price".to_owned(), json!({ "input": "100" }));
+        assert_eq!(faults(&dear).len(), 1);
     }
 }

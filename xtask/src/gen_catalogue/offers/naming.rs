@@ -116,7 +116,7 @@ fn author<'l>(list: &'l List, provider: &'l str) -> &'l str {
 /// without a date or a way of hosting.
 fn order(draft: &Draft) -> (bool, usize, usize, &str) {
     let id = text(&draft.model, "id");
-    (!draft.by_hand, draft.rank, id.len(), id)
+    if draft.by_hand { (false, 0, 0, "") } else { (true, draft.rank, id.len(), id) }
 }
 
 /// The model's name, or, when another id of the provider has that one, a name that says how it is hosted.
@@ -136,20 +136,25 @@ fn is_name(canonical: &str) -> bool {
     canonical.split_once('/').is_some_and(|(author, slug)| part(author) && part(slug) && !slug.contains('/'))
 }
 
-/// Models that no source names are called as elsewhere, or by their id.
+/// Models that no source names are called as elsewhere, by hand or at [`SPELLS`] first, or by their id.
 fn name_for_people(drafts: &mut Drafts) {
-    let mut known: BTreeMap<String, String> = BTreeMap::new();
-    for draft in drafts.values().flat_map(|(own, _)| own) {
-        let (canonical, name) = (text(&draft.model, "canonical"), text(&draft.model, "name"));
-        if !name.is_empty() {
-            known.entry(canonical.to_owned()).or_insert_with(|| name.to_owned());
+    let mut known: BTreeMap<String, (u8, String)> = BTreeMap::new();
+    for (provider, (own, _)) in &*drafts {
+        for draft in own {
+            let (canonical, name) = (text(&draft.model, "canonical"), text(&draft.model, "name"));
+            let trust = if draft.by_hand { 0 } else { 1 + u8::from(provider != SPELLS) };
+            let better = known.get(canonical).is_none_or(|(found, _)| trust < *found);
+            if better && !name.is_empty() && !name.contains('/') {
+                known.insert(canonical.to_owned(), (trust, name.to_owned()));
+            }
         }
     }
     for draft in drafts.values_mut().flat_map(|(own, _)| own) {
         if text(&draft.model, "name").is_empty() {
             let id = text(&draft.model, "id");
             let last = id.rsplit('/').next().unwrap_or(id);
-            let name = known.get(text(&draft.model, "canonical")).cloned().unwrap_or_else(|| last.to_owned());
+            let name =
+                known.get(text(&draft.model, "canonical")).map_or(last, |(_, name)| name.as_str()).to_owned();
             draft.model.insert("name".to_owned(), json!(name));
         }
     }

@@ -76,7 +76,9 @@ fn operation(model: &Value) -> &'static str {
     let id = text(model, "id").to_lowercase();
     let comes_out = |modality: &str| words(model, "output").any(|word| word == modality);
     let goes_in = |modality: &str| words(model, "input").any(|word| word == modality);
-    if ["embed", "/bge-", "voyage-", "gte-"].iter().any(|part| id.contains(part)) || id.starts_with("bge-") {
+    if ["embed", "/bge-", "voyage-", "gte-", "e5-", "mpnet", "mini-lm"].iter().any(|part| id.contains(part))
+        || id.starts_with("bge-")
+    {
         return "embeddings";
     }
     let named = [
