@@ -3,17 +3,22 @@
 //! In: TOML text. Out: checked definitions, or every fault at once. This room never reads a file itself: the
 //! embedded folders come from `build.rs`, others are handed over as text. It never knows a credential.
 
+mod auth;
 mod definition;
 mod embedded;
 mod fields;
 mod models;
+mod parameters;
+mod urls;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 pub use crate::dialects::{Operation, Quirk, Thinking};
-pub use definition::{Auth, CredentialField, DataPolicy, DialectPath, Links, ProviderDefinition};
+pub use auth::{Auth, CredentialField, CredentialPart, ENTRA_TOKEN_URL, Part, is_query_name};
+pub use definition::{DataPolicy, DialectPath, Links, ProviderDefinition};
 pub use models::ModelDefinition;
+pub use parameters::{ParameterDefinition, is_parameter_value, parameters_in, with_parameters};
 
 /// What is wrong with a provider folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
