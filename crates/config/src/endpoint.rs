@@ -66,7 +66,7 @@ impl RequestPath {
 }
 
 /// Adds a byte as it is when it is unreserved in URLs (RFC 3986), and as `%` and two digits otherwise.
-fn push_encoded(path: &mut String, byte: u8) {
+pub fn push_encoded(path: &mut String, byte: u8) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |value: u8| char::from(DIGITS.get(usize::from(value)).copied().unwrap_or(b'0'));
     if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

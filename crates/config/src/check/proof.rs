@@ -15,7 +15,7 @@ use crate::credential::{
     AwsKey, GoogleServiceAccount, GoogleUser, OauthClient, Proof, SigningKey, TencentKey, TokenSource,
 };
 use crate::diagnostic::{Diagnostics, shown};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, push_encoded};
 use crate::place::Place;
 use crate::secret::Secret;
 
@@ -276,17 +276,9 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// A text as it stands in a query: all but what RFC 3986 calls unreserved is percent-encoded.
+/// A text as it stands in a query.
 fn encoded(text: &str) -> String {
-    use std::fmt::Write as _;
     let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
+    text.bytes().for_each(|byte| push_encoded(&mut encoded, byte));
     encoded
 }

@@ -11,6 +11,7 @@ use yumen_llm::tokens;
 use super::arrival::{Arrival, Arrived};
 use super::attempt::Try;
 use super::call::Call;
+use super::classify::Next;
 use super::resolve::{Plan, Step};
 use crate::exchange::Exchange;
 use crate::rejection::Rejection;
@@ -34,10 +35,16 @@ pub async fn count_tokens(
     if step.dialect != call.dialect || !can_count || whole {
         return Ok(estimate(call, Some(step)));
     }
-    let credential = provider.credentials.turn().next().map(|credential| &**credential);
+    let credential = provider.credentials.turn().next();
     let deadline = Instant::now() + provider.timeouts.total;
-    let attempt = Try { settings, call, client_headers, plan, step, credential, deadline };
-    match attempt.run(exchange).await {
+    let mut attempt =
+        Try { settings, call, client_headers, plan, step, credential, renewed: false, deadline };
+    let mut result = attempt.run(exchange).await;
+    if result.as_ref().is_err_and(|failure| failure.next == Next::Renewed) {
+        attempt.renewed = true;
+        result = attempt.run(exchange).await;
+    }
+    match result {
         Ok(arrival) => Ok(arrival),
         Err(failure) if matches!(failure.status, None | Some(404 | 405 | 501)) => {
             Ok(estimate(call, Some(step)))

@@ -1,5 +1,6 @@
 //! dispatch: Plan, Call → upstream response. The only loop; ends at the first content.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
@@ -100,12 +101,15 @@ impl<'a> Run<'a> {
     ) -> Result<Option<Arrival>, Rejection> {
         let provider = step.provider();
         let deadline = exchange.started + provider.timeouts.total;
-        let mut credentials: SmallVec<[Option<&Credential>; 2]> =
-            provider.credentials.turn().map(|credential| Some(&**credential)).collect();
-        if credentials.is_empty() {
-            credentials.push(None);
+        let mut waiting: SmallVec<[Option<&Arc<Credential>>; 2]> =
+            provider.credentials.turn().map(Some).collect();
+        if waiting.is_empty() {
+            waiting.push(None);
         }
-        for credential in credentials {
+        // The next is taken from the end.
+        waiting.reverse();
+        let mut renewed = None;
+        while let Some(credential) = waiting.pop() {
             let rests = credential.is_some_and(|credential| {
                 exchange.worker().gateway.resting.rests(credential.id, &step.deployment.model.native_id)
             });
@@ -119,7 +123,9 @@ impl<'a> Run<'a> {
             }
             self.tries += 1;
             let Self { settings, call, plan, client_headers, .. } = *self;
-            let attempt = Try { settings, call, client_headers, plan, step, credential, deadline };
+            let again = credential.is_some_and(|credential| renewed == Some(credential.id));
+            let attempt =
+                Try { settings, call, client_headers, plan, step, credential, renewed: again, deadline };
             exchange.trying = Some(trying(exchange, call, step, credential));
             let result = attempt.run(exchange).await;
             note(exchange, &result);
@@ -139,6 +145,11 @@ impl<'a> Run<'a> {
                             return Ok(None);
                         }
                         Next::Credential => self.last = Some(failure.rejection),
+                        Next::Renewed => {
+                            self.last = Some(failure.rejection);
+                            renewed = credential.map(|credential| credential.id);
+                            waiting.push(credential);
+                        }
                         next @ (Next::Deployment | Next::Moment) => {
                             self.last = Some(failure.rejection);
                             self.again.extend((next == Next::Moment).then_some(step));
@@ -152,7 +163,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn trying(exchange: &Exchange, call: &Call, step: &Step, credential: Option<&Credential>) -> Trying {
+fn trying(exchange: &Exchange, call: &Call, step: &Step, credential: Option<&Arc<Credential>>) -> Trying {
     let model = &step.deployment.model;
     let attempt = AttemptRecord {
         provider: step.provider().id.to_string(),
