@@ -234,9 +234,7 @@ fn page(root: &Path, mut catalogue: BTreeMap<String, Models>) -> Result<String> 
         let definition: Value = toml::from_str(&read(&file)?).with_context(|| file.display().to_string())?;
         let dialects = definition.get("dialects").and_then(Value::as_object).into_iter().flatten();
         let dialects: Vec<String> = dialects.map(|(name, _)| format!("`{name}`")).collect();
-        let names = definition.get("credential").and_then(|credential| credential.get("env"));
-        let names = names.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        let names: Vec<String> = variables(&definition).map(|name| format!("`{name}`")).collect();
         let name = definition.get("name").and_then(Value::as_str).unwrap_or_default();
         if !catalogue.contains_key(&id) {
             catalogue.insert(id.clone(), handwritten(root, &id)?);
@@ -254,6 +252,16 @@ fn page(root: &Path, mut catalogue: BTreeMap<String, Models>) -> Result<String> 
         models.iter().for_each(|model| out.push_str(&row(model)));
     }
     Ok(out)
+}
+
+/// The environment variables that a provider reads: for its credential, the credential's parts, and its parameters.
+fn variables(definition: &Value) -> impl Iterator<Item = &str> {
+    let credential = definition.get("credential");
+    let own = ["env", "file_env"].into_iter().filter_map(move |name| credential?.get(name));
+    let tables = [credential.and_then(|credential| credential.get("fields")), definition.get("parameters")];
+    let entries = tables.into_iter().flatten().filter_map(Value::as_object).flat_map(Map::values);
+    let lists = own.chain(entries.filter_map(|entry| entry.get("env")));
+    lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str)
 }
 
 fn row(model: &Map<String, Value>) -> String {
@@ -311,7 +319,8 @@ mod tests {
         write(EXTRACT, &json!({ "packages": { "x": "1" }, "facts": { "x:a": fact } }).to_string());
         write(
             "providers/acme/provider.toml",
-            "name = \"Acme\"\n[dialects]\nopenai_chat = { path = \"/c\" }\n",
+            "name = \"Acme\"\n[dialects]\nopenai_chat = { path = \"/c\" }\n[credential]\nenv = [\"A_KEY\"]\n\
+             [credential.fields.id]\nenv = [\"A_ID\"]\n[parameters.region]\nenv = [\"A_REGION\"]\n",
         );
         write("providers/byhand/provider.toml", "name = \"By hand\"\n");
         write("providers/byhand/models.toml", "[[model]]\nid = \"h\"\ncanonical = \"hand/h\"\n");
@@ -328,6 +337,7 @@ mod tests {
         assert!(models.contains("price = { input = \"1\", output = \"2\" }"), "{models}");
         let page = read(&root.path().join(PAGE)).unwrap();
         assert!(page.contains("| `acme/a` | `a` | 4096 | 1 | 2 |"), "{page}");
+        assert!(page.contains("| `A_KEY`, `A_ID`, `A_REGION` |"), "{page}");
         assert!(
             page.contains("| `hand/h` | `h` | - | - | - |"),
             "models written by hand are shown too: {page}"
