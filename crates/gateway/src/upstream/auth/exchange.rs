@@ -13,7 +13,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 use yumen_config::{Endpoint, Secret, Timeouts, push_encoded};
 
-use crate::upstream::answer::AnswerBody;
+use crate::upstream::answer::{AnswerBody, AnswerError};
 use crate::upstream::pool::{Phase, Pool, RequestBody, SendError};
 
 /// An answer with a token is far smaller.
@@ -139,7 +139,7 @@ pub(super) async fn exchange(
     let reply = sent.map_err(|error| unsent(&error))?;
     let (head, body) = AnswerBody::from_reply(door.pool, reply, ANSWER_BYTES_MOST);
     let read = tokio::time::timeout(door.timeouts.idle, whole(body)).await;
-    let text = read.map_err(|_| TokenError::slow())?;
+    let text = read.map_err(|_| TokenError::slow())?.map_err(|error| broken(&error))?;
     if let Some((name, value)) = &ask.answers_with
         && head.headers.get(name) != Some(value)
     {
@@ -170,25 +170,31 @@ fn headers(ask: &Ask<'_>, is_empty: bool) -> HeaderMap {
     headers
 }
 
-/// The answer as far as it came and fits.
-async fn whole(mut body: AnswerBody) -> BytesMut {
+/// The answer as far as it fits.
+async fn whole(mut body: AnswerBody) -> Result<BytesMut, AnswerError> {
     let mut text = BytesMut::new();
-    while let Some(Ok(chunk)) = body.chunk().await {
+    while let Some(chunk) = body.chunk().await {
+        let chunk = chunk?;
         let room = ANSWER_BYTES_MOST.saturating_sub(text.len());
         text.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
         if room <= chunk.len() {
             break;
         }
     }
-    text
+    Ok(text)
 }
 
 fn unsent(error: &SendError) -> TokenError {
     let summary = match error {
         SendError::Timeout(Phase::FirstByte) => return TokenError::slow(),
         SendError::Timeout(Phase::Connect) | SendError::Connect(_) => "its token server cannot be reached",
-        SendError::Broken(_) => "the connection to its token server broke",
+        SendError::Broken(_) => return broken(error),
     };
+    TokenError { detail: Some(error.to_string()), ..TokenError::new(summary) }
+}
+
+fn broken(error: &dyn std::error::Error) -> TokenError {
+    let summary = "the connection to its token server broke";
     TokenError { detail: Some(error.to_string()), ..TokenError::new(summary) }
 }
 
