@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::canned::Surface;
 use crate::compare::{self, Effort, Shape};
+use crate::fill::fill;
 use crate::load::{self, Job};
 use crate::target::{KEY, Kind, Yumen};
 use crate::upstream;
@@ -28,6 +29,18 @@ enum Command {
     Run(RunArguments),
     /// One run of load against an address.
     Load(LoadArguments),
+    /// Fills a data folder's empty ledger with made-up records.
+    Fill {
+        /// The folder; it may be new.
+        #[arg(long)]
+        data_dir: PathBuf,
+        /// How many.
+        #[arg(long, default_value_t = 10_000_000)]
+        records: u64,
+        /// The gateway's program; beside this one by default.
+        #[arg(long)]
+        yumen: Option<PathBuf>,
+    },
     /// The fake upstream.
     Upstream {
         /// Where to listen.
@@ -62,6 +75,9 @@ struct RunArguments {
     /// A data folder for the gateway to go on with, such as one with a large ledger.
     #[arg(long)]
     data_dir: Option<PathBuf>,
+    /// Give the gateway a ledger of so many made-up records first (ten million take some 4 GB of disk).
+    #[arg(long, conflicts_with = "data_dir")]
+    records: Option<u64>,
     /// Print JSON in place of Markdown.
     #[arg(long)]
     json: bool,
@@ -103,6 +119,10 @@ pub(crate) fn run() -> Result<ExitCode> {
     match Arguments::parse().command {
         Command::Run(arguments) => compare_all(&arguments),
         Command::Load(arguments) => load_once(arguments),
+        Command::Fill { data_dir, records, yumen } => {
+            fill(&yumen.map_or_else(beside, Ok)?, &data_dir, records, say_error)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Upstream { listen, address_file } => {
             upstream::serve(&listen, |address| {
                 if let Some(file) = address_file {
@@ -126,13 +146,22 @@ fn say(text: &str) -> Result<()> {
     writeln!(std::io::stdout(), "{text}").context("standard output is gone")
 }
 
+fn beside() -> Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("yumen"))
+}
+
 fn compare_all(arguments: &RunArguments) -> Result<ExitCode> {
     let rows = compare::select(&arguments.only)?;
     let (seconds, runs) = if arguments.quick { (1.0, 1) } else { (arguments.seconds, arguments.runs.max(1)) };
     let effort = Effort { duration: Duration::try_from_secs_f64(seconds)?, runs };
-    let beside = std::env::current_exe()?.with_file_name("yumen");
-    let program = arguments.yumen.clone().unwrap_or(beside);
-    let yumen = Yumen { program, data: arguments.data_dir.clone() };
+    let program = arguments.yumen.clone().map_or_else(beside, Ok)?;
+    let mut data = arguments.data_dir.clone();
+    let filled = tempfile::tempdir()?;
+    if let Some(records) = arguments.records {
+        fill(&program, filled.path(), records, say_error)?;
+        data = Some(filled.path().to_owned());
+    }
+    let yumen = Yumen { program, data };
     let table = compare::run(&rows, &arguments.targets, effort, &yumen, say_error)?;
     if arguments.json {
         say(&serde_json::to_string_pretty(&table.json())?)?;

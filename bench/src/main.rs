@@ -6,6 +6,7 @@
 mod canned;
 mod cli;
 mod compare;
+mod fill;
 mod load;
 mod samples;
 mod target;

@@ -1,6 +1,6 @@
 //! The targets that decode a dialect and say it again in every dialect of the same operation.
 
-use yumen_llm::dialects::{AnswerContext, Codec, Dialect, Tap, Target, codec};
+use yumen_llm::dialects::{ALL, AnswerContext, Codec, Dialect, Operation, Tap, Target, codec};
 use yumen_llm::ir;
 use yumen_llm::json::scan_object;
 
@@ -8,8 +8,11 @@ use crate::bytes::frames;
 
 /// The nesting that the gateway allows to a request.
 const DEPTH: usize = 128;
+
 /// The dialects that speak of chats, whose requests and answers can be said in one another.
-const CHATS: [Dialect; 2] = [Dialect::OpenAiChat, Dialect::AnthropicMessages];
+fn chats() -> impl Iterator<Item = &'static dyn Codec> {
+    ALL.into_iter().filter(|codec| codec.outline().operation == Operation::Chat)
+}
 
 pub(crate) fn openai_chat_request(data: &[u8]) {
     request(Dialect::OpenAiChat, data);
@@ -35,6 +38,30 @@ pub(crate) fn anthropic_stream(data: &[u8]) {
     stream(Dialect::AnthropicMessages, data);
 }
 
+pub(crate) fn openai_responses_request(data: &[u8]) {
+    request(Dialect::OpenAiResponses, data);
+}
+
+pub(crate) fn openai_responses_response(data: &[u8]) {
+    response(Dialect::OpenAiResponses, data);
+}
+
+pub(crate) fn openai_responses_stream(data: &[u8]) {
+    stream(Dialect::OpenAiResponses, data);
+}
+
+pub(crate) fn gemini_request(data: &[u8]) {
+    request(Dialect::Gemini, data);
+}
+
+pub(crate) fn gemini_response(data: &[u8]) {
+    response(Dialect::Gemini, data);
+}
+
+pub(crate) fn gemini_stream(data: &[u8]) {
+    stream(Dialect::Gemini, data);
+}
+
 /// What a dialect reads as a request, each dialect writes as JSON that it can read itself.
 fn request(from: Dialect, data: &[u8]) {
     if scan_object(data, DEPTH).is_err() {
@@ -42,7 +69,7 @@ fn request(from: Dialect, data: &[u8]) {
     }
     let Ok(request) = codec(from).decode_request(data) else { return };
     let target = Target { model: "native-model", max_output: Some(4096), ..Target::default() };
-    for to in CHATS.map(codec) {
+    for to in chats() {
         let Ok(encoded) = to.encode_request(&request, &target) else { continue };
         assert_object(&encoded.body, "request");
         let again = to.decode_request(&encoded.body);
@@ -55,12 +82,12 @@ fn response(from: Dialect, data: &[u8]) {
     let reader = codec(from);
     reader.tap_response(data, &mut Tap::default());
     let error = reader.decode_error(400, data);
-    for to in CHATS.map(codec) {
+    for to in chats() {
         assert_object(&to.encode_error(&error), "error");
         assert_events(&to.encode_error_event(&error));
     }
     let Ok(response) = reader.decode_response(data) else { return };
-    for to in CHATS.map(codec) {
+    for to in chats() {
         let body = to.encode_response(&response, &context());
         assert_object(&body, "answer");
         let again = to.decode_response(&body);
@@ -82,13 +109,17 @@ fn stream(from: Dialect, data: &[u8]) {
         }
     }
     decoder.finish(&mut events);
-    for to in CHATS.map(codec) {
-        assert_events(&encode(to, &events));
+    for to in chats() {
+        assert_events(&encode(to, &events, context()));
     }
+    let array = AnswerContext { json_array: true, ..context() };
+    let array = encode(codec(Dialect::Gemini), &events, array);
+    let read: Result<Vec<&serde_json::value::RawValue>, _> = serde_json::from_slice(&array);
+    assert!(read.is_ok_and(|elements| !elements.is_empty()), "{}", String::from_utf8_lossy(&array));
 }
 
-fn encode(to: &dyn Codec, events: &[ir::StreamEvent]) -> Vec<u8> {
-    let mut encoder = to.stream_encoder(context());
+fn encode(to: &dyn Codec, events: &[ir::StreamEvent], context: AnswerContext) -> Vec<u8> {
+    let mut encoder = to.stream_encoder(context);
     let mut out = Vec::new();
     for event in events {
         encoder.encode(event, &mut out);
@@ -103,6 +134,7 @@ fn context() -> AnswerContext {
         model: "author/model".into(),
         created: 1,
         include_usage: true,
+        custom_tools: vec!["apply_patch".into()],
         ..AnswerContext::default()
     }
 }

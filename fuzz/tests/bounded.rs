@@ -50,7 +50,12 @@ fn the_seeds_reach_what_is_to_be_damaged() {
         let entries = std::fs::read_dir(folder("seeds").join(target)).unwrap();
         entries.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect::<Vec<_>>()
     };
-    for (name, dialect) in [("openai_chat", Dialect::OpenAiChat), ("anthropic", Dialect::AnthropicMessages)] {
+    for (name, dialect) in [
+        ("openai_chat", Dialect::OpenAiChat),
+        ("openai_responses", Dialect::OpenAiResponses),
+        ("anthropic", Dialect::AnthropicMessages),
+        ("gemini", Dialect::Gemini),
+    ] {
         for input in inputs(&format!("{name}_request")) {
             codec(dialect).decode_request(&input).unwrap();
         }

@@ -155,6 +155,40 @@ async fn other_clients_reach_google() {
     }
 }
 
+/// What Google signed goes to an Anthropic client under a mark, comes back to Google as it was, and never reaches a
+/// provider that would refuse it.
+#[tokio::test]
+async fn signatures_find_their_owner_again_and_nobody_else() {
+    let (upstream, gateway) = pair().await;
+    upstream.script(|request| {
+        let call = json!({ "functionCall": { "name": "look", "args": {} }, "thoughtSignature": "c2lnbmVk" });
+        let answer = json!({ "candidates": [{ "content": { "parts": [call], "role": "model" }, "finishReason": "STOP" }] });
+        request.path.contains("gemini-fake").then(|| Reply::json(200, &answer))
+    });
+    let mut body = ask("google/gemini-fake");
+    body["tools"] = json!([{ "name": "look", "input_schema": { "type": "object" } }]);
+    let answer = gateway.anthropic_client().post(MESSAGES, &body).await.expect_status(200).json();
+    let called =
+        answer["content"].as_array().unwrap().iter().find(|block| block["type"] == "tool_use").unwrap();
+    let result = json!({ "type": "tool_result", "tool_use_id": called["id"], "content": "seen" });
+    body["messages"] = json!([
+        body["messages"][0],
+        { "role": "assistant", "content": answer["content"] },
+        { "role": "user", "content": [result] },
+    ]);
+    gateway.anthropic_client().post(MESSAGES, &body).await.expect_status(200);
+    let sent = upstream.last().json();
+    assert_eq!(sent["contents"][1]["parts"][0]["thoughtSignature"], "c2lnbmVk", "{sent}");
+    assert_eq!(sent["contents"][1]["parts"][0]["functionCall"]["name"], "look");
+
+    body["model"] = json!("fake-anthropic/fake-chat");
+    body["stream"] = json!(true);
+    let answer = gateway.anthropic_client().post(MESSAGES, &body).await.expect_status(200);
+    assert_eq!(stream_text(MESSAGES, &answer.events()), TEXT);
+    let sent = String::from_utf8_lossy(&upstream.last().body).into_owned();
+    assert!(!sent.contains("yumen-sealed:") && sent.contains("tool_use"), "{sent}");
+}
+
 #[tokio::test]
 async fn tokens_are_counted_by_google_or_estimated() {
     let (_upstream, gateway) = pair().await;

@@ -9,7 +9,9 @@
 )]
 
 use serde_json::json;
-use yumen_testkit::{Gateway, Reply, Step, Upstream, eventually};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use yumen_testkit::{Gateway, KEY, Reply, Step, Upstream, eventually};
 use yumen_tests::{CHAT, MESSAGES, ask, ask_stream, record_of, stream_text};
 
 fn chunk(choices: &str, usage: &str) -> String {
@@ -243,5 +245,84 @@ async fn pitfall_23_incomplete_and_failed_answers_are_terminal_and_counted() {
                 "{path}"
             );
         }
+    }
+}
+
+/// The HTTP library does not look for the end of a connection as long as it holds bytes behind the request.
+#[tokio::test]
+async fn a_client_that_leaves_with_bytes_behind_its_request_is_noticed() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::before(&upstream).await;
+    let body = ask("fake-openai/fake-never-answers").to_string();
+    let head = format!(
+        "POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    for behind in ["\r\n", head.as_str(), "GET / HTTP/1.1\r\nhost: x\r\n\r\n"] {
+        let aborted = upstream.counts().aborted;
+        let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+        stream.write_all(format!("{head}{body}{behind}").as_bytes()).await.unwrap();
+        upstream.until("the request upstream", |counts| counts.open == 1).await;
+        drop(stream);
+        upstream
+            .until("the abort upstream", |counts| counts.aborted == aborted + 1 && counts.open == 0)
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn large_vectors_are_no_tokens() {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let numbers = vec!["0.123456789"; 300_000].join(",");
+        let usage = if request.model() == "fake-slow" { ",\"usage\":{\"prompt_tokens\":7,\"total_tokens\":7}" } else { "" };
+        Some(Reply::whole(
+            200,
+            "application/json",
+            format!("{{\"object\":\"list\",\"data\":[{{\"object\":\"embedding\",\"index\":0,\"embedding\":[{numbers}]}}],\"model\":\"m\"{usage}}}"),
+        ))
+    });
+    let gateway = Gateway::before(&upstream).await;
+    for (model, source) in [("fake-slow", "reported"), ("fake-chat", "estimated")] {
+        let body = json!({ "model": format!("fake-openai/{model}"), "input": "Hi" });
+        let answer = gateway.client().post("/v1/embeddings", &body).await.expect_status(200);
+        assert!(answer.body.len() > 3_000_000);
+        let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+        assert_eq!(record["tokens_completion"], 0, "{model}: {record}");
+        assert_eq!(record["tokens_source"], source, "{model}: {record}");
+    }
+}
+
+#[tokio::test]
+async fn counts_beyond_all_measure_cost_no_fortune() {
+    let upstream = Upstream::start().await;
+    upstream.script(|_| {
+        let message = json!({ "role": "assistant", "content": "Hi" });
+        Some(Reply::json(
+            200,
+            &json!({ "id": "x", "object": "chat.completion", "created": 1, "model": "m",
+                "choices": [{ "index": 0, "message": message, "finish_reason": "stop" }],
+                "usage": { "prompt_tokens": u64::MAX, "completion_tokens": u64::MAX, "total_tokens": u64::MAX } }),
+        ))
+    });
+    let gateway = Gateway::before(&upstream).await;
+    let answer = gateway.client().post(CHAT, &ask("fake-openai/fake-chat")).await.expect_status(200);
+    let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+    assert!(record["tokens_prompt"].as_u64().unwrap() <= 1_000_000_000, "{record}");
+    assert!(record["total_cost"].as_f64().unwrap() <= 10_000.0, "{record}");
+}
+
+#[tokio::test]
+async fn an_error_in_a_success_tells_no_secret() {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let secret = request.header("authorization").replace("Bearer ", "");
+        Some(Reply::json(200, &json!({ "error": { "message": format!("bad key {secret}"), "code": 400 } })))
+    });
+    let gateway = Gateway::before(&upstream).await;
+    for path in [CHAT, MESSAGES] {
+        let answer = gateway.client().post(path, &ask("fake-openai/fake-chat")).await.expect_status(400);
+        assert!(answer.text().contains("bad key"), "{}", answer.text());
+        assert!(!answer.text().contains("upstream-openai-secret"), "{}", answer.text());
     }
 }

@@ -354,3 +354,32 @@ async fn pitfall_48_names_do_not_become_paths() {
     }
     assert!(upstream.requests().iter().all(|request| request.path == CHAT), "{:?}", upstream.requests());
 }
+
+/// Some servers say a finish reason, then neither the end nor anything else, and stay connected.
+#[tokio::test]
+async fn a_complete_answer_is_ended_where_the_upstream_forgets_to() {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let chunk = |delta: &str, reason: &str| {
+            format!(
+                "data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{reason}}}]}}\n\n"
+            )
+        };
+        (request.model() == "fake-slow").then(|| {
+            let said = [chunk("{\"content\":\"Hello\"}", "null"), chunk("{}", "\"stop\"")];
+            Reply::stream(said).insert(2, Step::Hang)
+        })
+    });
+    let gateway = Gateway::before(&upstream).await;
+    for path in [CHAT, MESSAGES] {
+        let answer =
+            gateway.client().post(path, &ask_stream("fake-openai/fake-slow")).await.expect_status(200);
+        let events = answer.events();
+        assert_eq!(stream_text(path, &events), "Hello", "{path}");
+        let end = events.last().unwrap();
+        assert!(end.data == "[DONE]" || end.data.contains("message_stop"), "{path}: {end:?}");
+        let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+        assert_eq!(record["outcome"], "completed", "{path}: {record}");
+    }
+    upstream.until("nothing left open", |counts| counts.open == 0).await;
+}

@@ -27,6 +27,11 @@ const OVERHEAD_US: HeaderName = HeaderName::from_static("x-yumen-overhead-us");
 /// The status recorded when the client left before one was sent.
 pub const STATUS_CLIENT_GONE: u16 = 499;
 
+/// No exchange has more tokens of a kind: a thousand times the largest context there is.
+const TOKENS_MOST: u64 = 1_000_000_000;
+/// No exchange costs more: ten thousand dollars.
+const COST_NANOS_MOST: u64 = 10_000_000_000_000;
+
 /// A try under way.
 #[derive(Debug)]
 pub struct Trying {
@@ -124,6 +129,32 @@ impl Exchange {
         headers.insert(OVERHEAD_US, HeaderValue::from(self.head_sent()));
     }
 
+    /// Notes what was used and what it costs. A figure that no exchange can have is cut off and marked as no count: sums
+    /// over the ledger must stay right whatever a provider says.
+    pub fn counted(&mut self, usage: &Usage, source: TokenSource, price: Option<&Price>) {
+        let figures = [
+            usage.input,
+            usage.cached_input,
+            usage.cache_write,
+            usage.cache_write_1h,
+            usage.output,
+            usage.reasoning,
+        ];
+        let absurd = figures.iter().any(|figure| *figure > TOKENS_MOST);
+        let [input, cached_input, cache_write, cache_write_1h, output, reasoning] =
+            figures.map(|figure| figure.min(TOKENS_MOST));
+        let usage = Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning };
+        self.record.tokens = TokenCounts {
+            input,
+            cached_input,
+            cache_write: cache_write.saturating_add(cache_write_1h),
+            output,
+            reasoning,
+            source: if absurd { TokenSource::Estimated } else { source },
+        };
+        self.record.cost_nanos = price.map(|price| price.cost_nanos(&usage).min(COST_NANOS_MOST));
+    }
+
     /// Appends one try.
     pub fn attempted(&mut self, attempt: AttemptRecord) {
         self.record.attempts.push(attempt);
@@ -186,9 +217,7 @@ impl Exchange {
         trying.attempt.cause = Some("client_gone".to_owned());
         self.record.provider = Some(trying.attempt.provider.clone());
         let usage = Usage { input: tokens::estimate_json(&trying.request), ..Usage::default() };
-        self.record.tokens =
-            TokenCounts { input: usage.input, source: TokenSource::Estimated, ..TokenCounts::default() };
-        self.record.cost_nanos = trying.price.map(|price| price.cost_nanos(&usage));
+        self.counted(&usage, TokenSource::Estimated, trying.price.as_ref());
         self.attempted(trying.attempt);
     }
 

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use yumen_config::{KeyHasher, Snapshot};
@@ -65,6 +65,34 @@ impl Gateway {
     }
 }
 
+/// How many refusals of callers without a known key one worker records in each second; all others are counted.
+const STRANGERS_PER_SECOND: u64 = 50;
+
+/// Counts the refusals of strangers in this second.
+#[derive(Debug)]
+struct Strangers {
+    since: Instant,
+    second: AtomicU64,
+    taken: AtomicU64,
+}
+
+impl Default for Strangers {
+    fn default() -> Self {
+        Self { since: Instant::now(), second: AtomicU64::new(0), taken: AtomicU64::new(0) }
+    }
+}
+
+impl Strangers {
+    /// Whether one more is recorded. Only its own worker asks.
+    fn take(&self) -> bool {
+        let second = self.since.elapsed().as_secs();
+        if self.second.swap(second, Ordering::Relaxed) != second {
+            self.taken.store(0, Ordering::Relaxed);
+        }
+        self.taken.fetch_add(1, Ordering::Relaxed) < STRANGERS_PER_SECOND
+    }
+}
+
 /// What one worker has for itself.
 pub struct Worker {
     /// What it shares with the others.
@@ -73,6 +101,7 @@ pub struct Worker {
     pub pool: Arc<Pool>,
     writer: Mutex<Box<dyn RecordWriter>>,
     dice: AtomicU64,
+    strangers: Strangers,
 }
 
 impl std::fmt::Debug for Worker {
@@ -89,14 +118,20 @@ impl Worker {
             pool: Arc::new(Pool::new(Arc::clone(&gateway.gauges))),
             writer: Mutex::new(gateway.sink.writer()?),
             dice: AtomicU64::new(seed),
+            strangers: Strangers::default(),
             gateway: Arc::clone(gateway),
         })
     }
 
     /// Appends a record; a failure is counted and logged with the record itself, so that it is not lost unseen.
-    /// While the spool takes no new work, refusals are only counted: its last room is for exchanges under way.
+    /// While the spool takes no new work, refusals are only counted: its last room is for exchanges under way. Those of
+    /// callers whom nobody knows are only counted much earlier, and when they come faster than anybody would read them.
     pub fn append(&self, record: &ExchangeRecord) {
-        if record.outcome == Outcome::Refused && !self.gateway.sink.has_room() {
+        let sink = &self.gateway.sink;
+        let counted_only = record.outcome == Outcome::Refused
+            && (!sink.has_room()
+                || record.key_id.is_none() && !(sink.has_ample_room() && self.strangers.take()));
+        if counted_only {
             self.gateway.gauges.refusals_unrecorded.fetch_add(1, Ordering::Relaxed);
             return;
         }

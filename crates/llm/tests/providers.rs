@@ -199,6 +199,7 @@ fn paths_lead_where_the_dialect_is_spoken() {
             assert!(entry.path.starts_with('/'), "{id}: {dialect:?}");
             let end = match dialect {
                 Dialect::OpenAiChat => "/chat/completions",
+                Dialect::OpenAiResponses => "/responses",
                 Dialect::OpenAiCompletions => "/completions",
                 Dialect::OpenAiEmbeddings => "/embeddings",
                 Dialect::AnthropicMessages => "/v1/messages",

@@ -25,6 +25,8 @@ pub trait RecordSink: Send + Sync {
     fn writer(&self) -> Result<Box<dyn RecordWriter>, AppendError>;
     /// Whether new work may be taken on; cheap (an atomic load).
     fn has_room(&self) -> bool;
+    /// Whether there is so much room that requests of nobody in particular may take some of it.
+    fn has_ample_room(&self) -> bool;
 }
 
 /// Appends records. After `append` has returned, the record survives the death of the process.

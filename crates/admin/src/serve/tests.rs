@@ -18,6 +18,9 @@ impl RecordSink for Spool {
     fn has_room(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+    fn has_ample_room(&self) -> bool {
+        self.has_room()
+    }
 }
 
 struct Running {

@@ -9,10 +9,11 @@ use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use super::activity::Activity;
@@ -27,6 +28,24 @@ const BUSY: u64 = u64::MAX;
 /// What is written between two looks at an idle connection: more than this is an answer, not a protocol's own
 /// frames.
 const QUIET_BYTES_MOST: usize = 4096;
+
+/// How often it is looked whether a client is still there whose bytes nobody reads.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// What can tell without reading whether its other side is there.
+pub(super) trait Peer {
+    /// Whether the other side has closed the connection.
+    fn has_left(&self) -> bool;
+}
+
+impl Peer for TcpStream {
+    fn has_left(&self) -> bool {
+        // Nothing is awaited: the runtime knows of an end as soon as the kernel tells, whatever is still to be read.
+        let mut cx = Context::from_waker(Waker::noop());
+        let ready = tokio::task::coop::unconstrained(self.ready(Interest::READABLE));
+        matches!(std::pin::pin!(ready).poll(&mut cx), Poll::Ready(Ok(ready)) if ready.is_read_closed())
+    }
+}
 
 /// How long a client may be silent.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +79,10 @@ pub(super) struct ClientSocket<S> {
     /// Runs while a write waits; made at the first that does.
     stall: Option<Pin<Box<Sleep>>>,
     stalled: bool,
+    /// How many exchanges had begun when the socket was last asked for bytes.
+    asked_after: u64,
+    /// Runs while an exchange is open and nobody asks for bytes; made at the first time that this is so.
+    look: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> ClientSocket<S> {
@@ -89,6 +112,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientSocket<S> {
             written: 0,
             stall: None,
             stalled: false,
+            asked_after: 0,
+            look: None,
         })
     }
 
@@ -131,6 +156,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientSocket<S> {
         match poll_timer(&mut self.silence, cx) {
             Poll::Ready(()) if idle => Poll::Ready(()),
             _ => Poll::Pending,
+        }
+    }
+
+    /// Looks whether a client has left while its exchange is open and nobody asks the socket for bytes: the HTTP/1
+    /// library does not, as long as it holds bytes behind the request, be it only an empty line.
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()>
+    where
+        S: Peer,
+    {
+        if self.http2 || self.activity.is_idle() || self.asked_after == self.activity.begun() {
+            self.look = None;
+            return Poll::Pending;
+        }
+        loop {
+            let look = self.look.get_or_insert_with(|| Box::pin(tokio::time::sleep(LOOK)));
+            if poll_timer(look, cx).is_pending() {
+                return Poll::Pending;
+            }
+            if self.socket.has_left() {
+                return Poll::Ready(());
+            }
+            self.look = None;
         }
     }
 
@@ -177,6 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientSocket<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.asked_after = this.activity.begun();
         let before = buffer.filled().len();
         if this.start_length > 0 && buffer.remaining() >= this.start_length {
             buffer.put_slice(this.start.get(..this.start_length).unwrap_or_default());
@@ -194,7 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientSocket<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientSocket<S> {
+impl<S: AsyncRead + AsyncWrite + Peer + Unpin> AsyncWrite for ClientSocket<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.socket).poll_write(cx, bytes);
@@ -217,6 +265,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientSocket<S> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.poll_left(cx).is_ready() {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionReset, "the client has left")));
+        }
         let polled = Pin::new(&mut this.socket).poll_flush(cx);
         this.wrote(polled, cx)
     }

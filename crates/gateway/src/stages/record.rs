@@ -3,7 +3,7 @@
 
 use yumen_llm::price::Price;
 use yumen_llm::usage::Usage;
-use yumen_telemetry::{Outcome, TokenCounts, TokenSource};
+use yumen_telemetry::{Outcome, TokenSource};
 
 use crate::exchange::Exchange;
 
@@ -21,15 +21,7 @@ pub struct Ending {
 /// Closes the exchange.
 pub fn record(exchange: &mut Exchange, ending: &Ending) {
     if let Some((usage, source)) = &ending.usage {
-        exchange.record.tokens = TokenCounts {
-            input: usage.input,
-            cached_input: usage.cached_input,
-            cache_write: usage.cache_write.saturating_add(usage.cache_write_1h),
-            output: usage.output,
-            reasoning: usage.reasoning,
-            source: *source,
-        };
-        exchange.record.cost_nanos = ending.price.map(|price| price.cost_nanos(usage));
+        exchange.counted(usage, *source, ending.price.as_ref());
     }
     exchange.close(ending.outcome);
 }

@@ -48,6 +48,7 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
     let llm = |dialect, task| Some((POST, Route::Llm(LlmRoute { dialect, task, skin, in_path: None })));
     match path {
         "/chat/completions" => llm(Dialect::OpenAiChat, Task::Generate),
+        "/responses" => llm(Dialect::OpenAiResponses, Task::Generate),
         "/completions" => llm(Dialect::OpenAiCompletions, Task::Generate),
         "/embeddings" => llm(Dialect::OpenAiEmbeddings, Task::Generate),
         "/messages" => llm(Dialect::AnthropicMessages, Task::Generate),
@@ -125,11 +126,11 @@ mod tests {
         }
         assert_eq!(said("/v1beta/models/m:countTokens").1, Task::CountTokens);
         assert_eq!(said("/v1beta/models/m:batchEmbedContents").0, Dialect::GeminiEmbeddings);
-        for path in
-            ["/v1beta/models/:generateContent", "/v1beta/models/m:predict", "/v1beta/m:generateContent"]
-        {
-            assert_eq!(ask("POST", path).unwrap_err().code, Code::RouteNotFound, "{path}");
+        // What is asked of them is not known: they can only be looked at, like any model.
+        for path in ["/v1beta/models/:generateContent", "/v1beta/models/m:predict"] {
+            assert_eq!(ask("POST", path).unwrap_err().code, Code::MethodNotAllowed, "{path}");
         }
+        assert_eq!(ask("POST", "/v1beta/m:generateContent").unwrap_err().code, Code::RouteNotFound);
         assert_eq!(ask("GET", "/v1beta/models/gemini").unwrap(), Route::Models { id: Some("gemini".into()) });
     }
 

@@ -6,8 +6,10 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
-use yumen_llm::dialects::Dialect;
+use yumen_llm::dialects::{AnswerContext, Dialect, codec};
+use yumen_llm::ir::{Answer, Choice, Part, Response, StreamEvent};
 use yumen_llm::tokens;
+use yumen_llm::usage::Usage;
 
 /// Answers a request.
 pub fn answer(dialect: Dialect, body: &[u8]) -> (StatusCode, HeaderMap, Vec<Bytes>) {
@@ -19,11 +21,13 @@ pub fn answer(dialect: Dialect, body: &[u8]) -> (StatusCode, HeaderMap, Vec<Byte
             ("application/json", vec![demo.embeddings(&request).to_string().into()])
         }
         (Dialect::OpenAiChat, false) => ("application/json", vec![demo.chat().to_string().into()]),
+        (Dialect::OpenAiResponses, false) => ("application/json", vec![demo.response().into()]),
         (Dialect::OpenAiCompletions, false) => {
             ("application/json", vec![demo.completion().to_string().into()])
         }
         (Dialect::AnthropicMessages, false) => ("application/json", vec![demo.message().to_string().into()]),
         (Dialect::OpenAiChat, true) => ("text/event-stream", demo.chat_stream(&request)),
+        (Dialect::OpenAiResponses, true) => ("text/event-stream", demo.response_stream()),
         (Dialect::OpenAiCompletions, true) => ("text/event-stream", demo.completion_stream(&request)),
         (Dialect::AnthropicMessages, true) => ("text/event-stream", demo.message_stream()),
         // Its folder names no other.
@@ -63,6 +67,35 @@ impl Demo {
             "choices": [{ "index": 0, "message": message, "logprobs": null, "finish_reason": "stop" }],
             "usage": self.openai_usage(),
         })
+    }
+
+    /// What the Responses API makes of the answer: its objects are too large to be written here once more.
+    fn response(&self) -> Vec<u8> {
+        let choice = Choice { parts: vec![Part::text(self.text.as_str())], ..Choice::default() };
+        let answer = Answer { choices: vec![choice], usage: Some(self.usage()), ..Answer::default() };
+        codec(Dialect::OpenAiResponses).encode_response(&Response::Chat(Box::new(answer)), &self.context())
+    }
+
+    fn response_stream(&self) -> Vec<Bytes> {
+        let text = |word: &str| StreamEvent::Text { choice: 0, text: word.to_owned(), logprobs: None };
+        let mut events = vec![StreamEvent::Start(Box::default())];
+        events.extend(self.words().map(text));
+        events.extend([StreamEvent::Usage(self.usage()), StreamEvent::End]);
+        let mut encoder = codec(Dialect::OpenAiResponses).stream_encoder(self.context());
+        let chunk = |event: StreamEvent| {
+            let mut out = Vec::new();
+            encoder.encode(&event, &mut out);
+            Bytes::from(out)
+        };
+        events.into_iter().map(chunk).filter(|chunk| !chunk.is_empty()).collect()
+    }
+
+    fn usage(&self) -> Usage {
+        Usage { input: self.input, output: self.output, ..Usage::default() }
+    }
+
+    fn context(&self) -> AnswerContext {
+        AnswerContext { id: "demo".to_owned(), model: self.model.clone(), ..AnswerContext::default() }
     }
 
     fn completion(&self) -> Value {
@@ -188,12 +221,10 @@ fn last_text(request: &Value) -> String {
         }
         _ => String::new(),
     };
-    let last = request.get("messages").and_then(Value::as_array).and_then(|messages| messages.last());
-    match (last.and_then(|message| message.get("content")), request.get("prompt")) {
-        (Some(content), _) => of_content(content),
-        (None, Some(prompt)) => of_content(prompt),
-        (None, None) => String::new(),
-    }
+    let last = |name: &str| request.get(name).and_then(Value::as_array).and_then(|turns| turns.last());
+    let content = last("messages").or(last("input")).and_then(|turn| turn.get("content"));
+    let text = content.or(request.get("prompt")).or(request.get("input"));
+    text.map_or_else(String::new, of_content)
 }
 
 fn vector(text: &str) -> Vec<f64> {

@@ -17,4 +17,4 @@ pub use auth::{Door, Pass, Token, TokenError, Tokens};
 pub use demo::answer as demo_answer;
 pub use encoding::{Encoding, expand};
 pub use pool::{Phase, Pool, RequestBody, SendError};
-pub use resting::{REST_LIMITED, REST_REFUSED, Resting};
+pub use resting::{REST_LIMITED, REST_REFUSED, REST_UNPAID, Resting};

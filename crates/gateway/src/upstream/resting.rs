@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 /// How long a credential rests that was refused (401, 402, 403): it will not get better by itself soon.
 pub const REST_REFUSED: Duration = Duration::from_secs(300);
+/// How long a credential rests for a model that it could not pay for (402): the next request may ask for less.
+pub const REST_UNPAID: Duration = Duration::from_secs(30);
 /// How long a limited credential (429) rests when the provider does not say.
 pub const REST_LIMITED: Duration = Duration::from_secs(10);
 /// No rest is longer than this, whatever the provider says.

@@ -21,6 +21,10 @@ impl RecordSink for Shelf {
     fn has_room(&self) -> bool {
         !self.full.load(Ordering::Relaxed)
     }
+
+    fn has_ample_room(&self) -> bool {
+        self.has_room()
+    }
 }
 
 impl RecordWriter for Counting {

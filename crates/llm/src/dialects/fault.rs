@@ -169,9 +169,12 @@ fn message_or_default(status: u16, message: String) -> String {
 
 fn kind(status: u16, kind_word: Option<&str>, code: Option<&str>) -> ErrorKind {
     let by_word = |word: &str| match word {
-        "invalid_request_error" | "invalid_request" | "BadRequestError" | "INVALID_ARGUMENT" => {
-            Some(ErrorKind::InvalidRequest)
-        }
+        "invalid_request_error"
+        | "invalid_request"
+        | "invalid_prompt"
+        | "context_length_exceeded"
+        | "BadRequestError"
+        | "INVALID_ARGUMENT" => Some(ErrorKind::InvalidRequest),
         "authentication_error" | "invalid_api_key" | "UNAUTHENTICATED" => Some(ErrorKind::Authentication),
         "permission_error" | "permission_denied" | "PERMISSION_DENIED" => Some(ErrorKind::PermissionDenied),
         "not_found_error" | "model_not_found" | "NotFoundError" | "NOT_FOUND" => Some(ErrorKind::NotFound),
@@ -180,7 +183,7 @@ fn kind(status: u16, kind_word: Option<&str>, code: Option<&str>) -> ErrorKind {
         "rate_limit_error" | "rate_limit_exceeded" | "RateLimitError" | "RESOURCE_EXHAUSTED" => {
             Some(ErrorKind::RateLimited)
         }
-        "overloaded_error" | "UNAVAILABLE" => Some(ErrorKind::Overloaded),
+        "overloaded_error" | "server_is_overloaded" | "UNAVAILABLE" => Some(ErrorKind::Overloaded),
         "timeout_error" | "DEADLINE_EXCEEDED" => Some(ErrorKind::Timeout),
         "api_error" | "server_error" | "internal_server_error" | "INTERNAL" => Some(ErrorKind::Server),
         _ => None,

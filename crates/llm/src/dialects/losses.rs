@@ -1,16 +1,21 @@
 //! The list of what an encoder could not say.
 
+use std::collections::HashSet;
+
 use crate::ir::{Content, Json};
 
 /// Names of lost fields, each once, in the order in which they were noticed.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     names: Vec<String>,
+    /// The same, for a body that holds very many.
+    known: HashSet<String>,
 }
 
 impl Losses {
     pub(super) fn note(&mut self, name: &str) {
-        if !self.names.iter().any(|known| known == name) {
+        if !self.known.contains(name) {
+            self.known.insert(name.to_owned());
             self.names.push(name.to_owned());
         }
     }

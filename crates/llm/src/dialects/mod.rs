@@ -14,9 +14,11 @@ mod openai;
 mod openai_chat;
 mod openai_completions;
 mod openai_embeddings;
+mod openai_responses;
 mod operation;
 mod outline;
 mod read;
+mod seal;
 mod tally;
 mod target;
 mod write;
@@ -31,6 +33,7 @@ pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, read_gemini_count_tokens};
 pub use gemini_embeddings::embeds_batch;
 pub use openai_embeddings::recode_embeddings;
+pub use seal::holds_sealed;
 pub use target::{Quirk, Target, Thinking};
 
 use losses::Losses;
@@ -47,6 +50,9 @@ pub enum Dialect {
     /// OpenAI Chat Completions, `POST /v1/chat/completions`.
     #[serde(rename = "openai_chat")]
     OpenAiChat,
+    /// OpenAI Responses, `POST /v1/responses`.
+    #[serde(rename = "openai_responses")]
+    OpenAiResponses,
     /// OpenAI's legacy text completions, `POST /v1/completions`.
     #[serde(rename = "openai_completions")]
     OpenAiCompletions,
@@ -98,6 +104,8 @@ pub struct AnswerContext {
     pub json_array: bool,
     /// Whether a client of Gemini's embeddings sent a batch, also if that holds one text only.
     pub embeds_batch: bool,
+    /// Names of the functions that the client knows as custom tools: [`ir::Chat::custom_tools`].
+    pub custom_tools: Vec<String>,
 }
 
 /// What a side reader has learned of an answer that passes through in its own bytes.
@@ -115,7 +123,7 @@ pub struct Tap {
     pub output_bytes: u64,
     /// Whether any generated content (not only lifecycle frames) has been seen.
     pub content_seen: bool,
-    /// Whether the dialect's terminal event has been seen (`[DONE]`, `message_stop`).
+    /// Whether the dialect's terminal event has been seen (`[DONE]`, `message_stop`, `response.completed`).
     pub finished: bool,
     /// An error event that the upstream sent inside the stream.
     pub error: Option<Box<ErrorFacts>>,
@@ -141,6 +149,8 @@ pub struct Outline {
     pub content_kinds: &'static [Kind],
     /// The same in words, as in "must be a list of messages".
     pub content_wanted: &'static str,
+    /// Whether its clients are given proofs of other providers under a mark, because it cannot say whose they are.
+    pub seals: bool,
     /// What follows the path at which tokens are counted, in dialects where that is so.
     pub count_suffix: Option<&'static str>,
     /// The shape of its errors.
@@ -196,8 +206,9 @@ pub trait Codec: Sync + Send {
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 6] = [
+pub const ALL: [&dyn Codec; 7] = [
     &openai_chat::OpenAiChat,
+    &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
     &openai_embeddings::OpenAiEmbeddings,
     &anthropic_messages::AnthropicMessages,
@@ -209,6 +220,7 @@ pub const ALL: [&dyn Codec; 6] = [
 pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenAiChat => &openai_chat::OpenAiChat,
+        Dialect::OpenAiResponses => &openai_responses::OpenAiResponses,
         Dialect::OpenAiCompletions => &openai_completions::OpenAiCompletions,
         Dialect::OpenAiEmbeddings => &openai_embeddings::OpenAiEmbeddings,
         Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::DecodeError;
-use crate::ir::{Chat, Completion, Message, Part, Prompt, Request, Role};
+use crate::ir::{Chat, Completion, Content, Message, Part, Prompt, Request, Role};
 
 /// What is asked of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
@@ -41,12 +41,33 @@ pub(super) fn refuse(param: &str, sentence: &str) -> DecodeError {
 /// The request as a conversation: a text completion becomes one user turn when it asks for nothing else.
 pub(super) fn as_chat(request: &Request) -> Result<Cow<'_, Chat>, DecodeError> {
     match request {
-        Request::Chat(chat) => Ok(Cow::Borrowed(chat)),
+        Request::Chat(chat) => {
+            refuse_references(chat)?;
+            Ok(Cow::Borrowed(chat))
+        }
         Request::Completion(completion) => completion_as_chat(completion).map(Cow::Owned),
         Request::Embeddings(_) => {
             Err(refuse("model", "this model generates text, it does not make embeddings"))
         }
     }
+}
+
+/// Refuses a conversation of which parts lie with a provider. An answer without them would be one to another question.
+fn refuse_references(chat: &Chat) -> Result<(), DecodeError> {
+    let kept = "refers to what only the provider that keeps it can look up, and this model is asked through another \
+                API; send the whole conversation in the request";
+    for (name, value) in &chat.extra {
+        if matches!(name.as_str(), "previous_response_id" | "conversation")
+            || name == "prompt" && value.is_object()
+        {
+            return Err(refuse(name, kept));
+        }
+    }
+    let mut parts = chat.messages.iter().flat_map(|message| &message.parts);
+    if parts.any(|part| matches!(&part.content, Content::Other { kind, .. } if kind == "item_reference")) {
+        return Err(refuse("input", &format!("an item_reference {kept}")));
+    }
+    Ok(())
 }
 
 fn completion_as_chat(completion: &Completion) -> Result<Chat, DecodeError> {

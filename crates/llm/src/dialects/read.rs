@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::DecodeError;
 use crate::ir::Json;
-use crate::json::whole_number;
+use crate::json::{ScanError, Walk, whole_number};
 
 /// A place in the body, written as `messages[2].content`.
 #[derive(Debug, Clone, Copy)]
@@ -203,6 +203,19 @@ pub(super) fn camel_case(name: &str) -> Option<String> {
         }
     }
     Some(camel)
+}
+
+/// Whether `text` is one JSON object that every reader takes: numbers beyond what a double holds are JSON, too, but
+/// most refuse them.
+pub(super) fn is_object(text: &str) -> bool {
+    let walk = || -> Result<bool, ScanError> {
+        let mut walk = Walk::object(text.as_bytes(), usize::MAX)?;
+        while walk.key()?.is_some() {
+            walk.value()?;
+        }
+        Ok(walk.is_at_end())
+    };
+    walk().unwrap_or(false)
 }
 
 pub(super) fn string(raw: &RawValue, at: &At<'_>) -> Result<String, DecodeError> {

@@ -30,14 +30,15 @@ impl Target<'_> {
     }
 }
 
-/// How a model of the Messages API is asked to think.
+/// How a model of the Messages API, or of Gemini's, is asked to think.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Thinking {
     /// With a budget of tokens.
     #[default]
     Budget,
-    /// With an effort in a word. Such a model refuses budgets and any sampling of the client's own.
+    /// With an effort in a word. Such a model refuses budgets; one of the Messages API also any sampling of the
+    /// client's own, and Gemini's (from its third generation on) calls without their signature.
     Adaptive,
     /// As `Adaptive`, and it cannot be told not to: thinking switched off and forced tool calls are refused, too.
     Always,

@@ -139,4 +139,8 @@ impl List<'_> {
     pub(super) fn raw(&mut self, json: &str) {
         self.next().extend_from_slice(json.as_bytes());
     }
+
+    pub(super) fn json(&mut self, value: &Json) {
+        self.raw(value.get());
+    }
 }

@@ -42,6 +42,9 @@ pub struct Chat {
     pub messages: Vec<Message>,
     /// What the model may call.
     pub tools: Vec<Tool>,
+    /// Names of the functions that the client knows as custom tools: they take free text, which is their argument
+    /// `input`.
+    pub custom_tools: Vec<String>,
     /// Whether and what it must call.
     pub tool_choice: Option<ToolChoice>,
     /// Whether it may call several tools at once.

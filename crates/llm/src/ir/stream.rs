@@ -108,3 +108,21 @@ pub enum StreamEvent {
     /// The upstream said that its stream is over; nothing follows.
     End,
 }
+
+impl StreamEvent {
+    /// The choice that the step belongs to, when it belongs to one.
+    pub fn choice(&self) -> Option<u32> {
+        match self {
+            Self::Text { choice, .. }
+            | Self::Thinking { choice, .. }
+            | Self::Signature { choice, .. }
+            | Self::RedactedThinking { choice, .. }
+            | Self::ToolCallStart { choice, .. }
+            | Self::ToolCallArguments { choice, .. }
+            | Self::Refusal { choice, .. }
+            | Self::PartEnd { choice }
+            | Self::Finish { choice, .. } => Some(*choice),
+            Self::Start(_) | Self::Usage(_) | Self::Ping | Self::Error(_) | Self::End => None,
+        }
+    }
+}

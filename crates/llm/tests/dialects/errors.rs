@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use yumen_llm::dialects::{Dialect, ErrorFacts, ErrorKind, Tap, codec};
 
-use crate::support::DIALECTS;
+use crate::support::dialects;
 
 fn facts(kind: ErrorKind, status: u16) -> ErrorFacts {
     ErrorFacts {
@@ -83,7 +83,7 @@ fn every_shape_is_read_by_every_dialect() {
         (500, r#"{"weird":{"a":1}}"#, r#"{"weird":{"a":1}}"#, ErrorKind::Server),
         (402, "null", "The provider answered with status 402 and no message.", ErrorKind::PaymentRequired),
     ];
-    for dialect in DIALECTS {
+    for dialect in dialects() {
         for (status, body, message, kind) in shapes {
             let read = codec(dialect).decode_error(status, body.as_bytes());
             assert_eq!((read.message.as_str(), read.kind, read.status), (message, kind, status), "{body}");
@@ -117,6 +117,24 @@ fn an_error_in_a_stream_has_the_status_it_would_have_had() {
             500,
             ErrorKind::Server,
         ),
+        (
+            Dialect::OpenAiResponses,
+            r#"{"type":"error","code":"rate_limit_exceeded","message":"m","param":null,"sequence_number":9}"#,
+            429,
+            ErrorKind::RateLimited,
+        ),
+        (
+            Dialect::OpenAiResponses,
+            r#"{"type":"error","error":{"type":"invalid_request_error","code":"context_length_exceeded","message":"m"}}"#,
+            400,
+            ErrorKind::InvalidRequest,
+        ),
+        (
+            Dialect::OpenAiResponses,
+            r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"server_is_overloaded","message":"m"}}}"#,
+            529,
+            ErrorKind::Overloaded,
+        ),
         (Dialect::OpenAiChat, r#"{"error":{"message":"m","code":429}}"#, 429, ErrorKind::RateLimited),
         (Dialect::OpenAiChat, r#"{"error":{"message":"m","type":"server_error"}}"#, 500, ErrorKind::Server),
         (
@@ -140,7 +158,9 @@ fn openai_clients_are_told_in_openais_shape() {
     error.code = Some("model_not_found".into());
     error.param = Some("model".into());
     error.metadata = Some(json!({"near":["a"]}));
-    for dialect in [Dialect::OpenAiChat, Dialect::OpenAiCompletions, Dialect::OpenAiEmbeddings] {
+    for dialect in
+        [Dialect::OpenAiChat, Dialect::OpenAiResponses, Dialect::OpenAiCompletions, Dialect::OpenAiEmbeddings]
+    {
         let said: Value = serde_json::from_slice(&codec(dialect).encode_error(&error)).expect("JSON");
         let expected = json!({"error":{"message":"Because.","type":"invalid_request_error","param":"model","code":"model_not_found","metadata":{"near":["a"]}}});
         assert_eq!(said, expected);

@@ -1,8 +1,11 @@
 //! What a dialect can say, it says so that it reads it again as the same thing.
 
+use std::collections::HashMap;
+
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
+use serde_json::value::RawValue;
 use yumen_llm::dialects::{AnswerContext, Dialect, Target, codec};
 use yumen_llm::ir::{
     Answer, CacheControl, Chat, Choice, Content, Effort, Finish, FinishReason, Json, Message, Part,
@@ -10,7 +13,8 @@ use yumen_llm::ir::{
 };
 use yumen_llm::usage::Usage;
 
-const FORMAT: &str = "anthropic-claude-v1";
+const CLAUDE: &str = "anthropic-claude-v1";
+const OPENAI: &str = "openai-responses-v1";
 
 fn text() -> impl Strategy<Value = String> {
     "[ -~\u{4e00}-\u{4e20}\n\"\\\\🐫]{1,12}"
@@ -48,14 +52,15 @@ fn user_part() -> impl Strategy<Value = Part> {
     ])
 }
 
-fn thinking() -> impl Strategy<Value = Content> {
+/// Reasoning that belongs to the providers of one dialect.
+fn thinking(format: &'static str) -> impl Strategy<Value = Content> {
     prop_oneof![
-        (text(), text()).prop_map(|(text, signature)| Content::Thinking {
+        (text(), text()).prop_map(move |(text, signature)| Content::Thinking {
             text,
             signature: Some(signature),
-            format: Some(FORMAT.into())
+            format: Some(format.into())
         }),
-        text().prop_map(|data| Content::RedactedThinking { data, format: Some(FORMAT.into()) }),
+        text().prop_map(move |data| Content::RedactedThinking { data, format: Some(format.into()) }),
     ]
 }
 
@@ -69,8 +74,8 @@ fn call() -> impl Strategy<Value = Content> {
 }
 
 /// A turn of the assistant: reasoning anywhere, one text, calls at the end.
-fn assistant_parts() -> impl Strategy<Value = Vec<Part>> {
-    (vec(thinking(), 0..3), of(text()), vec(thinking(), 0..2), vec(call(), 0..3)).prop_filter_map(
+fn assistant_parts(format: &'static str) -> impl Strategy<Value = Vec<Part>> {
+    (vec(thinking(format), 0..3), of(text()), vec(thinking(format), 0..2), vec(call(), 0..3)).prop_filter_map(
         "empty",
         |(before, text, between, calls)| {
             let said = text.is_some() || !calls.is_empty();
@@ -81,9 +86,9 @@ fn assistant_parts() -> impl Strategy<Value = Vec<Part>> {
 }
 
 /// A conversation that both chat dialects can say: turns alternate, results follow calls.
-fn messages() -> impl Strategy<Value = Vec<Message>> {
+fn messages(format: &'static str) -> impl Strategy<Value = Vec<Message>> {
     let turn = |role, parts| Message { role, parts, name: None };
-    let exchange = (vec(user_part(), 1..3), assistant_parts(), of(text()));
+    let exchange = (vec(user_part(), 1..3), assistant_parts(format), of(text()));
     (vec(text().prop_map(Part::text), 0..3), vec(exchange, 1..4)).prop_map(move |(system, exchanges)| {
         let mut messages = Vec::new();
         if !system.is_empty() {
@@ -136,11 +141,11 @@ fn tools() -> impl Strategy<Value = (Vec<Tool>, Option<ToolChoice>, Option<bool>
     })
 }
 
-fn chat() -> impl Strategy<Value = Chat> {
+fn chat(format: &'static str) -> impl Strategy<Value = Chat> {
     let sampling = (of(0.0..1.0f64), of(0.0..1.0f64), vec("[a-z]{1,4}", 0..3))
         .prop_map(|(temperature, top_p, stop)| Sampling { temperature, top_p, stop, ..Sampling::default() });
     let tier = of(prop::sample::select(vec!["auto".to_owned(), "default".to_owned()]));
-    (messages(), tools(), sampling, 1u64..100_000, of(text()), any::<bool>(), tier).prop_map(
+    (messages(format), tools(), sampling, 1u64..100_000, of(text()), any::<bool>(), tier).prop_map(
         |(
             messages,
             (tools, tool_choice, parallel_tool_calls),
@@ -204,7 +209,7 @@ fn joined(mut chat: Chat) -> Chat {
     chat
 }
 
-fn answer() -> impl Strategy<Value = Answer> {
+fn answer(format: &'static str) -> impl Strategy<Value = Answer> {
     let usage = (0u64..1000, 0u64..1000, 0u64..1000, 0u64..1000, 0u64..500).prop_map(
         |(net, cached, written, output, reasoning)| Usage {
             input: net + cached + written,
@@ -215,7 +220,7 @@ fn answer() -> impl Strategy<Value = Answer> {
             reasoning,
         },
     );
-    (assistant_parts(), usage).prop_map(|(parts, usage)| {
+    (assistant_parts(format), usage).prop_map(|(parts, usage)| {
         let calls = parts.iter().any(|part| matches!(part.content, Content::ToolCall { .. }));
         let reason = if calls { FinishReason::ToolCalls } else { FinishReason::Length };
         let finish = Some(Finish { reason, native: None, stop_sequence: None });
@@ -229,11 +234,68 @@ fn answer() -> impl Strategy<Value = Answer> {
     })
 }
 
+/// Sealed reasoning of this dialect's own looks like reasoning of which nothing is shown.
+fn sealed_as_responses_says(parts: &mut [Part]) {
+    for part in parts {
+        if let Content::RedactedThinking { data, format } = &part.content
+            && format.as_deref() == Some(OPENAI)
+        {
+            let (text, signature) = (String::new(), Some(data.clone()));
+            part.content = Content::Thinking { text, signature, format: format.clone() };
+        }
+    }
+}
+
+/// The chat as that API says it: files have names, schemas are followed or not.
+fn as_responses_says(mut chat: Chat) -> Chat {
+    for message in &mut chat.messages {
+        sealed_as_responses_says(&mut message.parts);
+        for part in &mut message.parts {
+            if let Content::File { name, .. } = &mut part.content {
+                name.get_or_insert_with(|| "document.pdf".to_owned());
+            }
+        }
+    }
+    for tool in &mut chat.tools {
+        if let Tool::Function { strict, .. } = tool {
+            strict.get_or_insert(false);
+        }
+    }
+    chat
+}
+
+/// A request in which a client gives an answer back as its second turn, byte for byte.
+fn given_back(dialect: Dialect, answer: &[u8]) -> Option<String> {
+    let member = |object: &str, name: &str| -> String {
+        let members: HashMap<&str, &RawValue> = serde_json::from_str(object).expect("an object");
+        members[name].get().to_owned()
+    };
+    let answer = std::str::from_utf8(answer).expect("UTF-8");
+    let question = r#"{"role":"user","content":"a"}"#;
+    Some(match dialect {
+        Dialect::OpenAiChat => {
+            let choices: Vec<Box<RawValue>> =
+                serde_json::from_str(&member(answer, "choices")).expect("choices");
+            let message = member(choices[0].get(), "message");
+            format!(r#"{{"model":"m","messages":[{question},{message}]}}"#)
+        }
+        Dialect::OpenAiResponses => {
+            let output = member(answer, "output");
+            format!(r#"{{"model":"m","input":[{question},{}}}"#, output.strip_prefix('[')?)
+        }
+        Dialect::AnthropicMessages => {
+            let turn = format!(r#"{{"role":"assistant","content":{}}}"#, member(answer, "content"));
+            format!(r#"{{"model":"m","max_tokens":1,"messages":[{question},{turn}]}}"#)
+        }
+        _ => return None,
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn openai_chat_requests(mut chat in chat(), format in of(json()), include in Just(true)) {
+    fn openai_chat_requests(mut chat in chat(CLAUDE), format in of(json()), include in Just(true)) {
         chat.include_usage = chat.stream && include;
         chat.response_format = format.map(|schema| ResponseFormat::JsonSchema { name: Some("n".into()), description: None, schema, strict: Some(true) });
         let (read, lossy) = again(Dialect::OpenAiChat, &chat);
@@ -242,7 +304,7 @@ proptest! {
     }
 
     #[test]
-    fn anthropic_requests(mut chat in chat(), (reasoning, cache, top_k) in anthropic_only(), format in of(json())) {
+    fn anthropic_requests(mut chat in chat(CLAUDE), (reasoning, cache, top_k) in anthropic_only(), format in of(json())) {
         chat.include_usage = true;
         chat.cache_control = cache.clone();
         if let Some(part) = chat.messages.last_mut().and_then(|message| message.parts.last_mut()) {
@@ -264,7 +326,7 @@ proptest! {
     }
 
     #[test]
-    fn a_request_survives_the_way_through_both_dialects(mut chat in chat()) {
+    fn a_request_survives_the_way_through_both_dialects(mut chat in chat(CLAUDE)) {
         chat.include_usage = true;
         let (through_openai, _) = again(Dialect::OpenAiChat, &chat);
         let (read, lossy) = again(Dialect::AnthropicMessages, &through_openai);
@@ -273,7 +335,52 @@ proptest! {
     }
 
     #[test]
-    fn answers(answer in answer()) {
+    fn openai_responses_requests(chat in chat(OPENAI), summed in any::<bool>(), effort in any::<bool>(), format in of(json())) {
+        let mut chat = joined(as_responses_says(chat));
+        chat.include_usage = true;
+        chat.sampling.stop = Vec::new();
+        chat.max_tokens = chat.max_tokens.map(|limit| limit.max(16));
+        chat.reasoning = summed.then(|| Reasoning { effort: effort.then_some(Effort::High), hidden: Some(false), ..Reasoning::default() });
+        chat.response_format = format.map(|schema| ResponseFormat::JsonSchema { name: Some("n".into()), description: Some("d".into()), schema, strict: Some(true) });
+        let (read, lossy) = again(Dialect::OpenAiResponses, &chat);
+        prop_assert_eq!(read, chat);
+        prop_assert_eq!(lossy, Vec::<String>::new());
+    }
+
+    #[test]
+    fn openai_responses_answers(mut answer in answer(OPENAI)) {
+        answer.choices.iter_mut().for_each(|choice| sealed_as_responses_says(&mut choice.parts));
+        answer.id = Some("resp_1".into());
+        answer.service_tier = Some("default".into());
+        let codec = codec(Dialect::OpenAiResponses);
+        let body = codec.encode_response(&Response::Chat(Box::new(answer.clone())), &AnswerContext::default());
+        let Response::Chat(mut read) = codec.decode_response(&body).expect("readable") else { panic!("a chat") };
+        read.created = None;
+        if let (Some(read), Some(said)) = (read.choices[0].finish.as_mut(), answer.choices[0].finish.as_ref()) {
+            read.native = None;
+            prop_assert_eq!(&*read, said);
+        }
+        prop_assert_eq!(*read, answer);
+    }
+
+    #[test]
+    fn what_clients_give_back_is_what_they_were_given(answer in prop_oneof![answer(CLAUDE), answer(OPENAI)]) {
+        for dialect in crate::support::chats() {
+            let codec = codec(dialect);
+            let Choice { parts, .. } = &answer.choices[0];
+            let body = codec.encode_response(&Response::Chat(Box::new(answer.clone())), &AnswerContext::default());
+            let Some(turn) = given_back(dialect, &body) else { continue };
+            let Request::Chat(read) = codec.decode_request(turn.as_bytes()).expect("readable") else { panic!("a chat") };
+            let mut expected = parts.clone();
+            if dialect == Dialect::OpenAiResponses {
+                sealed_as_responses_says(&mut expected);
+            }
+            prop_assert_eq!(&read.messages[1].parts, &expected, "{:?} {}", dialect, turn);
+        }
+    }
+
+    #[test]
+    fn answers(answer in answer(CLAUDE)) {
         for dialect in [Dialect::OpenAiChat, Dialect::AnthropicMessages] {
             let codec = codec(dialect);
             let body = codec.encode_response(&Response::Chat(Box::new(answer.clone())), &AnswerContext::default());

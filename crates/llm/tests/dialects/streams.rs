@@ -2,29 +2,23 @@
 //!
 //! Each conversion is repeated with the stream cut in two at every byte: nothing may depend on the cut.
 
-use yumen_llm::dialects::{Dialect, Tap, codec};
+use yumen_llm::dialects::{Dialect, Tap, codec, sayable_in};
 
-use crate::support::{context, convert, decode, encode, fixtures, frames, name};
-
-const STREAMED: [Dialect; 4] =
-    [Dialect::OpenAiChat, Dialect::OpenAiCompletions, Dialect::AnthropicMessages, Dialect::Gemini];
+use crate::support::{context, convert, decode, encode, fixtures, frames, name, streamed};
 
 /// The dialects whose clients such a stream may have to answer.
-fn clients(from: Dialect) -> &'static [Dialect] {
-    match from {
-        Dialect::OpenAiCompletions => &[Dialect::OpenAiCompletions],
-        _ => &STREAMED,
-    }
+fn clients(from: Dialect) -> Vec<Dialect> {
+    streamed().filter(|client| sayable_in(*client).any(|outline| outline.dialect == from)).collect()
 }
 
 #[test]
 fn every_stream_in_every_dialect() {
     let mut seen = 0;
-    for from in STREAMED {
+    for from in streamed() {
         for (case, stream) in fixtures("streams", from) {
             for to in clients(from) {
-                let label = format!("{}__{case}__to__{}", name(from), name(*to));
-                insta::assert_snapshot!(label, convert(from, *to, &stream));
+                let label = format!("{}__{case}__to__{}", name(from), name(to));
+                insta::assert_snapshot!(label, convert(from, to, &stream));
                 seen += 1;
             }
         }
@@ -34,7 +28,7 @@ fn every_stream_in_every_dialect() {
 
 #[test]
 fn pitfall_04_streams_cut_at_every_byte_are_read_the_same() {
-    for from in STREAMED {
+    for from in streamed() {
         for (case, stream) in fixtures("streams", from) {
             let whole = decode(from, &[stream.as_bytes()]);
             for cut in 0..=stream.len() {
@@ -47,7 +41,7 @@ fn pitfall_04_streams_cut_at_every_byte_are_read_the_same() {
 
 #[test]
 fn a_stream_ends_exactly_once_whatever_the_upstream_does() {
-    for from in STREAMED {
+    for from in streamed() {
         for (case, stream) in fixtures("streams", from) {
             let openai = convert(from, Dialect::OpenAiChat, &stream);
             assert_eq!(openai.matches("data: [DONE]\n\n").count(), 1, "{case}: {openai}");
@@ -62,6 +56,12 @@ fn a_stream_ends_exactly_once_whatever_the_upstream_does() {
             };
             assert_eq!(gemini.iter().filter(is_end).count(), 1, "{case}: {gemini:?}");
             assert!(gemini.last().as_ref().is_some_and(is_end), "{case}: {gemini:?}");
+            let responses = convert(from, Dialect::OpenAiResponses, &stream);
+            let ends: usize = ["response.completed", "response.incomplete", "response.failed", "error"]
+                .iter()
+                .map(|end| responses.matches(&format!("event: {end}\n")).count())
+                .sum();
+            assert_eq!(ends, 1, "{case}: {responses}");
         }
     }
 }
@@ -89,7 +89,7 @@ fn what_is_said_survives_the_way_through_the_other_dialect_and_back() {
 
 #[test]
 fn taps_and_decoders_count_the_same() {
-    for from in STREAMED {
+    for from in streamed() {
         for (case, stream) in fixtures("streams", from) {
             let codec = codec(from);
             let (mut tap, mut decoder, mut steps) = (Tap::default(), codec.stream_decoder(), Vec::new());

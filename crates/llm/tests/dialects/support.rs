@@ -5,18 +5,24 @@ use std::path::Path;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use yumen_llm::dialects::{AnswerContext, Dialect, Target, codec};
+use yumen_llm::dialects::{ALL, AnswerContext, Dialect, Operation, Target, codec};
 use yumen_llm::ir::StreamEvent;
 use yumen_llm::sse::Framer;
 
-pub const DIALECTS: [Dialect; 6] = [
-    Dialect::OpenAiChat,
-    Dialect::OpenAiCompletions,
-    Dialect::OpenAiEmbeddings,
-    Dialect::AnthropicMessages,
-    Dialect::Gemini,
-    Dialect::GeminiEmbeddings,
-];
+/// Every dialect.
+pub fn dialects() -> impl Iterator<Item = Dialect> {
+    ALL.iter().map(|codec| codec.dialect())
+}
+
+/// The dialects that speak of conversations: each can serve the others' clients.
+pub fn chats() -> impl Iterator<Item = Dialect> {
+    dialects().filter(|dialect| codec(*dialect).outline().operation == Operation::Chat)
+}
+
+/// The dialects that stream.
+pub fn streamed() -> impl Iterator<Item = Dialect> {
+    dialects().filter(|dialect| codec(*dialect).outline().operation != Operation::Embeddings)
+}
 
 pub fn name(dialect: Dialect) -> String {
     serde_json::to_value(dialect).expect("a name").as_str().expect("a string").to_owned()

@@ -1,7 +1,7 @@
 //! What an encoder does for a model or a provider that differs: the way to think, and each quirk.
 
 use serde_json::{Value, json};
-use yumen_llm::dialects::Dialect::{AnthropicMessages, OpenAiChat, OpenAiCompletions};
+use yumen_llm::dialects::Dialect::{AnthropicMessages, OpenAiChat, OpenAiCompletions, OpenAiResponses};
 use yumen_llm::dialects::{Quirk, Target, Thinking};
 
 use crate::support::request_for;
@@ -180,7 +180,9 @@ fn developers_become_the_system_where_that_role_is_not_known() {
     ] });
     for (quirks, role) in [(&[][..], "developer"), (&[Quirk::NoDeveloperRole], "system")] {
         let target = Target { model: "m", quirks, ..Target::default() };
-        let (sent, lossy) = request_for(&target, OpenAiChat, OpenAiChat, &body);
-        assert_eq!((&sent["messages"][0]["role"], lossy.len()), (&json!(role), 0));
+        for (dialect, turns) in [(OpenAiChat, "messages"), (OpenAiResponses, "input")] {
+            let (sent, lossy) = request_for(&target, OpenAiChat, dialect, &body);
+            assert_eq!((&sent[turns][0]["role"], lossy.len()), (&json!(role), 0));
+        }
     }
 }

@@ -115,6 +115,7 @@ impl Drain {
             let _ = tokio::task::spawn_blocking(move || spool.try_disk()).await;
         }
         if self.spool.waiting_bytes() == 0 {
+            self.spool.note_empty();
             return (Some(tail), Ok(()));
         }
         if let Some(pause) = self.pause.as_ref().filter(|pause| Instant::now() < pause.until) {
@@ -147,7 +148,8 @@ impl Drain {
             let batch: Batch;
             (tail, batch) = blocking(tail, move |tail| tail.next_batch(&up_to)).await?;
             if batch.positions.is_empty() {
-                return Some((tail, Ok(())));
+                let failed = batch.failed.map(sqlx::Error::Io);
+                return Some((tail, failed.map_or(Ok(()), Err)));
             }
             let stored = match self.store(&batch).await {
                 Ok(stored) => stored,

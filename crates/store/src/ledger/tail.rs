@@ -23,6 +23,8 @@ const BATCH_BYTES: u64 = 8 << 20;
 pub(crate) struct Batch {
     pub(crate) records: Vec<ExchangeRecord>,
     pub(crate) positions: Vec<(SegmentName, u64)>,
+    /// Why some segment could not be read on.
+    pub(crate) failed: Option<io::Error>,
 }
 
 /// How far one segment is.
@@ -94,7 +96,9 @@ impl Tail {
                 records.extend(record);
                 records.len() < BATCH_RECORDS && bytes < BATCH_BYTES
             };
-            read(cursor, from, *limit, &mut self.reader, &mut self.observers, &self.state, &mut take);
+            let done =
+                read(cursor, from, *limit, &mut self.reader, &mut self.observers, &self.state, &mut take);
+            batch.failed = batch.failed.or(done.err());
             if end > from {
                 batch.positions.push((*name, end));
             }
@@ -109,9 +113,16 @@ impl Tail {
             let Some(cursor) = self.cursors.get_mut(&name) else { continue };
             let from = cursor.seen;
             if from < limit {
-                read(cursor, from, limit, &mut self.reader, &mut self.observers, &self.state, &mut |_, _| {
-                    true
-                });
+                // What cannot be read now is looked at again by the next pass, which tells of it.
+                let _ = read(
+                    cursor,
+                    from,
+                    limit,
+                    &mut self.reader,
+                    &mut self.observers,
+                    &self.state,
+                    &mut |_, _| true,
+                );
             }
         }
         self.flush_observers();
@@ -161,7 +172,7 @@ fn read(
     observers: &mut [Box<dyn RecordObserver>],
     state: &LedgerState,
     take: &mut dyn FnMut(Option<ExchangeRecord>, u64) -> bool,
-) {
+) -> io::Result<()> {
     let name = cursor.segment.name;
     let file = match cursor.file.take() {
         Some(file) => Ok(file),
@@ -194,14 +205,21 @@ fn read(
         Ok(file)
     });
     match outcome {
-        Ok(file) => cursor.file = Some(file),
+        Ok(file) => {
+            cursor.file = Some(file);
+            Ok(())
+        }
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {
             // Somebody removed or cut the file: what was there cannot come back.
             state.count_damaged();
             tracing::error!(segment = %name, "a segment of the spool is gone or was cut short by someone else");
             cursor.seen = limit;
             take(None, limit);
+            Ok(())
         }
-        Err(error) => tracing::error!(segment = %name, %error, "a segment of the spool cannot be read"),
+        Err(error) => {
+            tracing::error!(segment = %name, %error, "a segment of the spool cannot be read");
+            Err(error)
+        }
     }
 }

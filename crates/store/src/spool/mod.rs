@@ -162,6 +162,11 @@ impl Spool {
         }
     }
 
+    /// Tells that just now no record waits.
+    pub(crate) fn note_empty(&self) {
+        self.0.empty_at_us.store(now_us(), Ordering::Relaxed);
+    }
+
     /// Drops a segment that is closed and has reached the database; one with damage is set aside for people to look at.
     pub(crate) fn drop_segment(&self, segment: &Segment, damaged: bool) -> std::io::Result<()> {
         let done = if damaged {
@@ -190,6 +195,10 @@ impl RecordSink for Spool {
     fn has_room(&self) -> bool {
         let max = self.0.settings.max_bytes;
         self.0.waiting.load(Ordering::Relaxed) < max - max / 8 && !self.is_refused()
+    }
+
+    fn has_ample_room(&self) -> bool {
+        self.0.waiting.load(Ordering::Relaxed) < self.0.settings.max_bytes / 8 && !self.is_refused()
     }
 }
 

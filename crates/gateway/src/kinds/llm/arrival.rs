@@ -79,6 +79,8 @@ pub(super) struct Reading<'a> {
     pub withhold_usage: bool,
     /// The token with which it was sent, if there was one.
     pub token: Option<Arc<Token>>,
+    /// Functions that the client knows as custom tools.
+    pub custom_tools: Vec<String>,
 }
 
 impl Reading<'_> {
@@ -94,6 +96,12 @@ impl Reading<'_> {
     fn invalid(&self, why: &str) -> Failure {
         let message = format!("The answer of {} could not be read: {why}.", self.name());
         Failure::silent(Code::UpstreamInvalid, "answer_invalid", message)
+    }
+
+    /// What a decoder complains of may be the upstream's own words.
+    fn unreadable(&self, why: &str) -> Failure {
+        let why = self.scrub().text(why);
+        self.invalid(why.trim_end_matches('.'))
     }
 
     fn broke(&self, error: &AnswerError) -> Failure {
@@ -131,7 +139,7 @@ impl Reading<'_> {
     }
 
     /// Reads an answer as far as a retry would still be invisible to the client.
-    pub async fn arrive(&self, exchange: &Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
+    pub async fn arrive(&self, exchange: &mut Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
         let kind =
             self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -145,15 +153,18 @@ impl Reading<'_> {
         }
     }
 
-    async fn hold_whole(&self, exchange: &Exchange, mut body: AnswerBody) -> Result<Arrived, Failure> {
+    async fn hold_whole(&self, exchange: &mut Exchange, mut body: AnswerBody) -> Result<Arrived, Failure> {
         let attempt = self.attempt;
         let idle = attempt.step.provider().timeouts.idle;
-        let passes = attempt.passes() && !attempt.call.stream && attempt.call.skin == Skin::Plain;
+        let passes = attempt.same_dialect() && !attempt.call.stream && attempt.call.skin == Skin::Plain;
         let most = if passes { HOLD_BYTES } else { attempt.settings.max_answer_bytes };
         let mut parts: SmallVec<[Bytes; 2]> = SmallVec::new();
         let mut size = 0;
         while !body.is_done() {
-            let chunk = tokio::time::timeout(attempt.remaining(idle), body.chunk()).await.map_err(|_| {
+            let asked = Instant::now();
+            let chunk = tokio::time::timeout(attempt.remaining(idle), body.chunk()).await;
+            exchange.waited += asked.elapsed();
+            let chunk = chunk.map_err(|_| {
                 let message =
                     format!("The answer of {} stopped for longer than the idle time-out.", self.name());
                 Failure::silent(Code::UpstreamTimeout, "idle_timeout", message)
@@ -184,13 +195,13 @@ impl Reading<'_> {
         if said.trim_ascii_start().first() != Some(&b'{') {
             return Err(self.invalid("it is not a JSON object"));
         }
-        if self.attempt.passes() && !call.stream {
+        if self.attempt.same_dialect() && !call.stream {
             let recoded = (call.dialect == Dialect::OpenAiEmbeddings).then(|| recoded(call, said)).flatten();
             return Ok(recoded.unwrap_or_else(|| said.clone()));
         }
         let response =
-            codec(step.dialect).decode_response(said).map_err(|error| self.invalid(&error.message))?;
-        let (client, context) = (codec(call.dialect), answer_context(call, exchange));
+            codec(step.dialect).decode_response(said).map_err(|error| self.unreadable(&error.message))?;
+        let (client, context) = (codec(call.dialect), self.context(exchange));
         match response {
             Response::Chat(answer) if call.stream => {
                 let (mut encoder, mut out) = (client.stream_encoder(context), Vec::new());
@@ -204,11 +215,25 @@ impl Reading<'_> {
         }
     }
 
+    /// What a converted answer takes from the exchange where the upstream says nothing.
+    fn context(&self, exchange: &Exchange) -> AnswerContext {
+        let call = self.attempt.call;
+        AnswerContext {
+            id: exchange.record.id.clone(),
+            model: call.model.clone(),
+            created: exchange.created(),
+            include_usage: call.tells_usage(),
+            json_array: call.json_array,
+            embeds_batch: call.dialect == Dialect::GeminiEmbeddings && embeds_batch(&call.body),
+            custom_tools: self.custom_tools.clone(),
+        }
+    }
+
     /// Holds a stream's lifecycle frames until its first content, so that a fallback stays invisible.
-    async fn hold(&self, exchange: &Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
+    async fn hold(&self, exchange: &mut Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
         let Try { settings, call, step, .. } = *self.attempt;
         let scrub = self.scrub();
-        let context = answer_context(call, exchange);
+        let context = self.context(exchange);
         let mut stream =
             Box::new(StreamRelay::new(settings, call, step, context, scrub, body, self.withhold_usage));
         stream.dress(Dress::of(self.attempt, exchange));
@@ -218,7 +243,9 @@ impl Reading<'_> {
         while !stream.has_begun() && held_bytes <= HELD_FRAMES_MOST {
             let commit =
                 (!held.is_empty()).then_some(self.sent + HOLD_MOST).filter(|commit| *commit < first_byte);
+            let asked = Instant::now();
             let wait = tokio::time::timeout_at(commit.unwrap_or(first_byte).into(), stream.next()).await;
+            exchange.waited += asked.elapsed();
             match wait {
                 Ok(Some(Ok(bytes))) => {
                     held_bytes += bytes.len();
@@ -247,18 +274,6 @@ impl Reading<'_> {
 pub(super) fn slow(name: &str) -> Failure {
     let message = format!("{name} did not begin its answer within the first-byte time-out.");
     Failure::silent(Code::UpstreamTimeout, "first_byte_timeout", message)
-}
-
-/// What a converted answer takes from the exchange where the upstream says nothing.
-fn answer_context(call: &Call, exchange: &Exchange) -> AnswerContext {
-    AnswerContext {
-        id: exchange.record.id.clone(),
-        model: call.model.clone(),
-        created: exchange.created(),
-        include_usage: call.tells_usage(),
-        json_array: call.json_array,
-        embeds_batch: call.dialect == Dialect::GeminiEmbeddings && embeds_batch(&call.body),
-    }
 }
 
 /// Vectors in the form that was asked for, when the upstream has given the other one.
@@ -291,15 +306,21 @@ fn error_in_success(body: &[u8]) -> Option<u16> {
     struct Shape<'a> {
         #[serde(borrow)]
         error: Option<&'a serde_json::value::RawValue>,
-        choices: Option<serde::de::IgnoredAny>,
-        content: Option<serde::de::IgnoredAny>,
-        data: Option<serde::de::IgnoredAny>,
+        #[serde(borrow)]
+        choices: Option<&'a serde_json::value::RawValue>,
+        #[serde(borrow)]
+        content: Option<&'a serde_json::value::RawValue>,
+        #[serde(borrow)]
+        data: Option<&'a serde_json::value::RawValue>,
     }
-    // An answer names its error early or is short; the probe spares large answers a parse.
-    let probe = body.get(..body.len().min(512)).unwrap_or_default();
+    // An error is short; the probe spares large answers a parse.
+    let probe = body.get(..body.len().min(ERROR_BYTES_MOST)).unwrap_or_default();
     ERROR.find(probe)?;
     let shape: Shape<'_> = serde_json::from_slice(body).ok()?;
-    if shape.choices.is_some() || shape.content.is_some() || shape.data.is_some() {
+    let says = |part: Option<&serde_json::value::RawValue>| {
+        part.is_some_and(|part| !matches!(part.get(), "null" | "[]" | "\"\"" | "{}"))
+    };
+    if says(shape.choices) || says(shape.content) || says(shape.data) {
         return None;
     }
     let error = shape.error.filter(|error| error.get() != "null")?;

@@ -9,11 +9,12 @@ use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
 use yumen_llm::dialects::{Dialect, Target, codec, embeds_batch};
+use yumen_llm::ir::Request;
 use yumen_llm::json::Pieces;
 
 use super::arrival::{Arrival, Reading, slow};
 use super::call::Call;
-use super::classify::{Failure, Next};
+use super::classify::{CONNECT_FAILED, Failure, Next};
 use super::dress::Dress;
 use super::edits::{OURS, edited};
 use super::headers;
@@ -37,11 +38,29 @@ pub struct Try<'a> {
     pub deadline: Instant,
 }
 
+/// A request as it is sent.
+#[derive(Default)]
+struct Prepared {
+    pieces: Pieces,
+    /// What it could not carry.
+    lossy: Vec<String>,
+    /// Whether it asks for usage that the client did not ask for.
+    withhold_usage: bool,
+    /// Functions that the client knows as custom tools.
+    custom_tools: Vec<String>,
+}
+
 impl Try<'_> {
-    /// Whether the client's bytes go through. Google's batches of texts name the model in each of them, so they are
-    /// written anew.
-    pub(super) fn passes(&self) -> bool {
+    /// Whether client and upstream speak the same dialect, so that answers go through as they are. Google's embeddings
+    /// are two formats in one.
+    pub(super) fn same_dialect(&self) -> bool {
         self.call.dialect == self.step.dialect && self.call.dialect != Dialect::GeminiEmbeddings
+    }
+
+    /// Whether the client's bytes go through as well. What another dialect's provider has proved must be left out, so a
+    /// request that holds such is written anew.
+    fn passes(&self) -> bool {
+        self.same_dialect() && !self.call.holds_sealed
     }
 
     pub(super) fn remaining(&self, most: Duration) -> Duration {
@@ -54,7 +73,7 @@ impl Try<'_> {
         let endpoint = provider.endpoints.get(&self.step.dialect).ok_or_else(|| {
             Failure::unsayable(format!("{} does not speak this dialect.", provider.name), None)
         })?;
-        let (pieces, lossy, withhold_usage) = self.body()?;
+        let Prepared { pieces, lossy, withhold_usage, custom_tools } = self.body()?;
         let mut sent = Instant::now();
         let own = self.credential.map(|credential| &**credential);
         let pass = match Pass::at_once(own, &exchange.worker().gateway.tokens) {
@@ -68,21 +87,19 @@ impl Try<'_> {
             }
         };
         let result = self.send(exchange.worker(), endpoint, pieces, &pass).await;
-        let (status, headers, body) = match result {
-            Ok(reply) => reply,
-            Err(failure) => {
-                exchange.waited += sent.elapsed();
-                return Err(failure);
-            }
-        };
+        // From here on only the waits for more of the answer are the upstream's.
+        exchange.waited += sent.elapsed();
+        let (status, headers, body) = result?;
         let token = pass.token().map(Arc::clone);
-        let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage, token };
+        let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage, token, custom_tools };
         let answer = if status.is_success() {
             reading.arrive(exchange, body).await
         } else {
-            Err(reading.refused(status, body).await)
+            let asked = Instant::now();
+            let failure = reading.refused(status, body).await;
+            exchange.waited += asked.elapsed();
+            Err(failure)
         };
-        exchange.waited += sent.elapsed();
         let answer = answer.map_err(|failure| self.without_token(failure, &pass, exchange.worker()));
         Ok(Arrival {
             status,
@@ -125,7 +142,7 @@ impl Try<'_> {
     }
 
     /// The body for this upstream: the client's own bytes with single values spliced, or a converted request.
-    fn body(&self) -> Result<(Pieces, Vec<String>, bool), Failure> {
+    fn body(&self) -> Result<Prepared, Failure> {
         let call = self.call;
         let model = &self.step.deployment.model;
         let quirks = &self.step.provider().quirks;
@@ -137,7 +154,7 @@ impl Try<'_> {
         };
         if self.passes() {
             let (pieces, withhold_usage) = edited(call, &model.native_json, &target);
-            return Ok((pieces, Vec::new(), withhold_usage));
+            return Ok(Prepared { pieces, withhold_usage, ..Prepared::default() });
         }
         let unsayable =
             |error: yumen_llm::dialects::DecodeError| Failure::unsayable(error.message, error.param);
@@ -148,7 +165,12 @@ impl Try<'_> {
         if call.require_parameters && !encoded.lossy.is_empty() {
             return Err(self.loses(&encoded.lossy));
         }
-        Ok((SmallVec::from_iter([Bytes::from(encoded.body)]), encoded.lossy, false))
+        let custom_tools = match request {
+            Request::Chat(chat) => chat.custom_tools,
+            _ => Vec::new(),
+        };
+        let pieces = SmallVec::from_iter([Bytes::from(encoded.body)]);
+        Ok(Prepared { pieces, lossy: encoded.lossy, withhold_usage: false, custom_tools })
     }
 
     /// The client wants everything understood, and this provider would not.
@@ -178,7 +200,7 @@ impl Try<'_> {
             return Ok((status, headers, AnswerBody::memory(chunks)));
         }
         let provider = self.step.provider();
-        let client = self.passes().then_some(self.client_headers);
+        let client = self.same_dialect().then_some(self.client_headers);
         let uri = self.uri(endpoint, &pieces)?;
         let make = || {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));
@@ -236,7 +258,7 @@ impl Try<'_> {
             SendError::Connect(cause) => {
                 let mut failure = Failure::silent(
                     Code::UpstreamUnreachable,
-                    "connect_failed",
+                    CONNECT_FAILED,
                     format!("{name} cannot be reached."),
                 );
                 failure.rejection = failure.rejection.cause(cause);

@@ -1,10 +1,15 @@
 //! A request to a model, read once: the raw bytes and the few facts that the gateway acts on.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
+use memchr::memmem::Finder;
 use yumen_llm::dialects::Dialect;
 use yumen_llm::json::Object;
 
 use crate::route::{Skin, Task};
+
+static CANDIDATES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("andidate"));
 
 /// A request to a model.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub struct Call {
     pub body: Bytes,
     /// Where its top-level members stand.
     pub object: Object,
+    /// Whether reasoning in it was proved by another dialect's provider, which no provider takes as it stands.
+    pub holds_sealed: bool,
     /// The model asked for.
     pub model: String,
     /// Further models to try, in the client's own order (`models`).
@@ -39,6 +46,14 @@ impl Call {
     /// Whether the client is told the usage of its stream; OpenRouter's clients always are.
     pub fn tells_usage(&self) -> bool {
         self.include_usage || self.skin == Skin::OpenRouter
+    }
+
+    /// Whether several answers to one question may be asked for, each with an end of its own.
+    pub fn may_have_several_answers(&self) -> bool {
+        let member = |name| Some(self.object.get(&self.body, name)?.value(&self.body));
+        member("n").is_some_and(|number| number != b"1")
+            || member("prompt").is_some_and(|prompt| prompt.starts_with(b"["))
+            || member("generationConfig").is_some_and(|config| CANDIDATES.find(config).is_some())
     }
 
     /// All models that the client names.

@@ -7,7 +7,10 @@ use http::HeaderMap;
 use yumen_llm::dialects::{Dialect, ErrorFacts, codec};
 
 use crate::rejection::{Code, Rejection, UpstreamSaid};
-use crate::upstream::{REST_LIMITED, REST_REFUSED, TokenError};
+use crate::upstream::{REST_LIMITED, REST_REFUSED, REST_UNPAID, TokenError};
+
+/// No connection could be made: nothing was sent.
+pub const CONNECT_FAILED: &str = "connect_failed";
 
 /// The longest pause before something is tried anew: a client would rather hear of the failure.
 pub const PAUSE_MOST: Duration = Duration::from_secs(5);
@@ -95,7 +98,8 @@ impl Failure {
         let model = |for_how_long| Rest { model_only: true, for_how_long };
         let (cause, next, rest) = match status {
             401 => ("unauthorized", Next::Credential, Some(whole)),
-            402 => ("payment_required", Next::Credential, Some(whole)),
+            // OpenRouter and others answer so to one request that asks for more tokens than there is money for.
+            402 => ("payment_required", Next::Credential, Some(model(REST_UNPAID))),
             403 => ("forbidden", Next::Credential, Some(model(REST_REFUSED))),
             429 => ("rate_limited", Next::Credential, Some(model(retry_after.unwrap_or(REST_LIMITED)))),
             404 => ("model_gone", Next::Deployment, None),
@@ -120,7 +124,8 @@ impl Failure {
 
     /// There was no answer, or none that could be read.
     pub fn silent(code: Code, cause: &'static str, message: String) -> Self {
-        let next = if code == Code::UpstreamUnreachable { Next::Moment } else { Next::Deployment };
+        // What an upstream may have begun to serve is not sent to it again.
+        let next = if cause == CONNECT_FAILED { Next::Moment } else { Next::Deployment };
         Self { rejection: Rejection::new(code, message), next, rest: None, cause, status: None }
     }
 
@@ -158,11 +163,19 @@ fn is_error_object(body: &[u8]) -> bool {
         .is_ok_and(|shape| shape.error.is_some_and(|error| error.get().starts_with('{')))
 }
 
-/// `Retry-After` in seconds, or `retry-after-ms`; dates are not used by any provider we know.
+/// `retry-after-ms`, or `Retry-After` in seconds or as a date (RFC 9110).
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let number = |name: &str| {
         headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|number| *number >= 0.0)
     };
-    let wait = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
-    Duration::try_from_secs_f64(wait).ok()
+    let wait = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"));
+    match wait {
+        Some(wait) => Duration::try_from_secs_f64(wait).ok(),
+        None => {
+            let date = headers.get("retry-after")?.to_str().ok()?;
+            let date = jiff::fmt::rfc2822::parse(date.trim()).ok()?.timestamp();
+            let wait = date.duration_since(jiff::Timestamp::now());
+            Some(Duration::try_from(wait).unwrap_or_default())
+        }
+    }
 }

@@ -1,7 +1,5 @@
 //! Counting tokens for Anthropic clients: by an upstream that can, else by estimate.
 
-use std::time::Instant;
-
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use yumen_config::{GatewaySettings, Scheme};
@@ -9,14 +7,13 @@ use yumen_llm::dialects::{Dialect, count_tokens_answer, gemini_count_tokens_answ
 use yumen_llm::tokens;
 
 use super::arrival::{Arrival, Arrived};
-use super::attempt::Try;
 use super::call::Call;
-use super::classify::Next;
+use super::dispatch::dispatch;
 use super::resolve::{Plan, Step};
 use crate::exchange::Exchange;
 use crate::rejection::Rejection;
 
-/// Asks the plan's first step, when it speaks the dialect; where it does not, or knows no such path, estimates.
+/// Asks those of the plan that speak the dialect and can count; where none does, or knows no such path, estimates.
 pub async fn count_tokens(
     exchange: &mut Exchange,
     settings: &GatewaySettings,
@@ -24,33 +21,25 @@ pub async fn count_tokens(
     plan: &Plan,
     client_headers: &HeaderMap,
 ) -> Result<Arrival, Rejection> {
-    let Some(step) = plan.steps.first() else { return Ok(estimate(call, None)) };
-    let provider = step.provider();
-    let can_count = provider
-        .endpoints
-        .get(&step.dialect)
-        .is_some_and(|endpoint| endpoint.scheme != Scheme::Builtin && endpoint.count_path.is_some());
+    let first = plan.steps.first();
     // A whole request inside the body names a model of its own.
     let whole = call.object.get(&call.body, "generateContentRequest").is_some();
-    if step.dialect != call.dialect || !can_count || whole {
-        return Ok(estimate(call, Some(step)));
+    let steps = plan.steps.iter().filter(|step| !whole && step.dialect == call.dialect && can_count(step));
+    let counting = Plan { steps: steps.cloned().collect() };
+    if counting.steps.is_empty() {
+        return Ok(estimate(call, first));
     }
-    let credential = provider.credentials.turn().next();
-    let deadline = Instant::now() + provider.timeouts.total;
-    let mut attempt =
-        Try { settings, call, client_headers, plan, step, credential, renewed: false, deadline };
-    let mut result = attempt.run(exchange).await;
-    if result.as_ref().is_err_and(|failure| failure.next == Next::Renewed) {
-        attempt.renewed = true;
-        result = attempt.run(exchange).await;
-    }
-    match result {
-        Ok(arrival) => Ok(arrival),
-        Err(failure) if matches!(failure.status, None | Some(404 | 405 | 501)) => {
-            Ok(estimate(call, Some(step)))
+    dispatch(exchange, settings, call, &counting, client_headers).await.or_else(|rejection| {
+        match exchange.record.attempts.last().and_then(|attempt| attempt.status) {
+            None | Some(404 | 405 | 501) => Ok(estimate(call, first)),
+            Some(_) => Err(rejection),
         }
-        Err(failure) => Err(failure.rejection),
-    }
+    })
+}
+
+fn can_count(step: &Step) -> bool {
+    let endpoint = step.provider().endpoints.get(&step.dialect);
+    endpoint.is_some_and(|endpoint| endpoint.scheme != Scheme::Builtin && endpoint.count_path.is_some())
 }
 
 fn estimate(call: &Call, step: Option<&Step>) -> Arrival {

@@ -10,7 +10,7 @@ use http::{Version, request};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use yumen_config::GatewaySettings;
-use yumen_llm::dialects::{Dialect, Outline, codec};
+use yumen_llm::dialects::{Dialect, Outline, codec, holds_sealed};
 use yumen_llm::json::{Kind, Object, Read, ScanReason, scan_object};
 
 use super::call::Call;
@@ -170,6 +170,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         dialect,
         task,
         skin,
+        holds_sealed: codec(dialect).outline().seals && holds_sealed(&body),
         model,
         fallbacks: fallbacks(&object, &body)?,
         stream: stream && task == Task::Generate,

@@ -11,10 +11,11 @@ use yumen_telemetry::AttemptRecord;
 use super::arrival::Arrival;
 use super::attempt::Try;
 use super::call::Call;
-use super::classify::{Failure, Next, PAUSE_MOST};
+use super::classify::{Failure, Next, PAUSE_MOST, Rest};
 use super::resolve::{Plan, Step};
 use crate::exchange::{Exchange, Trying, micros};
 use crate::rejection::{Code, Rejection};
+use crate::route::Task;
 
 /// The first pause before what failed for a moment is tried anew; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -27,27 +28,58 @@ pub async fn dispatch(
     plan: &Plan,
     client_headers: &HeaderMap,
 ) -> Result<Arrival, Rejection> {
-    let mut run = Run { settings, call, plan, client_headers, tries: 0, last: None, again: SmallVec::new() };
-    // Credentials that rest are left out first; when that leaves nothing to try, they are tried after all.
-    for rested_too in [false, true] {
-        if let Some(arrival) = run.round(exchange, plan.steps.iter(), rested_too).await? {
+    let mut run = Run {
+        settings,
+        call,
+        plan,
+        client_headers,
+        tries: 0,
+        last: None,
+        resting: SmallVec::new(),
+        again: SmallVec::new(),
+    };
+    if let Some(arrival) = run.round(exchange, plan.steps.iter()).await? {
+        return Ok(arrival);
+    }
+    // Credentials that rest are left out first; before giving up they are tried after all.
+    let failed = run.last.take();
+    for (step, credential) in std::mem::take(&mut run.resting) {
+        if let Some(arrival) = run.attempt(exchange, step, Some(credential)).await?.answer() {
             return Ok(arrival);
         }
-        if run.tries > 0 {
-            break;
-        }
     }
+    run.last = failed.or(run.last);
     for round in 0..settings.retry_rounds {
         let again = std::mem::take(&mut run.again);
-        if again.is_empty() || run.tries >= settings.max_attempts || !run.pause(exchange, round, &again).await
-        {
+        if again.is_empty() || run.tries >= settings.max_attempts {
             break;
         }
-        if let Some(arrival) = run.round(exchange, again.into_iter(), false).await? {
+        let Some(again) = run.pause(exchange, round, again).await else { break };
+        if let Some(arrival) = run.round(exchange, again.into_iter()).await? {
             return Ok(arrival);
         }
+        run.resting.clear();
     }
     Err(run.last.unwrap_or_else(|| Rejection::new(Code::Internal, "The plan had no step.")))
+}
+
+/// What came of one try.
+enum Tried {
+    Answered(Box<Arrival>),
+    /// Another credential of the same provider may be answered.
+    NextCredential,
+    /// The same credential may be answered with a fresh token.
+    Renewed,
+    NextStep,
+}
+
+impl Tried {
+    fn answer(self) -> Option<Arrival> {
+        match self {
+            Self::Answered(arrival) => Some(*arrival),
+            Self::NextCredential | Self::Renewed | Self::NextStep => None,
+        }
+    }
 }
 
 struct Run<'a> {
@@ -57,8 +89,10 @@ struct Run<'a> {
     client_headers: &'a HeaderMap,
     tries: usize,
     last: Option<Rejection>,
-    /// Steps that failed for a moment in this round.
-    again: SmallVec<[&'a Step; 2]>,
+    /// Credentials that were left out because they rest.
+    resting: SmallVec<[(&'a Step, &'a Arc<Credential>); 2]>,
+    /// Steps that failed for a moment in this round, and the pause that they asked for.
+    again: SmallVec<[(&'a Step, Option<Duration>); 2]>,
 }
 
 impl<'a> Run<'a> {
@@ -66,100 +100,142 @@ impl<'a> Run<'a> {
         &mut self,
         exchange: &mut Exchange,
         steps: impl Iterator<Item = &'a Step>,
-        rested_too: bool,
     ) -> Result<Option<Arrival>, Rejection> {
         for step in steps {
-            if let Some(arrival) = self.step(exchange, step, rested_too).await? {
+            if let Some(arrival) = self.step(exchange, step).await? {
                 return Ok(Some(arrival));
             }
         }
         Ok(None)
     }
 
-    /// Waits before another round; not at all when that would take too long. The pause is somewhat random, so that
-    /// exchanges that failed together do not come back together.
-    async fn pause(&self, exchange: &mut Exchange, round: u32, again: &[&Step]) -> bool {
-        let asked = self.last.as_ref().and_then(|last| last.retry_after_s).map(Duration::from_secs);
+    /// Waits before another round and gives the steps for it: those that asked for no longer pause than the shortest.
+    /// Not at all when that would take too long. The pause is somewhat random, so that exchanges that failed together
+    /// do not come back together.
+    async fn pause(
+        &self,
+        exchange: &mut Exchange,
+        round: u32,
+        again: SmallVec<[(&'a Step, Option<Duration>); 2]>,
+    ) -> Option<SmallVec<[&'a Step; 2]>> {
         let own = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(round));
-        let pause = asked.unwrap_or(own).min(PAUSE_MOST).mul_f64(exchange.worker().between(1.0, 1.5));
-        let allowed = again.iter().map(|step| step.provider().timeouts.total).max().unwrap_or_default();
-        if exchange.started.elapsed() + pause >= allowed {
-            return false;
+        let shortest = again.iter().map(|(_, asked)| asked.unwrap_or(own)).min()?;
+        let pause = shortest.mul_f64(exchange.worker().between(1.0, 1.5)).min(PAUSE_MOST);
+        let steps: SmallVec<[&Step; 2]> = again
+            .into_iter()
+            .filter(|(step, asked)| {
+                asked.unwrap_or(own) <= pause
+                    && exchange.started.elapsed() + pause < step.provider().timeouts.total
+            })
+            .map(|(step, _)| step)
+            .collect();
+        if steps.is_empty() {
+            return None;
         }
         let began = Instant::now();
         tokio::time::sleep(pause).await;
         exchange.waited += began.elapsed();
-        true
+        Some(steps)
     }
 
     /// Tries one deployment with its credentials. `Ok(None)`: go on; `Err`: nobody would answer differently.
-    async fn step(
-        &mut self,
-        exchange: &mut Exchange,
-        step: &'a Step,
-        rested_too: bool,
-    ) -> Result<Option<Arrival>, Rejection> {
-        let provider = step.provider();
-        let deadline = exchange.started + provider.timeouts.total;
-        let mut waiting: SmallVec<[Option<&Arc<Credential>>; 2]> =
-            provider.credentials.turn().map(Some).collect();
-        if waiting.is_empty() {
-            waiting.push(None);
+    async fn step(&mut self, exchange: &mut Exchange, step: &'a Step) -> Result<Option<Arrival>, Rejection> {
+        let credentials = &step.provider().credentials;
+        if credentials.items().is_empty() {
+            return Ok(self.attempt(exchange, step, None).await?.answer());
         }
-        // The next is taken from the end.
-        waiting.reverse();
-        let mut renewed = None;
-        while let Some(credential) = waiting.pop() {
-            let rests = credential.is_some_and(|credential| {
-                exchange.worker().gateway.resting.rests(credential.id, &step.deployment.model.native_id)
-            });
-            if (rests && !rested_too) || self.tries >= self.settings.max_attempts {
+        for credential in credentials.turn() {
+            let resting = &exchange.worker().gateway.resting;
+            if resting.rests(credential.id, &step.deployment.model.native_id) {
+                self.resting.push((step, credential));
                 continue;
             }
-            if Instant::now() >= deadline {
-                let message = format!("The total time-out of {} has passed.", provider.name);
-                self.last.get_or_insert_with(|| Rejection::new(Code::UpstreamTimeout, message));
-                return Ok(None);
-            }
-            self.tries += 1;
-            let Self { settings, call, plan, client_headers, .. } = *self;
-            let again = credential.is_some_and(|credential| renewed == Some(credential.id));
-            let attempt =
-                Try { settings, call, client_headers, plan, step, credential, renewed: again, deadline };
-            exchange.trying = Some(trying(exchange, call, step, credential));
-            let result = attempt.run(exchange).await;
-            note(exchange, &result);
-            match result {
-                Ok(arrival) => return Ok(Some(arrival)),
-                Err(failure) => {
-                    if let (Some(credential), Some(rest)) = (credential, failure.rest) {
-                        let model = rest.model_only.then_some(&*step.deployment.model.native_id);
-                        exchange.worker().gateway.resting.rest(credential.id, model, rest.for_how_long);
-                    }
-                    match failure.next {
-                        Next::Stop => return Err(failure.rejection),
-                        Next::Unsaid => {
-                            // Nothing was sent: it is no try, and hides no failure of those that were.
-                            self.tries -= 1;
-                            self.last.get_or_insert(failure.rejection);
-                            return Ok(None);
-                        }
-                        Next::Credential => self.last = Some(failure.rejection),
-                        Next::Renewed => {
-                            self.last = Some(failure.rejection);
-                            renewed = credential.map(|credential| credential.id);
-                            waiting.push(credential);
-                        }
-                        next @ (Next::Deployment | Next::Moment) => {
-                            self.last = Some(failure.rejection);
-                            self.again.extend((next == Next::Moment).then_some(step));
-                            return Ok(None);
-                        }
-                    }
-                }
+            match self.attempt(exchange, step, Some(credential)).await? {
+                Tried::Answered(arrival) => return Ok(Some(*arrival)),
+                Tried::NextCredential | Tried::Renewed => {}
+                Tried::NextStep => break,
             }
         }
         Ok(None)
+    }
+
+    /// Makes one try, and one more with a fresh token where the provider has given up the one that was kept.
+    async fn attempt(
+        &mut self,
+        exchange: &mut Exchange,
+        step: &'a Step,
+        credential: Option<&'a Arc<Credential>>,
+    ) -> Result<Tried, Rejection> {
+        match self.try_once(exchange, step, credential, false).await? {
+            Tried::Renewed => self.try_once(exchange, step, credential, true).await,
+            tried => Ok(tried),
+        }
+    }
+
+    /// Makes one try, unless there have been enough.
+    async fn try_once(
+        &mut self,
+        exchange: &mut Exchange,
+        step: &'a Step,
+        credential: Option<&'a Arc<Credential>>,
+        renewed: bool,
+    ) -> Result<Tried, Rejection> {
+        if self.tries >= self.settings.max_attempts {
+            return Ok(Tried::NextStep);
+        }
+        let provider = step.provider();
+        let deadline = exchange.started + provider.timeouts.total;
+        if Instant::now() >= deadline {
+            let message = format!("The total time-out of {} has passed.", provider.name);
+            self.last.get_or_insert_with(|| Rejection::new(Code::UpstreamTimeout, message));
+            return Ok(Tried::NextStep);
+        }
+        self.tries += 1;
+        let Self { settings, call, plan, client_headers, .. } = *self;
+        let attempt = Try { settings, call, client_headers, plan, step, credential, renewed, deadline };
+        exchange.trying = Some(trying(exchange, call, step, credential));
+        let result = attempt.run(exchange).await;
+        note(exchange, &result);
+        let failure = match result {
+            Ok(arrival) => return Ok(Tried::Answered(Box::new(arrival))),
+            Err(failure) => failure,
+        };
+        if let (Some(credential), Some(rest)) = (credential, failure.rest) {
+            self.rest(exchange, step, credential, rest);
+        }
+        match failure.next {
+            Next::Stop => return Err(failure.rejection),
+            Next::Unsaid => {
+                // Nothing was sent: it is no try, and hides no failure of those that were.
+                self.tries -= 1;
+                self.last.get_or_insert(failure.rejection);
+                return Ok(Tried::NextStep);
+            }
+            Next::Credential => {
+                self.last = Some(failure.rejection);
+                return Ok(Tried::NextCredential);
+            }
+            Next::Renewed => {
+                self.last = Some(failure.rejection);
+                return Ok(Tried::Renewed);
+            }
+            Next::Deployment => {}
+            Next::Moment => {
+                let asked = failure.rejection.retry_after_s.map(Duration::from_secs);
+                self.again.push((step, asked));
+            }
+        }
+        self.last = Some(failure.rejection);
+        Ok(Tried::NextStep)
+    }
+
+    fn rest(&self, exchange: &Exchange, step: &Step, credential: &Credential, rest: Rest) {
+        // Counting has limits of its own, which say nothing of answers.
+        if rest.model_only && self.call.task == Task::CountTokens {
+            return;
+        }
+        let model = rest.model_only.then_some(&*step.deployment.model.native_id);
+        exchange.worker().gateway.resting.rest(credential.id, model, rest.for_how_long);
     }
 }
 

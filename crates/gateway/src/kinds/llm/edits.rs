@@ -117,6 +117,7 @@ mod tests {
             body,
             model: "m".into(),
             fallbacks: Vec::new(),
+            holds_sealed: false,
             json_array: false,
             include_usage: false,
             skin: crate::route::Skin::Plain,

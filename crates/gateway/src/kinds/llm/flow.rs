@@ -1,5 +1,6 @@
 //! Answers that flow to the client while they come, and the closing of their exchange at the end.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 use tokio::time::Sleep;
 use yumen_config::Timeouts;
-use yumen_llm::dialects::{Dialect, Tap, codec};
+use yumen_llm::dialects::{Dialect, Operation, Tap, codec};
 use yumen_telemetry::Outcome;
 
 use super::account::Account;
@@ -22,15 +23,29 @@ use crate::upstream::AnswerBody;
 /// How long the rest of a finished answer is awaited so that its connection can be used again.
 const REST_MOST: Duration = Duration::from_secs(2);
 
-/// A large answer is kept for its tap up to this size; a larger one is estimated.
-const SEEN_BYTES_MOST: u64 = 64 << 20;
+/// How long the end of a stream is awaited whose answer is complete: some servers forget it and stay connected.
+const END_MOST: Duration = Duration::from_secs(3);
+
+/// What a large answer says of itself stands before or behind its content: so much of both is kept.
+const HEAD_MOST: usize = 16 * 1024;
+const TAIL_LEAST: usize = 64 * 1024;
 
 /// Watches for silence of the upstream and for the end of the time allowed.
 struct Patience {
     idle: Duration,
     deadline: Instant,
     last: Instant,
+    /// When the end of a complete answer is awaited no longer.
+    end: Option<Instant>,
     timer: Pin<Box<Sleep>>,
+}
+
+/// What is over.
+enum Over {
+    /// A time-out has passed.
+    TimeOut(&'static str),
+    /// The wait for the end of a complete answer.
+    End,
 }
 
 impl Patience {
@@ -38,7 +53,7 @@ impl Patience {
         let now = Instant::now();
         let deadline = exchange.started + timeouts.total;
         let timer = Box::pin(tokio::time::sleep_until(deadline.min(now + timeouts.idle).into()));
-        Self { idle: timeouts.idle, deadline, last: now, timer }
+        Self { idle: timeouts.idle, deadline, last: now, end: None, timer }
     }
 
     /// Whether the time allowed for the whole exchange is over.
@@ -46,18 +61,30 @@ impl Patience {
         self.last >= self.deadline
     }
 
-    /// Whether a time-out has passed. The timer is only moved when it fires: a busy stream costs it nothing.
-    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<&'static str> {
+    /// The answer is complete since then: only its end is awaited.
+    fn await_end(&mut self, since: Instant) {
+        let end = since + END_MOST;
+        if self.end.is_none() {
+            self.timer.as_mut().reset(end.min(self.deadline).into());
+        }
+        self.end = Some(end);
+    }
+
+    /// Whether a time has passed. The timer is only moved when it fires: a busy stream costs it nothing.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
+            if self.end.is_some_and(|end| now >= end) {
+                return Poll::Ready(Over::End);
+            }
             if now >= self.deadline {
-                return Poll::Ready("total");
+                return Poll::Ready(Over::TimeOut("total"));
             }
-            let end = self.deadline.min(self.last + self.idle);
-            if now >= end {
-                return Poll::Ready("idle");
+            let idle = self.last + self.idle;
+            if now >= idle {
+                return Poll::Ready(Over::TimeOut("idle"));
             }
-            self.timer.as_mut().reset(end.into());
+            self.timer.as_mut().reset(self.end.unwrap_or(idle).min(idle).min(self.deadline).into());
         }
         Poll::Pending
     }
@@ -138,6 +165,9 @@ impl StreamFlow {
         let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
         let polled = stream.poll_next(cx);
         self.patience.last = stream.last_read();
+        if let Some(since) = stream.complete_since() {
+            self.patience.await_end(since);
+        }
         let finished = stream.has_finished();
         match polled {
             Poll::Ready(Some(Ok(_))) if !finished && self.patience.is_past_deadline() => {
@@ -158,10 +188,22 @@ impl StreamFlow {
                 Poll::Ready(None)
             }
             Poll::Pending => match self.patience.poll_over(cx) {
-                Poll::Ready(phase) => Poll::Ready(Some(self.fail(&timed_out(phase)))),
+                Poll::Ready(Over::TimeOut(phase)) => Poll::Ready(Some(self.fail(&timed_out(phase)))),
+                Poll::Ready(Over::End) => Poll::Ready(self.finish()),
                 Poll::Pending => Poll::Pending,
             },
         }
+    }
+
+    /// Says the end that the upstream does not say, and leaves its connection.
+    fn finish(&mut self) -> Option<Bytes> {
+        let end = match self.stream.as_mut()?.finish() {
+            Ok(end) => end,
+            Err(rejection) => return Some(self.fail(&rejection)),
+        };
+        self.settle();
+        self.stream = None;
+        (!end.is_empty()).then_some(end)
     }
 }
 
@@ -196,15 +238,52 @@ fn blame(exchange: &mut Exchange, outcome: Outcome) {
     }
 }
 
+/// The beginning and the end of what has passed.
+struct Seen {
+    head: Bytes,
+    tail: VecDeque<Bytes>,
+    tail_size: usize,
+    passed: u64,
+}
+
+impl Seen {
+    fn new(begin: &Bytes) -> Self {
+        let head = Bytes::copy_from_slice(begin.get(..HEAD_MOST).unwrap_or(begin));
+        let mut seen = Self { head, tail: VecDeque::new(), tail_size: 0, passed: 0 };
+        seen.push(begin.clone());
+        seen
+    }
+
+    fn push(&mut self, bytes: Bytes) {
+        self.passed += bytes.len() as u64;
+        self.tail_size += bytes.len();
+        self.tail.push_back(bytes);
+        while let Some(first) = self.tail.front()
+            && self.tail_size - first.len() >= TAIL_LEAST
+        {
+            self.tail_size -= first.len();
+            self.tail.pop_front();
+        }
+    }
+
+    /// What is left, as one: all of it, or its beginning and its end.
+    fn joined(&self) -> Vec<u8> {
+        let whole = self.tail_size as u64 == self.passed;
+        let mut joined = Vec::with_capacity(HEAD_MOST + self.tail_size);
+        joined.extend_from_slice(if whole { b"" } else { &self.head });
+        self.tail.iter().for_each(|bytes| joined.extend_from_slice(bytes));
+        joined
+    }
+}
+
 /// A large whole answer that passes through while it comes.
 pub struct LargeFlow {
     exchange: Box<Exchange>,
     begin: Option<Bytes>,
     rest: AnswerBody,
     dialect: Dialect,
-    /// All that has passed, for the tap; given up when it grows past the limit.
-    seen: Vec<Bytes>,
-    passed: u64,
+    operation: Operation,
+    seen: Seen,
     account: Account,
     patience: Patience,
     over: bool,
@@ -221,16 +300,18 @@ impl LargeFlow {
         timeouts: &Timeouts,
     ) -> Self {
         let patience = Patience::new(&exchange, timeouts);
-        let (seen, passed) = (vec![begin.clone()], begin.len() as u64);
-        Self { exchange, begin: Some(begin), rest, dialect, seen, passed, account, patience, over: false }
+        let seen = Seen::new(&begin);
+        let operation = codec(dialect).outline().operation;
+        Self { exchange, begin: Some(begin), rest, dialect, operation, seen, account, patience, over: false }
     }
 
     fn close(&mut self, outcome: Outcome) {
         self.over = true;
         let mut tap = Tap::default();
-        codec(self.dialect).tap_response(&std::mem::take(&mut self.seen).concat(), &mut tap);
-        if tap.usage.is_none() && tap.output_bytes == 0 {
-            tap.output_bytes = self.passed;
+        codec(self.dialect).tap_response(&self.seen.joined(), &mut tap);
+        // Vectors are no tokens.
+        if tap.usage.is_none() && tap.output_bytes == 0 && self.operation != Operation::Embeddings {
+            tap.output_bytes = self.seen.passed;
         }
         if outcome != Outcome::Completed {
             blame(&mut self.exchange, outcome);
@@ -249,12 +330,7 @@ impl LargeFlow {
         match self.rest.poll_chunk(cx) {
             Poll::Ready(Some(Ok(bytes))) => {
                 self.patience.last = Instant::now();
-                self.passed += bytes.len() as u64;
-                if self.passed > SEEN_BYTES_MOST {
-                    self.seen = Vec::new();
-                } else {
-                    self.seen.push(bytes.clone());
-                }
+                self.seen.push(bytes.clone());
                 if self.rest.is_done() {
                     self.close(Outcome::Completed);
                 }

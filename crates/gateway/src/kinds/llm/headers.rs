@@ -19,11 +19,16 @@ const TO_CLIENT: [&str; 9] = [
     "openai-model",
 ];
 
-/// Copies those of `from` whose name is in `names`; messages have few headers, so they are gone through once.
+/// Copies those of `from` whose name is in `names`.
 fn pick(from: &HeaderMap, names: &[&str], to: &mut HeaderMap) {
-    for (name, value) in from {
-        if names.contains(&name.as_str()) {
-            to.insert(name.clone(), value.clone());
+    for name in names {
+        let mut values = from.get_all(*name).iter();
+        let Some(first) = values.next() else { continue };
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
+        to.insert(&name, first.clone());
+        // A header may be said in several lines, such as `anthropic-beta`.
+        for value in values {
+            to.append(&name, value.clone());
         }
     }
 }

@@ -14,6 +14,30 @@ use crate::rejection::{Code, Rejection};
 
 /// Members that carry settings of a provider or router, models among them.
 const FREE_FORM: [&str; 2] = ["plugins", "providerOptions"];
+/// Members whose contents are the client's own: texts, schemas, labels.
+const OWN: &[&str] = &[
+    "model",
+    "models",
+    "messages",
+    "input",
+    "contents",
+    "system",
+    "systemInstruction",
+    "instructions",
+    "prompt",
+    "tools",
+    "functions",
+    "response_format",
+    "text",
+    "output_format",
+    "output_config",
+    "generationConfig",
+    "metadata",
+    "labels",
+    "tool_choice",
+    "toolConfig",
+    "function_call",
+];
 /// Types of a tool that the client runs itself.
 const CLIENT_TOOLS: [&str; 2] = ["function", "custom"];
 
@@ -36,6 +60,14 @@ pub fn permit_nested(consumer: &VirtualKey, call: &Call) -> Result<(), Rejection
             format!("`{name}` may choose further models, and the virtual key is for some models only.");
         return Err(Rejection::new(Code::ModelNotAllowed, message).param(name));
     }
+    for field in &call.object.fields {
+        let name = field.key(&call.body);
+        if !OWN.contains(&&*name) && selects(&name, field.value(&call.body)) {
+            let message =
+                format!("`{name}` chooses a further model, and the virtual key is for some models only.");
+            return Err(Rejection::new(Code::ModelNotAllowed, message).param(name.into_owned()));
+        }
+    }
     let Some(tools) = present("tools") else { return Ok(()) };
     let tools: Vec<Tool> = serde_json::from_slice(tools.value(&call.body)).map_err(|_| {
         Rejection::new(Code::InvalidRequest, "`tools` must be a list of objects.").param("tools")
@@ -49,6 +81,14 @@ pub fn permit_nested(consumer: &VirtualKey, call: &Call) -> Result<(), Rejection
         }
         None => Ok(()),
     }
+}
+
+/// Whether a member selects a model, by its own name or below.
+fn selects(name: &str, value: &[u8]) -> bool {
+    // Numbers, true and the like are no models; nor can they hold one.
+    value.first().is_some_and(|first| matches!(first, b'"' | b'[' | b'{'))
+        && serde_json::from_slice::<Seen>(value)
+            .is_ok_and(|seen| seen.selects || (seen.names && is_selector(name)))
 }
 
 /// What counts of a tool. Repeated members are all read: an upstream may take any of them.
@@ -181,6 +221,22 @@ mod tests {
             r#"{"type":"x","list":[{"judgeModel":"big"}]}"#,
         ] {
             assert!(refused(tool), "{tool}");
+        }
+    }
+
+    #[test]
+    fn members_of_any_name_that_select_a_model_are_found() {
+        for (name, value) in [
+            ("compound_custom", r#"{"models":{"answering_model":"big"}}"#),
+            ("fallback_model", r#""big""#),
+            ("search", r#"[{"model":"big"}]"#),
+        ] {
+            assert!(selects(name, value.as_bytes()), "{name}: {value}");
+        }
+        for (name, value) in
+            [("store_model", "true"), ("stop", r#""model""#), ("web_search_options", r#"{"context":"low"}"#)]
+        {
+            assert!(!selects(name, value.as_bytes()), "{name}: {value}");
         }
     }
 

@@ -11,6 +11,8 @@ use crate::upstream::Token;
 
 /// Shorter "secrets" are no secrets, and would be found everywhere.
 const SECRET_BYTES_LEAST: usize = 4;
+/// A configured header may be a secret or a plain word such as `true`; a word is part of many errors.
+const HEADER_BYTES_LEAST: usize = 8;
 const PUT_INSTEAD: &str = "[redacted]";
 
 /// The secrets with which one try was made.
@@ -29,7 +31,7 @@ impl Scrub {
 
     fn secrets(&self) -> impl Iterator<Item = &[u8]> {
         let configured = self.provider.headers.iter().map(|(_, value)| value);
-        let configured = configured.filter(|value| value.is_sensitive());
+        let configured = configured.filter(|value| value.is_sensitive() && value.len() >= HEADER_BYTES_LEAST);
         let configured =
             configured.map(|value| value.as_bytes().strip_prefix(b"Bearer ").unwrap_or(value.as_bytes()));
         let held = self.credential.iter().flat_map(|credential| &credential.secrets);
@@ -48,15 +50,17 @@ impl Scrub {
         bytes
     }
 
+    /// The same text without the secrets.
+    pub fn text(&self, text: &str) -> String {
+        let bytes = self.bytes(Bytes::copy_from_slice(text.as_bytes()));
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// The same facts without the secrets.
     pub fn facts(&self, facts: &mut ErrorFacts) {
-        let clean = |text: &str| {
-            let bytes = self.bytes(Bytes::copy_from_slice(text.as_bytes()));
-            String::from_utf8_lossy(&bytes).into_owned()
-        };
-        facts.message = clean(&facts.message);
+        facts.message = self.text(&facts.message);
         if let Some(metadata) = &mut facts.metadata {
-            *metadata = serde_json::from_str(&clean(&metadata.to_string())).unwrap_or_default();
+            *metadata = serde_json::from_str(&self.text(&metadata.to_string())).unwrap_or_default();
         }
     }
 }

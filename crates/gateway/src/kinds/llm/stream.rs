@@ -39,6 +39,10 @@ pub struct StreamRelay {
     writes_array: bool,
     scrub: Scrub,
     last_read: Instant,
+    /// When the last event came; comments are none.
+    last_event: Instant,
+    /// Whether one finish reason is the whole stream's.
+    has_one_answer: bool,
     state: State,
 }
 
@@ -77,6 +81,8 @@ impl StreamRelay {
             array: (call.json_array && call.dialect == step.dialect).then(JsonArray::default),
             scrub,
             last_read: Instant::now(),
+            last_event: Instant::now(),
+            has_one_answer: !call.may_have_several_answers(),
             state: State::Open,
         }
     }
@@ -100,6 +106,17 @@ impl StreamRelay {
     /// When the upstream was last heard of.
     pub fn last_read(&self) -> Instant {
         self.last_read
+    }
+
+    /// Since when only the end is missing: the answer has its finish reason, and its dialect's end has not come.
+    pub fn complete_since(&self) -> Option<Instant> {
+        let complete = self.state == State::Open && self.has_one_answer && self.tap.finish_reason.is_some();
+        complete.then_some(self.last_event)
+    }
+
+    /// Ends the stream for an upstream that does not end its own.
+    pub fn finish(&mut self) -> Result<Bytes, Rejection> {
+        self.end()
     }
 
     /// Takes the rest of the upstream's body, to be read to its end so that the connection can be used again.
@@ -186,9 +203,10 @@ impl StreamRelay {
                 Rejection::new(Code::UpstreamTooLarge, format!("The provider's stream: {error}."))
             })?;
             let Some(frame) = frame else { break };
-            let raw_len = frame.raw.len();
+            let raw = frame.raw.as_ptr_range();
             let said = self.frame(frame)?;
-            untouched &= said.len() == raw_len;
+            // The very same bytes, not only as many: what was taken out or put in lies elsewhere.
+            untouched &= said.as_ptr_range() == raw;
             if !said.is_empty() {
                 out.push(said);
             }
@@ -216,6 +234,7 @@ impl StreamRelay {
             // Comments keep the connection alive in every dialect; a JSON array has none.
             return Ok(if self.in_array() { Bytes::new() } else { frame.raw });
         };
+        self.last_event = self.last_read;
         self.upstream.tap_event(&frame.event, &data, &mut self.tap);
         if let Some(facts) = &mut self.tap.error {
             self.scrub.facts(facts);

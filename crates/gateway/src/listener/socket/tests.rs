@@ -7,6 +7,12 @@ use super::*;
 const WAITS: Waits =
     Waits { head: Duration::from_secs(30), idle: Duration::from_secs(60), write: Duration::from_secs(120) };
 
+impl Peer for DuplexStream {
+    fn has_left(&self) -> bool {
+        false
+    }
+}
+
 async fn opened(start: &[u8]) -> (DuplexStream, ClientSocket<DuplexStream>, Arc<Activity>) {
     let (mut client, socket) = duplex(64);
     client.write_all(start).await.unwrap();

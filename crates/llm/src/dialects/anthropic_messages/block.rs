@@ -1,9 +1,12 @@
 //! Content blocks, alike in requests and answers.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use serde_json::value::RawValue;
 
-use crate::dialects::read::{At, Object, list, string};
+use crate::dialects::read::{At, Object, is_object, list, string};
+use crate::dialects::seal::{Proof, seal, unseal};
 use crate::dialects::{DecodeError, Losses, write};
 use crate::ir::{CacheControl, Content, Json, Part, Source};
 
@@ -45,14 +48,20 @@ pub(super) fn read_block(raw: &RawValue, at: At<'_>) -> Result<Part, DecodeError
                 .unwrap_or_default(),
             is_error: block.boolean("is_error")?.unwrap_or(false),
         },
-        "thinking" => Content::Thinking {
-            text: block.string("thinking")?.unwrap_or_default(),
-            // Reasoning of other providers is given to clients with an empty signature; it comes back unsigned.
-            signature: block.string("signature")?.filter(|signature| !signature.is_empty()),
-            format: Some(FORMAT.to_owned()),
-        },
+        "thinking" => {
+            let text = block.string("thinking")?.unwrap_or_default();
+            // Reasoning that no one has signed is given to clients with an empty signature; it comes back unsigned.
+            match block.string("signature")?.filter(|signature| !signature.is_empty()) {
+                None => Content::Thinking { text, signature: None, format: Some(FORMAT.to_owned()) },
+                Some(signature) => {
+                    let Proof { text: signature, format, .. } = unseal(FORMAT, signature);
+                    Content::Thinking { text, signature: Some(signature), format }
+                }
+            }
+        }
         "redacted_thinking" => {
-            Content::RedactedThinking { data: block.need_string("data")?, format: Some(FORMAT.to_owned()) }
+            let Proof { text: data, format, .. } = unseal(FORMAT, block.need_string("data")?);
+            Content::RedactedThinking { data, format }
         }
         _ => Content::Other { kind, json: Json::copied(raw) },
     };
@@ -136,7 +145,7 @@ pub(super) fn sayable(part: &Part, assistant: bool, losses: &mut Losses) -> bool
 
 /// Whether a signature or sealed reasoning of this format was made by Claude, as what is nobody's is taken to be.
 /// Clients send back whatever they are given, and Claude refuses the signatures of others.
-pub(super) fn is_own(format: Option<&str>) -> bool {
+fn is_own(format: Option<&str>) -> bool {
     format.is_none_or(|format| format == FORMAT)
 }
 
@@ -161,14 +170,14 @@ pub(super) fn write_block(part: &Part, list: &mut write::List<'_>, losses: &mut 
             }
             Content::ToolResult { id, parts, is_error } => write_result(id, parts, *is_error, out, losses),
             Content::Thinking { text, signature, format } => {
+                let signature = signature.as_deref().map(|signature| proof(format.as_deref(), signature));
                 out.text("type", "thinking");
                 out.text("thinking", text);
-                let own = signature.as_deref().filter(|_| is_own(format.as_deref()));
-                out.text("signature", own.unwrap_or_default());
+                out.text("signature", signature.as_deref().unwrap_or_default());
             }
-            Content::RedactedThinking { data, .. } => {
+            Content::RedactedThinking { data, format } => {
                 out.text("type", "redacted_thinking");
-                out.text("data", data);
+                out.text("data", &proof(format.as_deref(), data));
             }
             Content::Audio { .. } | Content::Other { .. } => {}
         }
@@ -177,6 +186,14 @@ pub(super) fn write_block(part: &Part, list: &mut write::List<'_>, losses: &mut 
             write_cache_control(part.cache_control.as_ref(), out);
         }
     });
+}
+
+/// A proof as clients of this dialect keep it, whoever's it is.
+pub(super) fn proof<'t>(format: Option<&str>, text: &'t str) -> Cow<'t, str> {
+    match format {
+        None | Some(FORMAT) => Cow::Borrowed(text),
+        foreign => seal(FORMAT, foreign, false, text),
+    }
 }
 
 /// Tool ids are held to letters, digits, `_` and `-` here; other dialects take any text. The same id always
@@ -194,7 +211,7 @@ fn write_input(arguments: &str, out: &mut write::Object<'_>, losses: &mut Losses
     let trimmed = arguments.trim();
     if trimmed.is_empty() || trimmed == "null" {
         out.raw("input", "{}");
-    } else if trimmed.starts_with('{') && serde_json::from_str::<&RawValue>(trimmed).is_ok() {
+    } else if is_object(trimmed) {
         out.raw("input", trimmed);
     } else {
         losses.note("messages.tool_calls.arguments");

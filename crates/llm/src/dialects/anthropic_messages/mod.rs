@@ -29,6 +29,7 @@ const OUTLINE: Outline = Outline {
     content_or: None,
     content_kinds: &[Kind::Array],
     content_wanted: "a list of messages",
+    seals: true,
     count_suffix: Some("/count_tokens"),
     errors: ErrorShape::Anthropic,
     stream_end: b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",

@@ -1,6 +1,6 @@
 //! Whole answers, and the words for why they ended.
 
-use super::block::{clean_id, is_own, read_content, write_block};
+use super::block::{clean_id, read_content, write_block};
 use super::usage::{read_usage, write_usage};
 use crate::dialects::read::{At, Object};
 use crate::dialects::{AnswerContext, DecodeError, Losses, fault, write};
@@ -111,8 +111,7 @@ pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
 fn answerable(part: &Part) -> bool {
     match &part.content {
         Content::Text(text) | Content::Refusal(text) => !text.is_empty(),
-        Content::ToolCall { .. } | Content::Thinking { .. } => true,
-        Content::RedactedThinking { format, .. } => is_own(format.as_deref()),
+        Content::ToolCall { .. } | Content::Thinking { .. } | Content::RedactedThinking { .. } => true,
         _ => false,
     }
 }

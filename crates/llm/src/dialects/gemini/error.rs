@@ -50,8 +50,8 @@ fn status_word(error: &ErrorFacts) -> &str {
 fn write_details(error: &ErrorFacts, status: &str, out: &mut write::Object<'_>) {
     let details = error.metadata.as_ref().and_then(|metadata| metadata.get("details")?.as_array());
     let code = error.code.as_deref().filter(|code| *code != status);
-    // What the upstream said in details holds code and field already.
-    let code = code.filter(|_| details.is_none());
+    // What the upstream said in details holds code and field already, and a number is no reason.
+    let code = code.filter(|code| details.is_none() && code.parse::<u32>().is_err());
     let param = error.param.as_deref().filter(|_| details.is_none());
     if details.is_none() && code.is_none() && param.is_none() && error.request_id.is_none() {
         return;

@@ -11,6 +11,7 @@ mod finish;
 mod logprobs;
 mod media;
 mod part;
+mod proof;
 mod request;
 mod response;
 mod schema;
@@ -44,6 +45,7 @@ const OUTLINE: Outline = Outline {
     content_or: None,
     content_kinds: &[Kind::Array],
     content_wanted: "a list of contents",
+    seals: true,
     count_suffix: None,
     errors: ErrorShape::Google,
     stream_end: b"",

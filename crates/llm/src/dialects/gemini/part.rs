@@ -3,21 +3,23 @@
 //! A signature that stands on a part is carried before it, as sealed reasoning. Here it is put back on the part that
 //! follows, or on an empty text when none does.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::FORMAT;
 use super::media::write_media;
-use crate::dialects::read::{At, Object};
+use super::proof::signature;
+use crate::dialects::read::{At, Object, is_object};
 use crate::dialects::{Losses, write};
 use crate::ir::{Content, Json, Part};
 
 /// One part of the wire.
-#[derive(Clone, Copy)]
 pub(super) struct Said<'a> {
     /// Its content; nothing when only a signature is said.
     pub(super) content: Option<&'a Content>,
     /// The signature that stands on it.
-    pub(super) signature: Option<&'a str>,
+    pub(super) signature: Option<Cow<'a, str>>,
 }
 
 /// Puts signatures on the parts that they were carried before. `keep` says which contents can be said; the caller
@@ -27,16 +29,16 @@ pub(super) fn signed<'a>(parts: &'a [Part], mut keep: impl FnMut(&Part) -> bool)
     let mut waiting = None;
     for part in parts {
         match &part.content {
-            Content::RedactedThinking { data, .. } => {
+            Content::RedactedThinking { data, format } => {
                 if keep(part) {
-                    said.extend(waiting.replace(data.as_str()).map(seal));
+                    said.extend(waiting.replace(signature(format.as_deref(), data)).map(alone));
                 }
             }
             // Thoughts have a signature of their own.
-            content @ Content::Thinking { signature, .. } => {
+            content @ Content::Thinking { signature: proof, format, .. } => {
                 if keep(part) {
-                    said.extend(waiting.take().map(seal));
-                    let signature = signature.as_deref().filter(|_| is_own(content));
+                    said.extend(waiting.take().map(alone));
+                    let signature = proof.as_deref().map(|proof| signature(format.as_deref(), proof));
                     said.push(Said { content: Some(content), signature });
                 }
             }
@@ -47,12 +49,12 @@ pub(super) fn signed<'a>(parts: &'a [Part], mut keep: impl FnMut(&Part) -> bool)
             }
         }
     }
-    said.extend(waiting.map(seal));
+    said.extend(waiting.map(alone));
     said
 }
 
 /// A signature without a part to stand on.
-fn seal(signature: &str) -> Said<'_> {
+fn alone(signature: Cow<'_, str>) -> Said<'_> {
     Said { content: None, signature: Some(signature) }
 }
 
@@ -74,7 +76,7 @@ pub(super) fn is_own_kind(kind: &str, json: &Json) -> bool {
     let Ok(raw) = serde_json::from_str::<&RawValue>(json.get()) else { return false };
     let Ok(object) = Object::read(raw, At::BODY) else { return false };
     let mut object = object.in_camel_case();
-    object.take(kind).is_some() && object.take("type").is_none()
+    object.take(kind).is_some() && object.take("type").is_none() && is_object(json.get())
 }
 
 impl Said<'_> {
@@ -97,7 +99,7 @@ impl Said<'_> {
                 }
                 Some(content) => write_media(content, out),
             }
-            out.maybe_text("thoughtSignature", self.signature);
+            out.maybe_text("thoughtSignature", self.signature.as_deref());
         });
     }
 }
@@ -118,7 +120,7 @@ pub(super) fn write_call(
         let trimmed = arguments.trim();
         if trimmed.is_empty() || trimmed == "null" {
             call.raw("args", "{}");
-        } else if trimmed.starts_with('{') && serde_json::from_str::<&RawValue>(trimmed).is_ok() {
+        } else if is_object(trimmed) {
             call.raw("args", trimmed);
         } else {
             losses.note("messages.tool_calls.arguments");

@@ -4,7 +4,7 @@ use super::answer::{CallIds, read_part};
 use super::chunk::{Candidate, Chunk};
 use super::finish::{blocked, finish_word, read_finish};
 use super::logprobs::{read_logprobs, write_logprobs};
-use super::part::{Said, is_own, is_own_kind, signed};
+use super::part::{Said, is_own_kind, signed};
 use super::usage::{read_usage, write_usage};
 use crate::dialects::read::{At, Object};
 use crate::dialects::{AnswerContext, DecodeError, Losses, fault, write};
@@ -63,7 +63,10 @@ pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
     };
     write::object(&mut out, |body| {
         body.list("candidates", |list| {
-            answer.choices.iter().for_each(|choice| list.object(|object| write_choice(choice, object)));
+            // An answer without choices is an empty one: there is always a first.
+            let (none, empty) = (answer.choices.is_empty(), Choice::default());
+            let choices = answer.choices.iter().chain(none.then_some(&empty));
+            choices.for_each(|choice| list.object(|object| write_choice(choice, object)));
         });
         if let Some(usage) = &answer.usage {
             body.object("usageMetadata", |object| write_usage(usage, object));
@@ -92,12 +95,12 @@ fn write_choice(choice: &Choice, out: &mut write::Object<'_>) {
     }
 }
 
-/// Whether an answer to a client can hold the content. Unlike in requests, thoughts of others are shown, unsigned.
+/// Whether an answer to a client can hold the content. Unlike in requests, thoughts and proofs of others are given.
 fn answerable(content: &Content) -> bool {
     match content {
         Content::Text(text) | Content::Refusal(text) => !text.is_empty(),
-        Content::RedactedThinking { .. } => is_own(content),
-        Content::Thinking { .. } | Content::ToolCall { .. } | Content::Audio { .. } => true,
+        Content::RedactedThinking { .. } | Content::Thinking { .. } => true,
+        Content::ToolCall { .. } | Content::Audio { .. } => true,
         Content::Image { source, .. } | Content::File { source, .. } => !matches!(source, Source::FileId(_)),
         Content::Other { kind, json } => is_own_kind(kind, json),
         Content::ToolResult { .. } => false,

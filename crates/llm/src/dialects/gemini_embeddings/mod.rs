@@ -25,6 +25,7 @@ const OUTLINE: Outline = Outline {
     content_or: Some("requests"),
     content_kinds: &[Kind::Object, Kind::Array],
     content_wanted: "a content",
+    seals: false,
     count_suffix: None,
     errors: ErrorShape::Google,
     stream_end: b"",

@@ -1,9 +1,11 @@
 //! What the OpenAI-style dialects have in common: the outline of answers, usage, finish words, errors, sampling.
 //!
-//! It is no dialect itself; `openai_chat`, `openai_completions` and `openai_embeddings`
+//! It is no dialect itself; `openai_chat`, `openai_completions`, `openai_embeddings` and `openai_responses`
 //! are built from it.
 
 mod chunk;
+mod custom;
+mod data_url;
 mod error;
 mod sampling;
 mod tap;
@@ -12,10 +14,12 @@ mod usage;
 use crate::ir::FinishReason;
 
 pub(super) use chunk::{CallDelta, Chunk, ChunkChoice, Delta};
+pub(super) use custom::{custom_arguments, custom_input};
+pub(super) use data_url::{read_file_data, read_url, write_url};
 pub(super) use error::{encode_error, encode_error_event};
 pub(super) use sampling::{ask_usage, read_sampling, stream_usage, write_sampling};
-pub(super) use tap::{tap_event, tap_response};
-pub(super) use usage::{read_usage, write_usage};
+pub(super) use tap::{tap_event, tap_response, usage_at_end};
+pub(super) use usage::{read_usage, walk_usage, write_usage};
 
 /// The meaning of a finish word.
 pub(super) fn read_finish(word: &str) -> FinishReason {

@@ -53,6 +53,11 @@ fn plain_response(body: &[u8]) -> Option<Tap> {
     })
 }
 
+/// The usage at the end of an answer of which not all is there.
+pub(in crate::dialects) fn usage_at_end(body: &[u8]) -> Option<Usage> {
+    trailing_usage(body, last_key(body, &USAGE_KEY)?)
+}
+
 /// The usage whose key stands at `at`, when that is a member of the answer itself.
 fn trailing_usage(body: &[u8], at: usize) -> Option<Usage> {
     let mut usage = None;

@@ -32,7 +32,7 @@ pub(in crate::dialects) fn read_usage(json: &str) -> Option<Usage> {
 }
 
 /// Reads the members of a usage object, up to its end.
-pub(super) fn walk_usage(walk: &mut Walk<'_>) -> Result<Option<Usage>, ScanError> {
+pub(in crate::dialects) fn walk_usage(walk: &mut Walk<'_>) -> Result<Option<Usage>, ScanError> {
     let mut said = Said::default();
     while let Some(key) = walk.key()? {
         if DETAILS.contains(&key) && walk.kind() == Kind::Object {

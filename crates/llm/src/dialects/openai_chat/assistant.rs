@@ -7,6 +7,7 @@
 use serde_json::value::RawValue;
 
 use super::parts::read_content;
+use crate::dialects::openai::custom_arguments;
 use crate::dialects::read::{At, Object, list, string};
 use crate::dialects::{DecodeError, write};
 use crate::ir::{Content, Part};
@@ -48,14 +49,8 @@ fn read_call(raw: &RawValue, at: At<'_>, fallback_id: impl Fn() -> String) -> Re
         // A custom tool takes free text; as a function it is one argument.
         let mut custom = Object::read(raw, at.key("custom"))?;
         let name = custom.need_string("name")?;
-        let mut arguments = Vec::new();
-        let input = custom.string("input")?.unwrap_or_default();
-        write::object(&mut arguments, |object| object.text("input", &input));
-        return Ok(Part::new(Content::ToolCall {
-            id,
-            name,
-            arguments: String::from_utf8_lossy(&arguments).into_owned(),
-        }));
+        let arguments = custom_arguments(&custom.string("input")?.unwrap_or_default());
+        return Ok(Part::new(Content::ToolCall { id, name, arguments }));
     }
     let raw = call.take("function").ok_or_else(|| at.key("function").fault("is required"))?;
     let mut function = Object::read(raw, at.key("function"))?;

@@ -25,6 +25,7 @@ const OUTLINE: Outline = Outline {
     content_or: None,
     content_kinds: &[Kind::Array],
     content_wanted: "a list of messages",
+    seals: false,
     count_suffix: None,
     errors: ErrorShape::OpenAi,
     stream_end: b"data: [DONE]\n\n",

@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use crate::dialects::openai::{read_file_data, read_url, write_url};
 use crate::dialects::read::{At, Object, list, string};
 use crate::dialects::{DecodeError, write};
 use crate::ir::{CacheControl, Content, Json, Part, Source};
@@ -56,23 +57,17 @@ fn read_image(part: &mut Object<'_, '_>) -> Result<Content, DecodeError> {
     let raw = part.take("image_url").ok_or_else(|| part.at.key("image_url").fault("is required"))?;
     let at = part.at.key("image_url");
     if raw.get().starts_with('"') {
-        return Ok(Content::Image { source: source(string(raw, &at)?), detail: part.string("detail")? });
+        return Ok(Content::Image { source: read_url(string(raw, &at)?), detail: part.string("detail")? });
     }
     let mut image = Object::read(raw, at)?;
-    Ok(Content::Image { source: source(image.need_string("url")?), detail: image.string("detail")? })
+    Ok(Content::Image { source: read_url(image.need_string("url")?), detail: image.string("detail")? })
 }
 
 fn read_file(part: &mut Object<'_, '_>) -> Result<Content, DecodeError> {
     let mut file = nested(part, "file")?;
     let source = match (file.string("file_id")?, file.string("file_data")?) {
         (Some(id), _) => Source::FileId(id),
-        (None, Some(data)) => match source(data) {
-            // Bare base64 without a data URL is what OpenAI's first version of this part took.
-            Source::Url(data) if !data.contains("://") => {
-                Source::Base64 { media_type: "application/pdf".to_owned(), data }
-            }
-            source => source,
-        },
+        (None, Some(data)) => read_file_data(data),
         (None, None) => return Err(file.at.fault("one of file_data and file_id is required")),
     };
     Ok(Content::File { source, name: file.string("filename")? })
@@ -93,19 +88,6 @@ pub(super) fn read_cache_control(object: &mut Object<'_, '_>) -> Result<Option<C
     let Some(raw) = object.take("cache_control") else { return Ok(None) };
     let at = object.at.key("cache_control");
     Ok(Some(CacheControl { ttl: Object::read(raw, at)?.string("ttl")? }))
-}
-
-/// A URL, or what a `data:` URL holds.
-fn source(url: String) -> Source {
-    let held = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-    match held {
-        Some((media_type, data)) => {
-            // Parameters such as a charset stand between the type and the marker.
-            let media_type = media_type.split(';').next().unwrap_or_default().to_owned();
-            Source::Base64 { media_type, data: data.to_owned() }
-        }
-        None => Source::Url(url),
-    }
 }
 
 /// Whether a part can be said in this dialect, in a message that is not the assistant's.
@@ -142,7 +124,7 @@ fn write_part(part: &Part, out: &mut write::Object<'_>) {
         Content::Image { source, detail } => {
             out.text("type", "image_url");
             out.object("image_url", |image| {
-                image.text("url", &url(source));
+                image.text("url", &write_url(source));
                 image.maybe_text("detail", detail.as_deref());
             });
         }
@@ -163,17 +145,10 @@ fn write_part(part: &Part, out: &mut write::Object<'_>) {
                 file.maybe_text("filename", name.as_deref());
                 match source {
                     Source::FileId(id) => file.text("file_id", id),
-                    source => file.text("file_data", &url(source)),
+                    source => file.text("file_data", &write_url(source)),
                 }
             });
         }
         _ => {}
-    }
-}
-
-fn url(source: &Source) -> String {
-    match source {
-        Source::Base64 { media_type, data } => format!("data:{media_type};base64,{data}"),
-        Source::Url(text) | Source::FileId(text) | Source::Text(text) => text.clone(),
     }
 }

@@ -22,6 +22,7 @@ const OUTLINE: Outline = Outline {
     content_or: None,
     content_kinds: &[Kind::Array, Kind::String, Kind::Null],
     content_wanted: "a string or a list",
+    seals: false,
     count_suffix: None,
     errors: ErrorShape::OpenAi,
     stream_end: b"data: [DONE]\n\n",

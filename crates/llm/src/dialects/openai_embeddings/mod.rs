@@ -21,6 +21,7 @@ const OUTLINE: Outline = Outline {
     content_or: None,
     content_kinds: &[Kind::Array, Kind::String],
     content_wanted: "a string or a list",
+    seals: false,
     count_suffix: None,
     errors: ErrorShape::OpenAi,
     stream_end: b"",

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::dialects::openai::read_usage;
+use crate::dialects::openai::{read_usage, usage_at_end};
 use crate::dialects::read::{At, Loose, Object};
 use crate::dialects::{AnswerContext, DecodeError, Tap, fault, write};
 use crate::ir::{Embedding, EmbeddingFormat, EmbeddingsAnswer, Response, Vector};
@@ -121,9 +121,13 @@ struct Outline<'a> {
 
 /// Reads what the record needs.
 pub(super) fn tap(body: &[u8], tap: &mut Tap) {
-    let Ok(outline) = serde_json::from_slice::<Outline<'_>>(body) else { return };
-    tap.model = outline.model.into_text().or(tap.model.take());
-    tap.usage = outline.usage.and_then(|usage| read_usage(usage.get())).or(tap.usage);
     tap.content_seen = true;
     tap.finished = true;
+    let Ok(outline) = serde_json::from_slice::<Outline<'_>>(body) else {
+        // Of a large answer only the beginning and the end are seen.
+        tap.usage = usage_at_end(body).or(tap.usage);
+        return;
+    };
+    tap.model = outline.model.into_text().or(tap.model.take());
+    tap.usage = outline.usage.and_then(|usage| read_usage(usage.get())).or(tap.usage);
 }

@@ -4,7 +4,7 @@
 //! `message_delta` with the reason and the whole usage; one `message_stop`. The last two wait for the end of the
 //! upstream's stream, because other dialects tell the usage after the reason.
 
-use super::super::block::{clean_id, is_own};
+use super::super::block::{clean_id, proof};
 use super::super::error::encode_event;
 use super::super::response::{finish_word, message_id, write_stream_usage};
 use crate::dialects::balance::Balance;
@@ -230,7 +230,7 @@ impl StreamEncoder for Encoder {
             return;
         }
         // The dialect knows one choice, and nothing of it follows its end.
-        if choice(step).is_some_and(|choice| choice != 0 || self.finish.is_some()) {
+        if step.choice().is_some_and(|choice| choice != 0 || self.finish.is_some()) {
             return;
         }
         if !matches!(
@@ -246,17 +246,15 @@ impl StreamEncoder for Encoder {
                 self.think(out);
                 self.delta("thinking_delta", "thinking", text, out);
             }
-            StreamEvent::Signature { format, .. } | StreamEvent::RedactedThinking { format, .. }
-                if !is_own(format.as_deref()) => {}
-            StreamEvent::Signature { signature, .. } => {
+            StreamEvent::Signature { signature, format, .. } => {
                 self.think(out);
-                self.delta("signature_delta", "signature", signature, out);
+                self.delta("signature_delta", "signature", &proof(format.as_deref(), signature), out);
             }
-            StreamEvent::RedactedThinking { data, .. } => {
+            StreamEvent::RedactedThinking { data, format, .. } => {
                 self.release(true, out);
                 self.open_block(Open::Thinking, out, |block| {
                     block.text("type", "redacted_thinking");
-                    block.text("data", data);
+                    block.text("data", &proof(format.as_deref(), data));
                 });
                 self.close_block(out);
             }
@@ -302,20 +300,4 @@ fn event(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut write::Object<'_>
         fill(object);
     });
     out.extend_from_slice(b"\n\n");
-}
-
-/// The choice that a step belongs to, when it belongs to one.
-fn choice(step: &StreamEvent) -> Option<u32> {
-    match step {
-        StreamEvent::Text { choice, .. }
-        | StreamEvent::Thinking { choice, .. }
-        | StreamEvent::Signature { choice, .. }
-        | StreamEvent::RedactedThinking { choice, .. }
-        | StreamEvent::ToolCallStart { choice, .. }
-        | StreamEvent::ToolCallArguments { choice, .. }
-        | StreamEvent::Refusal { choice, .. }
-        | StreamEvent::PartEnd { choice }
-        | StreamEvent::Finish { choice, .. } => Some(*choice),
-        _ => None,
-    }
 }

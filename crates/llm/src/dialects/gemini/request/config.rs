@@ -1,13 +1,14 @@
 //! `generationConfig`: sampling, limits, the form of the answer, and how much to think.
 
 use super::super::schema::{from_google, to_google};
+use super::asides::{self, keep};
 use super::thinking::{Written, read_thinking};
-use crate::dialects::read::{At, Object, strings};
+use crate::dialects::read::{At, Object, string, strings};
 use crate::dialects::{DecodeError, Losses, write};
 use crate::ir::{Chat, Json, ResponseFormat, Sampling};
 
-/// Fields of this object without a place in the IR are kept under this name and their own.
-const PREFIX: &str = "generationConfig.";
+/// Where the object stands.
+const PATH: &str = "generationConfig";
 
 /// How many stop texts the API takes.
 const STOPS_MOST: usize = 5;
@@ -38,7 +39,7 @@ pub(super) fn read_config(
     chat.max_tokens = config.unsigned("maxOutputTokens")?;
     chat.reasoning = read_thinking(&mut config, asides)?;
     chat.response_format = read_format(&mut config, &at, asides)?;
-    asides.extend(config.rest().into_iter().map(|(name, value)| (format!("{PREFIX}{name}"), value)));
+    keep(asides, PATH, config.rest());
     Ok(())
 }
 
@@ -51,8 +52,7 @@ fn read_format(
     let schema = config.json_object("responseJsonSchema")?.or(config.json_object("_responseJsonSchema")?);
     let schema = schema.or_else(|| subset.as_ref().map(from_google));
     let word = config.take("responseMimeType");
-    let mime_type =
-        word.map(|raw| crate::dialects::read::string(raw, &at.key("responseMimeType"))).transpose()?;
+    let mime_type = word.map(|raw| string(raw, &at.key("responseMimeType"))).transpose()?;
     match (mime_type.as_deref(), schema) {
         (Some("application/json") | None, Some(schema)) => {
             Ok(Some(ResponseFormat::JsonSchema { name: None, description: None, schema, strict: None }))
@@ -61,8 +61,9 @@ fn read_format(
         (Some("text/plain"), None) => Ok(Some(ResponseFormat::Text)),
         // Choosing one of several words is a form that others do not know.
         (_, schema) => {
-            asides.extend(word.map(|raw| (format!("{PREFIX}responseMimeType"), Json::copied(raw))));
-            asides.extend(schema.map(|schema| (format!("{PREFIX}responseJsonSchema"), schema)));
+            let word = word.map(|raw| ("responseMimeType".to_owned(), Json::copied(raw)));
+            let schema = schema.map(|schema| ("responseJsonSchema".to_owned(), schema));
+            keep(asides, PATH, word.into_iter().chain(schema).collect());
             Ok(None)
         }
     }
@@ -82,11 +83,7 @@ pub(super) fn write_config(
         config.maybe_number("maxOutputTokens", chat.max_tokens);
         write_format(format, config, losses);
         thinking.write(config);
-        for (name, value) in &chat.extra {
-            if let Some(name) = name.strip_prefix(PREFIX).filter(|name| !name.contains('.')) {
-                config.json(name, value);
-            }
-        }
+        asides::of(chat, PATH).for_each(|(name, value)| config.json(name, value));
     });
     if config != b"{}" {
         out.with("generationConfig", |out| out.append(&mut config));

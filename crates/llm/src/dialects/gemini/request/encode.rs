@@ -1,14 +1,12 @@
 //! Writes an upstream's request.
 
+use super::asides;
 use super::config::write_config;
 use super::thinking::thinking;
 use super::tools::write_tools;
 use super::write_turns::{turns, write_system};
 use crate::dialects::{DecodeError, Encoded, Losses, Target, Thinking, refuse, write};
 use crate::ir::{Chat, ResponseFormat, Tool};
-
-/// Fields at the top that have no place in the IR and are written as they were read.
-const KEPT: [&str; 3] = ["safetySettings", "cachedContent", "labels"];
 
 /// Stands in for JSON mode where it cannot be asked for.
 const JSON_INSTRUCTION: &str =
@@ -36,21 +34,13 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
             Some(tier @ ("flex" | "priority")) => out.text("serviceTier", tier),
             Some(_) => losses.note("service_tier"),
         }
-        for (name, value) in chat.extra.iter().filter(|(name, _)| KEPT.contains(&name.as_str())) {
-            out.json(name, value);
-        }
+        asides::of(chat, "").for_each(|(name, value)| out.json(name, value));
     });
     losses.note_if(chat.user.is_some(), "user");
     losses.note_if(chat.metadata.is_some(), "metadata");
     losses.note_if(chat.cache_control.is_some(), "cache_control");
-    chat.extra.iter().filter(|(name, _)| !is_written(name)).for_each(|(name, _)| losses.note(name));
+    chat.extra.iter().filter(|(name, _)| !asides::is_own(chat, name)).for_each(|(name, _)| losses.note(name));
     Ok(Encoded { body, lossy: losses.into_names() })
-}
-
-/// Whether a field without a place in the IR was written: this dialect's own are, one level deep.
-fn is_written(name: &str) -> bool {
-    let member = name.strip_prefix("generationConfig.").or_else(|| name.strip_prefix("toolConfig."));
-    KEPT.contains(&name) || member.is_some_and(|member| !member.contains('.'))
 }
 
 /// The form of the answer that can be asked for, and the instruction that stands in for one that cannot: models that

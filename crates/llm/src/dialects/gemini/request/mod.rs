@@ -1,7 +1,8 @@
 //! Requests: `decode` reads what clients send and `encode` writes what upstreams get; each has its `turns`; `calls`
-//! ties results to calls, `tools` and `config` are what both know of these fields, `thinking` says how much reasoning
+//! ties results to calls, `asides` holds fields without a place in the IR, `tools` and `config` are what both know of these fields, `thinking` says how much reasoning
 //! is asked for.
 
+mod asides;
 mod calls;
 mod config;
 mod decode;

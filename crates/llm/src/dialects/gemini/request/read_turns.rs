@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 use super::super::FORMAT;
 use super::super::answer::is_aside;
 use super::super::media::{at_address, inline};
+use super::super::proof::proof;
+use super::asides::keep;
 use super::calls::Calls;
 use crate::dialects::DecodeError;
 use crate::dialects::read::{At, Object, list, string};
@@ -80,9 +82,9 @@ impl Turns {
     fn read_part(&mut self, raw: &RawValue, at: At<'_>) -> Result<Vec<Content>, DecodeError> {
         let mut part = Object::read(raw, at)?.in_camel_case();
         let is_thought = part.boolean("thought")?.unwrap_or(false);
-        let mut signature = part.string("thoughtSignature")?.filter(|signature| !signature.is_empty());
+        let signature = part.string("thoughtSignature")?.filter(|signature| !signature.is_empty());
+        let mut signature = signature.map(proof);
         let text = part.string("text")?;
-        let format = || Some(FORMAT.to_owned());
         let content = if let Some(raw) = part.take("functionCall") {
             Some(self.read_call(raw, at.key("functionCall"))?)
         } else if let Some(raw) = part.take("functionResponse") {
@@ -97,7 +99,10 @@ impl Turns {
             Some(at_address(file.need_string("fileUri")?, mime_type.as_deref(), file.string("displayName")?))
         } else if is_thought && (text.is_some() || signature.is_some()) {
             let text = text.unwrap_or_default();
-            Some(Content::Thinking { text, signature: signature.take(), format: format() })
+            Some(match signature.take() {
+                Some((proof, format)) => Content::Thinking { text, signature: Some(proof), format },
+                None => Content::Thinking { text, signature: None, format: Some(FORMAT.to_owned()) },
+            })
         } else if let Some(text) = text {
             // An empty text is there for its signature.
             (signature.is_none() || !text.is_empty()).then_some(Content::Text(text))
@@ -110,16 +115,11 @@ impl Turns {
             // The whole part is kept, its signature in it.
             return Ok(vec![Content::Other { kind: kind.clone(), json: Json::copied(raw) }]);
         }
-        for (name, value) in rest {
-            let name = format!("contents.parts.{name}");
-            if !self.asides.iter().any(|(known, _)| *known == name) {
-                self.asides.push((name, value));
-            }
-        }
+        keep(&mut self.asides, "contents.parts", rest);
         if content.is_none() && signature.is_none() {
             return Err(at.expected("one of text, inlineData, fileData, functionCall and functionResponse"));
         }
-        let seal = signature.map(|data| Content::RedactedThinking { data, format: format() });
+        let seal = signature.map(|(data, format)| Content::RedactedThinking { data, format });
         Ok(seal.into_iter().chain(content).collect())
     }
 
@@ -174,14 +174,15 @@ fn joined(parts: Vec<Part>) -> Vec<Part> {
     for part in parts {
         let seals = matches!(part.content, Content::RedactedThinking { .. });
         match (joined.last_mut().map(|last| &mut last.content), part.content) {
-            (_, Content::Text(text)) if text.is_empty() => continue,
+            (_, Content::Text(text) | Content::Thinking { text, signature: None, .. }) if text.is_empty() => {
+            }
             (Some(Content::Text(text)), Content::Text(more)) if !sealed => text.push_str(&more),
             (
-                Some(Content::Thinking { text, signature: signature @ None, .. }),
-                Content::Thinking { text: more, signature: seal, .. },
+                Some(Content::Thinking { text, signature: signature @ None, format }),
+                Content::Thinking { text: more, signature: seal, format: whose },
             ) => {
                 text.push_str(&more);
-                *signature = seal;
+                (*signature, *format) = (seal, whose);
             }
             (last, content) => {
                 sealed = matches!(last, Some(Content::RedactedThinking { .. })) && !seals;

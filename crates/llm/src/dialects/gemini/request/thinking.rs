@@ -1,5 +1,6 @@
 //! How much reasoning is asked for: as a budget of tokens, or as a level.
 
+use super::asides::keep;
 use crate::dialects::read::{At, Object};
 use crate::dialects::{DecodeError, Losses, Target, Thinking, write};
 use crate::ir::{Chat, Effort, Json, Reasoning, ReasoningMode};
@@ -32,8 +33,7 @@ pub(super) fn read_thinking(
     let word = thinking.string("thinkingLevel")?.map(|word| word.to_ascii_lowercase());
     let effort = read_level(word.as_deref(), &at)?;
     let hidden = thinking.boolean("includeThoughts")?.map(|included| !included);
-    let prefix = "generationConfig.thinkingConfig";
-    asides.extend(thinking.rest().into_iter().map(|(name, value)| (format!("{prefix}.{name}"), value)));
+    keep(asides, "generationConfig.thinkingConfig", thinking.rest());
     let reasoning = Reasoning { mode, effort, budget_tokens, hidden };
     Ok(Some(reasoning).filter(|reasoning| *reasoning != Reasoning::default()))
 }

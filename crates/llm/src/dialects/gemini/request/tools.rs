@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use super::super::part::is_own_kind;
 use super::super::schema::{from_google, to_google};
+use super::asides::{self, keep};
 use crate::dialects::read::{At, Object, strings};
 use crate::dialects::{DecodeError, Losses, write};
 use crate::ir::{Chat, Json, Tool, ToolChoice};
@@ -40,12 +41,7 @@ fn read_function(raw: &RawValue, at: At<'_>, asides: &mut Vec<(String, Json)>) -
     let subset = function.json_object("parameters")?;
     let parameters =
         function.json_object("parametersJsonSchema")?.or_else(|| subset.as_ref().map(from_google));
-    for (name, value) in function.rest() {
-        let name = format!("tools.functionDeclarations.{name}");
-        if !asides.iter().any(|(known, _)| *known == name) {
-            asides.push((name, value));
-        }
-    }
+    keep(asides, "tools.functionDeclarations", function.rest());
     Ok(Tool::Function { name, description, parameters, strict: None, cache_control: None })
 }
 
@@ -58,7 +54,7 @@ pub(super) fn read_tool_choice(
     let at = body.at.key("toolConfig");
     let mut config = Object::read(raw, at)?.in_camel_case();
     let calling = config.take("functionCallingConfig");
-    asides.extend(config.rest().into_iter().map(|(name, value)| (format!("toolConfig.{name}"), value)));
+    keep(asides, "toolConfig", config.rest());
     let Some(raw) = calling else { return Ok(None) };
     let at = at.key("functionCallingConfig");
     let mut calling = Object::read(raw, at)?.in_camel_case();
@@ -76,8 +72,16 @@ pub(super) fn read_tool_choice(
         ("" | "MODE_UNSPECIFIED", _) => None,
         _ => return Err(at.key("mode").expected("one of AUTO, ANY, NONE and VALIDATED")),
     };
-    let prefix = "toolConfig.functionCallingConfig";
-    asides.extend(calling.rest().into_iter().map(|(name, value)| (format!("{prefix}.{name}"), value)));
+    let path = "toolConfig.functionCallingConfig";
+    if mode == "VALIDATED" && choice == Some(ToolChoice::Auto) {
+        // That arguments must follow their schema is said elsewhere of each function, if at all.
+        keep(
+            asides,
+            path,
+            Json::parse("\"VALIDATED\"").map(|mode| ("mode".to_owned(), mode)).into_iter().collect(),
+        );
+    }
+    keep(asides, path, calling.rest());
     Ok(choice)
 }
 
@@ -107,13 +111,7 @@ pub(super) fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut
     losses.note_if(chat.parallel_tool_calls == Some(false), "parallel_tool_calls");
     let choice = chat.tool_choice.as_ref().filter(|_| !functions.is_empty());
     losses.note_if(chat.tool_choice.is_some() && choice.is_none(), "tool_choice");
-    let rest: Vec<_> = chat
-        .extra
-        .iter()
-        .filter_map(|(name, value)| Some((name.strip_prefix("toolConfig.")?, value)))
-        .collect();
-    let rest = rest.into_iter().filter(|(name, _)| !name.contains('.'));
-    write_tool_config(choice, rest.collect(), out);
+    write_tool_config(choice, asides::of(chat, "toolConfig").collect(), out);
 }
 
 fn write_function(tool: &Tool, list: &mut write::List<'_>, losses: &mut Losses) {

@@ -1,11 +1,11 @@
 //! Writes an upstream's turns: `contents`, and `systemInstruction` with what stands in for a form of the answer.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-
-use serde_json::value::RawValue;
 
 use super::super::media::is_readable;
 use super::super::part::{Said, is_own, is_own_kind, signed};
+use crate::dialects::read::is_object;
 use crate::dialects::{Losses, write};
 use crate::ir::{Content, Message, Part, Role, Source};
 
@@ -133,7 +133,7 @@ impl Turn<'_> {
     fn sign(&mut self) {
         let is_call = |said: &&mut Said<'_>| matches!(said.content, Some(Content::ToolCall { .. }));
         if let Some(first) = self.rest.iter_mut().find(is_call) {
-            first.signature.get_or_insert(SKIP_SIGNATURE);
+            first.signature.get_or_insert(Cow::Borrowed(SKIP_SIGNATURE));
         }
     }
 
@@ -181,8 +181,7 @@ impl Returned<'_> {
 /// Whether a text is an object that can go as it is. Google takes a `$ref` in a result for a reference to a file of
 /// that name and refuses the others.
 fn is_plain_object(text: &str) -> bool {
-    let text = text.trim();
-    text.starts_with('{') && !text.contains("\"$ref\"") && serde_json::from_str::<&RawValue>(text).is_ok()
+    !text.contains("\"$ref\"") && is_object(text.trim())
 }
 
 /// Writes the instructions, and last what `more` asks for.

@@ -49,17 +49,18 @@ impl StreamDecoder for Decoder {
             out.push(StreamEvent::Error(Box::new(fault::read(0, data))));
             return Ok(());
         }
+        // Usage first: it tells the prompt's tokens to dialects that say them at the beginning. Each event repeats
+        // the figures; only what is new is said.
+        if let Some(seen) = chunk.usage_metadata.and_then(|raw| read_usage(raw.get())) {
+            let before = self.usage;
+            raise(self.usage.get_or_insert_default(), seen);
+            out.extend(self.usage.filter(|_| self.usage != before).map(StreamEvent::Usage));
+        }
         self.start(&chunk, out);
         for (place, candidate) in chunk.candidates.iter().flatten().enumerate() {
             self.read_candidate(candidate, place, data, out)?;
         }
         self.blocked = chunk.block_reason().or(self.blocked.take());
-        if let Some(seen) = chunk.usage_metadata.and_then(|raw| read_usage(raw.get())) {
-            let before = self.usage;
-            raise(self.usage.get_or_insert_default(), seen);
-            // Each event repeats the prompt's figures; only what is new is said.
-            out.extend(self.usage.filter(|_| self.usage != before).map(StreamEvent::Usage));
-        }
         Ok(())
     }
 

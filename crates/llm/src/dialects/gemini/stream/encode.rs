@@ -4,11 +4,11 @@
 //! answer ended and the whole usage; it waits for the end of the upstream's stream, because other dialects tell the
 //! usage after the reason.
 
-use super::super::FORMAT;
 use super::super::error;
 use super::super::finish::finish_word;
 use super::super::logprobs::write_logprobs;
 use super::super::part::write_call;
+use super::super::proof::signature;
 use super::super::usage::write_usage;
 use super::array::JsonArray;
 use crate::dialects::balance::Balance;
@@ -91,7 +91,9 @@ impl Encoder {
             Some(array) => array.element(out, body),
             None => {
                 out.extend_from_slice(b"data: ");
+                let start = out.len();
                 body(out);
+                one_line(out.get_mut(start..).unwrap_or_default());
                 out.extend_from_slice(b"\n\n");
             }
         }
@@ -143,9 +145,10 @@ impl Encoder {
     }
 
     fn think(&mut self, index: u32, text: &str, signature: Option<&str>, out: &mut Vec<u8>) {
-        if self.choice(index).is_none() {
-            return;
-        }
+        let Some(choice) = self.choice(index) else { return };
+        // Thoughts have a signature of their own: one that waits stands on nothing.
+        let waiting = choice.signature.take();
+        self.lone_signature(index, waiting.as_deref(), out);
         self.part(index, None, out, |part| {
             part.text("text", text);
             part.boolean("thought", true);
@@ -157,10 +160,14 @@ impl Encoder {
     fn seal(&mut self, index: u32, data: &str, out: &mut Vec<u8>) {
         let Some(choice) = self.choice(index) else { return };
         let earlier = choice.signature.replace(data.to_owned());
-        if let Some(earlier) = earlier {
+        self.lone_signature(index, earlier.as_deref(), out);
+    }
+
+    fn lone_signature(&mut self, index: u32, signature: Option<&str>, out: &mut Vec<u8>) {
+        if let Some(signature) = signature {
             self.part(index, None, out, |part| {
                 part.text("text", "");
-                part.text("thoughtSignature", &earlier);
+                part.text("thoughtSignature", signature);
             });
         }
     }
@@ -252,6 +259,12 @@ impl Encoder {
     }
 }
 
+/// Arguments are written as the model spelt them; between their tokens a line's end is as good as a space, and within
+/// their texts there is none.
+fn one_line(json: &mut [u8]) {
+    json.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+}
+
 impl Choice {
     fn write_end(&self, out: &mut write::Object<'_>) {
         out.object("content", |content| {
@@ -273,21 +286,16 @@ impl StreamEncoder for Encoder {
         if self.over {
             return;
         }
-        let is_own = |format: &Option<String>| format.as_deref() == Some(FORMAT);
         match event {
             StreamEvent::Start(start) => self.begin(start),
             StreamEvent::Text { choice, text, logprobs } => self.text(*choice, text, logprobs.as_ref(), out),
             StreamEvent::Refusal { choice, text } => self.text(*choice, text, None, out),
             StreamEvent::Thinking { choice, text } => self.think(*choice, text, None, out),
-            StreamEvent::Signature { choice, signature, format } => {
-                if is_own(format) {
-                    self.think(*choice, "", Some(signature), out);
-                }
+            StreamEvent::Signature { choice, signature: proof, format } => {
+                self.think(*choice, "", Some(&signature(format.as_deref(), proof)), out);
             }
             StreamEvent::RedactedThinking { choice, data, format } => {
-                if is_own(format) {
-                    self.seal(*choice, data, out);
-                }
+                self.seal(*choice, &signature(format.as_deref(), data), out);
             }
             StreamEvent::ToolCallStart { choice, call, id, name } => {
                 self.start_call(*choice, *call, id, name)

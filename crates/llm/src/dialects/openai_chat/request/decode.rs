@@ -39,6 +39,7 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
         model: body.need_string("model")?,
         messages,
         tools: read_tools(&mut body)?,
+        custom_tools: Vec::new(),
         tool_choice: read_tool_choice(&mut body)?,
         parallel_tool_calls: body.boolean("parallel_tool_calls")?,
         response_format: read_response_format(&mut body)?,

@@ -56,6 +56,10 @@ fn write_messages(
             Role::Assistant => write_assistant(message, list, losses),
             role => {
                 let sayable = keep_sayable(&message.parts, losses);
+                if sayable.is_empty() && !message.parts.is_empty() {
+                    // Nothing of it can be said; an empty turn would say something else.
+                    continue;
+                }
                 list.object(|out| {
                     out.text("role", role_word(role, target));
                     out.maybe_text("name", message.name.as_deref());
@@ -96,9 +100,10 @@ fn keep_sayable<'a>(all: &'a [Part], losses: &mut Losses) -> Vec<&'a Part> {
 }
 
 fn write_assistant(message: &Message, list: &mut write::List<'_>, losses: &mut Losses) {
+    let mut sayable = message.parts.is_empty();
     for part in &message.parts {
         losses.note_if(part.cache_control.is_some(), "cache_control");
-        if !matches!(
+        if matches!(
             part.content,
             Content::Text(_)
                 | Content::Refusal(_)
@@ -106,8 +111,13 @@ fn write_assistant(message: &Message, list: &mut write::List<'_>, losses: &mut L
                 | Content::Thinking { .. }
                 | Content::RedactedThinking { .. }
         ) {
+            sayable = true;
+        } else {
             losses.part(&part.content);
         }
+    }
+    if !sayable {
+        return;
     }
     list.object(|out| {
         out.text("role", "assistant");
@@ -236,7 +246,8 @@ fn write_reasoning(
     out: &mut write::Object<'_>,
     losses: &mut Losses,
 ) {
-    losses.note_if(reasoning.hidden.is_some(), "reasoning.exclude");
+    // Reasoning is shown unless its provider keeps it to itself; hiding it is what cannot be asked for.
+    losses.note_if(reasoning.hidden == Some(true), "reasoning.exclude");
     if reasoning.mode == Some(ReasoningMode::Off) {
         // `none` is refused by every model but the newest; those that always think cannot be told not to.
         losses.note("reasoning");
