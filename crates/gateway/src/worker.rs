@@ -14,7 +14,7 @@ use yumen_telemetry::{ExchangeRecord, GenerationLookup, Outcome, RecordSink, Rec
 
 use crate::gauges::Gauges;
 use crate::limits::Limits;
-use crate::upstream::{Pool, Resting, Tokens};
+use crate::upstream::{AccessTokens, Pool, Resting};
 
 /// What all workers share.
 pub struct Gateway {
@@ -26,8 +26,8 @@ pub struct Gateway {
     pub limits: Limits,
     /// Credentials that rest.
     pub resting: Resting,
-    /// Tokens that credentials have been exchanged for.
-    pub tokens: Tokens,
+    /// Access tokens that credentials have been exchanged for.
+    pub access_tokens: AccessTokens,
     /// Where records go.
     pub sink: Arc<dyn RecordSink>,
     /// Where records are found.
@@ -51,7 +51,7 @@ impl Gateway {
             hasher,
             limits: Limits::default(),
             resting: Resting::default(),
-            tokens: Tokens::default(),
+            access_tokens: AccessTokens::default(),
             sink,
             lookup,
             gauges: Arc::default(),

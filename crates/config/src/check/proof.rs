@@ -119,6 +119,14 @@ impl Parts<'_> {
             let encoded = encoded(text);
             secrets.extend((encoded != text).then(|| Secret::new(&encoded)));
         }
+        // An error may hold it as a JSON string does.
+        let escaped = secrets.iter().filter_map(|secret| {
+            let quoted = Value::from(secret.expose()).to_string();
+            let inner = quoted.trim_matches('"');
+            (inner != secret.expose()).then(|| Secret::new(inner))
+        });
+        let escaped: Vec<Secret> = escaped.collect();
+        secrets.extend(escaped);
         Some(Proven { identity: self.identity(auth, parameters), proof, secrets })
     }
 

@@ -13,7 +13,7 @@ mod pool;
 mod resting;
 
 pub use answer::{AnswerBody, AnswerError};
-pub use auth::{Door, Pass, Token, TokenError, Tokens};
+pub use auth::{AccessToken, AccessTokens, Door, Pass, TokenError};
 pub use demo::answer as demo_answer;
 pub use encoding::{Encoding, expand};
 pub use pool::{Phase, Pool, RequestBody, SendError};

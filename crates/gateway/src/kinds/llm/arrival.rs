@@ -20,7 +20,7 @@ use super::stream::StreamRelay;
 use crate::exchange::Exchange;
 use crate::rejection::Code;
 use crate::route::Skin;
-use crate::upstream::{AnswerBody, AnswerError, Token};
+use crate::upstream::{AccessToken, AnswerBody, AnswerError};
 
 /// A whole answer up to this size is read before its head is sent on, so that one that breaks off can still be
 /// replaced by another deployment's.
@@ -78,7 +78,7 @@ pub(super) struct Reading<'a> {
     pub headers: &'a HeaderMap,
     pub withhold_usage: bool,
     /// The token with which it was sent, if there was one.
-    pub token: Option<Arc<Token>>,
+    pub token: Option<Arc<AccessToken>>,
     /// Functions that the client knows as custom tools.
     pub custom_tools: Vec<String>,
 }

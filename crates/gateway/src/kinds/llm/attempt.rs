@@ -76,7 +76,7 @@ impl Try<'_> {
         let Prepared { pieces, lossy, withhold_usage, custom_tools } = self.body()?;
         let mut sent = Instant::now();
         let own = self.credential.map(|credential| &**credential);
-        let pass = match Pass::at_once(own, &exchange.worker().gateway.tokens) {
+        let pass = match Pass::at_once(own, &exchange.worker().gateway.access_tokens) {
             Some(pass) => pass,
             None => {
                 // Rare, so that it takes no room in the many exchanges that need no token.
@@ -121,7 +121,8 @@ impl Try<'_> {
         timeouts.first_byte = self.remaining(timeouts.first_byte);
         let door = Door { pool: &worker.pool, timeouts, provider: &provider.id };
         let Some(credential) = self.credential else { return Ok(Pass::None) };
-        let taken = tokio::time::timeout(patience, worker.gateway.tokens.take(credential, &door)).await;
+        let taken =
+            tokio::time::timeout(patience, worker.gateway.access_tokens.take(credential, &door)).await;
         let taken = taken.unwrap_or_else(|_| Err(TokenError::slow()));
         let (token, cached) = taken.map_err(|error| Failure::unauthenticated(&provider.name, error))?;
         Ok(Pass::Token { token, cached })
@@ -133,7 +134,7 @@ impl Try<'_> {
         if let (Some(401), Pass::Token { token, cached }, Some(credential)) =
             (failure.status, pass, self.credential)
         {
-            worker.gateway.tokens.forget(credential.id, token);
+            worker.gateway.access_tokens.forget(credential.id, token);
             if *cached && !self.renewed {
                 (failure.next, failure.rest) = (Next::Renewed, None);
             }

@@ -7,7 +7,7 @@ use yumen_config::{Credential, Provider};
 use yumen_llm::dialects::ErrorFacts;
 
 use super::resolve::Step;
-use crate::upstream::Token;
+use crate::upstream::AccessToken;
 
 /// Shorter "secrets" are no secrets, and would be found everywhere.
 const SECRET_BYTES_LEAST: usize = 4;
@@ -19,12 +19,12 @@ const PUT_INSTEAD: &str = "[redacted]";
 pub struct Scrub {
     provider: Arc<Provider>,
     credential: Option<Arc<Credential>>,
-    token: Option<Arc<Token>>,
+    token: Option<Arc<AccessToken>>,
 }
 
 impl Scrub {
     /// The secrets of a try.
-    pub fn new(step: &Step, credential: Option<&Arc<Credential>>, token: Option<&Arc<Token>>) -> Self {
+    pub fn new(step: &Step, credential: Option<&Arc<Credential>>, token: Option<&Arc<AccessToken>>) -> Self {
         let provider = Arc::clone(&step.deployment.provider);
         Self { provider, credential: credential.map(Arc::clone), token: token.map(Arc::clone) }
     }

@@ -1,4 +1,4 @@
-//! Google's tokens.
+//! Google's access tokens.
 //!
 //! - <https://developers.google.com/identity/protocols/oauth2/service-account#httprest>: a service account signs an assertion
 //!   (RS256) and gets a token for it.

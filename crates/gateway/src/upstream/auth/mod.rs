@@ -4,6 +4,7 @@
 //! the query, or a signature of all of it. Only tokens are asked for, and only those take time; it never says what became
 //! of a request.
 
+mod access_tokens;
 mod aws_sigv4;
 mod digest;
 mod exchange;
@@ -11,7 +12,6 @@ mod google;
 mod oauth;
 mod query;
 mod tencent_tc3;
-mod tokens;
 mod zhipu_jwt;
 
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use http::{Request, header};
 use yumen_config::{Credential, Proof};
 use yumen_llm::json::Pieces;
 
+pub use access_tokens::{AccessToken, AccessTokens};
 pub use exchange::{Door, TokenError};
-pub use tokens::{Token, Tokens};
 
-use tokens::Carried;
+use access_tokens::Carried;
 
 /// What a request proves itself with.
 pub enum Pass<'a> {
@@ -35,7 +35,7 @@ pub enum Pass<'a> {
     /// A token.
     Token {
         /// The token.
-        token: Arc<Token>,
+        token: Arc<AccessToken>,
         /// Whether it was there before this request: the provider may have given it up since.
         cached: bool,
     },
@@ -43,7 +43,7 @@ pub enum Pass<'a> {
 
 impl<'a> Pass<'a> {
     /// The pass that is there without asking anyone; `None` when a token has to be taken first.
-    pub fn at_once(credential: Option<&'a Credential>, tokens: &Tokens) -> Option<Self> {
+    pub fn at_once(credential: Option<&'a Credential>, tokens: &AccessTokens) -> Option<Self> {
         let Some(credential) = credential else { return Some(Self::None) };
         match &credential.proof {
             Proof::Token(_) => {
@@ -55,7 +55,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The token that it is, if it is one.
-    pub fn token(&self) -> Option<&Arc<Token>> {
+    pub fn token(&self) -> Option<&Arc<AccessToken>> {
         match self {
             Self::Token { token, .. } => Some(token),
             Self::None | Self::Own(_) => None,

@@ -1,4 +1,4 @@
-//! Tokens for client credentials: OAuth 2.0, Microsoft Entra ID, Baidu.
+//! Access tokens for client credentials: OAuth 2.0, Microsoft Entra ID, Baidu.
 //!
 //! - <https://datatracker.ietf.org/doc/html/rfc6749#section-4.4>: the client's id and secret go by HTTP Basic, which every
 //!   server must know (section 2.3.1).

@@ -25,7 +25,7 @@ fn stamped(pass: &Pass<'_>, uri: &str) -> Request<()> {
 fn headers_and_queries_are_put_on_as_they_are() {
     let (name, value) = (HeaderName::from_static("x-api-key"), HeaderValue::from_static("secret"));
     let header = credential(Proof::Header { name, value });
-    let tokens = Tokens::default();
+    let tokens = AccessTokens::default();
     let request = stamped(&Pass::at_once(Some(&header), &tokens).unwrap(), "/v1/chat");
     assert_eq!(
         (request.headers().len(), &request.headers()["x-api-key"]),
@@ -55,7 +55,10 @@ async fn server(answer: &'static str) -> (String, tokio::sync::mpsc::Receiver<St
     (url, seen)
 }
 
-async fn take(tokens: &Tokens, credential: &Credential) -> Result<(Arc<Token>, bool), TokenError> {
+async fn take(
+    tokens: &AccessTokens,
+    credential: &Credential,
+) -> Result<(Arc<AccessToken>, bool), TokenError> {
     let second = Duration::from_secs(5);
     let timeouts = Timeouts { connect: second, first_byte: second, idle: second, total: second };
     let pool = Arc::new(Pool::new(Arc::default()));
@@ -74,7 +77,7 @@ async fn the_machine_is_asked_as_google_wants_and_must_show_that_it_is_one() {
             endpoint: Endpoint::at(url).unwrap(),
         })))
     };
-    let tokens = Tokens::default();
+    let tokens = AccessTokens::default();
     let (token, cached) = take(&tokens, &machine(&url)).await.unwrap();
     assert_eq!((token.secret(), cached), ("tok-1", false));
     let asked = seen.recv().await.unwrap();
@@ -104,7 +107,7 @@ async fn one_asks_and_all_others_wait() {
         endpoint: Endpoint::at(&url).unwrap(),
     };
     let credential = Arc::new(credential(Proof::Token(Box::new(TokenSource::Oauth(client)))));
-    let tokens = Arc::new(Tokens::default());
+    let tokens = Arc::new(AccessTokens::default());
     let mut all = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let (tokens, credential) = (Arc::clone(&tokens), Arc::clone(&credential));
@@ -124,7 +127,7 @@ async fn when_the_one_who_asks_leaves_the_next_asks() {
     let url = format!("http://{}/", silent.local_addr().unwrap());
     let source = TokenSource::GoogleMachine { endpoint: Endpoint::at(&url).unwrap() };
     let credential = credential(Proof::Token(Box::new(source)));
-    let tokens = Tokens::default();
+    let tokens = AccessTokens::default();
     let first = tokio::time::timeout(Duration::from_millis(50), take(&tokens, &credential)).await;
     assert!(first.is_err(), "nobody answers");
     let second = async {

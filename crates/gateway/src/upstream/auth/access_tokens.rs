@@ -1,4 +1,4 @@
-//! Tokens that have been taken: kept until they are about to end, one for each credential, for all workers.
+//! Access tokens that have been taken: kept until they are about to end, one for each credential, for all workers.
 //!
 //! In: credentials whose proof is a token. Out: tokens. However many requests want the same one at the same time, one of
 //! them asks and the others wait for its answer; while a token is still good, nobody waits for the next. When the one who
@@ -21,9 +21,9 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 /// More credentials than this have no token at the same time: a configuration has fewer.
 const SLOTS_MOST: usize = 4096;
 
-/// A token as it is put on requests.
+/// An access token as it is put on requests.
 #[derive(Debug)]
-pub struct Token {
+pub struct AccessToken {
     secret: Secret,
     carried: Carried,
 }
@@ -37,7 +37,7 @@ pub(super) enum Carried {
     Query(Secret),
 }
 
-impl Token {
+impl AccessToken {
     fn new(source: &TokenSource, text: &str) -> Result<Self, TokenError> {
         let carried = match source {
             TokenSource::Baidu(_) => {
@@ -63,9 +63,9 @@ impl Token {
     }
 }
 
-/// The tokens of all credentials.
+/// The access tokens of all credentials.
 #[derive(Debug, Default)]
-pub struct Tokens {
+pub struct AccessTokens {
     slots: Mutex<HashMap<u64, Arc<Slot>>>,
 }
 
@@ -88,17 +88,17 @@ struct Kept {
 
 #[derive(Debug)]
 struct Held {
-    token: Arc<Token>,
+    token: Arc<AccessToken>,
     renew_at: Instant,
     end: Instant,
 }
 
 /// A token, and whether it was there before.
-pub(super) type Taken = (Arc<Token>, bool);
+pub(super) type Taken = (Arc<AccessToken>, bool);
 
-impl Tokens {
+impl AccessTokens {
     /// The token of a credential that need not be renewed yet.
-    pub fn cached(&self, credential: u64, now: Instant) -> Option<Arc<Token>> {
+    pub fn cached(&self, credential: u64, now: Instant) -> Option<Arc<AccessToken>> {
         let slot = self.lock().get(&credential).map(Arc::clone)?;
         slot.kept().fresh(now)
     }
@@ -122,7 +122,7 @@ impl Tokens {
         }
         let asked = Instant::now();
         let result = grant(source, door, &credential.secrets).await.and_then(|grant| {
-            let token = Arc::new(Token::new(source, &grant.token)?);
+            let token = Arc::new(AccessToken::new(source, &grant.token)?);
             let renew_at = asked + grant.lifetime - BEFORE_END.min(grant.lifetime / 2);
             Ok(Held { token, renew_at, end: asked + grant.lifetime })
         });
@@ -141,7 +141,7 @@ impl Tokens {
     }
 
     /// Drops a token that a provider has refused, unless another has taken its place.
-    pub fn forget(&self, credential: u64, token: &Arc<Token>) {
+    pub fn forget(&self, credential: u64, token: &Arc<AccessToken>) {
         let Some(slot) = self.lock().get(&credential).map(Arc::clone) else { return };
         let mut kept = slot.kept();
         if kept.token.as_ref().is_some_and(|held| Arc::ptr_eq(&held.token, token)) {
@@ -171,12 +171,12 @@ impl Slot {
 
 impl Kept {
     /// The token, while it need not be renewed.
-    fn fresh(&self, now: Instant) -> Option<Arc<Token>> {
+    fn fresh(&self, now: Instant) -> Option<Arc<AccessToken>> {
         self.token.as_ref().filter(|held| now < held.renew_at).map(|held| Arc::clone(&held.token))
     }
 
     /// The token, while it can be used.
-    fn good(&self, now: Instant) -> Option<Arc<Token>> {
+    fn good(&self, now: Instant) -> Option<Arc<AccessToken>> {
         self.token.as_ref().filter(|held| now < held.end).map(|held| Arc::clone(&held.token))
     }
 
@@ -229,7 +229,7 @@ mod tests {
 
     fn held(now: Instant, renew_s: u64, end_s: u64) -> Held {
         let source = TokenSource::Zhipu { id: Secret::new("i"), secret: Secret::new("s") };
-        let token = Arc::new(Token::new(&source, "tok").unwrap());
+        let token = Arc::new(AccessToken::new(&source, "tok").unwrap());
         Held { token, renew_at: now + Duration::from_secs(renew_s), end: now + Duration::from_secs(end_s) }
     }
 
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn credentials_that_are_gone_take_no_room() {
-        let tokens = Tokens::default();
+        let tokens = AccessTokens::default();
         for credential in 0..2 * SLOTS_MOST as u64 {
             tokens.slot(credential);
         }
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn only_the_refused_token_is_forgotten() {
-        let (tokens, now) = (Tokens::default(), Instant::now());
+        let (tokens, now) = (AccessTokens::default(), Instant::now());
         let put = || {
             let held = held(now, 1000, 2000);
             tokens.slot(7).kept().settle(Ok(held), now).unwrap().0
