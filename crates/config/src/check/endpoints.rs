@@ -63,23 +63,17 @@ pub(super) fn check(
             }
             return endpoints;
         };
-        let Some(base) = parameters.fill(base, &here.field("base_url"), found) else {
+        let filled = parameters.fill(base, &here.field("base_url"), found);
+        let Some((base, paths)) = filled.zip(filled_paths(paths, parameters, &here, found)) else {
             incomplete = true;
             continue;
         };
         if own.is_some() && !check_base(&base, definition, &here.field("base_url"), found) {
             continue;
         }
-        let Some(paths) = filled(paths, parameters, &here, found) else {
-            incomplete = true;
-            continue;
-        };
         match Endpoint::join_all(&base, &paths) {
             Ok(endpoint) => drop(endpoints.insert(*dialect, endpoint)),
-            Err(error) => {
-                let here = here.field("path");
-                here.error(found, format!("{} {error}", here.path), None);
-            }
+            Err(error) => here.field("path").error(found, format!("{}.path {error}", here.path), None),
         }
     }
     if endpoints.is_empty() && !incomplete && resource.whole && found.errors() == errors_before {
@@ -118,7 +112,7 @@ fn paths<'a>(
 }
 
 /// The paths with the provider's parameters in them.
-fn filled<'a>(
+fn filled_paths<'a>(
     paths: Paths<'a>,
     parameters: &mut Parameters<'_>,
     place: &Place<'_>,

@@ -25,6 +25,9 @@ const GOOGLE_TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
 const GOOGLE_METADATA_URL: &str =
     "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token";
 
+/// A further part that is shorter is no secret.
+const PART_BYTES_LEAST: usize = 8;
+
 /// What a proof is made of.
 pub(super) struct Parts<'a> {
     /// The secret; none only where the scheme can do without.
@@ -62,17 +65,14 @@ impl Parts<'_> {
             self.place.error(found, format!("{} {fault}", self.place.path), None);
             return None;
         }
-        let text = secret.expose();
-        let mut secrets = vec![secret.clone()];
         let proof = match auth {
             Auth::Bearer | Auth::None => self.header(header::AUTHORIZATION, "Bearer ", found)?,
             Auth::Header { name, prefix } => {
                 self.header(HeaderName::from_bytes(name.as_bytes()).ok()?, prefix, found)?
             }
             Auth::Query { name } => {
-                let encoded = encoded(text);
-                secrets.extend((encoded != text).then(|| Secret::new(&encoded)));
-                Proof::Query { pair: Secret::new(&format!("{name}={encoded}")) }
+                let pair = format!("{name}={}", encoded(secret.expose()));
+                Proof::Query { pair: Secret::new(&pair) }
             }
             Auth::AwsSigv4 { service } => Proof::AwsSigv4(Box::new(AwsKey {
                 access_key_id: self.field("access_key_id")?.clone(),
@@ -87,24 +87,11 @@ impl Parts<'_> {
                 service: Arc::from(service.as_str()),
                 region: parameters.value("region").and_then(|region| HeaderValue::from_str(region).ok()),
             })),
-            Auth::ZhipuJwt => {
-                let Some((id, rest)) =
-                    text.split_once('.').filter(|(id, rest)| !id.is_empty() && !rest.is_empty())
-                else {
-                    let hint = Some("write the whole key, of the form `id.secret`".to_owned());
-                    self.place.error(found, format!("{} is no key of Zhipu", self.place.path), hint);
-                    return None;
-                };
-                secrets.push(Secret::new(rest));
-                token(TokenSource::Zhipu { id: Secret::new(id), secret: Secret::new(rest) })
+            Auth::ZhipuJwt => token(self.zhipu(secret, found)?),
+            Auth::AzureEntra { scope, token_url } => {
+                let client = self.client(token_url, "client_id", Some(scope), parameters, found)?;
+                token(TokenSource::Entra(client))
             }
-            Auth::AzureEntra { scope, token_url } => token(TokenSource::Entra(self.client(
-                token_url,
-                "client_id",
-                Some(scope),
-                parameters,
-                found,
-            )?)),
             Auth::BaiduToken { token_url } => {
                 token(TokenSource::Baidu(self.client(token_url, "api_key", None, parameters, found)?))
             }
@@ -114,20 +101,39 @@ impl Parts<'_> {
             }
             Auth::GoogleOauth => return None,
         };
-        secrets.extend(self.fields.values().cloned());
-        if let Proof::Token(_) = proof {
-            let encoded = encoded(text);
-            secrets.extend((encoded != text).then(|| Secret::new(&encoded)));
+        let identity = self.identity(auth, &proof, parameters);
+        Some(Proven { secrets: self.hidden(&proof), identity, proof })
+    }
+
+    /// What must not be shown, in each form in which an error may repeat it.
+    fn hidden(&self, proof: &Proof) -> Vec<Secret> {
+        // A short part, such as the id `gateway`, is a plain word that errors may need.
+        let fields = self.fields.values().filter(|field| field.expose().len() >= PART_BYTES_LEAST);
+        let mut hidden: Vec<Secret> = self.secret.into_iter().chain(fields).cloned().collect();
+        if let Proof::Token(source) = proof
+            && let TokenSource::Zhipu { secret, .. } = &**source
+        {
+            hidden.push(secret.clone());
         }
-        // An error may hold it as a JSON string does.
-        let escaped = secrets.iter().filter_map(|secret| {
-            let quoted = Value::from(secret.expose()).to_string();
-            let inner = quoted.trim_matches('"');
-            (inner != secret.expose()).then(|| Secret::new(inner))
+        let forms = hidden.iter().flat_map(|secret| {
+            let text = secret.expose();
+            let quoted = Value::from(text).to_string();
+            let in_json = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).map(str::to_owned);
+            in_json.into_iter().chain([encoded(text)]).filter(move |form| form != text)
         });
-        let escaped: Vec<Secret> = escaped.collect();
-        secrets.extend(escaped);
-        Some(Proven { identity: self.identity(auth, parameters), proof, secrets })
+        let forms: Vec<Secret> = forms.map(|form| Secret::new(&form)).collect();
+        hidden.extend(forms);
+        hidden
+    }
+
+    fn zhipu(&self, secret: &Secret, found: &mut Diagnostics) -> Option<TokenSource> {
+        let halves = secret.expose().split_once('.');
+        let Some((id, rest)) = halves.filter(|(id, rest)| !id.is_empty() && !rest.is_empty()) else {
+            let hint = Some("write the whole key, of the form `id.secret`".to_owned());
+            self.place.error(found, format!("{} is no key of Zhipu", self.place.path), hint);
+            return None;
+        };
+        Some(TokenSource::Zhipu { id: Secret::new(id), secret: Secret::new(rest) })
     }
 
     fn field(&self, name: &str) -> Option<&Secret> {
@@ -135,16 +141,23 @@ impl Parts<'_> {
     }
 
     /// What tells two credentials with the same secret apart: nothing where the secret is all that is sent.
-    fn identity(&self, auth: &Auth, parameters: &Parameters<'_>) -> Vec<String> {
-        match auth {
-            Auth::Bearer | Auth::Header { .. } | Auth::Query { .. } | Auth::None => Vec::new(),
-            auth => {
-                let fields = self.fields.values().map(|field| field.expose().to_owned());
-                let region =
-                    parameters.value("region").filter(|_| auth.region().is_some()).map(str::to_owned);
-                std::iter::once(format!("{auth:?}")).chain(fields).chain(region).collect()
-            }
+    fn identity(&self, auth: &Auth, proof: &Proof, parameters: &Parameters<'_>) -> Vec<String> {
+        if let Proof::Header { .. } | Proof::Query { .. } = proof {
+            return Vec::new();
         }
+        let region = parameters.value("region").filter(|_| auth.region().is_some()).map(str::to_owned);
+        let fields = self.fields.values().map(|field| field.expose().to_owned());
+        let endpoint = match proof {
+            Proof::Token(source) => match &**source {
+                TokenSource::Entra(client) | TokenSource::Oauth(client) | TokenSource::Baidu(client) => {
+                    let Endpoint { scheme, host, port, path, .. } = &client.endpoint;
+                    Some(format!("{scheme:?} {host} {port} {path:?}"))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        std::iter::once(format!("{auth:?}")).chain(fields).chain(region).chain(endpoint).collect()
     }
 
     fn header(&self, name: HeaderName, prefix: &str, found: &mut Diagnostics) -> Option<Proof> {
