@@ -1,8 +1,12 @@
 //! What the integration tests in `tests/tests/` share: requests as clients send them, and how to read answers.
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "only tests use this")]
 
+mod surface;
+
 use serde_json::{Value, json};
-use yumen_testkit::{Answer, Client, Event, eventually};
+use yumen_testkit::{Answer, Client, Event, Gateway, Upstream, eventually};
+
+pub use surface::{PROVIDERS, SURFACES, Surface, chunks, combinations};
 
 /// What every fake model says unless its scenario says otherwise.
 pub const TEXT: &str = "Hello from the fake gate 玉门.";
@@ -10,6 +14,15 @@ pub const TEXT: &str = "Hello from the fake gate 玉门.";
 pub const CHAT: &str = "/v1/chat/completions";
 /// Path of the Anthropic surface.
 pub const MESSAGES: &str = "/v1/messages";
+/// Path of the OpenAI Responses surface.
+pub const RESPONSES: &str = "/v1/responses";
+
+/// A fake upstream and a gateway with the standard configuration in front of it.
+pub async fn pair() -> (Upstream, Gateway) {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::before(&upstream).await;
+    (upstream, gateway)
+}
 
 /// A question in the form that both chat surfaces understand.
 pub fn ask(model: &str) -> Value {

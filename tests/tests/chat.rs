@@ -10,13 +10,10 @@
 use http::Method;
 use serde_json::{Value, json};
 use yumen_testkit::{Gateway, KEY, Reply, Upstream, standard_config};
-use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, record_of, stream_text, whole_text};
-
-async fn pair() -> (Upstream, Gateway) {
-    let upstream = Upstream::start().await;
-    let gateway = Gateway::before(&upstream).await;
-    (upstream, gateway)
-}
+use yumen_tests::{
+    CHAT, MESSAGES, PROVIDERS, RESPONSES, SURFACES, Surface, TEXT, ask, ask_stream, pair, record_of,
+    stream_text, whole_text,
+};
 
 #[tokio::test]
 async fn the_bytes_pass_through_but_for_the_model() {
@@ -31,27 +28,34 @@ async fn the_bytes_pass_through_but_for_the_model() {
     gateway.anthropic_client().send(Method::POST, MESSAGES, messages.clone()).await.expect_status(200);
     assert_eq!(upstream.last().body, messages.replace("fake-anthropic/fake-chat", "fake-chat"));
     assert_eq!(upstream.last().path, "/v1/messages");
+    let responses = chat.replace("fake-openai", "fake-responses").replace("\"messages\"", "\"input\"");
+    gateway.client().send(Method::POST, RESPONSES, responses.clone()).await.expect_status(200);
+    assert_eq!(upstream.last().body, responses.replace("fake-responses/fake-chat", "fake-chat"));
+    assert_eq!(upstream.last().path, RESPONSES);
+    // The model stands in the path and in no body.
+    let gemini = "{\n \"contents\" : [{\"parts\":[{\"text\":\"caf\\u00e9 \\ud83d\\ude00 玉\"}]}],\t\"generation_config\":{\"topP\":0.10,\"seed\":1e5} }";
+    let path = Surface::Gemini.path("fake-gemini/fake-chat", false);
+    gateway.client().send(Method::POST, &path, gemini).await.expect_status(200);
+    assert_eq!(upstream.last().body, gemini);
+    assert_eq!(upstream.last().path, Surface::Gemini.path("fake-chat", false));
 }
 
 #[tokio::test]
 async fn answers_pass_through_but_for_nothing() {
     let (_upstream, gateway) = pair().await;
     let direct = yumen_testkit::Client::new(_upstream.address());
-    for (path, provider) in [(CHAT, "fake-openai"), (MESSAGES, "fake-anthropic")] {
-        for body in [ask("fake-chat"), ask_stream("fake-chat")] {
-            let mut through = body.clone();
-            through["model"] = json!(format!("{provider}/fake-chat"));
-            let mut plain = body;
-            if path == CHAT && plain["stream"] == true {
-                through["stream_options"] = json!({ "include_usage": true });
-                plain["stream_options"] = json!({ "include_usage": true });
-            }
-            let expected = direct.post(path, &plain).await.body;
-            assert_eq!(
-                gateway.client().post(path, &through).await.expect_status(200).body,
-                expected,
-                "{path}"
-            );
+    for surface in SURFACES {
+        for stream in [false, true] {
+            let ask = async |client: &yumen_testkit::Client, model: &str| {
+                let mut body = surface.body(model, stream);
+                if surface == Surface::Chat && stream {
+                    body["stream_options"] = json!({ "include_usage": true });
+                }
+                client.post(&surface.path(model, stream), &body).await.expect_status(200).body
+            };
+            let expected = ask(&direct, "fake-chat").await;
+            let model = format!("{}/fake-chat", surface.provider());
+            assert_eq!(ask(&gateway.client(), &model).await, expected, "{surface:?} {stream}");
         }
     }
 }
@@ -162,16 +166,30 @@ async fn the_same_surface_below_api_and_the_heads() {
 }
 
 #[tokio::test]
-async fn tokens_are_counted_at_both_kinds_of_upstreams() {
+async fn tokens_are_counted_where_the_upstream_speaks_the_clients_dialect_and_estimated_elsewhere() {
     let (upstream, gateway) = pair().await;
-    let path = "/v1/messages/count_tokens";
-    let exact =
-        gateway.anthropic_client().post(path, &ask("fake-anthropic/fake-chat")).await.expect_status(200);
-    assert_eq!(exact.json()["input_tokens"], 42);
-    assert_eq!(upstream.last().path, path);
-    let counted =
-        gateway.anthropic_client().post(path, &ask("fake-openai/fake-chat")).await.expect_status(200);
-    assert!((1..40).contains(&counted.json()["input_tokens"].as_u64().unwrap()), "{}", counted.text());
+    for provider in PROVIDERS {
+        let path = "/v1/messages/count_tokens";
+        let answer = gateway.anthropic_client().post(path, &ask(&format!("{provider}/fake-chat"))).await;
+        let counted = answer.expect_status(200).json()["input_tokens"].as_u64().unwrap();
+        if provider == "fake-anthropic" {
+            assert_eq!((counted, upstream.last().path.as_str()), (42, path));
+        } else {
+            assert!((1..40).contains(&counted), "{provider}: {counted}");
+        }
+        let path = format!("/v1beta/models/{provider}/fake-chat:countTokens");
+        let question = json!({ "contents": [{ "parts": [{ "text": "What is it?" }] }] });
+        let answer = gateway.client().post(&path, &question).await.expect_status(200);
+        let counted = answer.json()["totalTokens"].as_u64().unwrap();
+        if provider == "fake-gemini" {
+            assert_eq!(
+                (counted, upstream.last().path.as_str()),
+                (42, "/v1beta/models/fake-chat:countTokens")
+            );
+        } else {
+            assert!((1..40).contains(&counted), "{provider}: {counted}");
+        }
+    }
 }
 
 /// A gateway before an OpenAI-style upstream with these quirks and no others.

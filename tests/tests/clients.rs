@@ -41,7 +41,7 @@ async fn run_against_gateway(mut command: Command) {
     command
         .env("YUMEN_URL", gateway.url())
         .env("YUMEN_KEY", KEY)
-        .env("YUMEN_UPSTREAM", upstream.anthropic_base())
+        .env("YUMEN_UPSTREAM", upstream.plain_base())
         .env("NO_PROXY", "*");
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     assert!(

@@ -7,45 +7,139 @@
     reason = "a test ends where its ground gives way"
 )]
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use yumen_testkit::{Event, Gateway, Upstream, standard_config};
-use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, record_of, stream_text, whole_text};
+use yumen_tests::{
+    CHAT, MESSAGES, PROVIDERS, SURFACES, Surface, TEXT, ask, ask_stream, chunks, combinations, pair,
+    record_of,
+};
 
-const COMBINATIONS: [(&str, &str); 4] = [
-    (CHAT, "fake-openai"),
-    (CHAT, "fake-anthropic"),
-    (MESSAGES, "fake-openai"),
-    (MESSAGES, "fake-anthropic"),
-];
+#[tokio::test]
+async fn text_in_every_combination() {
+    let (upstream, gateway) = pair().await;
+    for (surface, provider) in combinations() {
+        let model = format!("{provider}/fake-chat");
+        let whole = surface.ask(&gateway.client(), &model, false).await.expect_status(200);
+        assert_eq!(surface.text(&whole), TEXT, "{surface:?} {provider}");
+        let own = SURFACES.into_iter().find(|surface| surface.provider() == provider).unwrap();
+        let sent = upstream.last();
+        assert_eq!(
+            (sent.path.as_str(), sent.model().as_str()),
+            (&*own.path("fake-chat", false), "fake-chat")
+        );
+        let limit = match own {
+            Surface::Chat | Surface::Messages => sent.json()["max_tokens"].clone(),
+            Surface::Responses => sent.json()["max_output_tokens"].clone(),
+            Surface::Gemini => sent.json()["generationConfig"]["maxOutputTokens"].clone(),
+        };
+        assert_eq!(limit, 64, "{surface:?} {provider}");
+        let stream = surface.ask(&gateway.client(), &model, true).await.expect_status(200);
+        assert!(stream.header("content-type").starts_with("text/event-stream"));
+        assert_eq!(upstream.last().path, own.path("fake-chat", true));
+        assert_eq!(surface.stream_text(&stream.events()), TEXT, "{surface:?} {provider}");
+    }
+}
 
-async fn pair() -> (Upstream, Gateway) {
-    let upstream = Upstream::start().await;
-    let gateway = Gateway::before(&upstream).await;
-    (upstream, gateway)
+/// What the upstream has counted, in the scenarios in which dialects count differently.
+#[tokio::test]
+async fn usage_and_cost_are_what_the_upstream_said_in_every_combination() {
+    let (_upstream, gateway) = pair().await;
+    // Input and output as they are paid for, cached and reasoning as parts of them.
+    for (model, [input, output, cached, reasoning]) in [
+        ("fake-chat", [21, 7, 0, 0]),
+        ("fake-thinking", [21, 19, 0, 12]),
+        ("fake-cached", [1_021, 7, 800, 0]),
+        ("fake-length", [21, 7, 0, 0]),
+    ] {
+        for (surface, provider) in combinations() {
+            for stream in [false, true] {
+                let answer = surface.ask(&gateway.client(), &format!("{provider}/{model}"), stream).await;
+                let answer = answer.expect_status(200);
+                let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+                let what = format!("{surface:?} {provider}/{model} {stream}: {record}");
+                let told =
+                    ["tokens_prompt", "tokens_completion", "native_tokens_cached", "native_tokens_reasoning"]
+                        .map(|name| record[name].as_u64().unwrap_or_default());
+                // Anthropic counts thoughts with the rest.
+                let reasoning = if provider == "fake-anthropic" { 0 } else { reasoning };
+                assert_eq!(told, [input, output, cached, reasoning], "{what}");
+                assert_eq!(record["tokens_source"], "reported", "{what}");
+                if cached == 0 {
+                    assert_eq!(record["cost_nanos"], input * 1_500 + output * 6_000, "{what}");
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]
-async fn text_in_all_four_combinations() {
-    let (upstream, gateway) = pair().await;
-    for (path, provider) in COMBINATIONS {
-        let model = format!("{provider}/fake-chat");
-        let whole = gateway.client().post(path, &ask(&model)).await.expect_status(200);
-        assert_eq!(whole_text(&whole), TEXT, "{path} {provider}");
-        let expected = if provider == "fake-openai" { CHAT } else { MESSAGES };
-        assert_eq!(upstream.last().path, expected);
-        assert_eq!(upstream.last().model(), "fake-chat");
-        assert_eq!(upstream.last().json()["max_tokens"], 64);
-        let stream = gateway.client().post(path, &ask_stream(&model)).await.expect_status(200);
-        assert!(stream.header("content-type").starts_with("text/event-stream"));
-        assert_eq!(stream_text(path, &stream.events()), TEXT, "{path} {provider}");
-        for answer in [whole, stream] {
-            let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
-            assert_eq!(
-                (&record["tokens_prompt"], &record["tokens_completion"]),
-                (&json!(21), &json!(7)),
-                "{record}"
-            );
-            assert_eq!(record["cost_nanos"], 21 * 1_500 + 7 * 6_000, "{record}");
+async fn usage_is_told_to_every_client_in_its_own_way() {
+    let (_upstream, gateway) = pair().await;
+    for (surface, provider) in combinations() {
+        let model = format!("{provider}/fake-cached");
+        let whole = surface.ask(&gateway.client(), &model, false).await.expect_status(200).json();
+        let mut body = surface.body(&model, true);
+        if surface == Surface::Chat {
+            body["stream_options"] = json!({ "include_usage": true });
+        }
+        let stream = gateway.client().post(&surface.path(&model, true), &body).await.expect_status(200);
+        let events = stream.events();
+        let data: Vec<Value> = events
+            .iter()
+            .filter(|event| !event.data.is_empty() && !event.is_done())
+            .map(Event::json)
+            .collect();
+        let last = |pointer: &str| {
+            let found =
+                data.iter().rev().find_map(|event| event.pointer(pointer).filter(|usage| usage.is_object()));
+            found.cloned().unwrap_or_default()
+        };
+        for (usage, stream) in [(whole, false), (json!({}), true)] {
+            let of = |name: &str| {
+                if stream { last(name) } else { usage.pointer(name).cloned().unwrap_or_default() }
+            };
+            let told = match surface {
+                Surface::Chat => {
+                    let usage = of("/usage");
+                    [
+                        &usage["prompt_tokens"],
+                        &usage["completion_tokens"],
+                        &usage["prompt_tokens_details"]["cached_tokens"],
+                    ]
+                    .map(Value::as_u64)
+                }
+                Surface::Responses => {
+                    let usage = if stream { of("/response/usage") } else { of("/usage") };
+                    [
+                        &usage["input_tokens"],
+                        &usage["output_tokens"],
+                        &usage["input_tokens_details"]["cached_tokens"],
+                    ]
+                    .map(Value::as_u64)
+                }
+                Surface::Messages => {
+                    let usage = of("/usage");
+                    let all = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"]
+                        .map(|name| usage[name].as_u64().unwrap_or_default());
+                    [
+                        Some(all.iter().sum()),
+                        usage["output_tokens"].as_u64(),
+                        usage["cache_read_input_tokens"].as_u64(),
+                    ]
+                }
+                Surface::Gemini => {
+                    let usage = of("/usageMetadata");
+                    [
+                        &usage["promptTokenCount"],
+                        &usage["candidatesTokenCount"],
+                        &usage["cachedContentTokenCount"],
+                    ]
+                    .map(Value::as_u64)
+                }
+            };
+            assert_eq!(told, [Some(1_021), Some(7), Some(800)], "{surface:?} {provider} streamed: {stream}");
         }
     }
 }
@@ -53,20 +147,19 @@ async fn text_in_all_four_combinations() {
 #[tokio::test]
 async fn credentials_go_as_each_upstream_wants_them() {
     let (upstream, gateway) = pair().await;
-    for (path, provider) in COMBINATIONS {
-        gateway.client().post(path, &ask(&format!("{provider}/fake-chat"))).await.expect_status(200);
+    for (surface, provider) in combinations() {
+        surface.ask(&gateway.client(), &format!("{provider}/fake-chat"), false).await.expect_status(200);
         let request = upstream.last();
-        if provider == "fake-openai" {
-            assert_eq!(request.header("authorization"), "Bearer upstream-openai-secret");
-            assert!(
-                !request.headers.contains_key("x-api-key")
-                    && !request.headers.contains_key("anthropic-version")
-            );
-        } else {
-            assert_eq!(request.header("x-api-key"), "upstream-anthropic-secret");
-            assert!(!request.headers.contains_key("authorization"));
-            assert!(!request.header("anthropic-version").is_empty());
-        }
+        let secret = format!("upstream-{}-secret", provider.trim_start_matches("fake-"));
+        let bearer = format!("Bearer {secret}");
+        let expected = match provider {
+            "fake-anthropic" => ["", &secret, ""],
+            "fake-gemini" => ["", "", &secret],
+            _ => [&*bearer, "", ""],
+        };
+        let sent = ["authorization", "x-api-key", "x-goog-api-key"].map(|name| request.header(name));
+        assert_eq!(sent, expected, "{surface:?} {provider}");
+        assert_eq!(request.header("anthropic-version").is_empty(), provider != "fake-anthropic");
     }
 }
 
@@ -98,7 +191,7 @@ fn check_order(events: &[Event]) {
 #[tokio::test]
 async fn pitfall_43_anthropic_streams_keep_their_order() {
     let (_upstream, gateway) = pair().await;
-    for provider in ["fake-openai", "fake-anthropic"] {
+    for provider in PROVIDERS {
         for model in [
             "fake-chat",
             "fake-tools",
@@ -141,7 +234,7 @@ fn calls(events: &[Event]) -> Vec<(String, String, String)> {
 #[tokio::test]
 async fn pitfall_31_32_33_37_streamed_tool_calls_are_well_formed() {
     let (_upstream, gateway) = pair().await;
-    for provider in ["fake-openai", "fake-anthropic"] {
+    for provider in PROVIDERS {
         for (model, expected) in [
             ("fake-tools", vec![("weather", "{\"city\":\"Dunhuang\"}")]),
             (
@@ -169,16 +262,116 @@ async fn pitfall_31_32_33_37_streamed_tool_calls_are_well_formed() {
 #[tokio::test]
 async fn pitfall_36_cut_arguments_are_told_as_cut() {
     let (_upstream, gateway) = pair().await;
-    for provider in ["fake-openai", "fake-anthropic"] {
-        let body = ask_stream(&format!("{provider}/fake-cut-arguments"));
-        let events = gateway.client().post(CHAT, &body).await.expect_status(200).events();
-        assert_eq!(calls(&events)[0].2, "{\"city\":\"Dunh");
-        assert!(events.iter().any(|event| event.data.contains("\"finish_reason\":\"length\"")), "{events:?}");
-        let events = gateway.client().post(MESSAGES, &body).await.expect_status(200).events();
-        assert!(
-            events.iter().any(|event| event.data.contains("\"stop_reason\":\"max_tokens\"")),
-            "{events:?}"
-        );
+    // Google's arguments are always whole.
+    for (surface, provider) in combinations().filter(|(_, provider)| *provider != "fake-gemini") {
+        let answer = surface.ask(&gateway.client(), &format!("{provider}/fake-cut-arguments"), true).await;
+        let events = answer.expect_status(200).events();
+        let (cut, word) = match surface {
+            Surface::Chat => (calls(&events)[0].2.clone(), "\"finish_reason\":\"length\""),
+            Surface::Messages => {
+                (json_deltas(&events, "/delta/partial_json"), "\"stop_reason\":\"max_tokens\"")
+            }
+            Surface::Responses => {
+                let deltas: Vec<Event> =
+                    events.iter().filter(|event| event.name.ends_with("arguments.delta")).cloned().collect();
+                (json_deltas(&deltas, "/delta"), "\"reason\":\"max_output_tokens\"")
+            }
+            Surface::Gemini => (
+                json_deltas(&events, "/candidates/0/content/parts/0/functionCall/args/raw_arguments"),
+                "\"MAX_TOKENS\"",
+            ),
+        };
+        assert_eq!(cut, "{\"city\":\"Dunh", "{surface:?} {provider}: {events:?}");
+        assert!(events.iter().any(|event| event.data.contains(word)), "{surface:?} {provider}: {events:?}");
+    }
+}
+
+/// The texts at one place of the events, joined.
+fn json_deltas(events: &[Event], pointer: &str) -> String {
+    let data = events.iter().filter(|event| !event.data.is_empty());
+    data.filter_map(|event| event.json().pointer(pointer)?.as_str().map(str::to_owned)).collect()
+}
+
+/// The structural rules of a Responses stream: numbered without gaps, items opened before they grow (calls beside
+/// each other, perhaps), and told once more when they are done.
+fn check_growth(events: &[Event]) {
+    let named: Vec<(&str, Value)> = events
+        .iter()
+        .filter(|event| !event.data.is_empty())
+        .map(|event| (event.name.as_str(), event.json()))
+        .collect();
+    let mut open: BTreeMap<u64, (Value, String)> = BTreeMap::new();
+    for (place, (name, data)) in named.iter().enumerate() {
+        assert_eq!((&data["type"], &data["sequence_number"]), (&json!(name), &json!(place)), "{events:?}");
+        let index = data["output_index"].as_u64();
+        match *name {
+            "response.output_item.added" => {
+                open.insert(index.unwrap(), (data["item"]["id"].clone(), String::new()));
+            }
+            "response.output_item.done" => {
+                let (id, text) = open.remove(&index.unwrap()).unwrap();
+                let item = &data["item"];
+                assert_eq!(id, item["id"], "{data}");
+                let whole = match item["type"].as_str().unwrap() {
+                    "message" => {
+                        item["content"][0]["text"].as_str().or(item["content"][0]["refusal"].as_str())
+                    }
+                    "reasoning" => item["summary"][0]["text"].as_str(),
+                    _ => item["arguments"].as_str(),
+                };
+                assert_eq!(whole.unwrap_or_default(), text, "{data}");
+            }
+            name if name.ends_with(".delta") => {
+                let (id, text) = open.get_mut(&index.unwrap()).unwrap();
+                assert_eq!(*id, data["item_id"], "{data}");
+                text.push_str(data["delta"].as_str().unwrap());
+            }
+            _ => {}
+        }
+    }
+    assert!(open.is_empty());
+    assert_eq!((named[0].0, named.last().unwrap().0), ("response.created", "response.completed"));
+}
+
+#[tokio::test]
+async fn responses_streams_grow_by_the_rules() {
+    let (_upstream, gateway) = pair().await;
+    for provider in PROVIDERS {
+        for model in ["fake-chat", "fake-tools", "fake-parallel-tools", "fake-zero-arg", "fake-thinking"] {
+            let answer =
+                Surface::Responses.ask(&gateway.client(), &format!("{provider}/{model}"), true).await;
+            check_growth(&answer.expect_status(200).events());
+        }
+    }
+}
+
+#[tokio::test]
+async fn tool_calls_are_whole_for_googles_clients() {
+    let (_upstream, gateway) = pair().await;
+    let dunhuang = json!({ "name": "weather", "args": { "city": "Dunhuang" } });
+    let kashgar = json!({ "name": "weather", "args": { "city": "Kashgar" } });
+    for provider in PROVIDERS {
+        for (model, expected) in [
+            ("fake-parallel-tools", vec![&dunhuang, &kashgar]),
+            ("fake-text-and-tools", vec![&dunhuang]),
+            ("fake-zero-arg", vec![&json!({ "name": "now", "args": {} })]),
+        ] {
+            for stream in [false, true] {
+                let answer =
+                    Surface::Gemini.ask(&gateway.client(), &format!("{provider}/{model}"), stream).await;
+                let answer = answer.expect_status(200);
+                let told = if stream { chunks(&answer.events()) } else { vec![answer.json()] };
+                let parts = told
+                    .iter()
+                    .flat_map(|chunk| chunk["candidates"][0]["content"]["parts"].as_array().unwrap());
+                let calls: Vec<Value> = parts
+                    .filter_map(|part| part.get("functionCall"))
+                    .map(|call| json!({ "name": call["name"], "args": call["args"] }))
+                    .collect();
+                assert_eq!(calls.iter().collect::<Vec<_>>(), expected, "{provider}/{model} {stream}");
+                assert_eq!(told.last().unwrap()["candidates"][0]["finishReason"], "STOP");
+            }
+        }
     }
 }
 
@@ -213,7 +406,7 @@ async fn a_tool_conversation_crosses() {
 #[tokio::test]
 async fn pitfall_39_40_thinking_crosses_and_keeps_its_signature() {
     let (upstream, gateway) = pair().await;
-    for provider in ["fake-openai", "fake-anthropic"] {
+    for provider in PROVIDERS {
         let model = format!("{provider}/fake-thinking");
         let whole = gateway.client().post(CHAT, &ask(&model)).await.expect_status(200).json();
         assert_eq!(whole["choices"][0]["message"]["reasoning_content"], "The gate is in the west.");
@@ -240,45 +433,33 @@ async fn pitfall_39_40_thinking_crosses_and_keeps_its_signature() {
 }
 
 #[tokio::test]
-async fn pitfall_26_27_cached_tokens_are_counted_once() {
-    let (_upstream, gateway) = pair().await;
-    for (path, provider) in COMBINATIONS {
-        for stream in [false, true] {
-            let mut body = ask(&format!("{provider}/fake-cached"));
-            body["stream"] = json!(stream);
-            let answer = gateway.client().post(path, &body).await.expect_status(200);
-            let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
-            let what = format!("{path} {provider} {stream}: {record}");
-            assert_eq!(record["tokens_prompt"], 1021, "{what}");
-            assert_eq!(record["native_tokens_cached"], 800, "{what}");
-        }
-    }
-}
-
-#[tokio::test]
 async fn upstream_errors_keep_status_and_message_in_the_clients_dialect() {
     let (_upstream, gateway) = pair().await;
-    for (path, provider) in COMBINATIONS {
-        for (status, kind) in [
-            (400, "invalid_request_error"),
-            (403, "permission_error"),
-            (404, "not_found_error"),
-            (429, "rate_limit_error"),
-            (500, "api_error"),
+    for (surface, provider) in combinations() {
+        for (status, anthropic, google) in [
+            (400, "invalid_request_error", "INVALID_ARGUMENT"),
+            (403, "permission_error", "PERMISSION_DENIED"),
+            (404, "not_found_error", "NOT_FOUND"),
+            (429, "rate_limit_error", "RESOURCE_EXHAUSTED"),
+            (500, "api_error", "INTERNAL"),
         ] {
-            let answer = gateway.client().post(path, &ask(&format!("{provider}/fake-{status}"))).await;
+            let answer = surface.ask(&gateway.client(), &format!("{provider}/fake-{status}"), false).await;
             let body = answer.clone().expect_status(status).json();
-            let what = format!("{path} {provider} {status}: {body}");
-            assert!(
-                body["error"]["message"].as_str().unwrap().contains(&format!("fake upstream says {status}")),
-                "{what}"
-            );
-            if path == MESSAGES {
-                assert_eq!(
+            let what = format!("{surface:?} {provider} {status}: {body}");
+            let message = body["error"]["message"].as_str().unwrap();
+            assert!(message.contains(&format!("fake upstream says {status}")), "{what}");
+            match surface {
+                Surface::Messages => assert_eq!(
                     (&body["type"], &body["error"]["type"]),
-                    (&json!("error"), &json!(kind)),
+                    (&json!("error"), &json!(anthropic)),
                     "{what}"
-                );
+                ),
+                Surface::Gemini => assert_eq!(
+                    (&body["error"]["code"], &body["error"]["status"]),
+                    (&json!(status), &json!(google)),
+                    "{what}"
+                ),
+                _ => assert!(body["error"]["type"].is_string(), "{what}"),
             }
             assert_eq!(answer.header("retry-after") == "7", status == 429, "{what}");
         }

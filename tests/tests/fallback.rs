@@ -9,7 +9,7 @@
 
 use serde_json::json;
 use yumen_testkit::{Gateway, Reply, Step, Upstream, closed_port, standard_config};
-use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, record_of, stream_text, whole_text};
+use yumen_tests::{CHAT, MESSAGES, PROVIDERS, TEXT, ask, ask_stream, combinations, record_of, whole_text};
 
 /// The standard configuration with an alias `smart`: one deployment, then one fallback.
 fn alias(upstream: &Upstream, first: (&str, &str), then: &str) -> String {
@@ -20,22 +20,44 @@ fn alias(upstream: &Upstream, first: (&str, &str), then: &str) -> String {
     )
 }
 
+/// The standard configuration with an alias `{provider}-{model}` for each of these models at every provider, whose
+/// fallback is the plain model at the provider that follows; behind that stands one that no test wears out.
+async fn chains(upstream: &Upstream, models: &[&str]) -> Gateway {
+    let last = format!(
+        "providers:\n  last: {{ type: openai-compatible, base_url: \"{}\", models: {{ fake-chat: {{}} }} }}\n",
+        upstream.openai_base()
+    );
+    let mut config = standard_config(upstream).replace("providers:\n", &last) + "models:\n";
+    for (place, provider) in PROVIDERS.iter().enumerate() {
+        let next = PROVIDERS[(place + 1) % PROVIDERS.len()];
+        for model in models {
+            let first = format!("deployments: [ {{ provider: {provider}, model: {model} }} ]");
+            config += &format!(
+                "  {provider}-{model}: {{ {first}, fallbacks: [ {next}/fake-chat, last/fake-chat ] }}\n"
+            );
+        }
+    }
+    Gateway::start(&config).await
+}
+
 #[tokio::test]
 async fn what_fails_before_the_content_goes_to_the_next() {
     let upstream = Upstream::start().await;
-    for (provider, next) in
-        [("fake-openai", "fake-anthropic/fake-chat"), ("fake-anthropic", "fake-openai/fake-chat")]
-    {
-        for model in ["fake-500", "fake-503", "fake-429", "fake-401", "fake-html", "fake-cut-first"] {
-            let gateway = Gateway::start(&alias(&upstream, (provider, model), next)).await;
-            for path in [CHAT, MESSAGES] {
-                let answer = gateway.client().post(path, &ask("smart")).await.expect_status(200);
-                assert_eq!(whole_text(&answer), TEXT, "{path} {provider}/{model}");
-                let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
-                assert_eq!(record["outcome"], "completed");
-                let tries = record["provider_responses"].as_array().unwrap();
-                assert_eq!(tries.last().unwrap()["model"], "fake-chat", "{record}");
-                assert_eq!(tries.last().unwrap()["cause"], json!(null), "{record}");
+    // A credential that is refused rests, so that comes last.
+    let models = ["fake-500", "fake-503", "fake-html", "fake-cut-first", "fake-429", "fake-401"];
+    let gateway = chains(&upstream, &models).await;
+    for model in models {
+        for (surface, provider) in combinations() {
+            let answer = surface.ask(&gateway.client(), &format!("{provider}-{model}"), false).await;
+            let what = format!("{surface:?} {provider}/{model}");
+            assert_eq!(surface.text(&answer.clone().expect_status(200)), TEXT, "{what}");
+            let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+            assert_eq!(record["outcome"], "completed");
+            let tries = record["provider_responses"].as_array().unwrap();
+            assert_eq!(tries.last().unwrap()["model"], "fake-chat", "{what}: {record}");
+            assert_eq!(tries.last().unwrap()["cause"], json!(null), "{what}: {record}");
+            if !["fake-429", "fake-401"].contains(&model) {
+                assert_eq!((tries.len(), &tries[0]["model"]), (2, &json!(model)), "{what}: {record}");
             }
         }
     }
@@ -45,14 +67,12 @@ async fn what_fails_before_the_content_goes_to_the_next() {
 #[tokio::test]
 async fn unreadable_answers_go_to_the_next_where_they_are_converted() {
     let upstream = Upstream::start().await;
-    for (path, provider, next) in [
-        (MESSAGES, "fake-openai", "fake-anthropic/fake-chat"),
-        (CHAT, "fake-anthropic", "fake-openai/fake-chat"),
-    ] {
-        for model in ["fake-empty", "fake-not-json", "fake-cut-mid-stream"] {
-            let gateway = Gateway::start(&alias(&upstream, (provider, model), next)).await;
-            let answer = gateway.client().post(path, &ask("smart")).await.expect_status(200);
-            assert_eq!(whole_text(&answer), TEXT, "{path} {provider}/{model}");
+    let models = ["fake-empty", "fake-not-json", "fake-cut-mid-stream"];
+    let gateway = chains(&upstream, &models).await;
+    for (surface, provider) in combinations().filter(|(surface, provider)| surface.provider() != *provider) {
+        for model in models {
+            let answer = surface.ask(&gateway.client(), &format!("{provider}-{model}"), false).await;
+            assert_eq!(surface.text(&answer.expect_status(200)), TEXT, "{surface:?} {provider}/{model}");
         }
     }
 }
@@ -60,33 +80,22 @@ async fn unreadable_answers_go_to_the_next_where_they_are_converted() {
 #[tokio::test]
 async fn pitfall_17_streams_fall_back_only_before_the_content() {
     let upstream = Upstream::start().await;
-    for (provider, next) in
-        [("fake-openai", "fake-anthropic/fake-chat"), ("fake-anthropic", "fake-openai/fake-chat")]
-    {
-        for model in ["fake-cut-first", "fake-error-first", "fake-500"] {
-            let gateway = Gateway::start(&alias(&upstream, (provider, model), next)).await;
-            for path in [CHAT, MESSAGES] {
-                let answer = gateway.client().post(path, &ask_stream("smart")).await.expect_status(200);
-                assert_eq!(stream_text(path, &answer.events()), TEXT, "{path} {provider}/{model}");
-            }
+    let models = ["fake-cut-first", "fake-error-first", "fake-500"];
+    let gateway = chains(&upstream, &[&models[..], &["fake-cut-mid-stream"]].concat()).await;
+    for (surface, provider) in combinations() {
+        for model in models {
+            let answer = surface.ask(&gateway.client(), &format!("{provider}-{model}"), true).await;
+            let events = answer.expect_status(200).events();
+            assert_eq!(surface.stream_text(&events), TEXT, "{surface:?} {provider}/{model}");
         }
-        let gateway = Gateway::start(&alias(&upstream, (provider, "fake-cut-mid-stream"), next)).await;
-        for path in [CHAT, MESSAGES] {
-            upstream.forget();
-            let answer = gateway.client().post(path, &ask_stream("smart")).await.expect_status(200);
-            let events = answer.events();
-            assert!(
-                events.iter().any(|event| event.data.contains("\"error\"")),
-                "{path} {provider}: {events:?}"
-            );
-            assert_eq!(
-                upstream.requests().len(),
-                1,
-                "{path} {provider}: after content nothing is tried again"
-            );
-            let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
-            assert_eq!(record["outcome"], "failed", "{record}");
-        }
+        upstream.forget();
+        let answer = surface.ask(&gateway.client(), &format!("{provider}-fake-cut-mid-stream"), true).await;
+        let errors = surface.stream_errors(&answer.clone().expect_status(200).events());
+        assert_eq!(errors.len(), 1, "{surface:?} {provider}: {}", answer.text());
+        let tried = upstream.requests().len();
+        assert_eq!(tried, 1, "{surface:?} {provider}: after content nothing is tried again");
+        let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+        assert_eq!(record["outcome"], "failed", "{record}");
     }
 }
 
@@ -94,15 +103,19 @@ async fn pitfall_17_streams_fall_back_only_before_the_content() {
 async fn pitfall_17_lifecycle_frames_are_held_for_a_fallback() {
     let upstream = Upstream::start().await;
     upstream.script(|request| {
-        let begins = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"lost\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\n";
+        let begins = match request.path.as_str() {
+            "/v1/messages" => "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"lost\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\n",
+            "/v1/responses" => "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"lost\",\"object\":\"response\",\"status\":\"in_progress\",\"output\":[]}}\n\nevent: response.output_item.added\ndata: {\"type\":\"response.output_item.added\",\"sequence_number\":1,\"output_index\":0,\"item\":{\"id\":\"lost\",\"type\":\"message\",\"status\":\"in_progress\",\"role\":\"assistant\",\"content\":[]}}\n\n",
+            "/v1/chat/completions" => "data: {\"id\":\"lost\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n",
+            _ => ": lost\n\n",
+        };
         (request.model() == "fake-slow").then(|| Reply::stream([begins]).insert(1, Step::Cut))
     });
-    let gateway =
-        Gateway::start(&alias(&upstream, ("fake-anthropic", "fake-slow"), "fake-openai/fake-chat")).await;
-    for path in [CHAT, MESSAGES] {
-        let answer = gateway.client().post(path, &ask_stream("smart")).await.expect_status(200);
-        assert!(!answer.text().contains("lost"), "{}", answer.text());
-        assert_eq!(stream_text(path, &answer.events()), TEXT);
+    let gateway = chains(&upstream, &["fake-slow"]).await;
+    for (surface, provider) in combinations() {
+        let answer = surface.ask(&gateway.client(), &format!("{provider}-fake-slow"), true).await;
+        assert!(!answer.text().contains("lost"), "{surface:?} {provider}: {}", answer.text());
+        assert_eq!(surface.stream_text(&answer.expect_status(200).events()), TEXT, "{surface:?} {provider}");
     }
 }
 
@@ -276,19 +289,21 @@ async fn an_unknown_content_encoding_is_an_answer_that_cannot_be_read() {
     upstream.script(|request| {
         let strange = |reply: Reply| reply.header("content-encoding", "x-strange");
         match request.model().as_str() {
-            "fake-slow" if request.json()["stream"] == true => Some(strange(Reply::stream(["\u{1}\u{2}"]))),
+            "fake-slow" if request.json()["stream"] == true || request.path.contains("alt=sse") => {
+                Some(strange(Reply::stream(["\u{1}\u{2}"])))
+            }
             "fake-slow" => Some(strange(Reply::json(200, &json!({ "choices": [] })))),
             "fake-500" => Some(strange(Reply::json(418, &json!({ "error": { "message": "hidden" } })))),
             _ => None,
         }
     });
-    let gateway =
-        Gateway::start(&alias(&upstream, ("fake-openai", "fake-slow"), "fake-openai/fake-chat")).await;
-    for path in [CHAT, MESSAGES] {
-        let answer = gateway.client().post(path, &ask("smart")).await.expect_status(200);
-        assert_eq!(whole_text(&answer), TEXT, "{path}");
-        let answer = gateway.client().post(path, &ask_stream("smart")).await.expect_status(200);
-        assert_eq!(stream_text(path, &answer.events()), TEXT, "{path}");
+    let gateway = chains(&upstream, &["fake-slow"]).await;
+    for (surface, provider) in combinations() {
+        let model = format!("{provider}-fake-slow");
+        let answer = surface.ask(&gateway.client(), &model, false).await.expect_status(200);
+        assert_eq!(surface.text(&answer), TEXT, "{surface:?} {provider}");
+        let answer = surface.ask(&gateway.client(), &model, true).await.expect_status(200);
+        assert_eq!(surface.stream_text(&answer.events()), TEXT, "{surface:?} {provider}");
     }
     let answer = gateway.client().post(CHAT, &ask("fake-openai/fake-slow")).await.expect_status(502);
     assert_eq!(yumen_tests::error_code(&answer), "upstream_invalid");

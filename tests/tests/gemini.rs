@@ -105,7 +105,12 @@ async fn googles_clients_reach_google_byte_for_byte() {
 #[tokio::test]
 async fn googles_clients_reach_every_upstream_whole_and_streamed() {
     let (_upstream, gateway) = pair().await;
-    for model in ["google/gemini-fake", "fake-openai/fake-chat", "fake-anthropic/fake-chat"] {
+    for model in [
+        "google/gemini-fake",
+        "fake-openai/fake-chat",
+        "fake-responses/fake-chat",
+        "fake-anthropic/fake-chat",
+    ] {
         for version in ["v1beta", "v1"] {
             let path = |verb: &str| format!("/{version}/models/{model}:{verb}");
             let whole = client(&gateway).post(&path("generateContent"), &question()).await.expect_status(200);

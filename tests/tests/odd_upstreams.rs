@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use yumen_testkit::{Gateway, KEY, Reply, Step, Upstream, eventually};
-use yumen_tests::{CHAT, MESSAGES, ask, ask_stream, record_of, stream_text};
+use yumen_tests::{CHAT, MESSAGES, SURFACES, ask, ask_stream, combinations, record_of};
 
 fn chunk(choices: &str, usage: &str) -> String {
     format!(
@@ -47,29 +47,42 @@ async fn pitfall_25_usage_that_was_told_twice_is_withheld_all_the_same() {
 #[tokio::test]
 async fn pitfall_47_a_whole_answer_is_told_as_the_stream_that_was_asked_for() {
     let upstream = Upstream::start().await;
-    upstream.script(|request| {
-        let whole = if request.path.ends_with("/messages") {
-            json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
-                    "stop_sequence": null, "content": [{ "type": "text", "text": "All at once." }],
-                    "usage": { "input_tokens": 4, "output_tokens": 3 } })
-        } else {
-            json!({ "id": "c", "object": "chat.completion", "created": 1, "model": "m",
-                    "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": "All at once." } }],
-                    "usage": { "prompt_tokens": 4, "completion_tokens": 3, "total_tokens": 7 } })
-        };
-        Some(Reply::json(200, &whole))
-    });
+    upstream.script(|request| Some(whole_answer(&request.path)));
     let gateway = Gateway::before(&upstream).await;
-    for path in [CHAT, MESSAGES] {
-        for provider in ["fake-openai", "fake-anthropic"] {
-            let model = format!("{provider}/fake-chat");
-            let answer = gateway.client().post(path, &ask_stream(&model)).await.expect_status(200);
-            assert_eq!(answer.header("content-type"), "text/event-stream", "{path} {provider}");
-            assert_eq!(stream_text(path, &answer.events()), "All at once.", "{path} {provider}");
-            let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
-            assert_eq!(record["tokens_completion"], 3);
-        }
+    for (surface, provider) in combinations() {
+        let answer = surface.ask(&gateway.client(), &format!("{provider}/fake-chat"), true).await;
+        let what = format!("{surface:?} {provider}: {}", answer.text());
+        assert_eq!((answer.status, answer.header("content-type")), (200, "text/event-stream"), "{what}");
+        assert_eq!(surface.stream_text(&answer.events()), "All at once.", "{what}");
+        let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+        assert_eq!(
+            (&record["tokens_prompt"], &record["tokens_completion"]),
+            (&json!(4), &json!(3)),
+            "{what}"
+        );
     }
+}
+
+fn whole_answer(path: &str) -> Reply {
+    let usage = json!({ "input_tokens": 4, "output_tokens": 3 });
+    let text = "All at once.";
+    let whole = match path {
+        "/v1/messages" => json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+            "stop_reason": "end_turn", "stop_sequence": null, "content": [{ "type": "text", "text": text }],
+            "usage": usage }),
+        "/v1/responses" => {
+            json!({ "id": "resp_1", "object": "response", "created_at": 1, "status": "completed",
+            "model": "m", "output": [{ "id": "msg_1", "type": "message", "status": "completed", "role": "assistant",
+                "content": [{ "type": "output_text", "text": text, "annotations": [] }] }], "usage": usage })
+        }
+        "/v1/chat/completions" => json!({ "id": "c", "object": "chat.completion", "created": 1, "model": "m",
+            "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": text } }],
+            "usage": { "prompt_tokens": 4, "completion_tokens": 3, "total_tokens": 7 } }),
+        _ => json!({ "candidates": [{ "content": { "parts": [{ "text": text }], "role": "model" },
+                "finishReason": "STOP", "index": 0 }], "modelVersion": "m", "responseId": "r",
+            "usageMetadata": { "promptTokenCount": 4, "candidatesTokenCount": 3, "totalTokenCount": 7 } }),
+    };
+    Reply::json(200, &whole)
 }
 
 #[tokio::test]
@@ -82,10 +95,9 @@ async fn a_stream_without_its_media_type_is_still_a_stream() {
     .concat();
     upstream.script(move |_| Some(Reply::whole(200, "text/plain", body.clone())));
     let gateway = Gateway::before(&upstream).await;
-    for path in [CHAT, MESSAGES] {
-        let answer =
-            gateway.client().post(path, &ask_stream("fake-openai/fake-chat")).await.expect_status(200);
-        assert_eq!(stream_text(path, &answer.events()), "Hi", "{path}");
+    for surface in SURFACES {
+        let answer = surface.ask(&gateway.client(), "fake-openai/fake-chat", true).await.expect_status(200);
+        assert_eq!(surface.stream_text(&answer.events()), "Hi", "{surface:?}");
     }
 }
 
@@ -104,8 +116,8 @@ async fn what_is_no_answer_at_all_is_an_error() {
     let gateway = Gateway::before(&upstream).await;
     for body in ["", "<html>a portal</html>", "[]"] {
         upstream.script(move |_| Some(Reply::whole(200, "application/json", body)));
-        for path in [CHAT, MESSAGES] {
-            gateway.client().post(path, &ask("fake-openai/fake-chat")).await.expect_status(502);
+        for (surface, provider) in combinations() {
+            surface.ask(&gateway.client(), &format!("{provider}/fake-chat"), false).await.expect_status(502);
         }
     }
     upstream.script(|_| {
@@ -119,25 +131,34 @@ async fn what_is_no_answer_at_all_is_an_error() {
 async fn a_credential_in_a_streams_error_is_taken_out() {
     let upstream = Upstream::start().await;
     upstream.script(|request| {
-        let secret = if request.path.ends_with("/messages") { "upstream-anthropic-secret" } else { "upstream-openai-secret" };
-        let content = if request.path.ends_with("/messages") {
-            "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n".to_owned()
-        } else {
-            chunk(r#"[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]"#, "null")
+        let [content, error] = match request.path.as_str() {
+            "/v1/messages" => [
+                "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n".to_owned(),
+                "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"invalid key upstream-anthropic-secret\"}}\n\n".to_owned(),
+            ],
+            "/v1/responses" => [
+                "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":1,\"item_id\":\"m\",\"output_index\":0,\"content_index\":0,\"delta\":\"Hi\"}\n\n".to_owned(),
+                "event: error\ndata: {\"type\":\"error\",\"sequence_number\":2,\"code\":\"server_error\",\"message\":\"invalid key upstream-responses-secret\",\"param\":null}\n\n".to_owned(),
+            ],
+            "/v1/chat/completions" => [
+                chunk(r#"[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]"#, "null"),
+                "data: {\"error\":{\"type\":\"api_error\",\"message\":\"invalid key upstream-openai-secret\"}}\n\n".to_owned(),
+            ],
+            _ => [
+                "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hi\"}],\"role\":\"model\"},\"index\":0}]}\r\n\r\n".to_owned(),
+                "data: {\"error\":{\"code\":401,\"message\":\"invalid key upstream-gemini-secret\",\"status\":\"UNAUTHENTICATED\"}}\r\n\r\n".to_owned(),
+            ],
         };
-        let error = format!("event: error\ndata: {{\"type\":\"error\",\"error\":{{\"type\":\"api_error\",\"message\":\"invalid key {secret}\"}}}}\n\n");
         Some(Reply::stream([content, error]))
     });
     let gateway = Gateway::before(&upstream).await;
-    for path in [CHAT, MESSAGES] {
-        for provider in ["fake-openai", "fake-anthropic"] {
-            let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-chat"))).await;
-            let text = answer.text();
-            assert!(
-                text.contains("invalid key [redacted]") && !text.contains("-secret"),
-                "{path} {provider}: {text}"
-            );
-        }
+    for (surface, provider) in combinations() {
+        let answer = surface.ask(&gateway.client(), &format!("{provider}/fake-chat"), true).await;
+        let text = answer.expect_status(200).text();
+        assert!(
+            text.contains("invalid key [redacted]") && !text.contains("-secret"),
+            "{surface:?} {provider}: {text}"
+        );
     }
 }
 
@@ -153,9 +174,10 @@ async fn after_an_error_event_the_stream_is_over() {
         Some(Reply::stream([content, error]).insert(2, Step::Hang))
     });
     let gateway = Gateway::before(&upstream).await;
-    for path in [CHAT, MESSAGES] {
-        let answer = gateway.client().post(path, &ask_stream("fake-openai/fake-chat")).await;
-        assert_eq!(answer.text().matches("overloaded").count(), 1, "{path}: {}", answer.text());
+    for surface in SURFACES {
+        let answer = surface.ask(&gateway.client(), "fake-openai/fake-chat", true).await;
+        let errors = surface.stream_errors(&answer.events());
+        assert_eq!(errors, ["overloaded"], "{surface:?}: {}", answer.text());
         let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
         assert_eq!(record["outcome"], "failed");
         assert!(record["provider_responses"][0]["cause"].is_string(), "{record}");
@@ -234,16 +256,14 @@ async fn pitfall_23_incomplete_and_failed_answers_are_terminal_and_counted() {
     ] {
         let begun = begun.clone();
         upstream.script(move |_| Some(Reply::stream([begun.clone(), last.clone()])));
-        for path in [CHAT, MESSAGES] {
+        for surface in SURFACES {
             let answer =
-                gateway.client().post(path, &ask_stream("fake-openai/fake-chat")).await.expect_status(200);
+                surface.ask(&gateway.client(), "fake-openai/fake-chat", true).await.expect_status(200);
             let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
-            assert_eq!((&record["outcome"], &record["finish_reason"]), (&json!(outcome), &reason), "{path}");
-            assert_eq!(
-                (&record["tokens_prompt"], &record["tokens_completion"]),
-                (&json!(9), &json!(4)),
-                "{path}"
-            );
+            let what = format!("{surface:?}: {record}");
+            assert_eq!((&record["outcome"], &record["finish_reason"]), (&json!(outcome), &reason), "{what}");
+            let tokens = (&record["tokens_prompt"], &record["tokens_completion"]);
+            assert_eq!(tokens, (&json!(9), &json!(4)), "{what}");
         }
     }
 }

@@ -11,48 +11,54 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use yumen_testkit::{Client, Gateway, Upstream, eventually, run_program};
-use yumen_tests::{CHAT, MESSAGES, ask, ask_stream, record_of};
-
-async fn pair() -> (Upstream, Gateway) {
-    let upstream = Upstream::start().await;
-    let gateway = Gateway::before(&upstream).await;
-    (upstream, gateway)
-}
+use yumen_tests::{CHAT, ask, ask_stream, combinations, pair, record_of};
 
 #[tokio::test]
 async fn each_ending_leaves_its_record() {
     let (_upstream, gateway) = pair().await;
     let client = gateway.client();
-    for (path, model, status, outcome, code) in [
-        (CHAT, "fake-openai/fake-chat", 200, "completed", Value::Null),
-        (MESSAGES, "fake-openai/fake-chat", 200, "completed", Value::Null),
-        (CHAT, "fake-openai/fake-400", 400, "failed", json!("invalid_request")),
-        (CHAT, "fake-anthropic/fake-500", 500, "failed", json!("server_error")),
-        (CHAT, "no/such/model", 404, "refused", json!("model_not_found")),
-    ] {
-        let answer = client.post(path, &ask(model)).await.expect_status(status);
-        let record = record_of(&client, answer.header("x-generation-id")).await;
-        assert_eq!(record["outcome"], outcome, "{record}");
-        assert_eq!(record["status"], status, "{record}");
-        assert_eq!(record["model_requested"], model, "{record}");
-        if code.is_null() || outcome == "refused" {
+    for (surface, provider) in combinations() {
+        for (model, status, outcome) in [
+            (format!("{provider}/fake-chat"), 200, "completed"),
+            (format!("{provider}/fake-400"), 400, "failed"),
+            ("no/such/model".to_owned(), 404, "refused"),
+        ] {
+            let answer = surface.ask(&client, &model, false).await.expect_status(status);
+            let record = record_of(&client, answer.header("x-generation-id")).await;
+            assert_eq!(record["outcome"], outcome, "{record}");
+            assert_eq!(record["status"], status, "{record}");
+            assert_eq!(record["model_requested"], model, "{record}");
+            let code = match status {
+                200 => Value::Null,
+                400 => json!("bad_request"),
+                _ => json!("model_not_found"),
+            };
             assert_eq!(record["error_code"], code, "{record}");
-        } else {
-            assert!(record["error_code"].is_string(), "{record}");
-        }
-        if outcome == "completed" {
-            assert_eq!(record["finish_reason"], "stop", "{record}");
-            assert_eq!(record["provider_name"], "fake-openai", "{record}");
-            assert_eq!(record["upstream_id"], "chatcmpl-fake", "{record}");
-            let tries = record["provider_responses"].as_array().unwrap();
-            assert_eq!((tries.len(), &tries[0]["status"]), (1, &json!(200)), "{record}");
-            let total = record["total_us"].as_u64().unwrap();
-            assert!(
-                record["overhead_us"].as_u64().unwrap() <= total
-                    && record["first_byte_us"].as_u64().unwrap() <= total
-            );
+            if outcome == "completed" {
+                let (reason, id) = match provider {
+                    "fake-openai" => ("stop", "chatcmpl-fake"),
+                    "fake-responses" => ("completed", "resp_fake"),
+                    "fake-anthropic" => ("end_turn", "msg_fake"),
+                    _ => ("STOP", "resp-fake"),
+                };
+                assert_eq!((&record["finish_reason"], &record["upstream_id"]), (&json!(reason), &json!(id)));
+                assert_eq!(record["provider_name"], provider, "{record}");
+                let tries = record["provider_responses"].as_array().unwrap();
+                assert_eq!((tries.len(), &tries[0]["status"]), (1, &json!(200)), "{record}");
+                let total = record["total_us"].as_u64().unwrap();
+                let within = |name: &str| record[name].as_u64().unwrap() <= total;
+                assert!(within("overhead_us") && within("first_byte_us"), "{record}");
+            }
         }
     }
+}
+
+#[tokio::test]
+async fn a_failure_of_the_upstream_is_recorded_with_its_class() {
+    let (_upstream, gateway) = pair().await;
+    let answer = gateway.client().post(CHAT, &ask("fake-anthropic/fake-500")).await.expect_status(500);
+    let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+    assert_eq!((&record["outcome"], &record["error_code"]), (&json!("failed"), &json!("server_error")));
 }
 
 #[tokio::test]

@@ -10,27 +10,13 @@
 use std::time::Duration;
 
 use serde_json::json;
-use yumen_testkit::{Gateway, PATIENCE, Reply, Step, Upstream, eventually, standard_config};
-use yumen_tests::{CHAT, MESSAGES, TEXT, ask, ask_stream, chat_text, record_of, stream_text};
-
-/// Every pair of a client's surface and an upstream's dialect.
-const COMBINATIONS: [(&str, &str); 4] = [
-    (CHAT, "fake-openai"),
-    (CHAT, "fake-anthropic"),
-    (MESSAGES, "fake-openai"),
-    (MESSAGES, "fake-anthropic"),
-];
-
-async fn pair() -> (Upstream, Gateway) {
-    let upstream = Upstream::start().await;
-    let gateway = Gateway::before(&upstream).await;
-    (upstream, gateway)
-}
+use yumen_testkit::{Answer, Gateway, PATIENCE, Reply, Step, Upstream, eventually, standard_config};
+use yumen_tests::{CHAT, SURFACES, Surface, TEXT, ask, ask_stream, chat_text, combinations, pair, record_of};
 
 #[tokio::test]
 async fn every_spelling_of_an_upstream_reads_the_same() {
     let (_upstream, gateway) = pair().await;
-    for (path, provider) in COMBINATIONS {
+    for (surface, provider) in combinations() {
         for model in [
             "fake-chat",
             "fake-crlf",
@@ -44,11 +30,11 @@ async fn every_spelling_of_an_upstream_reads_the_same() {
             "fake-gzip",
             "fake-no-final-blank",
         ] {
-            let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/{model}"))).await;
+            let answer = surface.ask(&gateway.client(), &format!("{provider}/{model}"), true).await;
             assert_eq!(
-                stream_text(path, &answer.expect_status(200).events()),
+                surface.stream_text(&answer.expect_status(200).events()),
                 TEXT,
-                "{path} {provider}/{model}"
+                "{surface:?} {provider}/{model}"
             );
         }
     }
@@ -57,18 +43,17 @@ async fn every_spelling_of_an_upstream_reads_the_same() {
 #[tokio::test]
 async fn pitfall_07_a_missing_done_is_made_up_for() {
     let (_upstream, gateway) = pair().await;
-    for (path, provider) in COMBINATIONS {
-        let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-no-done"))).await;
-        assert_eq!(stream_text(path, &answer.expect_status(200).events()), TEXT, "{path} {provider}");
+    for (surface, provider) in combinations() {
+        let answer = surface.ask(&gateway.client(), &format!("{provider}/fake-no-done"), true).await;
+        assert_eq!(surface.stream_text(&answer.expect_status(200).events()), TEXT, "{surface:?} {provider}");
     }
 }
 
 #[tokio::test]
 async fn pitfall_09_compressed_streams_are_decoded_as_they_come() {
-    for (path, provider) in COMBINATIONS {
+    for (surface, provider) in combinations() {
         let (upstream, gateway) = pair().await;
-        let mut stream =
-            gateway.client().open(path, &ask_stream(&format!("{provider}/fake-gated-gzip"))).await;
+        let mut stream = surface.open(&gateway.client(), &format!("{provider}/fake-gated-gzip")).await;
         assert!(!stream.headers.contains_key("content-encoding"), "this client has not offered to decode");
         let first = stream.next_event().await.expect("an event before the gate opens");
         upstream.open_gate();
@@ -76,19 +61,21 @@ async fn pitfall_09_compressed_streams_are_decoded_as_they_come() {
         while let Some(event) = stream.next_event().await {
             events.push(event);
         }
-        assert_eq!(stream_text(path, &events), TEXT, "{path} {provider}");
+        assert_eq!(surface.stream_text(&events), TEXT, "{surface:?} {provider}");
     }
 }
 
 #[tokio::test]
 async fn pitfall_10_no_stale_length_or_encoding() {
     let (_upstream, gateway) = pair().await;
-    for (path, provider) in COMBINATIONS {
+    for (surface, provider) in combinations() {
         for model in ["fake-gzip", "fake-chat"] {
-            let answer =
-                gateway.client().post(path, &ask(&format!("{provider}/{model}"))).await.expect_status(200);
+            let answer = surface
+                .ask(&gateway.client(), &format!("{provider}/{model}"), false)
+                .await
+                .expect_status(200);
             assert_eq!(answer.header("content-encoding"), "");
-            assert_eq!(yumen_tests::whole_text(&answer), TEXT, "{path} {provider}/{model}");
+            assert_eq!(surface.text(&answer), TEXT, "{surface:?} {provider}/{model}");
             if !answer.header("content-length").is_empty() {
                 assert_eq!(answer.header("content-length"), answer.body.len().to_string());
             }
@@ -99,10 +86,10 @@ async fn pitfall_10_no_stale_length_or_encoding() {
 #[tokio::test]
 async fn pitfall_12_events_larger_than_a_mebibyte_pass() {
     let (_upstream, gateway) = pair().await;
-    for (path, provider) in COMBINATIONS {
-        let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-big-event"))).await;
-        let text = stream_text(path, &answer.expect_status(200).events());
-        assert_eq!(text.len(), 2 * 1024 * 1024, "{path} {provider}");
+    for (surface, provider) in combinations() {
+        let answer = surface.ask(&gateway.client(), &format!("{provider}/fake-big-event"), true).await;
+        let text = surface.stream_text(&answer.expect_status(200).events());
+        assert_eq!(text.len(), 2 * 1024 * 1024, "{surface:?} {provider}");
     }
 }
 
@@ -111,30 +98,54 @@ async fn pitfall_12_events_beyond_the_limit_end_the_stream_with_an_error() {
     let upstream = Upstream::start().await;
     let config = standard_config(&upstream).replace("gateway: {", "gateway: { max_event_bytes: 65536,");
     let gateway = Gateway::start(&config).await;
-    for (path, provider) in COMBINATIONS {
-        let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-big-event"))).await;
-        assert!(answer.body.len() < 200_000, "{path} {provider}: {} bytes", answer.body.len());
-        assert!(answer.text().contains("error"), "{path} {provider}: {}", answer.text());
+    for (surface, provider) in combinations() {
+        let answer = surface.ask(&gateway.client(), &format!("{provider}/fake-big-event"), true).await;
+        assert!(answer.body.len() < 200_000, "{surface:?} {provider}: {} bytes", answer.body.len());
+        // What comes before any content is refused as a whole.
+        let told = if answer.status == 200 { surface.stream_errors(&answer.events()).len() } else { 1 };
+        assert_eq!(told, 1, "{surface:?} {provider}: {}", answer.text());
+        assert!(
+            answer.text().contains("larger than 65536 bytes"),
+            "{surface:?} {provider}: {}",
+            answer.text()
+        );
     }
     upstream.until("no answer left open", |counts| counts.open == 0).await;
+}
+
+/// A beginning with content, and the sign of life that an upstream at this path gives.
+fn begun(path: &str) -> (&'static str, &'static str) {
+    match path {
+        "/v1/chat/completions" => (
+            "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"Hello\"},\"finish_reason\":null}]}\n\n",
+            ": still here\n\n",
+        ),
+        "/v1/messages" => (
+            "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hello\"}}\n\n",
+            "event: ping\ndata: {\"type\":\"ping\"}\n\n",
+        ),
+        "/v1/responses" => (
+            "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"r\",\"object\":\"response\",\"status\":\"in_progress\",\"output\":[]}}\n\nevent: response.output_item.added\ndata: {\"type\":\"response.output_item.added\",\"sequence_number\":1,\"output_index\":0,\"item\":{\"id\":\"m\",\"type\":\"message\",\"status\":\"in_progress\",\"role\":\"assistant\",\"content\":[]}}\n\nevent: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":2,\"item_id\":\"m\",\"output_index\":0,\"content_index\":0,\"delta\":\"Hello\",\"logprobs\":[]}\n\n",
+            "event: keepalive\ndata: {\"type\":\"keepalive\",\"sequence_number\":3}\n\n",
+        ),
+        // Google's own service gives none; what stands before it does.
+        _ => (
+            "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hello\"}],\"role\":\"model\"},\"index\":0}],\"modelVersion\":\"m\",\"responseId\":\"r\"}\r\n\r\n",
+            ": still here\r\n\r\n",
+        ),
+    }
 }
 
 #[tokio::test]
 async fn pitfall_13_events_and_keep_alives_are_sent_on_at_once() {
     let (upstream, gateway) = pair().await;
-    for (path, provider) in COMBINATIONS {
+    for (surface, provider) in combinations() {
         upstream.close_gate();
         upstream.script(|request| {
-            let openai = request.path.contains("chat");
-            let content = if openai {
-                "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"Hello\"},\"finish_reason\":null}]}\n\n"
-            } else {
-                "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hello\"}}\n\n"
-            };
-            let alive = if openai { ": still here\n\n" } else { "event: ping\ndata: {\"type\":\"ping\"}\n\n" };
+            let (content, alive) = begun(&request.path);
             Some(Reply::stream([content, alive]).insert(1, Step::Gate).insert(3, Step::Hang))
         });
-        let mut stream = gateway.client().open(path, &ask_stream(&format!("{provider}/fake-chat"))).await;
+        let mut stream = surface.open(&gateway.client(), &format!("{provider}/fake-chat")).await;
         loop {
             let event = stream.next_event().await.expect("the content before the gate opens");
             if event.data.contains("Hello") {
@@ -143,7 +154,10 @@ async fn pitfall_13_events_and_keep_alives_are_sent_on_at_once() {
         }
         assert!(!stream.has_event_within(Duration::from_millis(20)).await, "nothing more was sent yet");
         upstream.open_gate();
-        assert!(stream.has_event_within(PATIENCE).await, "{path} {provider}: the sign of life was swallowed");
+        assert!(
+            stream.has_event_within(PATIENCE).await,
+            "{surface:?} {provider}: the sign of life was swallowed"
+        );
         drop(stream);
         upstream.until("the end", |counts| counts.open == 0).await;
     }
@@ -152,15 +166,15 @@ async fn pitfall_13_events_and_keep_alives_are_sent_on_at_once() {
 #[tokio::test]
 async fn pitfall_15_a_refused_stream_answers_in_json() {
     let (_upstream, gateway) = pair().await;
-    for (path, provider) in COMBINATIONS {
+    for (surface, provider) in combinations() {
         for status in [400, 401, 404, 500] {
-            let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-{status}"))).await;
+            let answer = surface.ask(&gateway.client(), &format!("{provider}/fake-{status}"), true).await;
             assert!(
                 answer.header("content-type").starts_with("application/json"),
-                "{path} {provider} {status}"
+                "{surface:?} {provider} {status}"
             );
             if status != 401 {
-                assert_eq!(answer.status, status, "{path} {provider}");
+                assert_eq!(answer.status, status, "{surface:?} {provider}");
                 let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
                 assert!(message.contains(&format!("fake upstream says {status}")), "{message}");
             }
@@ -171,24 +185,19 @@ async fn pitfall_15_a_refused_stream_answers_in_json() {
 #[tokio::test]
 async fn pitfall_16_late_errors_are_said_in_the_clients_dialect() {
     let (_upstream, gateway) = pair().await;
-    for (path, provider) in COMBINATIONS {
+    for (surface, provider) in combinations() {
         for model in ["fake-error-event", "fake-cut-mid-stream"] {
-            let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/{model}"))).await;
+            let answer = surface.ask(&gateway.client(), &format!("{provider}/{model}"), true).await;
             let events = answer.expect_status(200).events();
-            let what = format!("{path} {provider}/{model}: {events:?}");
-            let errors: Vec<_> = events.iter().filter(|event| event.data.contains("\"error\"")).collect();
+            let what = format!("{surface:?} {provider}/{model}: {events:?}");
+            let errors = surface.stream_errors(&events);
             assert_eq!(errors.len(), 1, "{what}");
-            let error = errors[0].json();
-            assert!(error["error"]["message"].is_string(), "{what}");
-            if path == MESSAGES {
-                assert_eq!((errors[0].name.as_str(), &error["type"]), ("error", &json!("error")), "{what}");
-                assert!(events.iter().all(|event| event.name != "message_stop"), "{what}");
+            assert!(!errors[0].is_empty(), "{what}");
+            if surface != Surface::Chat {
+                assert!(!events.iter().any(|event| surface.is_end(event)), "{what}");
             }
             if model == "fake-error-event" {
-                assert!(
-                    error["error"]["message"].as_str().unwrap().contains("fake upstream broke down"),
-                    "{what}"
-                );
+                assert!(errors[0].contains("fake upstream broke down"), "{what}");
             }
         }
     }
@@ -199,43 +208,58 @@ async fn pitfall_20_a_client_that_leaves_frees_everything() {
     let upstream = Upstream::start().await;
     let one = standard_config(&upstream).replace("models: [\"*\"] }", "models: [\"*\"], concurrency: 1 }");
     let gateway = Gateway::start(&one).await;
-    for (path, provider) in COMBINATIONS {
+    for (surface, provider) in combinations() {
         let aborted = upstream.counts().aborted;
-        let mut stream = gateway.client().open(path, &ask_stream(&format!("{provider}/fake-hold"))).await;
+        let mut stream = surface.open(&gateway.client(), &format!("{provider}/fake-hold")).await;
         let id = stream.headers["x-generation-id"].to_str().unwrap().to_owned();
         stream.next_event().await.unwrap();
         let second =
-            gateway.client().post(path, &ask(&format!("{provider}/fake-chat"))).await.expect_status(429);
+            surface.ask(&gateway.client(), &format!("{provider}/fake-chat"), false).await.expect_status(429);
         assert_ne!(second.header("retry-after"), "");
         drop(stream);
         upstream
             .until("the abort upstream", |counts| counts.aborted == aborted + 1 && counts.open == 0)
             .await;
         let again = async || {
-            let answer = gateway.client().post(path, &ask(&format!("{provider}/fake-chat"))).await;
+            let answer = surface.ask(&gateway.client(), &format!("{provider}/fake-chat"), false).await;
             (answer.status == 200).then_some(())
         };
         eventually("the slot is free", again).await;
         let record = record_of(&gateway.client(), &id).await;
-        assert_eq!(record["outcome"], "client_gone", "{path} {provider}");
-        assert!(record["tokens_prompt"].as_u64().unwrap() > 0, "{path} {provider}: {record}");
-        assert!(record["tokens_completion"].as_u64().unwrap() > 0, "{path} {provider}: {record}");
+        assert_eq!(record["outcome"], "client_gone", "{surface:?} {provider}");
+        assert!(record["tokens_prompt"].as_u64().unwrap() > 0, "{surface:?} {provider}: {record}");
+        assert!(record["tokens_completion"].as_u64().unwrap() > 0, "{surface:?} {provider}: {record}");
     }
 }
 
 #[tokio::test]
 async fn pitfall_20_a_client_that_leaves_before_the_answer_frees_everything() {
     let (upstream, gateway) = pair().await;
-    for (path, provider) in COMBINATIONS {
+    for (surface, provider) in combinations() {
         let aborted = upstream.counts().aborted;
         let client = gateway.client();
-        let body = ask(&format!("{provider}/fake-never-answers"));
-        let waiting = tokio::spawn(async move { client.post(path, &body).await });
+        let waiting = tokio::spawn(async move {
+            surface.ask(&client, &format!("{provider}/fake-never-answers"), false).await
+        });
         upstream.until("the request upstream", |counts| counts.open == 1).await;
         waiting.abort();
         upstream
             .until("the abort upstream", |counts| counts.aborted == aborted + 1 && counts.open == 0)
             .await;
+    }
+}
+
+/// Asks for streams on every surface of every provider at the same time, and looks at each answer.
+async fn at_once(gateway: &Gateway, model: &'static str, look: impl Fn(Surface, &str, Answer)) {
+    let asked: Vec<_> = combinations()
+        .map(|(surface, provider)| {
+            let client = gateway.client();
+            let asking = async move { surface.ask(&client, &format!("{provider}/{model}"), true).await };
+            (surface, provider, tokio::spawn(asking))
+        })
+        .collect();
+    for (surface, provider, answer) in asked {
+        look(surface, provider, answer.await.unwrap());
     }
 }
 
@@ -246,23 +270,24 @@ async fn pitfall_21_each_time_out_ends_what_it_is_for() {
         standard_config(&upstream)
             .replace("    base_url:", &format!("    timeouts: {{ {text} }}\n    base_url:"))
     };
-    let gateway = Gateway::start(&timeouts("first_byte_ms: 1000")).await;
-    for (path, provider) in COMBINATIONS {
-        let answer =
-            gateway.client().post(path, &ask_stream(&format!("{provider}/fake-never-answers"))).await;
-        assert!(answer.expect_status(504).json()["error"]["message"].is_string());
-        let slow = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-slow"))).await;
-        assert_eq!(stream_text(path, &slow.events()), TEXT, "a slow stream is no late one");
-    }
-    let gateway = Gateway::start(&timeouts("idle_ms: 400")).await;
-    for (path, provider) in COMBINATIONS {
-        let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-hold"))).await;
-        assert!(answer.events().iter().any(|event| event.data.contains("\"error\"")), "{path} {provider}");
-    }
-    let gateway = Gateway::start(&timeouts("total_ms: 500")).await;
-    for (path, provider) in COMBINATIONS {
-        let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-slow"))).await;
-        assert!(answer.events().iter().any(|event| event.data.contains("\"error\"")), "{path} {provider}");
+    let gateway = Gateway::start(&timeouts("first_byte_ms: 2000")).await;
+    at_once(&gateway, "fake-never-answers", |surface, provider, answer| {
+        let message = answer.expect_status(504).json()["error"]["message"].clone();
+        assert!(message.is_string(), "{surface:?} {provider}: {message}");
+    })
+    .await;
+    at_once(&gateway, "fake-slow", |surface, provider, answer| {
+        let answer = answer.expect_status(200);
+        assert_eq!(surface.stream_text(&answer.events()), TEXT, "{provider}: a slow stream is no late one");
+    })
+    .await;
+    for (setting, model) in [("idle_ms: 400", "fake-hold"), ("total_ms: 800", "fake-slow")] {
+        let gateway = Gateway::start(&timeouts(setting)).await;
+        at_once(&gateway, model, |surface, provider, answer| {
+            let what = format!("{surface:?} {provider}: {}", answer.text());
+            assert_eq!((answer.status, surface.stream_errors(&answer.events()).len()), (200, 1), "{what}");
+        })
+        .await;
     }
     upstream.until("nothing left open", |counts| counts.open == 0).await;
 }
@@ -271,11 +296,12 @@ async fn pitfall_21_each_time_out_ends_what_it_is_for() {
 async fn pitfall_22_one_record_when_the_end_and_a_cancel_meet() {
     let (_upstream, gateway) = pair().await;
     let mut ids = Vec::new();
-    for round in 0..60 {
-        let (path, provider) = COMBINATIONS[round % 4];
-        let mut stream = gateway.client().open(path, &ask_stream(&format!("{provider}/fake-chat"))).await;
+    let every: Vec<_> = combinations().collect();
+    for round in 0..96 {
+        let (surface, provider) = every[round % every.len()];
+        let mut stream = surface.open(&gateway.client(), &format!("{provider}/fake-chat")).await;
         ids.push(stream.headers["x-generation-id"].to_str().unwrap().to_owned());
-        for _ in 0..round % 14 {
+        for _ in 0..round % 17 {
             stream.next_event().await;
         }
         drop(stream);
@@ -286,7 +312,7 @@ async fn pitfall_22_one_record_when_the_end_and_a_cancel_meet() {
     }
     ids.sort();
     ids.dedup();
-    assert_eq!(ids.len(), 60);
+    assert_eq!(ids.len(), 96);
 }
 
 #[tokio::test]
@@ -313,13 +339,13 @@ async fn pitfall_25_usage_is_asked_for_and_withheld() {
 #[tokio::test]
 async fn pitfall_47_the_tap_sees_the_whole_stream() {
     let (_upstream, gateway) = pair().await;
-    for (path, provider) in COMBINATIONS {
+    for (surface, provider) in combinations() {
         for model in
             ["fake-chat", "fake-cr", "fake-byte-by-byte", "fake-bundled", "fake-gzip", "fake-no-final-blank"]
         {
-            let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/{model}"))).await;
+            let answer = surface.ask(&gateway.client(), &format!("{provider}/{model}"), true).await;
             let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
-            let what = format!("{path} {provider}/{model}: {record}");
+            let what = format!("{surface:?} {provider}/{model}: {record}");
             assert_eq!(
                 (&record["outcome"], &record["streamed"]),
                 (&json!("completed"), &json!(true)),
@@ -330,12 +356,13 @@ async fn pitfall_47_the_tap_sees_the_whole_stream() {
                 (&json!(21), &json!(7)),
                 "{what}"
             );
-            assert!(["stop", "end_turn"].contains(&record["finish_reason"].as_str().unwrap()), "{what}");
+            let reason = record["finish_reason"].as_str().unwrap();
+            assert!(["stop", "end_turn", "completed", "STOP"].contains(&reason), "{what}");
         }
-        let answer = gateway.client().post(path, &ask_stream(&format!("{provider}/fake-no-usage"))).await;
+        let answer = surface.ask(&gateway.client(), &format!("{provider}/fake-no-usage"), true).await;
         let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
-        assert_eq!(record["tokens_source"], "estimated", "{path} {provider}");
-        assert!(record["tokens_completion"].as_u64().unwrap() > 2, "{path} {provider}: {record}");
+        assert_eq!(record["tokens_source"], "estimated", "{surface:?} {provider}");
+        assert!(record["tokens_completion"].as_u64().unwrap() > 2, "{surface:?} {provider}: {record}");
     }
 }
 
@@ -371,13 +398,13 @@ async fn a_complete_answer_is_ended_where_the_upstream_forgets_to() {
         })
     });
     let gateway = Gateway::before(&upstream).await;
-    for path in [CHAT, MESSAGES] {
-        let answer =
-            gateway.client().post(path, &ask_stream("fake-openai/fake-slow")).await.expect_status(200);
+    let model = "fake-openai/fake-slow";
+    for surface in SURFACES {
+        let (path, body) = (surface.path(model, true), surface.body(model, true));
+        let answer = gateway.client().post(&path, &body).await.expect_status(200);
         let events = answer.events();
-        assert_eq!(stream_text(path, &events), "Hello", "{path}");
-        let end = events.last().unwrap();
-        assert!(end.data == "[DONE]" || end.data.contains("message_stop"), "{path}: {end:?}");
+        assert_eq!(surface.stream_text(&events), "Hello", "{path}");
+        assert!(surface.is_end(events.last().unwrap()), "{path}: {events:?}");
         let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
         assert_eq!(record["outcome"], "completed", "{path}: {record}");
     }

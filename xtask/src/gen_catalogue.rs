@@ -1,212 +1,110 @@
-//! The model catalogue: `providers/*/models.toml` and `docs/reference/providers.md`.
+//! The model catalogue: `providers/*/models.toml`, `docs/reference/providers.md` and a report beside the sources.
 //!
-//! In: the hand-written `providers/.sources/models.toml` (which models, under which names) and the extract
-//! `providers/.sources/prices.json` (what registry packages say of them). Out: the files, always the same bytes
-//! for the same sources, or the list of those that are stale. [`run`] never uses a network: only [`refresh`]
-//! downloads packages, to write the extract anew. A price that no source states is left out, never guessed.
+//! In: the hand-written `providers/.sources/models.toml` (where models come from, and what the sources state wrongly),
+//! `authors.toml` (names that no rule can know) and the extract `prices.json` (what registry packages say). Out: the
+//! files, always the same bytes for the same sources, or the list of those that are stale. [`run`] never uses a
+//! network: only [`refresh`] downloads packages, to write the extract anew. A price that no source states is left out,
+//! never guessed.
 
+mod list;
+mod names;
+mod offers;
+mod page;
 mod refresh;
+mod write;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
-#[allow(unused_imports, reason = "a step of its own, not part of every build")]
+use list::List;
+use names::Names;
+use offers::{Extract, Surroundings};
 pub use refresh::refresh;
 
-const LIST: &str = "providers/.sources/models.toml";
 const EXTRACT: &str = "providers/.sources/prices.json";
+const REPORT: &str = "providers/.sources/REPORT.md";
 const PAGE: &str = "docs/reference/providers.md";
 
-/// What the sources may say of a model, in the order in which it is written.
-const FACTS: &[&str] =
-    &["name", "context", "max_output", "operations", "input", "thinking", "deprecated", "price"];
-const MODALITIES: &[&str] = &["text", "image", "audio", "file", "video"];
 /// Prices in the order in which they are written.
 const PRICES: &[&str] = &["input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning"];
+/// The operations that a dialect serves.
+const SERVED: &[(&str, &str)] = &[
+    ("openai_chat", "chat"),
+    ("anthropic_messages", "chat"),
+    ("openai_completions", "completions"),
+    ("openai_embeddings", "embeddings"),
+];
 
-/// A provider's models with everything that is known of them, in the order of the list.
-type Models = Vec<Map<String, Value>>;
+/// A model as fields.
+type Model = Map<String, Value>;
+/// A provider's models, in the order in which they are written.
+type Models = Vec<Model>;
 
 /// Writes the generated files, or with `check` only tells which are stale.
 pub fn run(root: &Path, check: bool) -> Result<()> {
-    let list = read_list(root)?;
+    let list = List::read(root)?;
     let extract: Value = serde_json::from_str(&read(&root.join(EXTRACT))?).context(EXTRACT)?;
-    let mut faults = Vec::new();
-    let mut unpriced = Vec::new();
-    let mut products: BTreeMap<PathBuf, String> = BTreeMap::new();
-    let mut catalogue: BTreeMap<String, Models> = BTreeMap::new();
-    for (provider, entries) in &list.providers {
-        let models = entries.iter().map(|entry| complete(entry, &extract)).collect::<Result<Models>>()?;
-        for model in &models {
-            let id = format!("{provider}: {}", text(model, "id"));
-            faults.extend(faults_of(model).into_iter().map(|fault| format!("{id}: {fault}")));
-            if model.get("price").is_none() {
-                unpriced.push(id);
-            }
+    let day = extract.get("retrieved").and_then(Value::as_str).unwrap_or_default();
+    let sources = sources(&extract, day);
+    let facts: &Extract = extract.get("facts").and_then(Value::as_object).context(EXTRACT)?;
+    let definitions = definitions(root)?;
+    let mut surroundings = Surroundings { served: BTreeMap::new(), handwritten: BTreeMap::new(), day };
+    for (id, definition) in &definitions {
+        surroundings.served.insert(id.clone(), served(definition));
+        if !list.sections.contains_key(id) {
+            surroundings.handwritten.insert(id.clone(), handwritten(root, id)?);
         }
-        let file = PathBuf::from("providers").join(provider).join("models.toml");
-        let sourced = entries.iter().any(|entry| !sources(entry).is_empty());
-        products.insert(file, models_toml(&models, sourced.then_some(&extract)));
-        catalogue.insert(provider.clone(), models);
     }
-    if !faults.is_empty() {
-        bail!("{LIST} and {EXTRACT} give what cannot be right:\n  {}", faults.join("\n  "));
+    let mut names = Names::read(root)?;
+    let offers = offers::collect(&list, facts, &mut names, &surroundings)?;
+
+    let mut products: BTreeMap<PathBuf, String> = BTreeMap::new();
+    products.insert(PathBuf::from(REPORT), page::report(&offers, &sources));
+    let mut catalogue = surroundings.handwritten;
+    for (provider, offer) in offers {
+        let sourced = list.sections.get(&provider).is_some_and(|section| !section.sources.is_empty());
+        let file = PathBuf::from("providers").join(&provider).join("models.toml");
+        products.insert(file, write::models_toml(&offer.models, sourced.then_some(&sources)));
+        catalogue.insert(provider, offer.models);
     }
-    products.insert(PathBuf::from(PAGE), page(root, catalogue)?);
-    if !check && !unpriced.is_empty() {
-        println!("    {} models have no known price: {}", unpriced.len(), unpriced.join(", "));
-    }
+    products.insert(PathBuf::from(PAGE), page::page(&definitions, &catalogue));
     settle(root, &products, check)
 }
 
-/// The hand-written list: the packages' versions, and per provider its models.
-struct List {
-    packages: BTreeMap<String, String>,
-    providers: BTreeMap<String, Models>,
+/// The packages and the day, for those who read the files.
+fn sources(extract: &Value, day: &str) -> String {
+    let packages = extract.get("packages").and_then(Value::as_object).into_iter().flatten();
+    let packages: Vec<String> =
+        packages.map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or_default())).collect();
+    let (last, others) =
+        packages.split_last().map_or(("", &[] as &[String]), |(last, others)| (last, others));
+    let separator = if others.is_empty() { "" } else { " and " };
+    format!("{}{separator}{last} as of {day}", others.join(", "))
 }
 
-fn read_list(root: &Path) -> Result<List> {
-    let table: Map<String, Value> = toml::from_str(&read(&root.join(LIST))?).context(LIST)?;
-    let mut list = List { packages: BTreeMap::new(), providers: BTreeMap::new() };
-    for (name, section) in table {
-        if name == "packages" {
-            list.packages = serde_json::from_value(section).context("packages")?;
-            continue;
-        }
-        let shared = section.get("sources").cloned().unwrap_or_else(|| json!([]));
-        let models = section.get("models").cloned().unwrap_or_else(|| json!([]));
-        let mut models: Models = serde_json::from_value(models).with_context(|| format!("{LIST}: {name}"))?;
-        for model in &mut models {
-            let known =
-                |key: &str| FACTS.contains(&key) || ["id", "canonical", "aliases", "sources"].contains(&key);
-            if let Some(unknown) = model.keys().find(|key| !known(key)) {
-                bail!("{LIST}: {name}: unknown field `{unknown}`");
-            }
-            model.entry("sources").or_insert_with(|| shared.clone());
-        }
-        list.providers.insert(name, models);
-    }
-    Ok(list)
-}
-
-/// The keys under which the extract may know a model.
-fn sources(model: &Map<String, Value>) -> Vec<String> {
-    let patterns = model.get("sources").and_then(Value::as_array).into_iter().flatten();
-    patterns.filter_map(Value::as_str).map(|pattern| pattern.replace("{id}", text(model, "id"))).collect()
-}
-
-/// What the list says of a model, and what it leaves open from the first source that says it.
-fn complete(entry: &Map<String, Value>, extract: &Value) -> Result<Map<String, Value>> {
-    let mut model = entry.clone();
-    model.remove("sources");
-    let mut modalities = vec!["text"];
-    for key in sources(entry) {
-        let Some(facts) = extract.get("facts").and_then(|facts| facts.get(&key)) else { continue };
-        let facts = facts.as_object().with_context(|| format!("{EXTRACT}: {key}"))?;
-        // An answer as long as the whole window is a source's way of not knowing.
-        let limit = |name: &str| facts.get(name).and_then(Value::as_u64);
-        let unlimited = limit("max_output") >= limit("context");
-        let said = |name: &str| name != "input" && !(unlimited && name == "max_output");
-        for (name, value) in facts.iter().filter(|(name, _)| said(name)) {
-            model.entry(name.clone()).or_insert_with(|| value.clone());
-        }
-        // A source that leaves a modality out has only not been told of it.
-        let said = facts.get("input").and_then(Value::as_array).into_iter().flatten();
-        modalities.extend(said.filter_map(Value::as_str));
-    }
-    let modalities: Vec<&&str> = MODALITIES.iter().filter(|modality| modalities.contains(modality)).collect();
-    model.entry("input").or_insert_with(|| json!(modalities));
-    model.entry("operations").or_insert_with(|| json!(["chat"]));
-    if model.get("price").and_then(Value::as_str) == Some("unknown") {
-        model.remove("price");
-    }
-    Ok(model)
-}
-
-fn faults_of(model: &Map<String, Value>) -> Vec<String> {
-    let mut faults = Vec::new();
-    for field in ["id", "canonical", "name"] {
-        if text(model, field).is_empty() {
-            faults.push(format!("no source gives `{field}`; write it into the list"));
-        }
-    }
-    let context = model.get("context").and_then(Value::as_u64);
-    if context.is_some_and(|context| context < 1024) {
-        faults.push(format!("a context of {context:?} tokens is too small to be right"));
-    }
-    let Some(price) = model.get("price") else { return faults };
-    let long = price.get("long");
-    for (place, prices) in [("price", Some(price)), ("price.long", long)] {
-        let Some(prices) = prices.and_then(Value::as_object) else { continue };
-        for (name, amount) in prices.iter().filter(|(name, _)| !["long", "above"].contains(&name.as_str())) {
-            let amount: Option<f64> = amount.as_str().and_then(|amount| amount.parse().ok());
-            if !amount.is_some_and(|amount| amount > 0.0 && amount < 1000.0) {
-                faults
-                    .push(format!("{place}.{name} must be over 0 and under 1000 dollars per million tokens"));
-            }
-        }
-    }
-    let above = long.map(|long| long.get("above").and_then(Value::as_u64));
-    if above.is_some_and(|above| above.is_none_or(|above| context.is_some_and(|context| above >= context))) {
-        faults.push(String::from("price.long.above must be under the context"));
-    }
-    faults
-}
-
-fn models_toml(models: &Models, extract: Option<&Value>) -> String {
-    let mut out = format!(
-        "# Written by `cargo xtask gen`: edit {LIST} instead.\n# Prices in US dollars per million tokens"
-    );
-    if let Some(extract) = extract {
-        let packages = extract.get("packages").and_then(Value::as_object).into_iter().flatten();
-        let packages: Vec<String> = packages
-            .map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or_default()))
-            .collect();
-        let day = extract.get("retrieved").and_then(Value::as_str).unwrap_or_default();
-        _ = write!(out, ", from {} as of {day} (see providers/.sources/NOTICE.md)", packages.join(" and "));
-    }
-    out.push_str(".\n");
-    for model in models {
-        out.push_str("\n[[model]]\n");
-        for field in ["id", "canonical", "aliases"].iter().chain(FACTS) {
-            if let Some(value) = model.get(*field) {
-                _ = writeln!(out, "{field} = {}", inline(value));
-            }
-        }
-    }
-    out
-}
-
-/// A value as TOML on one line.
-fn inline(value: &Value) -> String {
-    match value {
-        Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
-        Value::Object(fields) => {
-            let names = ["above"].iter().chain(PRICES).chain(&["long"]);
-            let fields = names.filter_map(|name| Some(format!("{name} = {}", inline(fields.get(*name)?))));
-            format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
-        }
-        // JSON strings without control characters are TOML strings too.
-        scalar => scalar.to_string(),
-    }
-}
-
-/// The names of all provider folders, sorted.
-fn folders(root: &Path) -> Result<Vec<String>> {
-    let mut folders = Vec::new();
+/// All provider folders' definitions, by id.
+fn definitions(root: &Path) -> Result<BTreeMap<String, Model>> {
+    let mut definitions = BTreeMap::new();
     for entry in fs::read_dir(root.join("providers")).context("providers")? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') && root.join("providers").join(&name).is_dir() {
-            folders.push(name);
+        let file = root.join("providers").join(&name).join("provider.toml");
+        if name.starts_with('.') || !file.exists() {
+            continue;
         }
+        let definition = toml::from_str(&read(&file)?).with_context(|| file.display().to_string())?;
+        definitions.insert(name, definition);
     }
-    folders.sort();
-    Ok(folders)
+    Ok(definitions)
+}
+
+fn served(definition: &Model) -> Vec<&'static str> {
+    let dialects = definition.get("dialects").and_then(Value::as_object);
+    let spoken = |dialect: &str| dialects.is_some_and(|dialects| dialects.contains_key(dialect));
+    SERVED.iter().filter(|(dialect, _)| spoken(dialect)).map(|(_, operation)| *operation).collect()
 }
 
 /// The models of a folder that the list does not name: those are written by hand.
@@ -218,57 +116,6 @@ fn handwritten(root: &Path, folder: &str) -> Result<Models> {
     let content: Value = toml::from_str(&read(&file)?).with_context(|| file.display().to_string())?;
     let models = content.get("model").cloned().unwrap_or_else(|| json!([]));
     serde_json::from_value(models).with_context(|| file.display().to_string())
-}
-
-/// The reference page: who is there, and which models with which prices.
-fn page(root: &Path, mut catalogue: BTreeMap<String, Models>) -> Result<String> {
-    let mut out = String::from(
-        "# Providers\n\n<!-- Written by `cargo xtask gen` from the folders of providers/. -->\n\nEach provider is a \
-         folder of data under `providers/`; its README.md says where to get a key and what is peculiar to it. \
-         Without a configuration the gateway uses every provider whose environment variable is set. Any other \
-         model of a provider can be called once the configuration names it.\n\n\
-         | id | name | dialects | environment | models |\n|---|---|---|---|---|\n",
-    );
-    for id in folders(root)? {
-        let file = root.join("providers").join(&id).join("provider.toml");
-        let definition: Value = toml::from_str(&read(&file)?).with_context(|| file.display().to_string())?;
-        let dialects = definition.get("dialects").and_then(Value::as_object).into_iter().flatten();
-        let dialects: Vec<String> = dialects.map(|(name, _)| format!("`{name}`")).collect();
-        let names: Vec<String> = variables(&definition).map(|name| format!("`{name}`")).collect();
-        let name = definition.get("name").and_then(Value::as_str).unwrap_or_default();
-        if !catalogue.contains_key(&id) {
-            catalogue.insert(id.clone(), handwritten(root, &id)?);
-        }
-        let models = catalogue.get(&id).map_or(0, Vec::len);
-        let link = format!("[`{id}`](../../providers/{id}/README.md)");
-        _ = writeln!(out, "| {link} | {name} | {} | {} | {models} |", dialects.join(", "), names.join(", "));
-    }
-    out.push_str("\nPrices are in US dollars per million tokens; `-` is not known.\n");
-    for (id, models) in catalogue.iter().filter(|(_, models)| !models.is_empty()) {
-        _ = writeln!(
-            out,
-            "\n## {id}\n\n| model | native id | context | input | output |\n|---|---|---|---|---|"
-        );
-        models.iter().for_each(|model| out.push_str(&row(model)));
-    }
-    Ok(out)
-}
-
-/// The environment variables that a provider reads: for its credential, the credential's parts, and its parameters.
-fn variables(definition: &Value) -> impl Iterator<Item = &str> {
-    let credential = definition.get("credential");
-    let own = ["env", "file_env"].into_iter().filter_map(move |name| credential?.get(name));
-    let tables = [credential.and_then(|credential| credential.get("fields")), definition.get("parameters")];
-    let entries = tables.into_iter().flatten().filter_map(Value::as_object).flat_map(Map::values);
-    let lists = own.chain(entries.filter_map(|entry| entry.get("env")));
-    lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str)
-}
-
-fn row(model: &Map<String, Value>) -> String {
-    let context = model.get("context").map_or_else(|| "-".to_owned(), Value::to_string);
-    let price = |name| model.get("price")?.get(name)?.as_str();
-    let (input, output) = (price("input").unwrap_or("-"), price("output").unwrap_or("-"));
-    format!("| `{}` | `{}` | {context} | {input} | {output} |\n", text(model, "canonical"), text(model, "id"))
 }
 
 fn settle(root: &Path, products: &BTreeMap<PathBuf, String>, check: bool) -> Result<()> {
@@ -304,7 +151,7 @@ fn read(file: &Path) -> Result<String> {
 mod tests {
     use super::*;
 
-    /// A tree with one listed model, one fact and one provider folder.
+    /// A tree with one listed model, two facts and two provider folders.
     fn tree(fact: &Value) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
@@ -313,14 +160,23 @@ mod tests {
             fs::write(file, text).unwrap();
         };
         write(
-            LIST,
+            list::LIST,
             "[packages]\nx = \"1\"\n[acme]\nsources = [\"x:{id}\"]\nmodels = [{ id = \"a\", canonical = \"acme/a\" }]\n",
         );
-        write(EXTRACT, &json!({ "packages": { "x": "1" }, "facts": { "x:a": fact } }).to_string());
+        let other =
+            json!({ "operations": ["chat"], "input": ["text"], "price": { "input": "0", "output": "1" } });
+        let facts = json!({ "x:a": fact, "x:Some/B-fp8": other, "x:c": { "operations": ["images"] } });
+        let extract = json!({ "retrieved": "2026-11-20", "packages": { "x": "1" }, "facts": facts });
+        write(EXTRACT, &extract.to_string());
+        write(
+            names::AUTHORS,
+            "hosting = [\"-fp8\"]\nhosted = []\n[owners]\n[families]\n[redundant]\n[vendors]\n[same]\n",
+        );
         write(
             "providers/acme/provider.toml",
-            "name = \"Acme\"\n[dialects]\nopenai_chat = { path = \"/c\" }\n[credential]\nenv = [\"A_KEY\"]\n\
-             [credential.fields.id]\nenv = [\"A_ID\"]\n[parameters.region]\nenv = [\"A_REGION\"]\n",
+            "name = \"Acme\"\nauth = { scheme = \"bearer\" }\n[dialects]\nopenai_chat = { path = \"/c\" }\n\
+             [credential]\nenv = [\"A_KEY\"]\n[credential.fields.id]\nenv = [\"A_ID\"]\n\
+             [parameters.region]\nenv = [\"A_REGION\"]\n",
         );
         write("providers/byhand/provider.toml", "name = \"By hand\"\n");
         write("providers/byhand/models.toml", "[[model]]\nid = \"h\"\ncanonical = \"hand/h\"\n");
@@ -334,29 +190,38 @@ mod tests {
         run(root.path(), false).unwrap();
         run(root.path(), true).unwrap();
         let models = read(&root.path().join("providers/acme/models.toml")).unwrap();
-        assert!(models.contains("price = { input = \"1\", output = \"2\" }"), "{models}");
-        let page = read(&root.path().join(PAGE)).unwrap();
-        assert!(page.contains("| `acme/a` | `a` | 4096 | 1 | 2 |"), "{page}");
-        assert!(page.contains("| `A_KEY`, `A_ID`, `A_REGION` |"), "{page}");
+        assert!(models.contains("price = { input = \"1\", output = \"2\" } },"), "{models}");
         assert!(
-            page.contains("| `hand/h` | `h` | - | - | - |"),
-            "models written by hand are shown too: {page}"
+            models.contains("{ id = \"Some/B-fp8\", canonical = \"some/b\", name = \"B-fp8\", "),
+            "{models}"
         );
+        assert!(models.contains("from x 1 as of 2026-11-20 (see"), "{models}");
+        let page = read(&root.path().join(PAGE)).unwrap();
+        assert!(page.contains("knows 3 models, which these providers offer 3 times"), "{page}");
+        let row = "| [`acme`](../../providers/acme/README.md) | Acme | 2 | 1 | `openai_chat` | bearer | `A_KEY`, `A_ID`, `A_REGION` |";
+        assert!(page.contains(row), "{page}");
+        let report = read(&root.path().join(REPORT)).unwrap();
+        for line in [
+            "2 models, 1 of them listed by hand.",
+            "- No price is known of 1: `Some/B-fp8`.",
+            "- Left out (another operation): `c`.",
+            "- Refused: Some/B-fp8: price.input must be over 0 and under 1000 dollars per million tokens.",
+        ] {
+            assert!(report.contains(line), "{line} is not in {report}");
+        }
         fs::write(root.path().join("providers/acme/models.toml"), "").unwrap();
         assert!(run(root.path(), true).is_err());
     }
 
     #[test]
-    fn what_cannot_be_right_is_refused() {
+    fn what_is_listed_and_cannot_be_right_is_refused() {
         for (fact, expected) in [
-            (json!({ "name": "A", "price": { "input": "1000" } }), "price.input must be over 0"),
-            (json!({ "name": "A", "price": { "input": "1", "output": "0" } }), "price.output must be over 0"),
-            (json!({ "name": "A", "context": 512 }), "too small"),
-            (json!({}), "no source gives `name`"),
             (
-                json!({ "name": "A", "context": 2048, "price": { "input": "1", "long": { "input": "2", "above": 4096 } } }),
-                "must be under the context",
+                json!({ "name": "A", "price": { "input": "1000", "output": "1" } }),
+                "price.input must be over 0",
             ),
+            (json!({ "name": "A", "context": 512 }), "cannot be right"),
+            (json!({}), "no source gives `name`"),
         ] {
             let root = tree(&fact);
             let error = run(root.path(), false).unwrap_err().to_string();

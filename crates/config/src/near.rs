@@ -30,12 +30,13 @@ pub(crate) fn nearest<'a>(
     scored.into_iter().take(limit).map(|(_, candidate)| candidate).collect()
 }
 
-/// Likeness of two names, whatever their case and with or without the author before the slash.
+/// Likeness of two names, whatever their case and with or without the author before the slash. Among names with the
+/// same slug, the author decides.
 fn likeness(left: &str, right: &str) -> f64 {
     let (left, right) = (left.to_lowercase(), right.to_lowercase());
     let slug = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
     let whole = strsim::normalized_damerau_levenshtein(&left, &right);
-    let slugs = strsim::normalized_damerau_levenshtein(&slug(&left), &slug(&right)) * 0.98;
+    let slugs = strsim::normalized_damerau_levenshtein(&slug(&left), &slug(&right)) * 0.9 + whole * 0.08;
     let begins = if left.len() >= 3 && right.starts_with(&left) { 0.75 } else { 0.0 };
     whole.max(slugs).max(begins)
 }
@@ -50,6 +51,8 @@ mod tests {
         assert_eq!(nearest("gpt4o", names, 2), ["gpt-4o", "openai/gpt-4o"]);
         assert_eq!(nearest("SMRT", names, 3), ["smart"]);
         assert_eq!(nearest("claude", names, 3), ["claude-sonnet-4.5"]);
+        let authors = ["anthropic/same", "gemini/same", "openai/same", "responses/same"];
+        assert_eq!(nearest("respones/same", authors, 1), ["responses/same"]);
         assert!(nearest("zzz", names, 3).is_empty());
         assert!(nearest(&"gpt-4o".repeat(100_000), names, 3).is_empty());
     }

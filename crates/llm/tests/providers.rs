@@ -7,36 +7,37 @@
     reason = "a test may fail by panicking"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use yumen_llm::catalogue::{Auth, Catalogue, ModelDefinition, Operation, ProviderDefinition};
 use yumen_llm::dialects::{Dialect, Quirk, Thinking};
-use yumen_llm::price::PerToken;
+use yumen_llm::price::{PerToken, Price};
 
+/// So many folders there are at least.
+const FOLDERS_LEAST: usize = 130;
+/// Those that must be found under just this name: others build on them or tell people to write it.
 const EXPECTED: &[&str] = &[
     "anthropic",
     "anthropic-compatible",
+    "azure",
+    "baidu",
+    "cloudflare",
+    "cohere",
     "deepseek",
     "demo",
-    "fireworks",
-    "groq",
-    "llama-cpp",
-    "lm-studio",
+    "gemini",
     "mistral",
-    "moonshot",
-    "nvidia",
     "ollama",
     "openai",
     "openai-compatible",
     "openrouter",
-    "perplexity",
     "qwen",
-    "siliconflow",
-    "together",
+    "tencent",
     "vllm",
     "xai",
+    "zai",
     "zhipu",
 ];
 
@@ -73,6 +74,7 @@ fn each_model(mut look: impl FnMut(&str, &ModelDefinition)) {
 fn what_is_embedded_is_what_lies_in_the_folders() {
     let embedded: Vec<String> = Catalogue::builtin().unwrap().providers.into_keys().collect();
     assert_eq!(embedded, folders());
+    assert!(embedded.len() >= FOLDERS_LEAST, "only {} folders", embedded.len());
     for id in EXPECTED {
         assert!(embedded.iter().any(|name| name == id), "{id} is missing");
     }
@@ -90,6 +92,8 @@ fn a_folder_is_called_after_its_id_and_has_a_readme() {
         assert_eq!(definition.id, id);
         let readme = std::fs::read_to_string(root().join(id).join("README.md")).unwrap();
         assert!(readme.starts_with("# ") && readme.len() > 200, "{id}: README.md says too little");
+        let lines = std::fs::read_to_string(root().join(id).join("provider.toml")).unwrap().lines().count();
+        assert!(lines < 40, "{id}: provider.toml has {lines} lines");
         let credential = definition.credential.iter();
         let fields = credential.clone().flat_map(|credential| credential.fields.values());
         let names = credential
@@ -152,16 +156,23 @@ fn claude_models_say_how_they_are_asked_to_think() {
     let mut seen = 0;
     each_model(|id, model| {
         let Some(name) = model.canonical_id.strip_prefix("anthropic/claude-") else { return };
-        let expected = match name {
-            "fable-5.1" | "fable-5.2" | "opus-5.5" | "sonnet-5.5" => Thinking::Always,
-            "opus-4.7" | "opus-4.8" | "opus-5" | "sonnet-5" | "haiku-5.5" => Thinking::Adaptive,
-            "opus-4.5" | "opus-4.6" | "sonnet-4.5" | "sonnet-4.6" | "haiku-4.5" => Thinking::Budget,
-            new => panic!("{id}: say here how {new} is asked to think"),
+        let mut words = name.split(['-', ':']);
+        let (family, version) = (words.next().unwrap(), words.next().unwrap_or_default());
+        let expected = match (family, version) {
+            // Before the fourth generation the version stood in front; a moving name means the newest.
+            ("2" | "2.0" | "2.1" | "3" | "3.5" | "3.7" | "instant", _) => Thinking::Budget,
+            ("fable" | "opus" | "sonnet" | "haiku", "latest") => return,
+            ("fable", "5" | "5.1" | "5.2") | ("mythos", "5" | "5.1") | ("opus" | "sonnet", "5.5") => {
+                Thinking::Always
+            }
+            ("opus", "4.7" | "4.8" | "5") | ("sonnet", "5") | ("haiku", "5.5") => Thinking::Adaptive,
+            ("opus" | "sonnet" | "haiku", "4" | "4.1" | "4.5" | "4.6") => Thinking::Budget,
+            _ => panic!("{id}: say here how {name} is asked to think"),
         };
         assert_eq!(model.thinking, expected, "{id}: {name}");
         seen += 1;
     });
-    assert!(seen >= 14, "only {seen}");
+    assert!(seen >= 300, "only {seen}");
 }
 
 #[test]
@@ -220,14 +231,20 @@ fn models_have_one_meaning_and_facts_that_can_be_right() {
         let name = format!("{id}: {}", model.native_id);
         let (author, slug) = model.canonical_id.split_once('/').unwrap();
         assert!(!author.is_empty() && !slug.is_empty() && !slug.contains('/'), "{name}");
-        assert!(model.context.is_none_or(|context| context >= 1024), "{name}: {:?}", model.context);
+        let embeds = model.operations.contains(&Operation::Embeddings);
+        let least = if embeds { 256 } else { 1024 };
+        assert!(model.context.is_none_or(|context| context >= least), "{name}: {:?}", model.context);
         if let (Some(context), Some(max_output)) = (model.context, model.max_output) {
             assert!(max_output <= context, "{name}: an answer longer than the window");
         }
         assert!(model.input_modalities.iter().any(|modality| modality == "text"), "{name}");
-        let embeds = model.operations.contains(&Operation::Embeddings);
         assert!(!embeds || model.operations.len() == 1, "{name}: embeds and talks");
         let Some(price) = model.price else { return };
+        // Only what says so in its name costs nothing; any other price of nothing is one that is not known.
+        if model.native_id.ends_with(":free") {
+            assert_eq!(price, Price::default(), "{name}");
+            return;
+        }
         let free = PerToken(0);
         assert!(price.input > free && price.input < ABSURD, "{name}: input at {}", price.input);
         assert!(
@@ -247,6 +264,19 @@ fn models_have_one_meaning_and_facts_that_can_be_right() {
             assert!(model.context.is_none_or(|context| long.above < context), "{name}: long.above");
         }
     });
+}
+
+#[test]
+fn the_catalogue_knows_what_people_ask_for() {
+    let (mut offers, mut priced, mut canonical) = (0, 0, BTreeSet::new());
+    each_model(|_, model| {
+        offers += 1;
+        priced += usize::from(model.price.is_some());
+        canonical.insert(model.canonical_id.clone());
+    });
+    assert!(canonical.len() >= 1500, "only {} models", canonical.len());
+    assert!(offers >= 5000, "only {offers} offers");
+    assert!(priced * 4 >= offers * 3, "only {priced} of {offers} offers have a price");
 }
 
 #[test]
@@ -275,9 +305,18 @@ fn the_same_model_has_the_same_canonical_id_everywhere() {
         };
         catalogue.providers.values().filter(|definition| serves(definition)).count()
     };
-    assert!(servers("meta-llama/llama-3.3-70b-instruct") >= 4);
-    assert!(servers("openai/gpt-oss-120b") >= 3);
-    assert!(servers("anthropic/claude-sonnet-4.5") >= 2);
+    for (canonical, least) in [
+        ("meta-llama/llama-3.3-70b-instruct", 25),
+        ("openai/gpt-oss-120b", 30),
+        ("z-ai/glm-5.2", 40),
+        ("moonshotai/kimi-k2.6", 30),
+        ("anthropic/claude-sonnet-4.5", 18),
+        ("deepseek/deepseek-v3.2", 25),
+        ("qwen/qwen3-32b", 18),
+        ("google/gemini-2.5-flash", 14),
+    ] {
+        assert!(servers(canonical) >= least, "{canonical} is only served by {}", servers(canonical));
+    }
 
     let anthropic = &catalogue.providers["anthropic"];
     for name in [

@@ -257,7 +257,8 @@ pub async fn run_program(arguments: &[&str]) -> RunOutput {
     }
 }
 
-/// Providers `fake-openai` and `fake-anthropic` on one upstream with every scenario as a model, and the key [`KEY`].
+/// One provider for each dialect of chat (`fake-openai`, `fake-anthropic`, `fake-gemini`, `fake-responses`) on one
+/// upstream, each with every scenario as a model, and the key [`KEY`].
 /// Time-outs are short for what must fail fast and long for everything else.
 pub fn standard_config(upstream: &Upstream) -> String {
     let models: Vec<String> = SCENARIOS
@@ -279,11 +280,24 @@ providers:
     base_url: \"{}\"
     credentials: [ {{ secret: upstream-anthropic-secret }} ]
     models: {{ {models} }}
+  fake-gemini:
+    type: gemini
+    base_url: \"{}\"
+    credentials: [ {{ secret: upstream-gemini-secret }} ]
+    models: {{ {models} }}
+  fake-responses:
+    type: openai-compatible
+    base_url: \"{}\"
+    dialects: {{ openai_responses: {{ path: /responses }} }}
+    credentials: [ {{ secret: upstream-responses-secret }} ]
+    models: {{ {models} }}
 keys:
   - {{ name: test, secret: \"{KEY}\", models: [\"*\"] }}
 ",
         upstream.openai_base(),
-        upstream.anthropic_base(),
+        upstream.plain_base(),
+        upstream.plain_base(),
+        upstream.openai_base(),
     )
 }
 

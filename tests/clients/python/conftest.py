@@ -11,13 +11,17 @@ import urllib.request
 import anthropic
 import openai
 import pytest
+from google import genai
 
 URL = os.environ["YUMEN_URL"]
 KEY = os.environ["YUMEN_KEY"]
 SEEN = os.environ["YUMEN_UPSTREAM"] + "/_seen/"
 TEXT = "Hello from the fake gate 玉门."
-# One model name at an OpenAI-style and at an Anthropic-style upstream.
-SIDES = ["fake-openai", "fake-anthropic"]
+# One provider for each dialect of upstreams.
+SIDES = ["fake-openai", "fake-responses", "fake-anthropic", "fake-gemini"]
+THOUGHTS = "The gate is in the west."
+# What proves the thoughts, in dialects that have proofs.
+PROOF = "c2lnbmF0dXJlLW9mLXRoZS1nYXRl"
 # One pixel.
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
@@ -36,6 +40,12 @@ def oai():
 @pytest.fixture
 def ant():
     return anthropic.Anthropic(base_url=URL, api_key=KEY, max_retries=0, timeout=30)
+
+
+@pytest.fixture
+def gem():
+    options = genai.types.HttpOptions(base_url=URL, timeout=30_000)
+    return genai.Client(api_key=KEY, http_options=options)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""The official OpenAI library against both kinds of upstreams."""
+"""The official OpenAI library, its Chat Completions, against every kind of upstream."""
 
 import openai
 import pytest
+import shapes
 from conftest import PIXEL, TEXT, URL
 from pydantic import BaseModel
 
@@ -38,9 +39,12 @@ def test_chat(oai, side, seen):
     assert raw.headers["x-generation-id"].startswith("gen-")
     assert int(raw.headers["x-yumen-overhead-us"]) >= 0
     body = seen("last")["body"]
-    assert body["model"] == "fake-chat"
-    assert body["max_tokens"] == 50 and body["temperature"] == 0.5
-    assert (body["stop"] if side == "fake-openai" else body["stop_sequences"]) == ["END"]
+    assert (shapes.limit(side, body), shapes.temperature(side, body)) == (50, 0.5)
+    assert shapes.system(side, body) == "Be brief."
+    if side == "fake-responses":
+        assert raw.headers["x-yumen-lossy"] == "stop"
+    else:
+        assert shapes.stop(side, body) == ["END"] and "x-yumen-lossy" not in raw.headers
 
 
 @pytest.mark.parametrize("include_usage", [False, True])
@@ -107,23 +111,20 @@ def test_tool_without_arguments(oai, side, stream):
 
 
 @pytest.mark.parametrize(
-    "choice, expected",
-    [
-        ("auto", {"type": "auto"}),
-        ("required", {"type": "any"}),
-        ("none", {"type": "none"}),
-        ({"type": "function", "function": {"name": "weather"}}, {"type": "tool", "name": "weather"}),
-    ],
+    "choice", ["auto", "required", "none", {"type": "function", "function": {"name": "weather"}}]
 )
-def test_tool_choice(oai, side, seen, choice, expected):
+def test_tool_choice(oai, side, seen, choice):
     oai.chat.completions.create(model=f"{side}/fake-tools", messages=ASK, tools=[WEATHER], tool_choice=choice)
-    sent = seen("last")["body"]["tool_choice"]
-    assert sent == (choice if side == "fake-openai" else expected)
+    body = seen("last")["body"]
+    assert shapes.tool_choice(side, body) == (choice if isinstance(choice, str) else "weather")
+    function = WEATHER["function"]
+    assert shapes.tools(side, body) == [("weather", function["description"], function["parameters"])]
 
 
-def test_structured_output(oai, side):
+def test_structured_output(oai, side, seen):
     answer = oai.chat.completions.parse(model=f"{side}/fake-json", messages=ASK, response_format=Place)
     assert answer.choices[0].message.parsed == Place(city="Dunhuang", degrees=21)
+    assert shapes.schema(side, seen("last")["body"])["required"] == ["city", "degrees"]
 
 
 def test_images(oai, side, seen):
@@ -133,14 +134,7 @@ def test_images(oai, side, seen):
         {"type": "image_url", "image_url": {"url": "https://example.com/gate.jpg"}},
     ]
     oai.chat.completions.create(model=f"{side}/fake-chat", messages=[{"role": "user", "content": parts}])
-    sent = seen("last")["body"]["messages"][0]["content"]
-    if side == "fake-openai":
-        assert sent == parts
-    else:
-        assert [part.get("source") for part in sent[1:]] == [
-            {"type": "base64", "media_type": "image/png", "data": PIXEL},
-            {"type": "url", "url": "https://example.com/gate.jpg"},
-        ]
+    assert shapes.images(side, seen("last")["body"]) == [f"data:image/png;base64,{PIXEL}", "https://example.com/gate.jpg"]
 
 
 def test_thinking(oai, side):
@@ -159,6 +153,7 @@ def test_finish_reasons(oai, side):
     cut = oai.chat.completions.create(model=f"{side}/fake-length", messages=ASK)
     assert cut.choices[0].finish_reason == "length"
     refused = oai.chat.completions.create(model=f"{side}/fake-refusal", messages=ASK).choices[0]
+    assert refused.finish_reason == ("stop" if side in ("fake-openai", "fake-responses") else "content_filter")
     said = (refused.message.refusal or "") + (refused.message.content or "")
     assert said == "I cannot help with that."
 

@@ -416,6 +416,8 @@ fn a_catalogue_that_is_stale_is_found() -> Result<()> {
     let list = "[packages]\n[acme]\nmodels = [ { id = \"one\", name = \"One\", canonical = \"acme/one\", price = { input = \"1\", output = \"2\" } } ]\n";
     planted.write("providers/.sources/models.toml", list)?;
     planted.write("providers/.sources/prices.json", "{ \"packages\": {}, \"facts\": {} }")?;
+    let authors = "hosting = []\nhosted = []\n[owners]\n[families]\n[redundant]\n[vendors]\n[same]\n";
+    planted.write("providers/.sources/authors.toml", authors)?;
     planted.write("providers/acme/provider.toml", "id = \"acme\"\nname = \"Acme\"\n")?;
     gen_catalogue::run(planted.folder.path(), false)?;
     let models = "providers/acme/models.toml";

@@ -76,7 +76,8 @@ pub fn parse_and_check(
 }
 
 /// The Snapshot for running without a file: every provider whose usual environment variable is set, and with
-/// `demo` the built-in one. A variable that cannot be used is a diagnostic, and its provider is left out.
+/// `demo` the built-in one. A provider of which the operator must say where it is cannot be used so. A variable
+/// that cannot be used is a diagnostic, and its provider is left out.
 pub fn from_environment(
     env: &dyn Fn(&str) -> Option<String>,
     files: SecretFiles<'_>,
@@ -87,8 +88,9 @@ pub fn from_environment(
     let surroundings = Surroundings { env, files, catalogue, previous: None };
     let is_set = |name: &String| env(name).is_some_and(|value| !value.is_empty());
     let has_credential = |definition: &ProviderDefinition| {
-        let usual = definition.credential.iter();
-        usual.flat_map(|usual| usual.env.iter().chain(&usual.file_env)).any(is_set)
+        let mut usual = definition.credential.iter();
+        definition.base_url.is_some()
+            && usual.any(|usual| usual.env.iter().chain(&usual.file_env).any(is_set))
     };
     // Variables such as `GOOGLE_APPLICATION_CREDENTIALS` are often there for something else.
     let lacks = |definition: &ProviderDefinition| {

@@ -160,6 +160,15 @@ example = "my-resource"
 path = "/chat/completions"
 "#;
 
+/// The operator must say where it is, so that its variable alone configures nothing.
+const PLACED: &str = r#"
+id = "placed"
+name = "Placed by the operator"
+auth = { scheme = "bearer" }
+credential = { label = "API key", env = ["KEY_1"] }
+dialects = { openai_chat = { path = "/chat/completions" } }
+"#;
+
 const DEMO: &str = r#"
 id = "demo"
 name = "Demo"
@@ -187,6 +196,7 @@ pub(crate) fn catalogue() -> Catalogue {
         ("bedrock", BEDROCK, None),
         ("vertex", VERTEX, None),
         ("entra", ENTRA, None),
+        ("placed", PLACED, None),
         ("demo", DEMO, Some(DEMO_MODELS)),
     ] {
         catalogue.add(id, provider, models).unwrap();

@@ -54,10 +54,16 @@ pub(super) fn complete(buffer: &BytesMut) -> bool {
 
 /// Up to and with the blank line.
 fn whole(buffer: &BytesMut) -> Option<&[u8]> {
-    let ends: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
-    let end =
-        |mark: &[u8]| buffer.windows(mark.len()).position(|part| part == mark).map(|at| at + mark.len());
-    buffer.get(..ends.into_iter().filter_map(end).min()?)
+    const ENDS: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
+    let mut from = 0;
+    loop {
+        let rest = &buffer[from..];
+        let line_end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'))?;
+        if let Some(end) = ENDS.iter().find(|end| rest[line_end..].starts_with(end)) {
+            return Some(&buffer[..from + line_end + end.len()]);
+        }
+        from += line_end + 1;
+    }
 }
 
 #[cfg(test)]

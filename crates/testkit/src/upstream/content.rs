@@ -14,6 +14,8 @@ pub(super) struct Content {
     /// `None` when the upstream reports none.
     pub(super) usage: Option<Usage>,
     pub(super) logprobs: bool,
+    /// Whether sealed reasoning was asked for, where one must ask.
+    pub(super) sealed: bool,
 }
 
 /// A tool call; its arguments as the pieces in which they stream.
@@ -49,7 +51,8 @@ pub(super) fn of(scenario: &str, request: &Value) -> Content {
     let plain = Content {
         text: ["Hello", " from", " the", " fake", " gate", " 玉门", "."].map(str::to_owned).to_vec(),
         usage: Some(usage),
-        logprobs: request["logprobs"] == true,
+        logprobs: wants_logprobs(request),
+        sealed: includes(request, "reasoning.encrypted_content"),
         ..Content::default()
     };
     let tools = |calls: Vec<Call>| match has_tool_result(request) {
@@ -95,13 +98,34 @@ pub(super) fn of(scenario: &str, request: &Value) -> Content {
     }
 }
 
+/// Whether probabilities were asked for, in the words of any dialect.
+fn wants_logprobs(request: &Value) -> bool {
+    request["logprobs"] == true
+        || request["generationConfig"]["responseLogprobs"] == true
+        || includes(request, "message.output_text.logprobs")
+}
+
+/// Whether a Responses request wants this in its answer.
+fn includes(request: &Value, name: &str) -> bool {
+    list(&request["include"]).iter().any(|wanted| wanted == name)
+}
+
 /// Whether a tool has already been called: then the model answers in words.
 fn has_tool_result(request: &Value) -> bool {
-    let messages = request["messages"].as_array().map_or(&[][..], Vec::as_slice);
-    messages.iter().any(|message| {
-        let parts = message["content"].as_array().map_or(&[][..], Vec::as_slice);
-        message["role"] == "tool" || parts.iter().any(|part| part["type"] == "tool_result")
-    })
+    let is_result = |part: &Value| {
+        part["type"] == "tool_result"
+            || part["functionResponse"].is_object()
+            || part["function_response"].is_object()
+    };
+    list(&request["messages"])
+        .iter()
+        .any(|message| message["role"] == "tool" || list(&message["content"]).iter().any(is_result))
+        || list(&request["input"]).iter().any(|item| item["type"] == "function_call_output")
+        || list(&request["contents"]).iter().any(|turn| list(&turn["parts"]).iter().any(is_result))
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
 }
 
 impl Call {

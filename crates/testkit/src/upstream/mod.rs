@@ -1,12 +1,14 @@
-//! Fake upstreams: one server on a free port that speaks OpenAI's and Anthropic's dialects.
+//! Fake upstreams: one server on a free port that speaks the dialects of OpenAI (both), Anthropic and Google.
 //!
 //! In: requests. Out: realistic answers, faults included, chosen by the model's name (see [`SCENARIOS`]) or by a
 //! script. It keeps what it received and counts what its peers broke off, so that a test can look from the far side.
 
 mod anthropic;
 mod content;
+mod gemini;
 mod openai;
 mod reply;
+mod responses;
 mod scenario;
 mod serve;
 #[cfg(test)]
@@ -51,9 +53,13 @@ impl Received {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// The body's `model`, empty when there is none.
+    /// The model that is asked for, in the body or (as Google does) in the path; empty when there is none.
     pub fn model(&self) -> String {
-        self.json()["model"].as_str().unwrap_or_default().to_owned()
+        let in_path = self.path.strip_prefix("/v1beta/models/").and_then(|rest| rest.split_once(':'));
+        match in_path {
+            Some((model, _)) => model.to_owned(),
+            None => self.json()["model"].as_str().unwrap_or_default().to_owned(),
+        }
     }
 
     /// A header's value, empty when it is not there.
@@ -154,8 +160,8 @@ impl Upstream {
         format!("{}/v1", self.origin())
     }
 
-    /// The base URL as Anthropic's SDK takes it.
-    pub fn anthropic_base(&self) -> String {
+    /// The base URL without a version, as the SDKs of Anthropic and Google take it.
+    pub fn plain_base(&self) -> String {
         self.origin()
     }
 

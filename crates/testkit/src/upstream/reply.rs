@@ -87,10 +87,14 @@ impl Reply {
 
     /// All bytes of the body.
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let parts = self.body.iter().map(|step| match step {
-            Step::Send(bytes) => bytes.as_ref(),
-            _ => &[],
-        });
-        parts.collect::<Vec<_>>().concat()
+        self.pieces().collect::<Vec<_>>().concat()
+    }
+
+    /// What is sent of the body, write by write.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.body.iter().filter_map(|step| match step {
+            Step::Send(bytes) => Some(bytes.as_ref()),
+            _ => None,
+        })
     }
 }

@@ -1,5 +1,5 @@
 //! From the model's name to an answer: the content of [`super::content`] in the dialect that the path names, then the
-//! fault of the transport that the name asks for.
+//! fault of the transport that the name asks for. What a dialect cannot have is answered as the plain one.
 
 use std::io::Write;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use flate2::write::GzEncoder;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Received, Reply, Step, anthropic, content, openai};
+use super::content::{self, Content};
+use super::{Received, Reply, Step, anthropic, gemini, openai, responses};
 
 /// The names that mean something. `fake-NNN` (such as `fake-429`) answers with that status.
 pub const SCENARIOS: &[&str] = &[
@@ -41,6 +42,7 @@ pub const SCENARIOS: &[&str] = &[
     "fake-empty",
     "fake-not-json",
     // Streams by another spelling.
+    "fake-lf",
     "fake-crlf",
     "fake-cr",
     "fake-no-space",
@@ -72,71 +74,107 @@ const SLOW: Duration = Duration::from_millis(150);
 /// Before the head of a late answer.
 const LATE: Duration = Duration::from_secs(2);
 
+/// The dialect of a request, with what is asked in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     OpenAi,
+    Responses,
     Anthropic,
+    Gemini,
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Task {
+    Chat,
+    Completion,
+    Embeddings,
+    CountTokens,
 }
 
 /// The answer to a request.
 pub(super) fn answer(request: &Received) -> Reply {
     let path = request.path.split('?').next().unwrap_or_default();
-    let dialect = if path.contains("/messages") || request.headers.contains_key("anthropic-version") {
-        Dialect::Anthropic
-    } else {
-        Dialect::OpenAi
-    };
+    let dialect = dialect_of(request, path);
     if request.method == Method::GET && path.ends_with("/models") {
-        return Reply::json(
-            200,
-            &match dialect {
-                Dialect::OpenAi => openai::models(SCENARIOS),
-                Dialect::Anthropic => anthropic::models(SCENARIOS),
-            },
-        );
+        return Reply::json(200, &models(dialect));
     }
-    let body = request.json();
-    let Some(model) = body["model"].as_str().filter(|_| request.method == Method::POST) else {
+    let (model, body) = (request.model(), request.json());
+    let Some(task) = task_of(path).filter(|_| request.method == Method::POST && !model.is_empty()) else {
         return error(dialect, 404);
     };
     if let Some(status) = model.strip_prefix("fake-").and_then(|text| text.parse().ok()) {
         return error(dialect, status);
     }
-    if path.ends_with("/count_tokens") {
-        return Reply::json(200, &json!({ "input_tokens": 42 }));
-    }
-    let streamed = body["stream"] == true;
-    let reply = match events(path, model, &body) {
-        Some(events) if streamed => stream(dialect, model, events),
-        _ => match whole(path, model, &body) {
-            Some(answer) => whole_fault(model, Reply::json(200, &answer)),
-            None => return error(dialect, 404),
-        },
+    let content = content::of(possible(dialect, &model), &body);
+    let streamed = body["stream"] == true || path.ends_with(":streamGenerateContent");
+    let reply = match events(dialect, task, &model, &content, &body) {
+        Some(events) if streamed => stream(dialect, &model, events),
+        _ => whole_fault(&model, Reply::json(200, &whole(dialect, task, &model, &content, &body))),
     };
-    head_fault(model, reply)
+    head_fault(&model, reply)
 }
 
-fn whole(path: &str, model: &str, body: &Value) -> Option<Value> {
-    let content = content::of(model, body);
-    match path.rsplit('/').next()? {
-        "messages" => Some(anthropic::message(model, &content)),
-        "embeddings" => Some(openai::embeddings(model, body)),
-        "completions" if path.ends_with("/chat/completions") => Some(openai::chat(model, &content)),
-        "completions" => Some(openai::completion(model, &content)),
+fn dialect_of(request: &Received, path: &str) -> Dialect {
+    if path.starts_with("/v1beta/") {
+        Dialect::Gemini
+    } else if path.contains("/messages") || request.headers.contains_key("anthropic-version") {
+        Dialect::Anthropic
+    } else if path.ends_with("/responses") {
+        Dialect::Responses
+    } else {
+        Dialect::OpenAi
+    }
+}
+
+fn task_of(path: &str) -> Option<Task> {
+    match path.rsplit(['/', ':']).next()? {
+        "completions" if !path.ends_with("/chat/completions") => Some(Task::Completion),
+        "completions" | "messages" | "responses" | "generateContent" | "streamGenerateContent" => {
+            Some(Task::Chat)
+        }
+        "embeddings" | "embedContent" | "batchEmbedContents" => Some(Task::Embeddings),
+        "count_tokens" | "countTokens" => Some(Task::CountTokens),
         _ => None,
     }
 }
 
-fn events(path: &str, model: &str, body: &Value) -> Option<Vec<String>> {
-    let content = content::of(model, body);
+/// The scenario, or the plain one where the dialect cannot have it: arguments of a call are whole in Google's.
+fn possible(dialect: Dialect, model: &str) -> &str {
+    if dialect == Dialect::Gemini && model == "fake-cut-arguments" { "fake-chat" } else { model }
+}
+
+fn models(dialect: Dialect) -> Value {
+    match dialect {
+        Dialect::OpenAi | Dialect::Responses => openai::models(SCENARIOS),
+        Dialect::Anthropic => anthropic::models(SCENARIOS),
+        Dialect::Gemini => gemini::models(SCENARIOS),
+    }
+}
+
+fn whole(dialect: Dialect, task: Task, model: &str, content: &Content, body: &Value) -> Value {
+    match (task, dialect) {
+        (Task::CountTokens, Dialect::Gemini) => json!({ "totalTokens": 42 }),
+        (Task::CountTokens, _) => json!({ "input_tokens": 42 }),
+        (Task::Embeddings, Dialect::Gemini) => gemini::embeddings(body),
+        (Task::Embeddings, _) => openai::embeddings(model, body),
+        (Task::Completion, _) => openai::completion(model, content),
+        (Task::Chat, Dialect::OpenAi) => openai::chat(model, content),
+        (Task::Chat, Dialect::Responses) => responses::response(model, content),
+        (Task::Chat, Dialect::Anthropic) => anthropic::message(model, content),
+        (Task::Chat, Dialect::Gemini) => gemini::answer(model, content),
+    }
+}
+
+fn events(dialect: Dialect, task: Task, model: &str, content: &Content, body: &Value) -> Option<Vec<String>> {
     let include_usage = body["stream_options"]["include_usage"] == true;
-    match path.rsplit('/').next()? {
-        "messages" => Some(anthropic::events(model, &content)),
-        "completions" if path.ends_with("/chat/completions") => {
-            Some(openai::chat_events(model, &content, include_usage))
-        }
-        "completions" => Some(openai::completion_events(model, &content, include_usage)),
-        _ => None,
+    match (task, dialect) {
+        (Task::CountTokens | Task::Embeddings, _) => None,
+        (Task::Completion, _) => Some(openai::completion_events(model, content, include_usage)),
+        (Task::Chat, Dialect::OpenAi) => Some(openai::chat_events(model, content, include_usage)),
+        (Task::Chat, Dialect::Responses) => Some(responses::events(model, content)),
+        (Task::Chat, Dialect::Anthropic) => Some(anthropic::events(model, content)),
+        (Task::Chat, Dialect::Gemini) => Some(gemini::events(model, content)),
     }
 }
 
@@ -144,11 +182,17 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
     let middle = events.len() / 2;
     let error_event = match dialect {
         Dialect::OpenAi => openai::error_event(),
+        Dialect::Responses => responses::error_event(),
         Dialect::Anthropic => anthropic::error_event(),
+        Dialect::Gemini => gemini::error_event(),
+    };
+    let respell = |events: &mut Vec<String>, end: &str| {
+        events.iter_mut().for_each(|event| *event = event.replace("\r\n", "\n").replace('\n', end));
     };
     match model {
-        "fake-crlf" => events.iter_mut().for_each(|event| *event = event.replace('\n', "\r\n")),
-        "fake-cr" => events.iter_mut().for_each(|event| *event = event.replace('\n', "\r")),
+        "fake-lf" => respell(&mut events, "\n"),
+        "fake-crlf" => respell(&mut events, "\r\n"),
+        "fake-cr" => respell(&mut events, "\r"),
         "fake-no-space" => {
             events
                 .iter_mut()
@@ -164,7 +208,8 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
             events.insert(events.len() - 1, ": still here\n\n".to_owned());
             events.push(": still here\n\n".to_owned());
         }
-        "fake-no-done" => drop(events.pop()),
+        // The others' last event holds what makes the answer complete.
+        "fake-no-done" if matches!(dialect, Dialect::OpenAi | Dialect::Anthropic) => drop(events.pop()),
         "fake-no-final-blank" => {
             if let Some(last) = events.last_mut() {
                 last.truncate(last.trim_end().len());
@@ -174,6 +219,7 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
             events.truncate(middle);
             events.push(error_event);
         }
+        "fake-error-first" if dialect == Dialect::Responses => events = responses::failed_events(model),
         "fake-error-first" => events = vec![error_event],
         _ => {}
     }
@@ -233,20 +279,20 @@ fn error(dialect: Dialect, status: u16) -> Reply {
     let reply = Reply::json(
         status,
         &match dialect {
-            Dialect::OpenAi => openai::error(status),
+            Dialect::OpenAi | Dialect::Responses => openai::error(status),
             Dialect::Anthropic => anthropic::error(status),
+            Dialect::Gemini => gemini::error(status),
         },
     );
-    if status == 429 { reply.header("retry-after", "7") } else { reply }
+    if status == 429 && dialect != Dialect::Gemini { reply.header("retry-after", "7") } else { reply }
 }
 
 /// Compressed as one stream, flushed at each event, so that a reader can have each as it comes.
 fn gzip_stream(reply: Reply) -> Reply {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let mut pieces = Vec::new();
-    let whole = String::from_utf8(reply.bytes()).expect("events in UTF-8");
-    for event in whole.split_inclusive("\n\n") {
-        encoder.write_all(event.as_bytes()).expect("memory");
+    for event in reply.pieces() {
+        encoder.write_all(event).expect("memory");
         encoder.flush().expect("memory");
         pieces.push(Bytes::from(std::mem::take(encoder.get_mut())));
     }

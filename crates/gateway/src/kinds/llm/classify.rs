@@ -92,6 +92,7 @@ impl Failure {
         retry_after: Option<Duration>,
         provider: &std::sync::Arc<str>,
     ) -> Self {
+        let retry_after = retry_after.or_else(|| retry_delay(&facts));
         // Redirects and the like are no answer that a client could use.
         let status = if (400..600).contains(&facts.status) { facts.status } else { 502 };
         let whole = Rest { model_only: false, for_how_long: REST_REFUSED };
@@ -110,7 +111,8 @@ impl Failure {
         };
         let mut rejection = Rejection::new(Code::UpstreamError, facts.message.clone());
         rejection.status = status;
-        rejection.retry_after_s = retry_after.map(|wait| wait.as_secs().max(1));
+        // Whoever comes back too early is refused again.
+        rejection.retry_after_s = retry_after.map(|wait| (wait.as_secs_f64().ceil() as u64).max(1));
         let said = UpstreamSaid {
             facts,
             body,
@@ -178,4 +180,11 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
             Some(Duration::try_from(wait).unwrap_or_default())
         }
     }
+}
+
+/// Google says in the error itself when to come back, as in `"retryDelay":"34.07s"`.
+fn retry_delay(facts: &ErrorFacts) -> Option<Duration> {
+    let details = facts.metadata.as_ref()?.get("details")?.as_array()?;
+    let delay = details.iter().find_map(|detail| detail.get("retryDelay")?.as_str())?;
+    Duration::try_from_secs_f64(delay.strip_suffix('s')?.parse().ok()?).ok()
 }

