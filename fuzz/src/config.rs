@@ -11,7 +11,15 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::builtin().un
 pub(crate) fn config(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let env = |name: &str| (name == "NAME").then(|| "value".to_owned());
-    let checked = parse_and_check(&text, "yumen.yaml", &env, &CATALOGUE, &KeyHasher::new([7; 32]), None);
+    let checked = parse_and_check(
+        &text,
+        "yumen.yaml",
+        &env,
+        &|_| Ok("secret".to_owned()),
+        &CATALOGUE,
+        &KeyHasher::new([7; 32]),
+        None,
+    );
     assert!(checked.snapshot.is_some() || checked.has_errors(), "refused without a reason");
     for diagnostic in &checked.diagnostics {
         assert!(!diagnostic.message.is_empty());

@@ -65,6 +65,14 @@ fn the_seeds_reach_what_is_to_be_damaged() {
     let env = |_: &str| Some("value".to_owned());
     let catalogue = Catalogue::builtin().unwrap();
     let text = String::from_utf8(std::fs::read(folder("seeds/config/plain.yaml")).unwrap()).unwrap();
-    let checked = parse_and_check(&text, "yumen.yaml", &env, &catalogue, &KeyHasher::new([0; 32]), None);
+    let checked = parse_and_check(
+        &text,
+        "yumen.yaml",
+        &env,
+        &|_| Ok("secret".to_owned()),
+        &catalogue,
+        &KeyHasher::new([0; 32]),
+        None,
+    );
     assert!(!checked.has_errors(), "{:?}", checked.diagnostics);
 }

@@ -125,3 +125,40 @@ async fn open_streams_are_not_touched() {
     }
     assert_eq!(stream_text(CHAT, &events), TEXT);
 }
+
+/// As Kubernetes and Docker mount secrets: the file changes, the configuration does not.
+#[tokio::test]
+async fn a_secret_in_a_file_is_taken_anew_when_the_file_changes() {
+    let upstream = Upstream::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    let put = |secret: &str| {
+        std::fs::write(folder.path().join("new"), format!("{secret}\n")).unwrap();
+        std::fs::rename(folder.path().join("new"), &file).unwrap();
+    };
+    put("secret-one");
+    let config = with_alias(&upstream, "one")
+        .replace("secret: upstream-openai-secret", &format!("secret_file: \"{}\"", file.display()));
+    let gateway = Gateway::start(&config).await;
+    gateway.client().post(CHAT, &ask("one")).await.expect_status(200);
+    assert_eq!(upstream.last().header("authorization"), "Bearer secret-one");
+    let until_sent = async |secret: &str| {
+        eventually("the new secret", async || {
+            gateway.client().post(CHAT, &ask("one")).await.expect_status(200);
+            (upstream.last().header("authorization") == format!("Bearer {secret}")).then_some(())
+        })
+        .await;
+    };
+    put("secret-two");
+    until_sent("secret-two").await;
+    // What cannot be used leaves the old secret in place, and is told.
+    put("");
+    let told = async || gateway.log().contains("credentials[0].secret_file is empty").then_some(());
+    eventually("the diagnostic", told).await;
+    until_sent("secret-two").await;
+    std::fs::remove_file(&file).unwrap();
+    put("secret-three");
+    until_sent("secret-three").await;
+    let log = gateway.log();
+    assert!(!log.contains("secret-two") && !log.contains("secret-three"), "{log}");
+}

@@ -174,7 +174,9 @@ mod tests {
         );
         write(
             "providers/acme/provider.toml",
-            "name = \"Acme\"\nauth = { scheme = \"bearer\" }\n[dialects]\nopenai_chat = { path = \"/c\" }\n",
+            "name = \"Acme\"\nauth = { scheme = \"bearer\" }\n[dialects]\nopenai_chat = { path = \"/c\" }\n\
+             [credential]\nenv = [\"A_KEY\"]\n[credential.fields.id]\nenv = [\"A_ID\"]\n\
+             [parameters.region]\nenv = [\"A_REGION\"]\n",
         );
         write("providers/byhand/provider.toml", "name = \"By hand\"\n");
         write("providers/byhand/models.toml", "[[model]]\nid = \"h\"\ncanonical = \"hand/h\"\n");
@@ -196,7 +198,7 @@ mod tests {
         assert!(models.contains("from x 1 as of 2026-11-20 (see"), "{models}");
         let page = read(&root.path().join(PAGE)).unwrap();
         assert!(page.contains("knows 3 models, which these providers offer 3 times"), "{page}");
-        let row = "| [`acme`](../../providers/acme/README.md) | Acme | 2 | 1 | `openai_chat` | bearer |  |";
+        let row = "| [`acme`](../../providers/acme/README.md) | Acme | 2 | 1 | `openai_chat` | bearer | `A_KEY`, `A_ID`, `A_REGION` |";
         assert!(page.contains(row), "{page}");
         let report = read(&root.path().join(REPORT)).unwrap();
         for line in [

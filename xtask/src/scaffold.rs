@@ -149,6 +149,8 @@ mod tests {
         let asked = traits.split("pub trait ").skip(1).flat_map(|text| text.split("\n}").next());
         let asked: Vec<&str> = asked
             .flat_map(|text| text.split("    fn ").skip(1))
+            // What has a body need not be written.
+            .filter(|text| text.find(['{', ';']) == text.find(';'))
             .filter_map(|text| text.split('(').next())
             .collect();
         let given: String = DIALECT.iter().map(|(_, text)| *text).collect();

@@ -66,7 +66,7 @@ impl RequestPath {
 }
 
 /// Adds a byte as it is when it is unreserved in URLs (RFC 3986), and as `%` and two digits otherwise.
-fn push_encoded(path: &mut String, byte: u8) {
+pub fn push_encoded(path: &mut String, byte: u8) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |value: u8| char::from(DIGITS.get(usize::from(value)).copied().unwrap_or(b'0'));
     if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -111,11 +111,11 @@ pub enum EndpointError {
 #[derive(Debug, Clone, Default)]
 pub struct Paths<'a> {
     /// For whole answers.
-    pub path: &'a str,
+    pub path: Cow<'a, str>,
     /// For streams; as `path` when there is none.
-    pub stream_path: Option<&'a str>,
+    pub stream_path: Option<Cow<'a, str>>,
     /// For several inputs at once.
-    pub batch_path: Option<&'a str>,
+    pub batch_path: Option<Cow<'a, str>>,
     /// For counting tokens.
     pub count_path: Option<Cow<'a, str>>,
 }
@@ -123,7 +123,18 @@ pub struct Paths<'a> {
 impl Endpoint {
     /// Joins a base URL and a path below it; exactly one slash stands between them.
     pub fn join(base_url: &str, path: &str) -> Result<Self, EndpointError> {
-        Self::join_all(base_url, &Paths { path, ..Paths::default() })
+        Self::join_all(base_url, &Paths { path: Cow::Borrowed(path), ..Paths::default() })
+    }
+
+    /// A URL that is asked as it stands, such as one that gives tokens.
+    pub fn at(url: &str) -> Result<Self, EndpointError> {
+        let (scheme, rest) = url.split_once("://").ok_or(EndpointError::Scheme)?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        if url.contains(MODEL) {
+            return Err(EndpointError::Character);
+        }
+        Self::join(&format!("{scheme}://{authority}"), path)
     }
 
     /// The same for all paths of a wire format.
@@ -149,16 +160,16 @@ impl Endpoint {
             Scheme::Https => 443,
             Scheme::Builtin => 0,
         };
-        let path = request_path(base, paths.path)?;
+        let path = request_path(base, &paths.path)?;
         Ok(Self {
             scheme,
             host: Arc::from(host.to_ascii_lowercase()),
             port: port.unwrap_or(default_port),
-            stream_path: match paths.stream_path {
+            stream_path: match paths.stream_path.as_deref() {
                 Some(path) => request_path(base, path)?,
                 None => path.clone(),
             },
-            batch_path: paths.batch_path.map(|path| request_path(base, path)).transpose()?,
+            batch_path: paths.batch_path.as_deref().map(|path| request_path(base, path)).transpose()?,
             count_path: paths.count_path.as_deref().map(|path| request_path(base, path)).transpose()?,
             path,
             headers: common_headers(HeaderValue::from_str(authority).map_err(|_| EndpointError::Host)?),
@@ -309,10 +320,29 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_url_is_asked_as_it_stands() {
+        for (url, expected) in [
+            ("https://oauth2.googleapis.com/token", "oauth2.googleapis.com 443 /token"),
+            ("http://127.0.0.1:80/oauth/token/?a=b", "127.0.0.1 80 /oauth/token/?a=b"),
+            ("https://host?a=b", "host 443 /?a=b"),
+            ("https://host", "host 443 /"),
+        ] {
+            let found = Endpoint::at(url).unwrap();
+            let path = found.path.for_model("").unwrap();
+            assert_eq!(format!("{} {} {path}", found.host, found.port), expected);
+        }
+        for bad in
+            ["host/token", "ftp://host/t", "https://user@host/t", "https://host/{model}", "https://host/#"]
+        {
+            assert!(Endpoint::at(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_model_stays_in_its_place_of_the_path() {
         let paths = Paths {
-            path: "/models/{model}:generate",
-            stream_path: Some("/models/{model}:stream?alt=sse"),
+            path: Cow::Borrowed("/models/{model}:generate"),
+            stream_path: Some(Cow::Borrowed("/models/{model}:stream?alt=sse")),
             ..Paths::default()
         };
         let found = Endpoint::join_all("https://host/v1", &paths).unwrap();

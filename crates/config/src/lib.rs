@@ -1,7 +1,7 @@
 //! Declarative resources: YAML text -> [`Spec`] -> check -> [`Snapshot`].
 //!
-//! In: the text of a configuration, the environment as a look-up function, the provider catalogue and the
-//! previous Snapshot. Out: a Snapshot and all diagnostics. This crate never reads a file, the environment or
+//! In: the text of a configuration, the environment and the files of secrets as look-up functions, the provider catalogue
+//! and the previous Snapshot. Out: a Snapshot and all diagnostics. This crate never reads a file, the environment or
 //! the clock itself, and never looks at a request.
 //!
 //! # What happens when something is wrong
@@ -23,6 +23,7 @@
 //! `place` say what is wrong and where; `reference` writes the documentation page.
 
 mod check;
+mod credential;
 mod diagnostic;
 mod endpoint;
 mod environment;
@@ -44,12 +45,16 @@ mod yaml;
 pub use yumen_llm::catalogue::Catalogue;
 pub use yumen_llm::price::PerToken;
 
-pub use check::{Checked, from_environment, parse_and_check};
+pub use check::{Checked, SecretFiles, from_environment, parse_and_check};
+pub use credential::{
+    AwsKey, Credential, GoogleServiceAccount, GoogleUser, OauthClient, Proof, SigningKey, TencentKey,
+    TokenSource,
+};
 pub use diagnostic::{Diagnostic, Position, Severity};
-pub use endpoint::{Endpoint, EndpointError, RequestPath, Scheme};
+pub use endpoint::{Endpoint, EndpointError, RequestPath, Scheme, push_encoded};
 pub use keys::{KeyTable, VirtualKey};
 pub use patterns::ModelPatterns;
-pub use provider::{AuthHeader, Credential, Provider, ServedModel, Timeouts};
+pub use provider::{Provider, ServedModel, Timeouts};
 pub use reference::reference_markdown;
 pub use rotation::Rotation;
 pub use schema::json_schema;

@@ -8,6 +8,7 @@ use yumen_llm::catalogue::{Operation, Quirk};
 use yumen_llm::dialects::{Dialect, Thinking};
 use yumen_llm::price::Price;
 
+use crate::credential::Credential;
 use crate::endpoint::Endpoint;
 use crate::rotation::Rotation;
 
@@ -22,8 +23,6 @@ pub struct Provider {
     pub name: Arc<str>,
     /// Where each wire format is spoken.
     pub endpoints: BTreeMap<Dialect, Endpoint>,
-    /// How the credential is sent.
-    pub auth: AuthHeader,
     /// Headers of its own, which all endpoints send with each request; a client's own value wins for those we pass on.
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
     /// Credentials in weighted rotation; empty when none is needed.
@@ -47,28 +46,6 @@ pub struct Timeouts {
     pub idle: Duration,
     /// For the whole exchange.
     pub total: Duration,
-}
-
-/// How a credential is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuthHeader {
-    /// `Authorization: Bearer`.
-    Bearer,
-    /// A header of its own.
-    Header(http::HeaderName),
-    /// Nothing, unless a credential is configured: then as a bearer token.
-    None,
-}
-
-/// A secret we hold to call a provider.
-#[derive(Debug)]
-pub struct Credential {
-    /// Same for the same secret of the same provider entry, also after a reload: the key of its health.
-    pub id: u64,
-    /// What it is called in records: its configured name, else `#1`, `#2` …
-    pub label: Arc<str>,
-    /// The header value as it is sent, marked sensitive.
-    pub header: http::HeaderValue,
 }
 
 /// A model as one provider serves it.

@@ -74,11 +74,19 @@ impl fmt::Debug for KeyHasher {
     }
 }
 
-/// The stable id of a credential: the same for the same secret of the same provider entry, one way.
-pub(crate) fn credential_id(provider: &str, secret: &Secret) -> u64 {
+/// The stable id of a credential: the same for the same secret of the same provider entry, one way. `more` is what else it
+/// takes to be the same: further parts, and where its tokens come from.
+pub(crate) fn credential_id(provider: &str, secret: &Secret, more: &[&str]) -> u64 {
     let mut hasher = blake3::Hasher::new_derive_key("yumen credential id v1");
-    hasher.update(&(provider.len() as u64).to_le_bytes()).update(provider.as_bytes());
+    let length = |text: &str| (text.len() as u64).to_le_bytes();
+    hasher.update(&length(provider)).update(provider.as_bytes());
     hasher.update(secret.expose().as_bytes());
+    if !more.is_empty() {
+        hasher.update(&length(secret.expose()));
+        for text in more {
+            hasher.update(text.as_bytes()).update(&length(text));
+        }
+    }
     let mut id = [0; 8];
     hasher.finalize_xof().fill(&mut id);
     u64::from_le_bytes(id)
@@ -98,9 +106,12 @@ mod tests {
     fn hashes_depend_on_the_server_key_and_ids_on_the_provider() {
         assert_ne!(KeyHasher::new([1; 32]).hash("sk-yu-a"), KeyHasher::new([2; 32]).hash("sk-yu-a"));
         assert_eq!(KeyHasher::new([1; 32]).hash("sk-yu-a"), KeyHasher::new([1; 32]).hash("sk-yu-a"));
-        let secret = Secret::new("sk-1");
-        assert_eq!(credential_id("openai", &secret), credential_id("openai", &Secret::new("sk-1")));
-        assert_ne!(credential_id("openai", &secret), credential_id("openai-2", &secret));
-        assert_ne!(credential_id("a", &Secret::new("bc")), credential_id("ab", &Secret::new("c")));
+        let id =
+            |provider: &str, secret: &str, more: &[&str]| credential_id(provider, &Secret::new(secret), more);
+        assert_eq!(id("openai", "sk-1", &[]), id("openai", "sk-1", &[]));
+        assert_ne!(id("openai", "sk-1", &[]), id("openai-2", "sk-1", &[]));
+        assert_ne!(id("a", "bc", &[]), id("ab", "c", &[]));
+        assert_ne!(id("a", "b", &[]), id("a", "b", &["c"]));
+        assert_ne!(id("a", "b", &["c", "d"]), id("a", "b", &["cd"]));
     }
 }

@@ -8,7 +8,7 @@ mod catalogue;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use catalogue::{catalogue, environment, hasher};
+use catalogue::{catalogue, environment, files, hasher};
 use yumen_config::{Snapshot, TargetKind, parse_and_check};
 
 #[test]
@@ -34,7 +34,7 @@ fn every_file_is_answered_as_expected() {
 }
 
 fn answer(text: &str) -> String {
-    let checked = parse_and_check(text, "yumen.yaml", &environment, &catalogue(), &hasher(), None);
+    let checked = parse_and_check(text, "yumen.yaml", &environment, &files, &catalogue(), &hasher(), None);
     let mut answer = String::new();
     for diagnostic in &checked.diagnostics {
         let _ = writeln!(answer, "{diagnostic}");

@@ -14,7 +14,15 @@ fn check(folder: &Path) -> Checked {
     let env = |name: &str| variables.get(name).map(|value| (*value).to_owned());
     let text = std::fs::read_to_string(folder.join("yumen.yaml")).unwrap();
     let catalogue = Catalogue::builtin().unwrap();
-    parse_and_check(&text, "yumen.yaml", &env, &catalogue, &KeyHasher::new([1; 32]), None)
+    parse_and_check(
+        &text,
+        "yumen.yaml",
+        &env,
+        &|_| Err("no files".to_owned()),
+        &catalogue,
+        &KeyHasher::new([1; 32]),
+        None,
+    )
 }
 
 fn folders() -> Vec<std::path::PathBuf> {

@@ -3,11 +3,12 @@
 
 mod catalogue;
 
-use catalogue::{SECRETS, catalogue, environment, hasher};
+use catalogue::{SECRETS, catalogue, environment, files, hasher};
 use proptest::prelude::*;
 use yumen_config::{Checked, parse_and_check};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
+    include_str!("check/authentication.yaml"),
     include_str!("check/good.yaml"),
     include_str!("check/aliases.yaml"),
     include_str!("check/overrides.yaml"),
@@ -15,8 +16,9 @@ const FILES: [&str; 4] = [
 ];
 
 fn check(text: &str) -> Checked {
-    let checked = parse_and_check(text, "f", &environment, &catalogue(), &hasher(), None);
-    let lines = text.lines().count().max(1);
+    let checked = parse_and_check(text, "f", &environment, &files, &catalogue(), &hasher(), None);
+    // YAML ends a line at each of them.
+    let lines = text.split(['\n', '\r']).count();
     for diagnostic in &checked.diagnostics {
         assert!(diagnostic.position.line <= lines + 1, "{diagnostic}");
         assert!(!diagnostic.message.contains("does not fit its schema"), "{diagnostic}\n{text}");
@@ -37,6 +39,12 @@ fn value() -> impl Strategy<Value = String> {
         "base_url",
         "credentials",
         "secret",
+        "secret_file",
+        "/run/secrets/key",
+        "fields",
+        "client_id",
+        "parameters",
+        "region",
         "models",
         "deployments",
         "provider",
@@ -57,6 +65,9 @@ fn value() -> impl Strategy<Value = String> {
         "auth",
         "scheme",
         "header",
+        "google_oauth",
+        "azure_entra",
+        "aws_sigv4",
         "price",
         "input",
         "timeouts",

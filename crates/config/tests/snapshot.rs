@@ -1,18 +1,18 @@
 //! What a Snapshot answers: model names, keys, providers found in the environment, and what a reload keeps.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's own functions")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test's own functions")]
 
 mod catalogue;
 
-use catalogue::{catalogue, environment, hasher};
+use catalogue::{catalogue, environment, files, hasher};
 use yumen_config::{
-    AuthHeader, Checked, ModelPatterns, ModelTarget, Scheme, Snapshot, TargetKind, from_environment,
+    Checked, ModelPatterns, ModelTarget, Proof, Scheme, Snapshot, TargetKind, from_environment,
     parse_and_check,
 };
 use yumen_llm::dialects::{Dialect, Thinking};
 use yumen_llm::price::PerToken;
 
 fn check(text: &str, previous: Option<&Snapshot>) -> Checked {
-    parse_and_check(text, "yumen.yaml", &environment, &catalogue(), &hasher(), previous)
+    parse_and_check(text, "yumen.yaml", &environment, &files, &catalogue(), &hasher(), previous)
 }
 
 fn snapshot(text: &str) -> Snapshot {
@@ -30,6 +30,13 @@ fn shown(target: Option<&ModelTarget>) -> String {
     let first: Vec<_> = target.deployments.items().iter().map(called).collect();
     let then: Vec<_> = target.fallbacks.iter().map(called).collect();
     format!("{:?}: {} | {}", target.kind, first.join(" "), then.join(" "))
+}
+
+/// Name and value of a header that is ready to be sent.
+fn header(proof: &Proof) -> (&str, &str) {
+    let Proof::Header { name, value } = proof else { panic!("{proof:?}") };
+    assert!(value.is_sensitive());
+    (name.as_str(), value.to_str().unwrap())
 }
 
 const TWO_OPENAI: &str = r#"
@@ -93,14 +100,12 @@ fn a_provider_is_its_definition_with_the_entry_in_place_of_it() {
     let snapshot = snapshot(&good);
     let claude = &snapshot.providers["claude"];
     assert_eq!((&*claude.kind, &*claude.name), ("anthropic", "Claude"));
-    assert_eq!(claude.auth, AuthHeader::Header("x-api-key".parse().unwrap()));
     let headers: Vec<_> =
         claude.headers.iter().map(|(name, value)| (name.as_str(), value.is_sensitive())).collect();
     assert_eq!(headers, [("anthropic-version", false), ("x-team", true)]);
     let labels: Vec<_> = claude.credentials.items().iter().map(|credential| &*credential.label).collect();
     assert_eq!(labels, ["main", "#2"]);
-    let header = &claude.credentials.items()[1].header;
-    assert!(header == "sk-hidden-literal" && header.is_sensitive());
+    assert_eq!(header(&claude.credentials.items()[1].proof), ("x-api-key", "sk-hidden-literal"));
     assert_eq!(claude.timeouts.total.as_secs(), 60);
 
     let vllm = &snapshot.providers["my-vllm"];
@@ -120,7 +125,8 @@ fn a_provider_is_its_definition_with_the_entry_in_place_of_it() {
 
     assert_eq!(claude.models["claude-sonnet-4-5"].thinking, Thinking::Adaptive, "from the definition");
     let openai = &snapshot.providers["openai"];
-    assert!(openai.credentials.items()[0].header == "Bearer sk-proj-hidden-1", "from the usual variable");
+    let from_the_usual_variable = header(&openai.credentials.items()[0].proof);
+    assert_eq!(from_the_usual_variable, ("authorization", "Bearer sk-proj-hidden-1"));
     assert_eq!(snapshot.gateway.listen, "127.0.0.1:9000");
     assert_eq!((snapshot.gateway.max_body_bytes, snapshot.gateway.drain.as_millis()), (1_048_576, 0));
 
@@ -177,14 +183,14 @@ fn the_name_of_a_bad_alias_stands_for_nothing() {
 
 #[test]
 fn without_a_file_providers_come_from_the_environment() {
-    let (found, diagnostics) = from_environment(&environment, &catalogue(), false);
+    let (found, diagnostics) = from_environment(&environment, &files, &catalogue(), false);
     assert_eq!(diagnostics, []);
     assert_eq!(found.providers.keys().map(|name| &**name).collect::<Vec<_>>(), ["openai"]);
     assert_eq!(found.gateway.listen, "127.0.0.1:8080");
     assert!(found.keys.is_empty());
 
     let newline = |name: &str| (name == "OPENAI_API_KEY").then(|| "sk-hidden-literal\n".to_owned());
-    let (found, diagnostics) = from_environment(&newline, &catalogue(), true);
+    let (found, diagnostics) = from_environment(&newline, &files, &catalogue(), true);
     assert_eq!(diagnostics.len(), 1);
     let said = diagnostics[0].to_string();
     assert!(said.starts_with("environment: error: providers.openai.secret has white space"), "{said}");

@@ -1,7 +1,8 @@
 //! The data plane: listener, stages, kinds, upstream, limits.
 //!
 //! In: a Snapshot, a sink for records and sockets. Out: answers and one record for each exchange. This crate
-//! never reads files, environment or arguments, never touches SQL, and a request never waits for another thread.
+//! never reads files, environment or arguments, never touches SQL, and a request never waits for another thread, unless that
+//! one is already asking for the token that it needs.
 
 mod answers;
 mod body;

@@ -93,6 +93,7 @@ codes! {
     ClientGone "client_gone" 499 InvalidRequest Client Never "The client left before its body was whole; only the record can show this.";
     Internal "internal" 500 Server Gateway Same "The gateway made a mistake; the log has its cause under the generation id.";
     UpstreamUnreachable "upstream_unreachable" 502 Server Upstream Next "No connection to the provider could be made, or it broke before an answer.";
+    UpstreamAuthFailed "upstream_auth_failed" 502 Server Upstream Next "The token with which to ask the provider could not be had: its token server refused the credential, or did not answer.";
     UpstreamInvalid "upstream_invalid" 502 Server Upstream Next "The provider's answer could not be read.";
     UpstreamBroken "upstream_broken" 502 Server Upstream Never "The provider's answer broke off after it had begun.";
     UpstreamTooLarge "upstream_too_large" 502 Server Upstream Never "The provider's answer, or one event of its stream, is larger than the limit.";

@@ -1,7 +1,8 @@
 //! What all workers share, and what each has for itself.
 //!
 //! A worker is one thread with a runtime of its own: its connections, its upstream pool and its record writer
-//! are touched by no other thread, so a request never waits for another core.
+//! are touched by no other thread, so a request never waits for another core - but for a token that another request is
+//! asking a provider for already.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +14,7 @@ use yumen_telemetry::{ExchangeRecord, GenerationLookup, Outcome, RecordSink, Rec
 
 use crate::gauges::Gauges;
 use crate::limits::Limits;
-use crate::upstream::{Pool, Resting};
+use crate::upstream::{AccessTokens, Pool, Resting};
 
 /// What all workers share.
 pub struct Gateway {
@@ -25,6 +26,8 @@ pub struct Gateway {
     pub limits: Limits,
     /// Credentials that rest.
     pub resting: Resting,
+    /// Access tokens that credentials have been exchanged for.
+    pub access_tokens: AccessTokens,
     /// Where records go.
     pub sink: Arc<dyn RecordSink>,
     /// Where records are found.
@@ -48,6 +51,7 @@ impl Gateway {
             hasher,
             limits: Limits::default(),
             resting: Resting::default(),
+            access_tokens: AccessTokens::default(),
             sink,
             lookup,
             gauges: Arc::default(),

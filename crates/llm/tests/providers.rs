@@ -94,7 +94,13 @@ fn a_folder_is_called_after_its_id_and_has_a_readme() {
         assert!(readme.starts_with("# ") && readme.len() > 200, "{id}: README.md says too little");
         let lines = std::fs::read_to_string(root().join(id).join("provider.toml")).unwrap().lines().count();
         assert!(lines < 40, "{id}: provider.toml has {lines} lines");
-        for name in definition.credential.iter().flat_map(|credential| &credential.env) {
+        let credential = definition.credential.iter();
+        let fields = credential.clone().flat_map(|credential| credential.fields.values());
+        let names = credential
+            .flat_map(|credential| credential.env.iter().chain(&credential.file_env))
+            .chain(fields.flat_map(|field| &field.env))
+            .chain(definition.parameters.values().flat_map(|parameter| &parameter.env));
+        for name in names {
             assert!(readme.contains(name.as_str()), "{id}: README.md does not name {name}");
         }
     });
@@ -177,7 +183,8 @@ fn every_hosted_provider_says_where_its_key_is_found() {
             return;
         }
         let credential = definition.credential.as_ref().unwrap_or_else(|| panic!("{id}: no credential"));
-        assert!(!credential.env.is_empty(), "{id}: no environment variable");
+        let named = !credential.env.is_empty() || !credential.file_env.is_empty();
+        assert!(named, "{id}: no environment variable");
         assert!(definition.links.docs.is_some() && definition.links.keys.is_some(), "{id}: links");
         assert!(!definition.models.is_empty(), "{id}: no models");
     });
@@ -369,8 +376,9 @@ fn check_fixture(definition: &ProviderDefinition, fixture: &Value, name: &str) {
     headers.insert("content-type".into(), "application/json".into());
     match &definition.auth {
         Auth::Bearer => headers.insert("authorization".into(), "Bearer <secret>".into()),
-        Auth::Header { name } => headers.insert(name.clone(), "<secret>".into()),
+        Auth::Header { name, prefix } => headers.insert(name.clone(), format!("{prefix}<secret>")),
         Auth::None => None,
+        other => panic!("{name}: what {other:?} sends depends on more than the secret"),
     };
     assert_eq!(upstream["headers"], serde_json::to_value(headers).unwrap(), "{name}");
 }

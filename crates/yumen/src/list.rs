@@ -81,8 +81,12 @@ pub fn providers(options: &SettingsOptions, as_json: bool) -> anyhow::Result<Exi
             .filter(|provider| *provider.kind == *definition.id)
             .map(|provider| provider.id.to_string())
             .collect();
-        let variables =
-            definition.credential.as_ref().map(|credential| credential.env.clone()).unwrap_or_default();
+        let variables: Vec<String> = definition
+            .credential
+            .iter()
+            .flat_map(|usual| usual.env.iter().chain(&usual.file_env))
+            .cloned()
+            .collect();
         (definition, configured, variables)
     });
     if as_json {

@@ -1,9 +1,11 @@
-//! The live settings: the file and the store are watched, and a change is published as a new Snapshot.
+//! The live settings: the file, the files of secrets that it names and the store are watched, and a change is published as
+//! a new Snapshot.
 //!
-//! The file is looked at a few times in a second, by what its path leads to: so a rewrite, a rename over it and a
+//! A file is looked at a few times in a second, by what its path leads to: so a rewrite, a rename over it and a
 //! swapped symbolic link above it (as Kubernetes does) are all the same, on every file system.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -14,7 +16,7 @@ use yumen_config::{KeyHash, KeyHasher, Severity, Snapshot, VirtualKey};
 use yumen_gateway::Gateway;
 use yumen_store::KeyChange;
 
-use crate::settings::Source;
+use crate::settings::{SecretFile, Source};
 
 /// How often the file is looked at. A change is taken at the second look that sees it the same, so that a file
 /// that is being written is not read in the middle.
@@ -29,7 +31,7 @@ pub struct Reloads {
     pub failed: AtomicI64,
 }
 
-/// What the path leads to, without reading it.
+/// What a path leads to, without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Look {
     device: u64,
@@ -42,6 +44,33 @@ struct Look {
     settled: bool,
 }
 
+/// A path that is looked at.
+#[derive(Debug, Default)]
+struct Watched(Option<Look>);
+
+impl Watched {
+    /// Whether it leads to something new, which is seen the second time.
+    fn has_moved(&mut self, path: &Path) -> bool {
+        let Ok(metadata) = std::fs::metadata(path) else { return false };
+        let ns = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
+        let modified_ns = ns(metadata.mtime(), metadata.mtime_nsec());
+        let changed_ns = ns(metadata.ctime(), metadata.ctime_nsec());
+        let (device, inode, size) = (metadata.dev(), metadata.ino(), metadata.size());
+        let look = Look { device, inode, size, modified_ns, changed_ns, settled: true };
+        match self.0 {
+            Some(seen) if seen == look => false,
+            Some(seen) if seen == (Look { settled: false, ..look }) => {
+                self.0 = Some(look);
+                true
+            }
+            _ => {
+                self.0 = Some(Look { settled: false, ..look });
+                false
+            }
+        }
+    }
+}
+
 /// Publishes Snapshots: the file's settings together with the store's keys.
 pub struct Publisher {
     gateway: Arc<Gateway>,
@@ -52,7 +81,8 @@ pub struct Publisher {
     store_keys: std::collections::HashMap<KeyHash, Arc<VirtualKey>>,
     /// The file's text that was last looked into, whether or not it was taken.
     text: Option<String>,
-    seen: Option<Look>,
+    file: Watched,
+    secrets: Vec<(SecretFile, Watched)>,
     /// For the metrics page.
     pub reloads: Arc<Reloads>,
 }
@@ -66,8 +96,25 @@ impl Publisher {
         hasher: KeyHasher,
         settings: Snapshot,
     ) -> Self {
-        let store_keys = std::collections::HashMap::new();
-        Self { gateway, source, hasher, settings, store_keys, text, seen: None, reloads: Arc::default() }
+        let mut publisher = Self {
+            gateway,
+            source,
+            hasher,
+            settings,
+            store_keys: std::collections::HashMap::new(),
+            text,
+            file: Watched::default(),
+            secrets: Vec::new(),
+            reloads: Arc::default(),
+        };
+        publisher.watch_secrets();
+        publisher
+    }
+
+    /// Looks from now on at the files of secrets that the settings name.
+    fn watch_secrets(&mut self) {
+        let files = self.source.secret_files().into_iter();
+        self.secrets = files.map(|file| (file, Watched::default())).collect();
     }
 
     /// Takes changes of the store's keys; only these are touched.
@@ -89,33 +136,29 @@ impl Publisher {
         self.gateway.publish(Arc::new(live.with_keys(live.keys.with_all(taken))));
     }
 
-    /// Looks whether the file's text has changed and, if so, takes it.
+    /// Looks whether the text of a file has changed and, if so, takes it.
     pub fn look(&mut self) {
-        let Some(file) = self.source.file.clone() else { return };
-        let Ok(metadata) = std::fs::metadata(&file) else { return };
-        let ns = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
-        let modified_ns = ns(metadata.mtime(), metadata.mtime_nsec());
-        let changed_ns = ns(metadata.ctime(), metadata.ctime_nsec());
-        let (device, inode, size) = (metadata.dev(), metadata.ino(), metadata.size());
-        let look = Look { device, inode, size, modified_ns, changed_ns, settled: true };
-        match self.seen {
-            Some(seen) if seen == look => return,
-            Some(seen) if seen == (Look { settled: false, ..look }) => self.seen = Some(look),
-            _ => {
-                self.seen = Some(Look { settled: false, ..look });
-                return;
+        let moved = self.source.file.as_deref().is_some_and(|file| self.file.has_moved(file));
+        let mut renewed = false;
+        for (file, watched) in &mut self.secrets {
+            if watched.has_moved(&file.path) && file.has_changed() {
+                tracing::info!("{}: the secret has changed", file.path.display());
+                renewed = true;
             }
         }
-        if let Err(error) = self.read_and_take() {
+        if (moved || renewed)
+            && let Err(error) = self.read_and_take(renewed)
+        {
             self.reloads.failed.fetch_add(1, Ordering::Relaxed);
+            let file = self.source.file.as_deref().unwrap_or(Path::new("environment"));
             tracing::error!("{}: {error:#}; the old settings stay", file.display());
         }
     }
 
     /// Reads the file once; the text that is compared is the text that is checked.
-    fn read_and_take(&mut self) -> anyhow::Result<()> {
+    fn read_and_take(&mut self, renewed: bool) -> anyhow::Result<()> {
         let text = self.source.text()?;
-        if text == self.text {
+        if text == self.text && !renewed {
             return Ok(());
         }
         self.text = text;
@@ -124,6 +167,7 @@ impl Publisher {
             bail!("it is empty");
         }
         let checked = self.source.parse(self.text.as_deref(), &self.hasher, Some(&self.settings));
+        self.watch_secrets();
         for diagnostic in &checked.diagnostics {
             match diagnostic.severity {
                 Severity::Error => tracing::error!("{diagnostic}"),

@@ -1,10 +1,12 @@
 //! Where settings come from: a configuration file, or the environment; and the provider folders.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
-use yumen_config::{Catalogue, Checked, Diagnostic, KeyHasher, Severity, Snapshot};
+use yumen_config::{Catalogue, Checked, Diagnostic, KeyHasher, Secret, SecretFiles, Severity, Snapshot};
 
 use crate::cli::{SettingsOptions, StoreOptions, say};
 
@@ -21,6 +23,25 @@ pub struct Source {
     pub demo: bool,
     /// The embedded provider folders and those of the operator.
     pub catalogue: Catalogue,
+    /// The files of secrets that were read with the settings last.
+    secret_files: Mutex<Vec<SecretFile>>,
+}
+
+/// A file of a secret, as it was when the settings were read.
+#[derive(Debug, Clone)]
+pub struct SecretFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it held; nothing when it could not be read.
+    pub text: Option<Secret>,
+}
+
+impl SecretFile {
+    /// Whether it holds something else by now. One that cannot be read has not changed: it is being replaced.
+    pub fn has_changed(&self) -> bool {
+        read_text(&self.path)
+            .is_ok_and(|text| self.text.as_ref().is_none_or(|before| before.expose() != text))
+    }
 }
 
 impl Source {
@@ -28,7 +49,16 @@ impl Source {
     pub fn find(options: &SettingsOptions) -> anyhow::Result<Self> {
         let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|file| file.is_file());
         let file = options.config.clone().or_else(usual);
-        Ok(Self { file, demo: options.demo, catalogue: catalogue(options.providers_dir.as_deref())? })
+        Ok(Self::new(file, options.demo, catalogue(options.providers_dir.as_deref())?))
+    }
+
+    fn new(file: Option<PathBuf>, demo: bool, catalogue: Catalogue) -> Self {
+        Self { file, demo, catalogue, secret_files: Mutex::default() }
+    }
+
+    /// The files of secrets that were read with the settings last.
+    pub fn secret_files(&self) -> Vec<SecretFile> {
+        self.secret_files.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The file's text as it is now; nothing when there is no file.
@@ -37,15 +67,36 @@ impl Source {
     }
 
     /// Checks a text that was read before (or, without a file, the environment); one whose top level cannot be
-    /// understood gives no Snapshot.
+    /// understood gives no Snapshot. The files of secrets are read with it.
     pub fn parse(&self, text: Option<&str>, hasher: &KeyHasher, previous: Option<&Snapshot>) -> Checked {
+        let read = RefCell::new(Vec::new());
+        let files = |path: &str| {
+            let text = read_text(Path::new(path)).map_err(|error| error.root_cause().to_string());
+            let (path, known) = (PathBuf::from(path), text.as_deref().ok().map(Secret::new));
+            read.borrow_mut().push(SecretFile { path, text: known });
+            text
+        };
+        let checked = self.check(text, &files, hasher, previous);
+        *self.secret_files.lock().unwrap_or_else(PoisonError::into_inner) = read.take();
+        checked
+    }
+
+    fn check(
+        &self,
+        text: Option<&str>,
+        files: SecretFiles<'_>,
+        hasher: &KeyHasher,
+        previous: Option<&Snapshot>,
+    ) -> Checked {
         let env = |name: &str| std::env::var(name).ok();
         let (Some(file), Some(text)) = (&self.file, text) else {
-            let (snapshot, diagnostics) = yumen_config::from_environment(&env, &self.catalogue, self.demo);
+            let (snapshot, diagnostics) =
+                yumen_config::from_environment(&env, files, &self.catalogue, self.demo);
             return Checked { snapshot: Some(snapshot), diagnostics };
         };
         let name = file.display().to_string();
-        let mut checked = yumen_config::parse_and_check(text, &name, &env, &self.catalogue, hasher, previous);
+        let mut checked =
+            yumen_config::parse_and_check(text, &name, &env, files, &self.catalogue, hasher, previous);
         if self.demo {
             checked.snapshot = checked.snapshot.map(|snapshot| snapshot.with_demo(&self.catalogue));
         }
@@ -83,7 +134,7 @@ pub fn store_url(options: &StoreOptions) -> anyhow::Result<Option<String>> {
 
 /// `yumen check`: prints everything that is wrong.
 pub fn check(file: &Path, providers_dir: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let source = Source { file: Some(file.to_owned()), demo: false, catalogue: catalogue(providers_dir)? };
+    let source = Source::new(Some(file.to_owned()), false, catalogue(providers_dir)?);
     // No key is looked up here, so any server key will do.
     let checked = source.parse(source.text()?.as_deref(), &KeyHasher::new([0; 32]), None);
     for diagnostic in &checked.diagnostics {

@@ -26,8 +26,9 @@ pub(super) fn page(
          providers with their limits and prices. Any other model of a provider can be called once the configuration \
          names it.\n\n\
          A provider without an environment variable serves at your own machine, or must be told where it is. A \
-         credential is sent as a bearer token, in the header that is named, or not at all (then one that is \
-         configured is sent as a bearer token).\n\n\
+         credential is sent as a bearer token, in the header that is named, by the scheme that is named \
+         (see [credentials](../guides/credentials.md)), or not at all (then one that is configured is sent as a bearer \
+         token). Of several names for one thing any will do; providers with further parts or parameters need all of them.\n\n\
          | id | name | models | with a price | dialects | credential | environment |\n|---|---|---|---|---|---|---|\n",
         canonical.len(),
         models().count(),
@@ -38,8 +39,7 @@ pub(super) fn page(
         let priced = models.iter().filter(|model| model.contains_key("price")).count();
         let dialects = definition.get("dialects").and_then(Value::as_object).into_iter().flatten();
         let dialects = quoted(dialects.map(|(name, _)| name.as_str()));
-        let names = definition.get("credential").and_then(|credential| credential.get("env"));
-        let names = quoted(names.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str));
+        let names = quoted(variables(definition));
         let scheme = definition.get("auth").map(|auth| match auth.get("name").and_then(Value::as_str) {
             Some(name) => format!("`{name}`"),
             None => auth.get("scheme").and_then(Value::as_str).unwrap_or_default().to_owned(),
@@ -53,6 +53,16 @@ pub(super) fn page(
         );
     }
     out
+}
+
+/// The environment variables that a provider reads: for its credential, the credential's parts, and its parameters.
+fn variables(definition: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let credential = definition.get("credential");
+    let own = ["env", "file_env"].into_iter().filter_map(move |name| credential?.get(name));
+    let tables = [credential.and_then(|credential| credential.get("fields")), definition.get("parameters")];
+    let entries = tables.into_iter().flatten().filter_map(Value::as_object).flat_map(Map::values);
+    let lists = own.chain(entries.filter_map(|entry| entry.get("env")));
+    lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str)
 }
 
 fn quoted<'a>(words: impl Iterator<Item = &'a str>) -> String {

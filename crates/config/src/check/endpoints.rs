@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use yumen_llm::catalogue::{DialectPath, ProviderDefinition};
 use yumen_llm::dialects::{Dialect, codec};
 
+use super::parameters::Parameters;
 use crate::diagnostic::Diagnostics;
 use crate::endpoint::{Endpoint, EndpointError, Paths, Scheme};
 use crate::place::Place;
@@ -21,13 +22,20 @@ pub(super) fn check(
     resource: &Resource<'_, ProviderSpec>,
     spec: &ProviderSpec,
     definition: &ProviderDefinition,
+    parameters: &mut Parameters<'_>,
     found: &mut Diagnostics,
 ) -> BTreeMap<Dialect, Endpoint> {
     let place = &resource.place;
     let base = match &spec.base_url {
-        Some(base) if check_base(base, definition, &place.field("base_url"), found) => Some(base.as_str()),
-        Some(_) => return BTreeMap::new(),
-        None => definition.base_url.as_deref(),
+        Some(base) => {
+            let here = place.field("base_url");
+            let Some(base) = parameters.fill(base, &here, found) else { return BTreeMap::new() };
+            if !check_base(&base, definition, &here, found) {
+                return BTreeMap::new();
+            }
+            Some(base.into_owned())
+        }
+        None => parameters.base_url().map(str::to_owned),
     };
     let inherited: BTreeMap<Dialect, DialectSpec> = definition
         .dialects
@@ -37,7 +45,7 @@ pub(super) fn check(
         .collect();
     let dialects = spec.dialects.as_ref().unwrap_or(&inherited);
     let errors_before = found.errors();
-    let mut endpoints = BTreeMap::new();
+    let (mut endpoints, mut incomplete) = (BTreeMap::new(), false);
     for (dialect, chosen) in dialects {
         let here = place.field("dialects").field(codec(*dialect).outline().name);
         let defined = definition.dialects.get(dialect);
@@ -47,26 +55,28 @@ pub(super) fn check(
             continue;
         };
         let own = chosen.base_url.as_deref();
-        if own.is_some_and(|own| !check_base(own, definition, &here.field("base_url"), found)) {
-            continue;
-        }
         let defined_base = defined.and_then(|defined| defined.base_url.as_deref());
-        let Some(base) = own.or(defined_base.filter(|_| spec.base_url.is_none())).or(base) else {
+        let Some(base) = own.or(defined_base.filter(|_| spec.base_url.is_none())).or(base.as_deref()) else {
             if resource.whole {
                 let hint = Some("write for example `base_url: http://127.0.0.1:8000/v1`".to_owned());
                 place.error(found, format!("{} lacks the field `base_url`", place.path), hint);
             }
             return endpoints;
         };
-        match Endpoint::join_all(base, &paths) {
+        let filled = parameters.fill(base, &here.field("base_url"), found);
+        let Some((base, paths)) = filled.zip(filled_paths(paths, parameters, &here, found)) else {
+            incomplete = true;
+            continue;
+        };
+        if own.is_some() && !check_base(&base, definition, &here.field("base_url"), found) {
+            continue;
+        }
+        match Endpoint::join_all(&base, &paths) {
             Ok(endpoint) => drop(endpoints.insert(*dialect, endpoint)),
-            Err(error) => {
-                let here = here.field("path");
-                here.error(found, format!("{} {error}", here.path), None);
-            }
+            Err(error) => here.field("path").error(found, format!("{}.path {error}", here.path), None),
         }
     }
-    if endpoints.is_empty() && resource.whole && found.errors() == errors_before {
+    if endpoints.is_empty() && !incomplete && resource.whole && found.errors() == errors_before {
         let message = format!("{} speaks no wire format", place.path);
         let hint = "write for example `dialects: { openai_chat: { path: /chat/completions } }`".to_owned();
         place.error(found, message, Some(hint));
@@ -85,7 +95,7 @@ fn paths<'a>(
     let pick = |chosen: &'a Option<String>, inherited: Option<&'a Option<String>>| {
         chosen.as_deref().or(inherited.and_then(|inherited| inherited.as_deref()))
     };
-    let path = chosen.path.as_deref().or(inherited.map(|defined| &*defined.path))?;
+    let path: &'a str = chosen.path.as_deref().or(inherited.map(|defined| &*defined.path))?;
     let count_path = pick(&chosen.count_path, inherited.map(|defined| &defined.count_path));
     let suffixed = || {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -93,10 +103,36 @@ fn paths<'a>(
         codec(dialect).outline().count_suffix.map(|suffix| Cow::Owned(format!("{path}{suffix}{query}")))
     };
     Some(Paths {
-        path,
-        stream_path: pick(&chosen.stream_path, inherited.map(|defined| &defined.stream_path)),
-        batch_path: pick(&chosen.batch_path, inherited.map(|defined| &defined.batch_path)),
+        path: Cow::Borrowed(path),
+        stream_path: pick(&chosen.stream_path, inherited.map(|defined| &defined.stream_path))
+            .map(Cow::Borrowed),
+        batch_path: pick(&chosen.batch_path, inherited.map(|defined| &defined.batch_path)).map(Cow::Borrowed),
         count_path: count_path.map(Cow::Borrowed).or_else(suffixed),
+    })
+}
+
+/// The paths with the provider's parameters in them.
+fn filled_paths<'a>(
+    paths: Paths<'a>,
+    parameters: &mut Parameters<'_>,
+    place: &Place<'_>,
+    found: &mut Diagnostics,
+) -> Option<Paths<'a>> {
+    let mut fill = |name: &str, path: Cow<'a, str>| match path {
+        Cow::Borrowed(path) => parameters.fill(path, &place.field(name), found),
+        Cow::Owned(path) => {
+            parameters.fill(&path, &place.field(name), found).map(|path| Cow::Owned(path.into_owned()))
+        }
+    };
+    let mut all = |name: &str, path: Option<Cow<'a, str>>| match path {
+        Some(path) => fill(name, path).map(Some),
+        None => Some(None),
+    };
+    Some(Paths {
+        stream_path: all("stream_path", paths.stream_path)?,
+        batch_path: all("batch_path", paths.batch_path)?,
+        count_path: all("count_path", paths.count_path)?,
+        path: fill("path", paths.path)?,
     })
 }
 

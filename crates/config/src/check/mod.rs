@@ -4,17 +4,21 @@
 //! stops at the first fault.
 
 mod aliases;
+mod auth;
+mod credentials;
 mod endpoints;
 mod keys;
 mod models;
 mod names;
+mod parameters;
+mod proof;
 mod provider;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use yumen_llm::catalogue::Catalogue;
+use yumen_llm::catalogue::{Catalogue, ProviderDefinition};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::environment::Environment;
@@ -43,11 +47,15 @@ impl Checked {
     }
 }
 
+/// A file of a secret, read: its text, or why it cannot be read.
+pub type SecretFiles<'a> = &'a dyn Fn(&str) -> Result<String, String>;
+
 /// Reads and checks a configuration file's text; the crate's page says what happens to what is wrong.
 pub fn parse_and_check(
     text: &str,
     file_name: &str,
     env: &dyn Fn(&str) -> Option<String>,
+    files: SecretFiles<'_>,
     catalogue: &Catalogue,
     key_hasher: &KeyHasher,
     previous: Option<&Snapshot>,
@@ -56,7 +64,7 @@ pub fn parse_and_check(
     let snapshot = match yaml::parse(text) {
         Ok(node) => {
             let document = read::document(&node, env, &mut found);
-            build(document, &Surroundings { env, catalogue, previous }, key_hasher, &mut found)
+            build(document, &Surroundings { env, files, catalogue, previous }, key_hasher, &mut found)
         }
         Err(error) => {
             let hint = error.hint.map(str::to_owned);
@@ -72,22 +80,44 @@ pub fn parse_and_check(
 /// that cannot be used is a diagnostic, and its provider is left out.
 pub fn from_environment(
     env: &dyn Fn(&str) -> Option<String>,
+    files: SecretFiles<'_>,
     catalogue: &Catalogue,
     demo: bool,
 ) -> (Snapshot, Vec<Diagnostic>) {
     let mut found = Diagnostics::new("environment");
-    let surroundings = Surroundings { env, catalogue, previous: None };
+    let surroundings = Surroundings { env, files, catalogue, previous: None };
     let is_set = |name: &String| env(name).is_some_and(|value| !value.is_empty());
-    let usual = catalogue.providers.iter().filter(|(_, definition)| {
+    let has_credential = |definition: &ProviderDefinition| {
+        let mut usual = definition.credential.iter();
         definition.base_url.is_some()
-            && definition.credential.iter().any(|credential| credential.env.iter().any(is_set))
-    });
+            && usual.any(|usual| usual.env.iter().chain(&usual.file_env).any(is_set))
+    };
+    // Variables such as `GOOGLE_APPLICATION_CREDENTIALS` are often there for something else.
+    let lacks = |definition: &ProviderDefinition| {
+        let mut parameters = definition.parameters.iter();
+        parameters
+            .find(|(_, one)| one.default.is_none() && !one.env.iter().any(is_set))
+            .map(|(name, one)| (name.clone(), one.env.first().cloned()))
+    };
+    let mut usual = Vec::new();
+    for (name, definition) in catalogue.providers.iter().filter(|(_, definition)| has_credential(definition))
+    {
+        match lacks(definition) {
+            None => usual.push(name),
+            Some((parameter, variable)) => {
+                let message =
+                    format!("providers.{name} is left out, for its parameter `{parameter}` is not known");
+                let hint = variable.map(|variable| format!("set `{variable}` to use it"));
+                Place::nowhere(&format!("providers.{name}")).warn(&mut found, message, hint);
+            }
+        }
+    }
     let resource = |name: &String| Resource {
         place: Place::nowhere(&format!("providers.{name}")),
         spec: Some(ProviderSpec::default()),
         whole: true,
     };
-    let declared = usual.map(|(name, _)| (name.clone(), resource(name))).collect();
+    let declared = usual.into_iter().map(|name| (name.clone(), resource(name))).collect();
     let providers = check_providers(declared, &surroundings, &mut found);
     let spec = Spec::default();
     let (gateway, process) = server::settings(&spec, &Place::nowhere(""), &mut found);
@@ -113,7 +143,8 @@ impl Snapshot {
         let place = Place::nowhere("providers.demo");
         let resource = Resource { place, spec: Some(ProviderSpec::default()), whole: true };
         let declared = BTreeMap::from([(DEMO.to_owned(), resource)]);
-        let surroundings = Surroundings { env: &|_| None, catalogue, previous: None };
+        let surroundings =
+            Surroundings { env: &|_| None, files: &|_| Err(String::new()), catalogue, previous: None };
         let demo = check_providers(declared, &surroundings, &mut Diagnostics::new(""));
         let mut models = names::table(&demo.good);
         models.retain(|name, _| !self.withheld.contains(name));
@@ -127,6 +158,7 @@ impl Snapshot {
 /// What a configuration is checked against.
 struct Surroundings<'a> {
     env: Environment<'a>,
+    files: SecretFiles<'a>,
     catalogue: &'a Catalogue,
     previous: Option<&'a Snapshot>,
 }

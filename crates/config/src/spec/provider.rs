@@ -21,8 +21,11 @@ pub struct ProviderSpec {
     /// What people call it.
     pub name: Option<String>,
     /// What the vendor's own SDK takes as its base: with `/v1` for OpenAI-style servers, without it for
-    /// Anthropic. When it is set, only dialects below this base are spoken.
+    /// Anthropic. When it is set, only dialects below this base are spoken. Names in braces stand for parameters.
     pub base_url: Option<String>,
+    /// Values that stand in its URLs, such as its region, by name. What is not said here is read from the parameter's usual
+    /// environment variable, or has a default.
+    pub parameters: BTreeMap<String, String>,
     /// Secrets to call it with, used in weighted rotation. Without this field the provider's usual environment
     /// variable is read (`OPENAI_API_KEY` …).
     #[schemars(length(max = 256))]
@@ -47,8 +50,18 @@ pub struct ProviderSpec {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialSpec {
-    /// The secret. Keep it in the environment: `${OPENAI_API_KEY}`.
-    pub secret: Secret,
+    /// The secret. Keep it in the environment (`${OPENAI_API_KEY}`), or in a file (`secret_file`).
+    #[serde(default)]
+    pub secret: Option<Secret>,
+    /// A file that holds the secret and nothing else, such as one that Kubernetes or Docker mounts. White space at its end is
+    /// no part of it; a change of the file is taken while running.
+    #[serde(default)]
+    pub secret_file: Option<String>,
+    /// The further parts that the scheme needs: `access_key_id` and, for temporary credentials, `session_token` (`aws_sigv4`);
+    /// `tenant_id` and `client_id` (`azure_entra`); `secret_id` (`tencent_tc3`); `api_key` (`baidu_token`); `client_id`
+    /// (`oauth_client_credentials`).
+    #[serde(default)]
+    pub fields: BTreeMap<String, Secret>,
     /// Its share of the load relative to the others.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1000))]
@@ -65,9 +78,22 @@ pub struct CredentialSpec {
 pub struct AuthSpec {
     /// The scheme.
     pub scheme: AuthScheme,
-    /// The header's name, for the scheme `header` only.
+    /// The name of the header or of the query's parameter, for the schemes `header` and `query`.
     #[serde(default)]
     pub name: Option<String>,
+    /// What stands before the secret, such as `DeepL-Auth-Key `, for the scheme `header`.
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// The service that is signed for, such as `bedrock`, for the schemes `aws_sigv4` and `tencent_tc3`.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// What the token is for, for the schemes `azure_entra` and `oauth_client_credentials`.
+    #[serde(default)]
+    pub scope: Option<String>,
+    /// Where the token is asked for, for the schemes `azure_entra` (`{tenant_id}` stands for that part of the credential),
+    /// `baidu_token` and `oauth_client_credentials`.
+    #[serde(default)]
+    pub token_url: Option<String>,
 }
 
 /// The scheme in which a credential is sent.
@@ -78,16 +104,39 @@ pub enum AuthScheme {
     Bearer,
     /// A header of its own, such as `x-api-key`.
     Header,
+    /// A parameter of the URL's query.
+    Query,
+    /// Each request is signed with AWS Signature Version 4.
+    AwsSigv4,
+    /// A token of Google: for a service account whose JSON key is the secret, or without one for the machine's account.
+    GoogleOauth,
+    /// A token of Microsoft Entra ID, for client credentials.
+    AzureEntra,
+    /// Each request is signed with TC3-HMAC-SHA256.
+    TencentTc3,
+    /// A token made from a key of Zhipu, `id.secret`.
+    ZhipuJwt,
+    /// A token of Baidu, sent in the query.
+    BaiduToken,
+    /// A token of an OAuth 2.0 server, for client credentials.
+    OauthClientCredentials,
     /// No credential is needed; one that is configured is sent as a bearer token.
     None,
+}
+
+impl AuthScheme {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        named::names::<Self>().get(self as usize).copied().unwrap_or_default()
+    }
 }
 
 /// Where a wire format is spoken.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DialectSpec {
-    /// Path below the base URL, such as `/chat/completions`; `{model}` in it stands for the provider's own model id.
-    /// Without it: the definition's.
+    /// Path below the base URL, such as `/chat/completions`; `{model}` in it stands for the provider's own model id, other
+    /// names in braces for its parameters. Without it: the definition's.
     pub path: Option<String>,
     /// The path for streams, where that is another one.
     pub stream_path: Option<String>,

@@ -59,7 +59,12 @@ fn record(outcome: Outcome) -> ExchangeRecord {
 #[test]
 fn refusals_do_not_eat_the_room_kept_for_exchanges_under_way() {
     let shelf = Arc::new(Shelf::default());
-    let (snapshot, _) = yumen_config::from_environment(&|_| None, &yumen_config::Catalogue::default(), false);
+    let (snapshot, _) = yumen_config::from_environment(
+        &|_| None,
+        &|_| Err(String::new()),
+        &yumen_config::Catalogue::default(),
+        false,
+    );
     let gateway = Gateway::new(
         Arc::new(snapshot),
         KeyHasher::new([0; 32]),

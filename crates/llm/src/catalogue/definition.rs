@@ -7,30 +7,19 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::auth::{self, Auth, CredentialField};
 use super::fields::{Faults, Fields};
+use super::parameters::{self, ParameterDefinition};
+use super::urls::Urls;
 use super::{CatalogueError, ModelDefinition, Models};
 use crate::dialects::{Dialect, Quirk};
-
-/// How a provider wants its credential.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(tag = "scheme", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Auth {
-    /// `Authorization: Bearer <secret>`.
-    Bearer,
-    /// A header of its own, such as `x-api-key`.
-    Header {
-        /// The header's name, lower case.
-        name: String,
-    },
-    /// No credential (self-hosted servers); one that is configured is sent as a bearer token.
-    None,
-}
 
 /// One wire format that a provider speaks and where.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DialectPath {
-    /// Path below the base URL, such as `/chat/completions`. `{model}` in it stands for the provider's own model id.
+    /// Path below the base URL, such as `/chat/completions`. `{model}` in it stands for the provider's own model id, other
+    /// names in braces for parameters.
     pub path: String,
     /// The path for streams, where that is another one.
     #[serde(default)]
@@ -45,17 +34,6 @@ pub struct DialectPath {
     /// base: an operator who sets another base and says nothing of this one must not be served from here.
     #[serde(default)]
     pub base_url: Option<String>,
-}
-
-/// A field that the operator fills in.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CredentialField {
-    /// What a person calls it.
-    pub label: String,
-    /// The environment variables in which it is usually found, in order.
-    #[serde(default)]
-    pub env: Vec<String>,
 }
 
 /// What a provider does with the data it is sent, as its own documents say.
@@ -93,8 +71,8 @@ pub struct ProviderDefinition {
     pub id: String,
     /// What people call it.
     pub name: String,
-    /// What the vendor's own SDK takes as its base; absent when the operator must say it. `builtin://demo`
-    /// is answered inside the gateway.
+    /// What the vendor's own SDK takes as its base, parameters in braces; absent when the operator must say it.
+    /// `builtin://demo` is answered inside the gateway.
     #[serde(default)]
     pub base_url: Option<String>,
     /// How the credential is sent.
@@ -102,6 +80,8 @@ pub struct ProviderDefinition {
     /// The credential's field.
     #[serde(default)]
     pub credential: Option<CredentialField>,
+    /// What the operator fills in of the URLs, by name.
+    pub parameters: BTreeMap<String, ParameterDefinition>,
     /// Headers sent with each request, such as a default `anthropic-version`; a client's own value wins.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -125,7 +105,7 @@ pub struct ProviderDefinition {
 }
 
 impl ProviderDefinition {
-    /// Where a wire format is spoken, when the provider speaks it and has a base URL for it.
+    /// Where a wire format is spoken, when the provider speaks it and has a base URL for it. Parameters stand as they are.
     pub fn url(&self, dialect: Dialect) -> Option<String> {
         let entry = self.dialects.get(&dialect)?;
         let base = entry.base_url.as_deref().or(self.base_url.as_deref())?;
@@ -167,6 +147,8 @@ pub(super) fn read(folder: &str, text: &str, found: &mut Vec<CatalogueError>) ->
     let auth: Option<Auth> = fields.required("auth", r#"{ scheme = "bearer" }"#);
     let credential: Option<CredentialField> =
         fields.optional("credential", r#"{ label = "API key", env = ["EXAMPLE_API_KEY"] }"#);
+    let parameters: Option<BTreeMap<String, ParameterDefinition>> =
+        fields.optional("parameters", r#"{ region = { label = "Region", example = "eu" } }"#);
     let headers: Option<BTreeMap<String, String>> = fields.optional("headers", r#"{ "x-example" = "1" }"#);
     let dialects: Option<BTreeMap<Dialect, DialectPath>> =
         fields.required("dialects", r#"{ openai_chat = { path = "/chat/completions" } }"#);
@@ -178,10 +160,17 @@ pub(super) fn read(folder: &str, text: &str, found: &mut Vec<CatalogueError>) ->
 
     // Each value is checked even when another is missing, so that one look at the file mends all of it.
     check_names(folder, id.as_deref(), name.as_deref(), &mut faults);
-    check_base_url("base_url", base_url.as_deref(), &mut faults);
-    check_credential(credential.as_ref(), &mut faults);
+    let parameters = parameters.unwrap_or_default();
+    auth::check(auth.as_ref(), credential.as_ref(), &mut faults);
     check_headers(auth.as_ref(), headers.as_ref(), &mut faults);
-    check_dialects(dialects.as_ref(), &mut faults);
+    let urls = Urls {
+        base_url: base_url.as_deref(),
+        dialects: dialects.as_ref(),
+        auth: auth.as_ref(),
+        parameters: &parameters,
+    };
+    urls.check(&mut faults);
+    parameters::check(&parameters, urls.texts(), auth.as_ref(), &mut faults);
     check_quirks(quirks.as_deref().unwrap_or_default(), &mut faults);
     check_links(links.as_ref(), &mut faults);
 
@@ -191,6 +180,7 @@ pub(super) fn read(folder: &str, text: &str, found: &mut Vec<CatalogueError>) ->
         base_url,
         auth: auth?,
         credential,
+        parameters,
         headers: headers.unwrap_or_default(),
         dialects: dialects?,
         quirks: quirks.unwrap_or_default(),
@@ -216,55 +206,6 @@ fn check_names(folder: &str, id: Option<&str>, name: Option<&str>, faults: &mut 
     }
 }
 
-fn check_base_url(place: &str, base_url: Option<&str>, faults: &mut Faults<'_>) {
-    let Some(url) = base_url else { return };
-    let host = ["https://", "http://", "builtin://"].iter().find_map(|scheme| url.strip_prefix(scheme));
-    let host = host.map(|rest| rest.split('/').next().unwrap_or_default());
-    let problem = match host {
-        None => "must begin with https://, http:// or builtin://",
-        Some("") => "has no host",
-        Some(host) if host.contains('@') => "must not hold a user or a password; use the credential",
-        _ if url.ends_with('/') => "must not end with `/`: the paths of `dialects` begin with one",
-        _ if url.contains(['?', '#']) => "must not have a query or a fragment",
-        _ if !url.bytes().all(|byte| byte.is_ascii_graphic()) => "must be plain ASCII without spaces",
-        _ => return,
-    };
-    faults.add(format!("`{place}` {url:?} {problem}"));
-}
-
-fn check_dialects(dialects: Option<&BTreeMap<Dialect, DialectPath>>, faults: &mut Faults<'_>) {
-    let Some(dialects) = dialects else { return };
-    if dialects.is_empty() {
-        faults.add(String::from(
-            "`dialects` is empty; write for example `openai_chat = { path = \"/chat/completions\" }`",
-        ));
-    }
-    for (dialect, entry) in dialects {
-        check_path(*dialect, "path", &entry.path, faults);
-        for (name, path) in [
-            ("stream_path", &entry.stream_path),
-            ("batch_path", &entry.batch_path),
-            ("count_path", &entry.count_path),
-        ] {
-            if let Some(path) = path {
-                check_path(*dialect, name, path, faults);
-            }
-        }
-        check_base_url(&format!("{dialect:?}: base_url"), entry.base_url.as_deref(), faults);
-    }
-}
-
-fn check_path(dialect: Dialect, name: &str, path: &str, faults: &mut Faults<'_>) {
-    let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-    if !path.starts_with('/') || path.starts_with("//") || !plain {
-        faults
-            .add(format!("{dialect:?}: `{name}` {path:?} must begin with one `/` and hold no spaces or `#`"));
-    }
-    if path.matches("{model}").count() > 1 || path.replacen("{model}", "", 1).contains(['{', '}']) {
-        faults.add(format!("{dialect:?}: `{name}` {path:?} may hold `{{model}}` once and no other braces"));
-    }
-}
-
 fn check_quirks(quirks: &[Quirk], faults: &mut Faults<'_>) {
     for (index, quirk) in quirks.iter().enumerate() {
         if quirks.iter().take(index).any(|earlier| earlier == quirk) {
@@ -284,22 +225,12 @@ fn check_links(links: Option<&Links>, faults: &mut Faults<'_>) {
     }
 }
 
-fn check_credential(credential: Option<&CredentialField>, faults: &mut Faults<'_>) {
-    let Some(credential) = credential else { return };
-    if credential.label.trim().is_empty() {
-        faults.add(String::from("`credential.label` is empty; write for example \"API key\""));
-    }
-    for name in &credential.env {
-        let upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-        if !name.starts_with(|first: char| first.is_ascii_uppercase()) || !name.bytes().all(upper) {
-            faults.add(format!("`credential.env` {name:?} must be upper case, such as \"EXAMPLE_API_KEY\""));
-        }
-    }
-}
-
 fn check_headers(auth: Option<&Auth>, headers: Option<&BTreeMap<String, String>>, faults: &mut Faults<'_>) {
-    if let Some(Auth::Header { name }) = auth {
-        check_header_name("auth.name", name, faults);
+    if let Some(Auth::Header { name, .. }) = auth {
+        // The header that carries credentials may carry one in another form, too.
+        if name != "authorization" {
+            check_header_name("auth.name", name, faults);
+        }
     }
     for (name, value) in headers.into_iter().flatten() {
         check_header_name("headers", name, faults);

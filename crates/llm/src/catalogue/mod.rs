@@ -4,18 +4,23 @@
 //! embedded folders come from `build.rs`, others are handed over as text. The models of an embedded provider are
 //! unpacked when they are first asked for. It never knows a credential.
 
+mod auth;
 mod definition;
 mod embedded;
 mod fields;
 mod models;
+mod parameters;
 mod shelf;
+mod urls;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 pub use crate::dialects::{Operation, Quirk, Thinking};
-pub use definition::{Auth, CredentialField, DataPolicy, DialectPath, Links, ProviderDefinition};
+pub use auth::{Auth, CredentialField, CredentialPart, ENTRA_TOKEN_URL, Part, is_query_name};
+pub use definition::{DataPolicy, DialectPath, Links, ProviderDefinition};
 pub use models::ModelDefinition;
+pub use parameters::{ParameterDefinition, is_parameter_value, parameters_in, with_parameters};
 pub use shelf::Models;
 
 /// What is wrong with a provider folder.

@@ -51,7 +51,7 @@ fn a_folder_is_read_whole() {
     let mut catalogue = Catalogue::default();
     catalogue.add("acme", PROVIDER, Some(MODELS)).unwrap();
     let acme = &catalogue.providers["acme"];
-    assert_eq!(acme.auth, Auth::Header { name: "x-acme-key".into() });
+    assert_eq!(acme.auth, Auth::Header { name: "x-acme-key".into(), prefix: String::new() });
     assert_eq!(acme.quirks, [Quirk::NoStreamOptions]);
     assert_eq!(acme.url(Dialect::OpenAiChat).unwrap(), "https://api.acme.test/v1/chat/completions");
     assert_eq!(acme.url(Dialect::AnthropicMessages).unwrap(), "https://api.acme.test/anthropic/v1/messages");
@@ -201,4 +201,120 @@ fn a_folder_takes_the_place_of_one_with_the_same_id() {
     assert!(catalogue.providers["acme"].models.is_empty());
     assert!(catalogue.add("acme", "id = 1", None).is_err());
     assert_eq!(catalogue.providers["acme"].name, "Acme 2", "a broken folder changes nothing");
+}
+
+fn with_auth(auth: &str, rest: &str) -> String {
+    format!(
+        "id = \"acme\"\nname = \"Acme\"\nbase_url = \"https://{{region}}.acme.test\"\nauth = {auth}\n\
+         dialects = {{ openai_chat = {{ path = \"/{{project}}/chat\" }} }}\n{rest}\n\
+         [parameters.region]\nlabel = \"Region\"\nenv = [\"ACME_REGION\"]\nexample = \"eu-1\"\nbase_urls = {{ global = \"https://acme.test\" }}\n\
+         [parameters.project]\nlabel = \"Project\"\ndefault = \"main\"\nexample = \"p\"\n"
+    )
+}
+
+#[test]
+fn every_scheme_is_read_with_the_parts_that_it_needs() {
+    let credential = |fields: &str| {
+        format!(
+            "[credential]\nlabel = \"Secret\"\nenv = [\"ACME_SECRET\"]\nfile_env = [\"ACME_FILE\"]\n{fields}"
+        )
+    };
+    let field = |name: &str, more: &str| format!("[credential.fields.{name}]\nlabel = \"{name}\"\n{more}\n");
+    for (auth, fields) in [
+        (r#"{ scheme = "query", name = "key" }"#, String::new()),
+        (r#"{ scheme = "header", name = "authorization", prefix = "Acme-Key " }"#, String::new()),
+        (
+            r#"{ scheme = "aws_sigv4", service = "bedrock" }"#,
+            field("access_key_id", "") + &field("session_token", "optional = true"),
+        ),
+        (r#"{ scheme = "aws_sigv4", service = "bedrock" }"#, field("access_key_id", "env = [\"ACME_ID\"]")),
+        (r#"{ scheme = "google_oauth" }"#, String::new()),
+        (r#"{ scheme = "azure_entra", scope = "s" }"#, field("tenant_id", "") + &field("client_id", "")),
+        (r#"{ scheme = "tencent_tc3", service = "hunyuan" }"#, field("secret_id", "")),
+        (r#"{ scheme = "zhipu_jwt" }"#, String::new()),
+        (r#"{ scheme = "baidu_token", token_url = "https://aip.test/token" }"#, field("api_key", "")),
+        (
+            r#"{ scheme = "oauth_client_credentials", token_url = "https://{region}.test/token" }"#,
+            field("client_id", ""),
+        ),
+    ] {
+        let mut catalogue = Catalogue::default();
+        catalogue
+            .add("acme", &with_auth(auth, &credential(&fields)), None)
+            .unwrap_or_else(|faults| panic!("{auth}: {faults:?}"));
+        let acme = &catalogue.providers["acme"];
+        assert_eq!(acme.parameters["project"].default.as_deref(), Some("main"));
+        assert_eq!(acme.credential.as_ref().unwrap().file_env, ["ACME_FILE"]);
+        if let Auth::AzureEntra { token_url, .. } = &acme.auth {
+            assert_eq!(token_url, ENTRA_TOKEN_URL);
+        }
+    }
+}
+
+#[test]
+fn credentials_that_do_not_fit_their_scheme_are_told() {
+    let fields =
+        "[credential]\nlabel = \"Secret\"\n[credential.fields.secret_id]\nlabel = \"\"\nenv = [\"id\"]\n";
+    let aws = with_auth(r#"{ scheme = "aws_sigv4", service = "bedrock" }"#, fields);
+    assert_eq!(
+        messages("acme", &aws, None),
+        [
+            "acme/provider.toml: `credential.fields.secret_id.label` is empty; write for example \"API key\"",
+            "acme/provider.toml: `credential.fields.secret_id.env` \"id\" must be upper case, such as \"EXAMPLE_API_KEY\"",
+            "acme/provider.toml: `credential.fields.access_key_id` is missing, which the scheme needs; write for example \
+             `access_key_id = { label = \"…\", env = [\"EXAMPLE_ACCESS_KEY_ID\"] }`",
+            "acme/provider.toml: `credential.fields.secret_id` is no part of this scheme's credentials; leave it out",
+        ]
+    );
+    let oauth = with_auth(
+        r#"{ scheme = "oauth_client_credentials", token_url = "http://{nowhere}/t" }"#,
+        "[credential]\nlabel = \"Secret\"\n[credential.fields.client_id]\nlabel = \"Id\"\noptional = true\n",
+    );
+    assert_eq!(
+        messages("acme", &oauth, None),
+        [
+            "acme/provider.toml: `credential.fields.client_id.optional` must be false for this scheme",
+            "acme/provider.toml: `auth.token_url` \"http://{nowhere}/t\" must begin with https:// and hold no braces but \
+             those of parameters",
+        ]
+    );
+}
+
+#[test]
+fn parameters_that_do_not_fit_the_urls_are_told() {
+    let provider = r#"
+id = "acme"
+name = "Acme"
+base_url = "https://{resource}.acme.test"
+auth = { scheme = "aws_sigv4", service = "bedrock" }
+[credential]
+label = "Secret"
+fields = { access_key_id = { label = "Id" } }
+[dialects]
+openai_chat = { path = "/{model}/{project}/chat", base_url = "https://{host}/" }
+[parameters.project]
+label = "Project"
+env = ["project"]
+example = "a/b"
+base_urls = { ".." = "acme.test" }
+[parameters.Model]
+label = "Model"
+example = "x"
+"#;
+    let found = messages("acme", provider, None);
+    let expected = [
+        "`base_url` \"https://{resource}.acme.test\" has braces that name no parameter; describe it under `parameters`",
+        "`parameters.project.base_urls...` \"acme.test\" must begin with https://, http:// or builtin://",
+        "OpenAiChat: base_url` \"https://{host}/\" must not end with `/`: the paths of `dialects` begin with one",
+        "`parameters.region` is missing, which the scheme of `auth` needs",
+        "`parameters.Model` must be named in lower-case letters, digits and `_`, not `model`",
+        "`parameters.Model` stands in no URL; write `{Model}` in one, or leave it out",
+        "`parameters.project.env` \"project\" must be upper case, such as \"EXAMPLE_API_KEY\"",
+        "`parameters.project.example` \"a/b\" must be letters, digits, `-`, `_` and `.`",
+        "`parameters.project.base_urls` \"..\" must be letters, digits, `-`, `_` and `.`",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.ends_with(expected), "{found}\n{expected}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The answer to one try, read as far as another deployment could still take over unseen.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -20,7 +20,7 @@ use super::stream::StreamRelay;
 use crate::exchange::Exchange;
 use crate::rejection::Code;
 use crate::route::Skin;
-use crate::upstream::{AnswerBody, AnswerError};
+use crate::upstream::{AccessToken, AnswerBody, AnswerError};
 
 /// A whole answer up to this size is read before its head is sent on, so that one that breaks off can still be
 /// replaced by another deployment's.
@@ -77,6 +77,8 @@ pub(super) struct Reading<'a> {
     pub sent: Instant,
     pub headers: &'a HeaderMap,
     pub withhold_usage: bool,
+    /// The token with which it was sent, if there was one.
+    pub token: Option<Arc<AccessToken>>,
     /// Functions that the client knows as custom tools.
     pub custom_tools: Vec<String>,
 }
@@ -86,6 +88,11 @@ impl Reading<'_> {
         &self.attempt.step.provider().name
     }
 
+    /// What knows the secrets of this try.
+    fn scrub(&self) -> Scrub {
+        Scrub::new(self.attempt.step, self.attempt.credential, self.token.as_ref())
+    }
+
     fn invalid(&self, why: &str) -> Failure {
         let message = format!("The answer of {} could not be read: {why}.", self.name());
         Failure::silent(Code::UpstreamInvalid, "answer_invalid", message)
@@ -93,7 +100,7 @@ impl Reading<'_> {
 
     /// What a decoder complains of may be the upstream's own words.
     fn unreadable(&self, why: &str) -> Failure {
-        let why = Scrub::new(self.attempt.step, self.attempt.credential).text(why);
+        let why = self.scrub().text(why);
         self.invalid(why.trim_end_matches('.'))
     }
 
@@ -124,8 +131,8 @@ impl Reading<'_> {
     }
 
     fn said(&self, status: u16, body: Bytes) -> Failure {
-        let Try { call, step, credential, .. } = self.attempt;
-        let body = Scrub::new(step, *credential).bytes(body);
+        let Try { call, step, .. } = self.attempt;
+        let body = self.scrub().bytes(body);
         let provider = &step.provider().id;
         let (dialect, client) = (step.dialect, call.dialect);
         Failure::said(Said { status, headers: self.headers, body, dialect, client, provider })
@@ -224,8 +231,8 @@ impl Reading<'_> {
 
     /// Holds a stream's lifecycle frames until its first content, so that a fallback stays invisible.
     async fn hold(&self, exchange: &mut Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
-        let Try { settings, call, step, credential, .. } = *self.attempt;
-        let scrub = Scrub::new(step, credential);
+        let Try { settings, call, step, .. } = *self.attempt;
+        let scrub = self.scrub();
         let context = self.context(exchange);
         let mut stream =
             Box::new(StreamRelay::new(settings, call, step, context, scrub, body, self.withhold_usage));

@@ -1,7 +1,7 @@
 //! One try at one deployment: encode, sign, send; `arrival` reads what comes back.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -14,7 +14,7 @@ use yumen_llm::json::Pieces;
 
 use super::arrival::{Arrival, Reading, slow};
 use super::call::Call;
-use super::classify::{CONNECT_FAILED, Failure};
+use super::classify::{CONNECT_FAILED, Failure, Next};
 use super::dress::Dress;
 use super::edits::{OURS, edited};
 use super::headers;
@@ -22,7 +22,7 @@ use super::resolve::{Plan, Step};
 use crate::exchange::Exchange;
 use crate::rejection::Code;
 use crate::route::Task;
-use crate::upstream::{AnswerBody, Phase, RequestBody, SendError, demo_answer};
+use crate::upstream::{AnswerBody, Door, Pass, Phase, RequestBody, SendError, TokenError, demo_answer};
 use crate::worker::Worker;
 
 /// What a try needs to know.
@@ -32,7 +32,9 @@ pub struct Try<'a> {
     pub client_headers: &'a HeaderMap,
     pub plan: &'a Plan,
     pub step: &'a Step,
-    pub credential: Option<&'a Credential>,
+    pub credential: Option<&'a Arc<Credential>>,
+    /// Whether this credential's token has been renewed for this step already.
+    pub renewed: bool,
     pub deadline: Instant,
 }
 
@@ -72,12 +74,24 @@ impl Try<'_> {
             Failure::unsayable(format!("{} does not speak this dialect.", provider.name), None)
         })?;
         let Prepared { pieces, lossy, withhold_usage, custom_tools } = self.body()?;
-        let sent = Instant::now();
-        let result = self.send(exchange.worker(), endpoint, pieces).await;
+        let mut sent = Instant::now();
+        let own = self.credential.map(|credential| &**credential);
+        let pass = match Pass::at_once(own, &exchange.worker().gateway.access_tokens) {
+            Some(pass) => pass,
+            None => {
+                // Rare, so that it takes no room in the many exchanges that need no token.
+                let taken = Box::pin(self.token(exchange.worker())).await;
+                exchange.waited += sent.elapsed();
+                sent = Instant::now();
+                taken?
+            }
+        };
+        let result = self.send(exchange.worker(), endpoint, pieces, &pass).await;
         // From here on only the waits for more of the answer are the upstream's.
         exchange.waited += sent.elapsed();
         let (status, headers, body) = result?;
-        let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage, custom_tools };
+        let token = pass.token().map(Arc::clone);
+        let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage, token, custom_tools };
         let answer = if status.is_success() {
             reading.arrive(exchange, body).await
         } else {
@@ -86,6 +100,7 @@ impl Try<'_> {
             exchange.waited += asked.elapsed();
             Err(failure)
         };
+        let answer = answer.map_err(|failure| self.without_token(failure, &pass, exchange.worker()));
         Ok(Arrival {
             status,
             headers,
@@ -95,6 +110,36 @@ impl Try<'_> {
             lossy,
             dress: Dress::of(self, exchange),
         })
+    }
+
+    /// Takes a token; the wait is part of the try.
+    async fn token(&self, worker: &Worker) -> Result<Pass<'_>, Failure> {
+        let provider = self.step.provider();
+        let mut timeouts = provider.timeouts;
+        let patience = self.remaining(timeouts.connect + timeouts.first_byte);
+        timeouts.connect = self.remaining(timeouts.connect);
+        timeouts.first_byte = self.remaining(timeouts.first_byte);
+        let door = Door { pool: &worker.pool, timeouts, provider: &provider.id };
+        let Some(credential) = self.credential else { return Ok(Pass::None) };
+        let taken =
+            tokio::time::timeout(patience, worker.gateway.access_tokens.take(credential, &door)).await;
+        let taken = taken.unwrap_or_else(|_| Err(TokenError::slow()));
+        let (token, cached) = taken.map_err(|error| Failure::unauthenticated(&provider.name, error))?;
+        Ok(Pass::Token { token, cached })
+    }
+
+    /// A token that was refused is not used again. One that had been kept may have been given up meanwhile: then the same
+    /// credential is tried with a fresh one, once.
+    fn without_token(&self, mut failure: Failure, pass: &Pass<'_>, worker: &Worker) -> Failure {
+        if let (Some(401), Pass::Token { token, cached }, Some(credential)) =
+            (failure.status, pass, self.credential)
+        {
+            worker.gateway.access_tokens.forget(credential.id, token);
+            if *cached && !self.renewed {
+                (failure.next, failure.rest) = (Next::Renewed, None);
+            }
+        }
+        failure
     }
 
     /// The body for this upstream: the client's own bytes with single values spliced, or a converted request.
@@ -149,6 +194,7 @@ impl Try<'_> {
         worker: &Arc<Worker>,
         endpoint: &Endpoint,
         pieces: Pieces,
+        pass: &Pass<'_>,
     ) -> Result<(StatusCode, HeaderMap, AnswerBody), Failure> {
         if endpoint.scheme == Scheme::Builtin {
             let (status, headers, chunks) = demo_answer(self.step.dialect, &pieces.concat());
@@ -161,8 +207,8 @@ impl Try<'_> {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));
             *request.method_mut() = http::Method::POST;
             *request.uri_mut() = uri.clone();
-            *request.headers_mut() =
-                headers::to_upstream(endpoint, provider, self.credential, client, self.call.stream);
+            *request.headers_mut() = headers::to_upstream(endpoint, client, self.call.stream);
+            pass.put_on(&mut request, &pieces, SystemTime::now);
             request
         };
         let mut timeouts = provider.timeouts;

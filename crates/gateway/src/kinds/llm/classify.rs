@@ -7,7 +7,7 @@ use http::HeaderMap;
 use yumen_llm::dialects::{Dialect, ErrorFacts, codec};
 
 use crate::rejection::{Code, Rejection, UpstreamSaid};
-use crate::upstream::{REST_LIMITED, REST_REFUSED, REST_UNPAID};
+use crate::upstream::{REST_LIMITED, REST_REFUSED, REST_UNPAID, TokenError};
 
 /// No connection could be made: nothing was sent.
 pub const CONNECT_FAILED: &str = "connect_failed";
@@ -20,6 +20,8 @@ pub const PAUSE_MOST: Duration = Duration::from_secs(5);
 pub enum Next {
     /// Nobody else would answer differently: tell the client.
     Stop,
+    /// The same credential may be answered with a fresh token.
+    Renewed,
     /// Another credential of the same provider may be answered.
     Credential,
     /// Another deployment may answer.
@@ -127,6 +129,17 @@ impl Failure {
         // What an upstream may have begun to serve is not sent to it again.
         let next = if cause == CONNECT_FAILED { Next::Moment } else { Next::Deployment };
         Self { rejection: Rejection::new(code, message), next, rest: None, cause, status: None }
+    }
+
+    /// There is no token with which to ask. A refused credential rests as one that the provider itself refuses; what could
+    /// not be reached is tried again soon.
+    pub fn unauthenticated(provider: &str, error: TokenError) -> Self {
+        let message = format!("{provider} could not be asked, for there is no token: {error}.");
+        let mut rejection = Rejection::new(Code::UpstreamAuthFailed, message);
+        rejection.cause = error.detail;
+        let for_how_long = if error.refused { REST_REFUSED } else { REST_LIMITED };
+        let rest = Some(Rest { model_only: false, for_how_long });
+        Self { rejection, next: Next::Credential, rest, cause: "auth_failed", status: None }
     }
 
     /// The request cannot be said to this upstream.

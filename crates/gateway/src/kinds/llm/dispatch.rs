@@ -1,5 +1,6 @@
 //! dispatch: Plan, Call → upstream response. The only loop; ends at the first content.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
@@ -67,6 +68,8 @@ enum Tried {
     Answered(Box<Arrival>),
     /// Another credential of the same provider may be answered.
     NextCredential,
+    /// The same credential may be answered with a fresh token.
+    Renewed,
     NextStep,
 }
 
@@ -74,7 +77,7 @@ impl Tried {
     fn answer(self) -> Option<Arrival> {
         match self {
             Self::Answered(arrival) => Some(*arrival),
-            Self::NextCredential | Self::NextStep => None,
+            Self::NextCredential | Self::Renewed | Self::NextStep => None,
         }
     }
 }
@@ -87,7 +90,7 @@ struct Run<'a> {
     tries: usize,
     last: Option<Rejection>,
     /// Credentials that were left out because they rest.
-    resting: SmallVec<[(&'a Step, &'a Credential); 2]>,
+    resting: SmallVec<[(&'a Step, &'a Arc<Credential>); 2]>,
     /// Steps that failed for a moment in this round, and the pause that they asked for.
     again: SmallVec<[(&'a Step, Option<Duration>); 2]>,
 }
@@ -149,19 +152,33 @@ impl<'a> Run<'a> {
             }
             match self.attempt(exchange, step, Some(credential)).await? {
                 Tried::Answered(arrival) => return Ok(Some(*arrival)),
-                Tried::NextCredential => {}
+                Tried::NextCredential | Tried::Renewed => {}
                 Tried::NextStep => break,
             }
         }
         Ok(None)
     }
 
-    /// Makes one try, unless there have been enough.
+    /// Makes one try, and one more with a fresh token where the provider has given up the one that was kept.
     async fn attempt(
         &mut self,
         exchange: &mut Exchange,
         step: &'a Step,
-        credential: Option<&'a Credential>,
+        credential: Option<&'a Arc<Credential>>,
+    ) -> Result<Tried, Rejection> {
+        match self.try_once(exchange, step, credential, false).await? {
+            Tried::Renewed => self.try_once(exchange, step, credential, true).await,
+            tried => Ok(tried),
+        }
+    }
+
+    /// Makes one try, unless there have been enough.
+    async fn try_once(
+        &mut self,
+        exchange: &mut Exchange,
+        step: &'a Step,
+        credential: Option<&'a Arc<Credential>>,
+        renewed: bool,
     ) -> Result<Tried, Rejection> {
         if self.tries >= self.settings.max_attempts {
             return Ok(Tried::NextStep);
@@ -175,7 +192,7 @@ impl<'a> Run<'a> {
         }
         self.tries += 1;
         let Self { settings, call, plan, client_headers, .. } = *self;
-        let attempt = Try { settings, call, client_headers, plan, step, credential, deadline };
+        let attempt = Try { settings, call, client_headers, plan, step, credential, renewed, deadline };
         exchange.trying = Some(trying(exchange, call, step, credential));
         let result = attempt.run(exchange).await;
         note(exchange, &result);
@@ -198,6 +215,10 @@ impl<'a> Run<'a> {
                 self.last = Some(failure.rejection);
                 return Ok(Tried::NextCredential);
             }
+            Next::Renewed => {
+                self.last = Some(failure.rejection);
+                return Ok(Tried::Renewed);
+            }
             Next::Deployment => {}
             Next::Moment => {
                 let asked = failure.rejection.retry_after_s.map(Duration::from_secs);
@@ -218,7 +239,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn trying(exchange: &Exchange, call: &Call, step: &Step, credential: Option<&Credential>) -> Trying {
+fn trying(exchange: &Exchange, call: &Call, step: &Step, credential: Option<&Arc<Credential>>) -> Trying {
     let model = &step.deployment.model;
     let attempt = AttemptRecord {
         provider: step.provider().id.to_string(),

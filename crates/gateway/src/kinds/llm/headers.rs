@@ -1,7 +1,7 @@
 //! Which headers go on in each direction: lists of names, everything else stays here.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use yumen_config::{AuthHeader, Credential, Endpoint, Provider};
+use yumen_config::Endpoint;
 
 /// A client's headers that its own dialect's upstream needs.
 const TO_UPSTREAM: [&str; 4] = ["anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"];
@@ -33,26 +33,13 @@ fn pick(from: &HeaderMap, names: &[&str], to: &mut HeaderMap) {
     }
 }
 
-/// The headers of a request to a provider.
-pub fn to_upstream(
-    endpoint: &Endpoint,
-    provider: &Provider,
-    credential: Option<&Credential>,
-    client: Option<&HeaderMap>,
-    stream: bool,
-) -> HeaderMap {
+/// The headers of a request to a provider, but for the proof of who asks.
+pub fn to_upstream(endpoint: &Endpoint, client: Option<&HeaderMap>, stream: bool) -> HeaderMap {
     let mut headers = endpoint.headers.clone();
     let accept = if stream { "text/event-stream" } else { "application/json" };
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Some(client) = client {
         pick(client, &TO_UPSTREAM, &mut headers);
-    }
-    if let Some(credential) = credential {
-        let name = match &provider.auth {
-            AuthHeader::Header(name) => name.clone(),
-            AuthHeader::Bearer | AuthHeader::None => header::AUTHORIZATION,
-        };
-        headers.insert(name, credential.header.clone());
     }
     headers
 }

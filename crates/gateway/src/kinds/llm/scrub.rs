@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderValue;
 use yumen_config::{Credential, Provider};
 use yumen_llm::dialects::ErrorFacts;
 
 use super::resolve::Step;
+use crate::upstream::AccessToken;
 
 /// Shorter "secrets" are no secrets, and would be found everywhere.
 const SECRET_BYTES_LEAST: usize = 4;
@@ -18,23 +18,26 @@ const PUT_INSTEAD: &str = "[redacted]";
 /// The secrets with which one try was made.
 pub struct Scrub {
     provider: Arc<Provider>,
-    credential: Option<HeaderValue>,
+    credential: Option<Arc<Credential>>,
+    token: Option<Arc<AccessToken>>,
 }
 
 impl Scrub {
     /// The secrets of a try.
-    pub fn new(step: &Step, credential: Option<&Credential>) -> Self {
-        let credential = credential.map(|credential| credential.header.clone());
-        Self { provider: Arc::clone(&step.deployment.provider), credential }
+    pub fn new(step: &Step, credential: Option<&Arc<Credential>>, token: Option<&Arc<AccessToken>>) -> Self {
+        let provider = Arc::clone(&step.deployment.provider);
+        Self { provider, credential: credential.map(Arc::clone), token: token.map(Arc::clone) }
     }
 
     fn secrets(&self) -> impl Iterator<Item = &[u8]> {
         let configured = self.provider.headers.iter().map(|(_, value)| value);
         let configured = configured.filter(|value| value.is_sensitive() && value.len() >= HEADER_BYTES_LEAST);
-        let headers = self.credential.iter().chain(configured);
-        let secrets =
-            headers.map(|value| value.as_bytes().strip_prefix(b"Bearer ").unwrap_or(value.as_bytes()));
-        secrets.filter(|secret| secret.len() >= SECRET_BYTES_LEAST)
+        let configured =
+            configured.map(|value| value.as_bytes().strip_prefix(b"Bearer ").unwrap_or(value.as_bytes()));
+        let held = self.credential.iter().flat_map(|credential| &credential.secrets);
+        let held = held.map(|secret| secret.expose().as_bytes());
+        let token = self.token.iter().map(|token| token.secret().as_bytes());
+        held.chain(token).chain(configured).filter(|secret| secret.len() >= SECRET_BYTES_LEAST)
     }
 
     /// The same bytes without the secrets.
