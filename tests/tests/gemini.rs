@@ -40,6 +40,10 @@ fn google(request: &Received) -> Option<Reply> {
             &json!({ "error": { "code": 404, "message": "models/gemini-gone is not found", "status": "NOT_FOUND" } }),
         ),
         ("gemini-cut", "streamGenerateContent?alt=sse") => stream().insert(1, Step::Cut),
+        ("gemini-sick", "streamGenerateContent?alt=sse") => {
+            let error = json!({ "error": { "code": 503, "message": "overloaded", "status": "UNAVAILABLE" } });
+            Reply::stream([format!("data: {}\n\n", event("Hello", None)), format!("data: {error}\n\n")])
+        }
         (_, "generateContent") => Reply::json(200, &event(TEXT, Some("STOP"))),
         (_, "streamGenerateContent?alt=sse") => stream(),
         (_, "countTokens") => Reply::json(200, &json!({ "totalTokens": 42 })),
@@ -255,13 +259,15 @@ async fn errors_are_said_in_googles_shape_to_its_clients_and_in_theirs_to_others
     assert!(empty.expect_status(400).text().contains("contents"));
 
     for verb in ["streamGenerateContent?alt=sse", "streamGenerateContent"] {
-        let cut =
-            client(&gateway).post(&path("google/gemini-cut", verb), &question()).await.expect_status(200);
-        let last: Value = match cut.header("content-type") {
-            "application/json" => cut.json().as_array().unwrap().last().unwrap().clone(),
-            _ => cut.events().last().unwrap().json(),
-        };
-        assert!(last["error"]["message"].is_string(), "{verb}: {last}");
+        for model in ["gemini-cut", "gemini-sick"] {
+            let path = path(&format!("google/{model}"), verb);
+            let cut = client(&gateway).post(&path, &question()).await.expect_status(200);
+            let last: Value = match cut.header("content-type") {
+                "application/json" => cut.json().as_array().unwrap().last().unwrap().clone(),
+                _ => cut.events().last().unwrap().json(),
+            };
+            assert!(last["error"]["message"].is_string(), "{verb} {model}: {last}");
+        }
     }
     let cut = gateway.client().post(CHAT, &ask_stream("google/gemini-cut")).await.expect_status(200);
     assert!(cut.events().iter().any(|event| event.data.contains("\"error\"")));

@@ -428,3 +428,14 @@ async fn a_complete_answer_is_ended_where_the_upstream_forgets_to() {
     }
     upstream.until("nothing left open", |counts| counts.open == 0).await;
 }
+
+#[tokio::test]
+async fn a_stream_without_its_last_blank_line_has_its_end() {
+    let (_upstream, gateway) = pair().await;
+    for (surface, provider) in combinations() {
+        let answer = surface.ask(&gateway.client(), &format!("{provider}/fake-no-final-blank"), true).await;
+        let events = answer.events();
+        let ends = events.iter().filter(|event| surface.is_end(event)).count();
+        assert_eq!(ends, 1, "{surface:?} {provider}: {events:?}");
+    }
+}

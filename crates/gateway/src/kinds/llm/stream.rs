@@ -35,9 +35,9 @@ pub struct StreamRelay {
     transcoder: Option<Transcoder>,
     withhold_usage: bool,
     dress: Option<Dress>,
-    /// For clients that read a stream of their own dialect as one JSON array; converted streams are written so.
+    /// Whether the client reads one JSON array. Converted streams are written so, others are put into `array`.
+    in_array: bool,
     array: Option<JsonArray>,
-    writes_array: bool,
     /// For clients that cannot read all that a stream of events may hold.
     bare: Option<Bare>,
     scrub: Scrub,
@@ -82,7 +82,7 @@ impl StreamRelay {
             transcoder,
             withhold_usage: withhold_usage && !call.tells_usage(),
             dress: None,
-            writes_array: call.json_array,
+            in_array: call.json_array,
             array: (call.json_array && call.dialect == step.dialect).then(JsonArray::default),
             bare,
             scrub,
@@ -120,11 +120,6 @@ impl StreamRelay {
         complete.then_some(self.last_event)
     }
 
-    /// Ends the stream for an upstream that does not end its own.
-    pub fn finish(&mut self) -> Result<Bytes, Rejection> {
-        self.end()
-    }
-
     /// Takes the rest of the upstream's body, to be read to its end so that the connection can be used again.
     pub fn into_rest(self) -> Option<AnswerBody> {
         (!self.body.is_done()).then_some(self.body)
@@ -155,7 +150,7 @@ impl StreamRelay {
                     self.state = State::Ended;
                     Ok(Bytes::new())
                 }
-                None => self.end(),
+                None => self.finish(),
             };
             match bytes {
                 Ok(bytes) if bytes.is_empty() => {}
@@ -185,7 +180,7 @@ impl StreamRelay {
             array.finish(&mut out);
             return out.into();
         }
-        if let Some(transcoder) = self.transcoder.as_mut().filter(|_| self.writes_array) {
+        if let Some(transcoder) = self.transcoder.as_mut().filter(|_| self.in_array) {
             return transcoder.fail(&facts);
         }
         match &self.dress {
@@ -219,11 +214,9 @@ impl StreamRelay {
             // After its end, or after an error, nothing that the upstream says is an answer any more.
             if self.tap.finished || self.tap.error.is_some() {
                 self.state = State::Finished;
-                // A dressed error ends the stream by itself.
-                let ended = self.dress.is_some() && self.tap.error.is_some();
-                if let Some(transcoder) = self.transcoder.as_mut().filter(|_| !ended) {
-                    let end = transcoder.finish();
-                    out.push(self.dressed(end));
+                let end = self.closing();
+                if !end.is_empty() {
+                    out.push(end);
                 }
                 break;
             }
@@ -276,7 +269,7 @@ impl StreamRelay {
         // The rest of a line end may have come after its event was known to be whole.
         let is_end = raw.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
         match (&self.bare, &mut self.transcoder) {
-            _ if self.array.is_some() || self.writes_array => Bytes::new(),
+            _ if self.in_array => Bytes::new(),
             _ if is_end => raw,
             // What follows a reason would be read as more of the answer.
             (Some(_), _) if self.tap.finish_reason.is_some() => Bytes::new(),
@@ -288,7 +281,7 @@ impl StreamRelay {
 
     /// Whether the client reads one JSON array.
     pub fn in_array(&self) -> bool {
-        self.array.is_some() || self.writes_array
+        self.in_array
     }
 
     /// Events that were written here, in the client's dialect.
@@ -299,8 +292,26 @@ impl StreamRelay {
         }
     }
 
-    /// The upstream's body has ended cleanly.
-    fn end(&mut self) -> Result<Bytes, Rejection> {
+    /// What closes the client's stream behind the last event.
+    fn closing(&mut self) -> Bytes {
+        let has_failed = self.tap.error.is_some();
+        if let Some(transcoder) = &mut self.transcoder {
+            // A dressed error ends the stream by itself.
+            let end = if has_failed && self.dress.is_some() { Bytes::new() } else { transcoder.finish() };
+            return self.dressed(end);
+        }
+        if let Some(array) = &mut self.array {
+            let mut end = Vec::new();
+            array.finish(&mut end);
+            return end.into();
+        }
+        // The upstream's own end has passed through, or an error, which is one.
+        let has_end = self.tap.finished || has_failed;
+        Bytes::from_static(if has_end { b"" } else { self.client.outline().stream_end })
+    }
+
+    /// Ends the stream: the upstream's body has ended cleanly, or its end is awaited no longer.
+    pub fn finish(&mut self) -> Result<Bytes, Rejection> {
         let was_open = self.state == State::Open;
         self.state = State::Ended;
         if !was_open {
@@ -315,25 +326,12 @@ impl StreamRelay {
                 out.extend_from_slice(b"\n\n");
             }
         }
-        if self.tap.error.is_some() || self.tap.finished {
-            return Ok(out.freeze());
-        }
-        if self.tap.finish_reason.is_none() {
+        let has_end = self.tap.error.is_some() || self.tap.finished || self.tap.finish_reason.is_some();
+        if !has_end {
             let message = "The provider's stream ended before the answer was complete.";
             return Err(Rejection::new(Code::UpstreamBroken, message));
         }
-        match &mut self.transcoder {
-            Some(transcoder) => {
-                let end = transcoder.finish();
-                out.extend_from_slice(&self.dressed(end));
-            }
-            None => out.extend_from_slice(self.client.outline().stream_end),
-        }
-        if let Some(array) = &mut self.array {
-            let mut end = Vec::new();
-            array.finish(&mut end);
-            out.extend_from_slice(&end);
-        }
+        out.extend_from_slice(&self.closing());
         Ok(out.freeze())
     }
 }
