@@ -11,13 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 use yumen_testkit::{Client, Gateway, GatewayBuilder, Upstream, eventually, run_program, standard_config};
-use yumen_tests::{CHAT, ask};
-
-async fn pair() -> (Upstream, Gateway) {
-    let upstream = Upstream::start().await;
-    let gateway = Gateway::before(&upstream).await;
-    (upstream, gateway)
-}
+use yumen_tests::{CHAT, ask, pair};
 
 async fn keys(gateway: &Gateway, arguments: &[&str]) -> Value {
     let all: Vec<&str> = ["keys"].iter().chain(arguments).copied().collect();

@@ -9,7 +9,7 @@
 
 use serde_json::{Value, json};
 use yumen_testkit::{Gateway, KEY, Upstream};
-use yumen_tests::{CHAT, TEXT, ask, ask_stream, chat_text, error_code, whole_text};
+use yumen_tests::{CHAT, TEXT, ask, ask_stream, chat_text, error_code, pair, whole_text};
 
 const DRESSED: &str = "/api/v1/chat/completions";
 
@@ -20,12 +20,6 @@ const NATIVE: [(&str, &str); 4] = [
     ("fake-anthropic", "end_turn"),
     ("fake-gemini", "STOP"),
 ];
-
-async fn pair() -> (Upstream, Gateway) {
-    let upstream = Upstream::start().await;
-    let gateway = Gateway::before(&upstream).await;
-    (upstream, gateway)
-}
 
 /// The fields that its own library insists on.
 fn check_answer(answer: &Value, id: &str) {

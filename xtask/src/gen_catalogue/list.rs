@@ -16,12 +16,11 @@ pub(super) const LIST: &str = "providers/.sources/models.toml";
 
 /// Fields of a section beside its sources and models, and what they are for.
 const SECTION: &[&str] = &["sources", "models", "author", "price", "open_weights", "leave_out"];
-/// Fields of a model that is listed by hand.
-const MODEL: &[&str] = &[
+/// Fields of a model, in the order in which they are written.
+pub(super) const MODEL: &[&str] = &[
     "id",
     "canonical",
     "aliases",
-    "sources",
     "name",
     "context",
     "max_output",
@@ -143,10 +142,10 @@ fn read_section(table: &Value) -> Result<Section> {
 
 fn read_model(entry: &Value) -> Result<Listed> {
     let mut model: Model = entry.as_object().context("a model is no table")?.clone();
+    let own = model.remove("sources").is_some();
     if let Some(unknown) = model.keys().find(|field| !MODEL.contains(&field.as_str())) {
         bail!("{}: unknown field `{unknown}`", text(&model, "id"));
     }
-    let own = model.remove("sources").is_some();
     Ok(Listed { entry: model, sources: own.then(|| sources(entry)).transpose()? })
 }
 

@@ -6,23 +6,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::list::LIST;
+use super::list::{LIST, MODEL};
 use super::{Models, PRICES};
-
-/// Fields in the order in which they are written.
-const FIELDS: &[&str] = &[
-    "id",
-    "canonical",
-    "aliases",
-    "name",
-    "context",
-    "max_output",
-    "operations",
-    "input",
-    "thinking",
-    "deprecated",
-    "price",
-];
 
 /// `sources` says where the facts come from, if they come from anywhere.
 pub(super) fn models_toml(models: &Models, sources: Option<&str>) -> String {
@@ -35,7 +20,7 @@ pub(super) fn models_toml(models: &Models, sources: Option<&str>) -> String {
     out.push_str(".\nmodel = [\n");
     for model in models {
         let fields =
-            FIELDS.iter().filter_map(|field| Some(format!("{field} = {}", inline(model.get(*field)?))));
+            MODEL.iter().filter_map(|field| Some(format!("{field} = {}", inline(model.get(*field)?))));
         _ = writeln!(out, "  {{ {} }},", fields.collect::<Vec<_>>().join(", "));
     }
     out.push_str("]\n");

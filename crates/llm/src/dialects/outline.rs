@@ -45,3 +45,15 @@ pub(super) fn last_key(body: &[u8], key: &FinderRev<'_>) -> Option<usize> {
     let before = body.get(..at)?.trim_ascii_end().last()?;
     matches!(before, b',' | b'{').then_some(at)
 }
+
+/// Offset of the quote that ends a JSON string whose text begins at the start of `bytes`.
+pub(super) fn string_end(bytes: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let found = from + memchr::memchr2(b'"', b'\\', bytes.get(from..)?)?;
+        if bytes.get(found) == Some(&b'"') {
+            return Some(found);
+        }
+        from = found + 2;
+    }
+}

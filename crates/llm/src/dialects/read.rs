@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use super::DecodeError;
-use crate::ir::Json;
+use crate::ir::{Json, Part};
 use crate::json::{ScanError, Walk, whole_number};
 
 /// A place in the body, written as `messages[2].content`.
@@ -228,6 +228,22 @@ pub(super) fn list<'a>(raw: &'a RawValue, at: &At<'_>) -> Result<Vec<&'a RawValu
 
 pub(super) fn strings(raw: &RawValue, at: &At<'_>) -> Result<Vec<String>, DecodeError> {
     list(raw, at)?.into_iter().enumerate().map(|(index, item)| string(item, &at.index(index))).collect()
+}
+
+/// Content: a string, or a list of which `item` reads each; `wanted` says what such a list is one of.
+pub(super) fn content(
+    raw: &RawValue,
+    at: &At<'_>,
+    wanted: &str,
+    item: impl Fn(&RawValue, At<'_>) -> Result<Part, DecodeError>,
+) -> Result<Vec<Part>, DecodeError> {
+    match raw.get().as_bytes().first() {
+        Some(b'"') => Ok(vec![Part::text(string(raw, at)?)]),
+        Some(b'[') => {
+            list(raw, at)?.into_iter().enumerate().map(|(index, raw)| item(raw, at.index(index))).collect()
+        }
+        _ => Err(at.expected(&format!("a string or a list of {wanted}"))),
+    }
 }
 
 /// An object's members in order, values unread.

@@ -313,14 +313,14 @@ fn error_in_success(body: &[u8]) -> Option<u16> {
         #[serde(borrow)]
         data: Option<&'a serde_json::value::RawValue>,
     }
-    // An error is short; the probe spares large answers a parse.
+    // An error is short; the probe spares large answers a parse, and those that say that there was none.
     let probe = body.get(..body.len().min(ERROR_BYTES_MOST)).unwrap_or_default();
-    ERROR.find(probe)?;
+    ERROR.find_iter(probe).find(|at| !is_null(probe.get(at + ERROR.needle().len()..)))?;
     let shape: Shape<'_> = serde_json::from_slice(body).ok()?;
     let says = |part: Option<&serde_json::value::RawValue>| {
         part.is_some_and(|part| !matches!(part.get(), "null" | "[]" | "\"\"" | "{}"))
     };
-    if says(shape.choices) || says(shape.content) || says(shape.data) {
+    if [shape.choices, shape.content, shape.data].into_iter().any(says) {
         return None;
     }
     let error = shape.error.filter(|error| error.get() != "null")?;
@@ -333,4 +333,10 @@ fn error_in_success(body: &[u8]) -> Option<u16> {
             .filter(|code| (400..600).contains(code))
             .unwrap_or(502),
     )
+}
+
+/// Whether what follows a member's name says that it is null.
+fn is_null(rest: Option<&[u8]>) -> bool {
+    let value = rest.and_then(|rest| rest.trim_ascii_start().strip_prefix(b":"));
+    value.is_some_and(|value| value.trim_ascii_start().starts_with(b"null"))
 }

@@ -44,7 +44,7 @@ pub async fn dispatch(
     // Credentials that rest are left out first; before giving up they are tried after all.
     let failed = run.last.take();
     for (step, credential) in std::mem::take(&mut run.resting) {
-        if let Some(arrival) = run.attempt(exchange, step, Some(credential)).await?.answer() {
+        if let Ok(arrival) = run.attempt(exchange, step, Some(credential)).await? {
             return Ok(arrival);
         }
     }
@@ -58,29 +58,23 @@ pub async fn dispatch(
         if let Some(arrival) = run.round(exchange, again.into_iter()).await? {
             return Ok(arrival);
         }
-        run.resting.clear();
     }
     Err(run.last.unwrap_or_else(|| Rejection::new(Code::Internal, "The plan had no step.")))
 }
 
-/// What came of one try.
-enum Tried {
-    Answered(Box<Arrival>),
-    /// Another credential of the same provider may be answered.
-    NextCredential,
-    /// The same credential may be answered with a fresh token.
+/// What may be answered after a try that was not.
+#[derive(Debug, Clone, Copy)]
+enum Then {
+    /// The same credential, with a fresh token.
     Renewed,
-    NextStep,
+    /// Another credential of the same provider.
+    Credential,
+    /// Another step.
+    Step,
 }
 
-impl Tried {
-    fn answer(self) -> Option<Arrival> {
-        match self {
-            Self::Answered(arrival) => Some(*arrival),
-            Self::NextCredential | Self::Renewed | Self::NextStep => None,
-        }
-    }
-}
+/// What came of one try that does not end the exchange.
+type Tried = Result<Arrival, Then>;
 
 struct Run<'a> {
     settings: &'a GatewaySettings,
@@ -142,7 +136,7 @@ impl<'a> Run<'a> {
     async fn step(&mut self, exchange: &mut Exchange, step: &'a Step) -> Result<Option<Arrival>, Rejection> {
         let credentials = &step.provider().credentials;
         if credentials.items().is_empty() {
-            return Ok(self.attempt(exchange, step, None).await?.answer());
+            return Ok(self.attempt(exchange, step, None).await?.ok());
         }
         for credential in credentials.turn() {
             let resting = &exchange.worker().gateway.resting;
@@ -151,9 +145,9 @@ impl<'a> Run<'a> {
                 continue;
             }
             match self.attempt(exchange, step, Some(credential)).await? {
-                Tried::Answered(arrival) => return Ok(Some(*arrival)),
-                Tried::NextCredential | Tried::Renewed => {}
-                Tried::NextStep => break,
+                Ok(arrival) => return Ok(Some(arrival)),
+                Err(Then::Credential | Then::Renewed) => {}
+                Err(Then::Step) => break,
             }
         }
         Ok(None)
@@ -167,7 +161,7 @@ impl<'a> Run<'a> {
         credential: Option<&'a Arc<Credential>>,
     ) -> Result<Tried, Rejection> {
         match self.try_once(exchange, step, credential, false).await? {
-            Tried::Renewed => self.try_once(exchange, step, credential, true).await,
+            Err(Then::Renewed) => self.try_once(exchange, step, credential, true).await,
             tried => Ok(tried),
         }
     }
@@ -181,14 +175,14 @@ impl<'a> Run<'a> {
         renewed: bool,
     ) -> Result<Tried, Rejection> {
         if self.tries >= self.settings.max_attempts {
-            return Ok(Tried::NextStep);
+            return Ok(Err(Then::Step));
         }
         let provider = step.provider();
         let deadline = exchange.started + provider.timeouts.total;
         if Instant::now() >= deadline {
             let message = format!("The total time-out of {} has passed.", provider.name);
             self.last.get_or_insert_with(|| Rejection::new(Code::UpstreamTimeout, message));
-            return Ok(Tried::NextStep);
+            return Ok(Err(Then::Step));
         }
         self.tries += 1;
         let Self { settings, call, plan, client_headers, .. } = *self;
@@ -197,7 +191,7 @@ impl<'a> Run<'a> {
         let result = attempt.run(exchange).await;
         note(exchange, &result);
         let failure = match result {
-            Ok(arrival) => return Ok(Tried::Answered(Box::new(arrival))),
+            Ok(arrival) => return Ok(Ok(arrival)),
             Err(failure) => failure,
         };
         if let (Some(credential), Some(rest)) = (credential, failure.rest) {
@@ -209,15 +203,15 @@ impl<'a> Run<'a> {
                 // Nothing was sent: it is no try, and hides no failure of those that were.
                 self.tries -= 1;
                 self.last.get_or_insert(failure.rejection);
-                return Ok(Tried::NextStep);
+                return Ok(Err(Then::Step));
             }
             Next::Credential => {
                 self.last = Some(failure.rejection);
-                return Ok(Tried::NextCredential);
+                return Ok(Err(Then::Credential));
             }
             Next::Renewed => {
                 self.last = Some(failure.rejection);
-                return Ok(Tried::Renewed);
+                return Ok(Err(Then::Renewed));
             }
             Next::Deployment => {}
             Next::Moment => {
@@ -226,7 +220,7 @@ impl<'a> Run<'a> {
             }
         }
         self.last = Some(failure.rejection);
-        Ok(Tried::NextStep)
+        Ok(Err(Then::Step))
     }
 
     fn rest(&self, exchange: &Exchange, step: &Step, credential: &Credential, rest: Rest) {

@@ -282,7 +282,6 @@ pub struct LargeFlow {
     begin: Option<Bytes>,
     rest: AnswerBody,
     dialect: Dialect,
-    operation: Operation,
     seen: Seen,
     account: Account,
     patience: Patience,
@@ -301,16 +300,16 @@ impl LargeFlow {
     ) -> Self {
         let patience = Patience::new(&exchange, timeouts);
         let seen = Seen::new(&begin);
-        let operation = codec(dialect).outline().operation;
-        Self { exchange, begin: Some(begin), rest, dialect, operation, seen, account, patience, over: false }
+        Self { exchange, begin: Some(begin), rest, dialect, seen, account, patience, over: false }
     }
 
     fn close(&mut self, outcome: Outcome) {
         self.over = true;
-        let mut tap = Tap::default();
-        codec(self.dialect).tap_response(&self.seen.joined(), &mut tap);
+        let (codec, mut tap) = (codec(self.dialect), Tap::default());
+        codec.tap_response(&self.seen.joined(), &mut tap);
         // Vectors are no tokens.
-        if tap.usage.is_none() && tap.output_bytes == 0 && self.operation != Operation::Embeddings {
+        if tap.usage.is_none() && tap.output_bytes == 0 && codec.outline().operation != Operation::Embeddings
+        {
             tap.output_bytes = self.seen.passed;
         }
         if outcome != Outcome::Completed {

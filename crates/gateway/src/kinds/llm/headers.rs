@@ -4,31 +4,35 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use yumen_config::Endpoint;
 
 /// A client's headers that its own dialect's upstream needs.
-const TO_UPSTREAM: [&str; 4] = ["anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"];
+static TO_UPSTREAM: [HeaderName; 4] = [
+    HeaderName::from_static("anthropic-version"),
+    HeaderName::from_static("anthropic-beta"),
+    HeaderName::from_static("openai-beta"),
+    HeaderName::from_static("idempotency-key"),
+];
 
 /// An upstream's headers that client libraries read.
-const TO_CLIENT: [&str; 9] = [
-    "content-type",
-    "request-id",
-    "x-request-id",
-    "retry-after",
-    "retry-after-ms",
-    "x-should-retry",
-    "openai-processing-ms",
-    "openai-version",
-    "openai-model",
+static TO_CLIENT: [HeaderName; 9] = [
+    header::CONTENT_TYPE,
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("x-request-id"),
+    header::RETRY_AFTER,
+    HeaderName::from_static("retry-after-ms"),
+    HeaderName::from_static("x-should-retry"),
+    HeaderName::from_static("openai-processing-ms"),
+    HeaderName::from_static("openai-version"),
+    HeaderName::from_static("openai-model"),
 ];
 
 /// Copies those of `from` whose name is in `names`.
-fn pick(from: &HeaderMap, names: &[&str], to: &mut HeaderMap) {
+fn pick(from: &HeaderMap, names: &[HeaderName], to: &mut HeaderMap) {
     for name in names {
-        let mut values = from.get_all(*name).iter();
+        let mut values = from.get_all(name).iter();
         let Some(first) = values.next() else { continue };
-        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
-        to.insert(&name, first.clone());
+        to.insert(name, first.clone());
         // A header may be said in several lines, such as `anthropic-beta`.
         for value in values {
-            to.append(&name, value.clone());
+            to.append(name, value.clone());
         }
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use serde_json::value::RawValue;
 
-use crate::dialects::read::{At, Object, is_object, list, string};
+use crate::dialects::read::{self, At, Object, is_object};
 use crate::dialects::seal::{Proof, seal, unseal};
 use crate::dialects::{DecodeError, Losses, write};
 use crate::ir::{CacheControl, Content, Json, Part, Source};
@@ -15,15 +15,7 @@ pub(super) const FORMAT: &str = "anthropic-claude-v1";
 
 /// Reads `content`: a string, or a list of blocks.
 pub(super) fn read_content(raw: &RawValue, at: &At<'_>) -> Result<Vec<Part>, DecodeError> {
-    match raw.get().as_bytes().first() {
-        Some(b'"') => Ok(vec![Part::text(string(raw, at)?)]),
-        Some(b'[') => list(raw, at)?
-            .into_iter()
-            .enumerate()
-            .map(|(index, item)| read_block(item, at.index(index)))
-            .collect(),
-        _ => Err(at.expected("a string or a list of content blocks")),
-    }
+    read::content(raw, at, "content blocks", read_block)
 }
 
 /// Reads one block.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::usage::NetUsage;
-use crate::dialects::outline::{DEEPEST, Head, last_key, text};
+use crate::dialects::outline::{DEEPEST, Head, last_key, string_end, text};
 use crate::dialects::read::Loose;
 use crate::dialects::{Tap, fault};
 use crate::ir::ErrorFacts;
@@ -146,14 +146,7 @@ fn read_error(data: &[u8]) -> ErrorFacts {
 /// Bytes between the content field's quotes; `None` when the event is not spelt as usual.
 fn delta_size(data: &[u8]) -> Option<usize> {
     let rest = CONTENT.iter().find_map(|field| data.get(field.find(data)? + field.needle().len()..))?;
-    let mut from = 0;
-    loop {
-        let found = from + memchr::memchr2(b'"', b'\\', rest.get(from..)?)?;
-        if rest.get(found) == Some(&b'"') {
-            return Some(found);
-        }
-        from = found + 2;
-    }
+    string_end(rest)
 }
 
 fn note_content(size: usize, tap: &mut Tap) {

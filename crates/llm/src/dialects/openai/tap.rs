@@ -7,7 +7,7 @@ use memchr::memmem::{Finder, FinderRev};
 
 use super::usage::walk_usage;
 use super::{Chunk, read_usage};
-use crate::dialects::outline::{DEEPEST, Head, last_key};
+use crate::dialects::outline::{DEEPEST, Head, last_key, string_end};
 use crate::dialects::{Tap, fault, raise_tap_usage};
 use crate::json::{Kind, Walk};
 use crate::usage::Usage;
@@ -112,18 +112,6 @@ fn plain_delta(data: &[u8]) -> Option<usize> {
         && USAGE.find(tail).is_none()
         && USAGE.find(head).is_none();
     usual.then_some(size)
-}
-
-/// Offset of the quote that ends a JSON string whose text begins at the start of `bytes`.
-fn string_end(bytes: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let found = from + memchr::memchr2(b'"', b'\\', bytes.get(from..)?)?;
-        if bytes.get(found) == Some(&b'"') {
-            return Some(found);
-        }
-        from = found + 2;
-    }
 }
 
 fn note(chunk: Chunk<'_>, tap: &mut Tap) {

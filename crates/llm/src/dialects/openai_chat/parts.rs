@@ -3,21 +3,13 @@
 use serde_json::value::RawValue;
 
 use crate::dialects::openai::{read_file_data, read_url, write_url};
-use crate::dialects::read::{At, Object, list, string};
+use crate::dialects::read::{self, At, Object, string};
 use crate::dialects::{DecodeError, write};
 use crate::ir::{CacheControl, Content, Json, Part, Source};
 
 /// Reads `content`: a string, or a list of parts.
 pub(super) fn read_content(raw: &RawValue, at: &At<'_>) -> Result<Vec<Part>, DecodeError> {
-    match raw.get().as_bytes().first() {
-        Some(b'"') => Ok(vec![Part::text(string(raw, at)?)]),
-        Some(b'[') => list(raw, at)?
-            .into_iter()
-            .enumerate()
-            .map(|(index, item)| read_part(item, at.index(index)))
-            .collect(),
-        _ => Err(at.expected("a string or a list of parts")),
-    }
+    read::content(raw, at, "parts", read_part)
 }
 
 fn read_part(raw: &RawValue, at: At<'_>) -> Result<Part, DecodeError> {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::response::read_failure;
 use crate::dialects::openai::{read_usage, walk_usage};
-use crate::dialects::outline::{DEEPEST, text};
+use crate::dialects::outline::{DEEPEST, string_end, text};
 use crate::dialects::read::Loose;
 use crate::dialects::{Tap, fault, raise_tap_usage};
 use crate::json::{Kind, Walk};
@@ -162,14 +162,7 @@ fn kind(data: &[u8]) -> Option<&[u8]> {
 /// Bytes between the delta's quotes; `None` when the event is not spelt as usual.
 fn delta_size(data: &[u8]) -> Option<usize> {
     let rest = data.get(DELTA.find(data)? + DELTA.needle().len()..)?;
-    let mut from = 0;
-    loop {
-        let found = from + memchr::memchr2(b'"', b'\\', rest.get(from..)?)?;
-        if rest.get(found) == Some(&b'"') {
-            return Some(found);
-        }
-        from = found + 2;
-    }
+    string_end(rest)
 }
 
 fn note(size: usize, tap: &mut Tap) {
