@@ -57,7 +57,7 @@ impl RequestPath {
                 }
                 let mut path = String::with_capacity(before.len() + native_id.len() + after.len());
                 path.push_str(before);
-                native_id.bytes().for_each(|byte| push_encoded(&mut path, byte));
+                push_encoded(&mut path, native_id.as_bytes());
                 path.push_str(after);
                 path.try_into().ok()
             }
@@ -65,15 +65,24 @@ impl RequestPath {
     }
 }
 
-/// Adds a byte as it is when it is unreserved in URLs (RFC 3986), and as `%` and two digits otherwise.
-pub fn push_encoded(path: &mut String, byte: u8) {
+/// Adds bytes as they are when they are unreserved in URLs (RFC 3986), and as `%` and two digits otherwise.
+pub fn push_encoded(out: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |value: u8| char::from(DIGITS.get(usize::from(value)).copied().unwrap_or(b'0'));
-    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-        path.push(char::from(byte));
-    } else {
-        path.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
+            out.push(char::from(*byte));
+        } else {
+            out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
     }
+}
+
+/// A text as it stands in a query or a form.
+pub fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    push_encoded(&mut encoded, text.as_bytes());
+    encoded
 }
 
 /// How an endpoint is reached.

@@ -51,7 +51,7 @@ pub use credential::{
     TokenSource,
 };
 pub use diagnostic::{Diagnostic, Position, Severity};
-pub use endpoint::{Endpoint, EndpointError, RequestPath, Scheme, push_encoded};
+pub use endpoint::{Endpoint, EndpointError, RequestPath, Scheme, encoded, push_encoded};
 pub use keys::{KeyTable, VirtualKey};
 pub use patterns::ModelPatterns;
 pub use provider::{Provider, ServedModel, Timeouts};

@@ -15,7 +15,7 @@ use crate::credential::{
     AwsKey, GoogleServiceAccount, GoogleUser, OauthClient, Proof, SigningKey, TencentKey, TokenSource,
 };
 use crate::diagnostic::{Diagnostics, shown};
-use crate::endpoint::{Endpoint, push_encoded};
+use crate::endpoint::{Endpoint, encoded};
 use crate::place::Place;
 use crate::secret::Secret;
 
@@ -295,11 +295,4 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
     Some(value)
-}
-
-/// A text as it stands in a query.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    text.bytes().for_each(|byte| push_encoded(&mut encoded, byte));
-    encoded
 }

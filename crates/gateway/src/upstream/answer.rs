@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -140,6 +140,17 @@ impl AnswerBody {
     /// Waits for the next bytes.
     pub async fn chunk(&mut self) -> Option<Result<Bytes, AnswerError>> {
         std::future::poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// Adds to `text` what comes, until the end or until it is of this size. What had come before an error stays there.
+    pub async fn read_up_to(&mut self, most: usize, text: &mut BytesMut) -> Result<(), AnswerError> {
+        while text.len() < most {
+            let Some(chunk) = self.chunk().await else { break };
+            let chunk = chunk?;
+            let room = chunk.len().min(most - text.len());
+            text.extend_from_slice(chunk.get(..room).unwrap_or_default());
+        }
+        Ok(())
     }
 
     /// Whether the end is known to have been reached.

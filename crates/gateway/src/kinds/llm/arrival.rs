@@ -114,19 +114,9 @@ impl Reading<'_> {
     /// Reads an error answer.
     pub async fn refused(&self, status: StatusCode, mut body: AnswerBody) -> Failure {
         let mut text = BytesMut::new();
-        let read = async {
-            while let Some(Ok(chunk)) = body.chunk().await {
-                let room = ERROR_BYTES_MOST.saturating_sub(text.len());
-                text.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
-                if room <= chunk.len() {
-                    break;
-                }
-            }
-        };
+        let idle = self.attempt.remaining(self.attempt.step.provider().timeouts.idle);
         // What has come until then is what can be told.
-        let _ =
-            tokio::time::timeout(self.attempt.remaining(self.attempt.step.provider().timeouts.idle), read)
-                .await;
+        let _ = tokio::time::timeout(idle, body.read_up_to(ERROR_BYTES_MOST, &mut text)).await;
         self.said(status.as_u16(), text.freeze())
     }
 

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::HeaderValue;
-use yumen_config::{Credential, Proof, Secret, TokenSource};
+use yumen_config::{Credential, Proof, Secret, TokenSource, encoded};
 
-use super::exchange::{Ask, Door, Form, Grant, TokenError, exchange};
+use super::exchange::{Ask, Door, Grant, TokenError, exchange};
 use super::{google, oauth, zhipu_jwt};
 
 /// A token is renewed this long before its end, or at half of its life when that is short.
@@ -40,9 +40,7 @@ pub(super) enum Carried {
 impl AccessToken {
     fn new(source: &TokenSource, text: &str) -> Result<Self, TokenError> {
         let carried = match source {
-            TokenSource::Baidu(_) => {
-                Carried::Query(Secret::new(&format!("access_token={}", Form::encoded(text))))
-            }
+            TokenSource::Baidu(_) => Carried::Query(Secret::new(&format!("access_token={}", encoded(text)))),
             _ => {
                 let value = HeaderValue::try_from(format!("Bearer {text}"));
                 let mut value = value.map_err(|_| TokenError::unfit())?;

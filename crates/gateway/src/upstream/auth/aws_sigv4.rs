@@ -89,7 +89,7 @@ fn canonical_path(path: &str) -> String {
     let mut canonical = String::with_capacity(path.len() + 8);
     for step in &steps {
         canonical.push('/');
-        step.bytes().for_each(|byte| push_encoded(&mut canonical, byte));
+        push_encoded(&mut canonical, step.as_bytes());
     }
     if steps.is_empty() || path.ends_with('/') {
         canonical.push('/');
@@ -101,7 +101,7 @@ fn canonical_path(path: &str) -> String {
 fn canonical_query(query: &str) -> String {
     let spelt = |text: &str| {
         let mut encoded = String::with_capacity(text.len());
-        decoded(text).iter().for_each(|byte| push_encoded(&mut encoded, *byte));
+        push_encoded(&mut encoded, &decoded(text));
         encoded
     };
     let pairs = query.split('&').filter(|pair| !pair.is_empty());

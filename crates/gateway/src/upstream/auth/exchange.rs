@@ -13,7 +13,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 use yumen_config::{Endpoint, Secret, Timeouts, push_encoded};
 
-use crate::upstream::answer::{AnswerBody, AnswerError};
+use crate::upstream::answer::AnswerBody;
 use crate::upstream::pool::{Phase, Pool, RequestBody, SendError};
 
 /// An answer with a token is far smaller.
@@ -67,15 +67,8 @@ impl Form {
         }
         self.0.push_str(name);
         self.0.push('=');
-        value.bytes().for_each(|byte| push_encoded(&mut self.0, byte));
+        push_encoded(&mut self.0, value.as_bytes());
         self
-    }
-
-    /// A value as it stands in a form.
-    pub(super) fn encoded(value: &str) -> String {
-        let mut encoded = String::with_capacity(value.len());
-        value.bytes().for_each(|byte| push_encoded(&mut encoded, byte));
-        encoded
     }
 }
 
@@ -137,9 +130,10 @@ pub(super) async fn exchange(
     };
     let sent = door.pool.send(ask.endpoint, &door.timeouts, make).await;
     let reply = sent.map_err(|error| unsent(&error))?;
-    let (head, body) = AnswerBody::from_reply(door.pool, reply, ANSWER_BYTES_MOST);
-    let read = tokio::time::timeout(door.timeouts.idle, whole(body)).await;
-    let text = read.map_err(|_| TokenError::slow())?.map_err(|error| broken(&error))?;
+    let (head, mut body) = AnswerBody::from_reply(door.pool, reply, ANSWER_BYTES_MOST);
+    let mut text = BytesMut::new();
+    let read = tokio::time::timeout(door.timeouts.idle, body.read_up_to(ANSWER_BYTES_MOST, &mut text)).await;
+    read.map_err(|_| TokenError::slow())?.map_err(|error| broken(&error))?;
     if let Some((name, value)) = &ask.answers_with
         && head.headers.get(name) != Some(value)
     {
@@ -168,20 +162,6 @@ fn headers(ask: &Ask<'_>, is_empty: bool) -> HeaderMap {
     }
     headers.extend(ask.headers.iter().cloned());
     headers
-}
-
-/// The answer as far as it fits.
-async fn whole(mut body: AnswerBody) -> Result<BytesMut, AnswerError> {
-    let mut text = BytesMut::new();
-    while let Some(chunk) = body.chunk().await {
-        let chunk = chunk?;
-        let room = ANSWER_BYTES_MOST.saturating_sub(text.len());
-        text.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
-        if room <= chunk.len() {
-            break;
-        }
-    }
-    Ok(text)
 }
 
 fn unsent(error: &SendError) -> TokenError {

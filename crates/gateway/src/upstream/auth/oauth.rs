@@ -10,7 +10,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, header};
-use yumen_config::OauthClient;
+use yumen_config::{OauthClient, encoded};
 
 use super::exchange::{Ask, Form};
 
@@ -22,7 +22,7 @@ pub(super) fn ask(client: &OauthClient) -> Ask<'_> {
     if let Some(scope) = &client.scope {
         form = form.with("scope", scope);
     }
-    let (id, secret) = (Form::encoded(client.id.expose()), Form::encoded(client.secret.expose()));
+    let (id, secret) = (encoded(client.id.expose()), encoded(client.secret.expose()));
     let basic = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
     let mut ask = Ask::form(&client.endpoint, form);
     if let Ok(mut value) = HeaderValue::from_str(&basic) {
