@@ -145,7 +145,7 @@ fn refuse(
         (Skin::OpenRouter, said) if surface.dialect != Dialect::AnthropicMessages => {
             let raw = said.as_deref().map(String::from_utf8_lossy);
             let provider = upstream.map(|said| &*said.provider);
-            let context = ErrorContext { provider, raw: raw.as_deref(), trace: None };
+            let context = ErrorContext { provider, raw: raw.as_deref() };
             openrouter::error(&facts, &context).into()
         }
         (_, Some(body)) => body,

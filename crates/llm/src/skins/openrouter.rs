@@ -114,17 +114,11 @@ pub struct ErrorContext<'a> {
     pub provider: Option<&'a str>,
     /// The provider's error as it was said.
     pub raw: Option<&'a str>,
-    /// How the exchange was routed, when the client asked for it.
-    pub trace: Option<&'a Value>,
 }
 
 /// An error's body.
 pub fn error(facts: &ErrorFacts, context: &ErrorContext<'_>) -> Vec<u8> {
-    let mut body = json!({ "error": envelope(facts, context) });
-    if let (Some(trace), Some(body)) = (context.trace, body.as_object_mut()) {
-        body.insert("openrouter_metadata".to_owned(), trace.clone());
-    }
-    serde_json::to_vec(&body).unwrap_or_default()
+    json!({ "error": envelope(facts, context) }).to_string().into_bytes()
 }
 
 /// The event that tells of an error after a stream has begun, and the stream's end.
@@ -279,7 +273,7 @@ mod tests {
             metadata: Some(json!({ "availability": { "code": "no_endpoints" }, "more": 1 })),
             request_id: None,
         };
-        let context = ErrorContext { provider: Some("Groq"), raw: Some("{}"), trace: None };
+        let context = ErrorContext { provider: Some("Groq"), raw: Some("{}") };
         let body: Value = serde_json::from_slice(&error(&facts, &context)).unwrap();
         let error = &body["error"];
         assert_eq!((&error["code"], &error["message"]), (&json!(429), &json!("slow down")));
