@@ -48,8 +48,8 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
     if asked("--large") {
         let (large_passed, table) = measure(root, &[LARGE, &passed_on].concat())?;
         passed &= large_passed;
-        report.push_str("\nThe same with ten million records in the ledger:\n\n");
-        report.push_str(&table);
+        report =
+            format!("{}\n\nThe same with ten million records in the ledger:\n\n{table}", report.trim_end());
     }
     if asked("--write") {
         let page = root.join(PAGE);
