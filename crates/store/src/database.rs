@@ -74,6 +74,7 @@ fn migrations() -> Migrator {
     Migrator::with_migrations(vec![
         migration(1, "ledger", include_str!("../migrations/0001_ledger.sql")),
         migration(2, "virtual keys", include_str!("../migrations/0002_virtual_keys.sql")),
+        migration(3, "records by id", include_str!("../migrations/0003_records_by_id.sql")),
     ])
 }
 
@@ -105,6 +106,18 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(boots, 7);
+    }
+
+    #[test]
+    fn every_file_of_the_history_is_listed() {
+        let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap();
+        let files = folder.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+        let mut files: Vec<_> = files.collect();
+        let migrations = migrations();
+        let mut listed: Vec<_> = migrations.iter().map(|step| step.sql.as_str().to_owned()).collect();
+        files.sort();
+        listed.sort();
+        assert_eq!(listed, files);
     }
 
     #[tokio::test]

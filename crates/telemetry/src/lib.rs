@@ -3,13 +3,14 @@
 //! In: what the data plane saw. Out: records to the spool, one log line per exchange and text for Prometheus. This
 //! crate never decides anything and knows none of our other crates.
 
+mod json;
 mod log_line;
 mod metrics;
 mod observe;
 mod record;
 mod sink;
 
-pub use log_line::{JsonLog, LogLine};
+pub use log_line::JsonLog;
 pub use metrics::{BuildInfo, CONTENT_TYPE, Metrics, MetricsObserver, Reading};
 pub use observe::RecordObserver;
 pub use record::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource};

@@ -3,121 +3,84 @@
 //! In: records. Out: one JSON object and a line feed per record, to any writer. It holds no prompt, no answer and no
 //! secret because the record has none to give.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
-use serde::Serialize;
-
-use crate::{ExchangeRecord, RecordObserver};
+use crate::json::Object;
+use crate::{AttemptRecord, ExchangeRecord, RecordObserver};
 
 /// Bytes gathered before they are written without waiting for the end of the batch.
 const WRITE_AT_BYTES: usize = 64 * 1024;
 
-/// What the log says about one exchange.
-#[derive(Debug, Serialize)]
-#[allow(missing_docs)]
-pub struct LogLine<'a> {
-    /// When the request arrived, RFC 3339.
-    pub time: String,
-    pub event: &'static str,
-    pub id: &'a str,
-    pub key_id: Option<&'a str>,
-    pub key: Option<&'a str>,
-    pub dialect: &'a str,
-    pub operation: &'a str,
-    pub model: &'a str,
-    pub model_served: Option<&'a str>,
-    pub provider: Option<&'a str>,
-    pub upstream_id: Option<&'a str>,
-    pub status: u16,
-    pub outcome: &'static str,
-    pub error: Option<&'a str>,
-    pub finish_reason: Option<&'a str>,
-    pub streamed: bool,
-    pub attempts: usize,
-    /// Why attempts failed, as `provider:cause`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub causes: Vec<String>,
-    pub input_tokens: u64,
-    pub cached_input_tokens: u64,
-    pub cache_write_tokens: u64,
-    pub output_tokens: u64,
-    pub reasoning_tokens: u64,
-    pub token_source: &'static str,
-    pub cost_nanos: Option<u64>,
-    pub first_byte_us: Option<u64>,
-    pub total_us: u64,
-    pub overhead_us: u64,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    pub lossy: &'a [String],
-}
-
-impl<'a> From<&'a ExchangeRecord> for LogLine<'a> {
-    fn from(record: &'a ExchangeRecord) -> Self {
-        let failed = record.attempts.iter().filter_map(|attempt| {
-            attempt.cause.as_deref().map(|cause| format!("{}:{cause}", attempt.provider))
-        });
-        Self {
-            time: rfc3339(record.started_at_us),
-            event: "exchange",
-            id: &record.id,
-            key_id: record.key_id.as_deref(),
-            key: record.key_name.as_deref(),
-            dialect: &record.dialect,
-            operation: &record.operation,
-            model: &record.model_requested,
-            model_served: record.model_served.as_deref(),
-            provider: record.provider.as_deref(),
-            upstream_id: record.upstream_id.as_deref(),
-            status: record.status,
-            outcome: record.outcome.as_str(),
-            error: record.error_code.as_deref(),
-            finish_reason: record.finish_reason.as_deref(),
-            streamed: record.streamed,
-            attempts: record.attempts.len(),
-            causes: failed.collect(),
-            input_tokens: record.tokens.input,
-            cached_input_tokens: record.tokens.cached_input,
-            cache_write_tokens: record.tokens.cache_write,
-            output_tokens: record.tokens.output,
-            reasoning_tokens: record.tokens.reasoning,
-            token_source: record.tokens.source.as_str(),
-            cost_nanos: record.cost_nanos,
-            first_byte_us: record.first_byte_us,
-            total_us: record.total_us,
-            overhead_us: record.overhead_us,
-            lossy: &record.lossy,
-        }
+/// What the log says about one exchange: `time` (RFC 3339), the record's fields, and why attempts failed as
+/// `provider:cause`.
+fn write_line(record: &ExchangeRecord, time: &str, out: &mut String) {
+    let mut line = Object::begin(out);
+    line.text("time", time);
+    line.text("event", "exchange");
+    line.text("id", &record.id);
+    line.optional_text("key_id", record.key_id.as_deref());
+    line.optional_text("key", record.key_name.as_deref());
+    line.text("dialect", &record.dialect);
+    line.text("operation", &record.operation);
+    line.text("model", &record.model_requested);
+    line.optional_text("model_served", record.model_served.as_deref());
+    line.optional_text("provider", record.provider.as_deref());
+    line.optional_text("upstream_id", record.upstream_id.as_deref());
+    line.number("status", record.status.into());
+    line.text("outcome", record.outcome.as_str());
+    line.optional_text("error", record.error_code.as_deref());
+    line.optional_text("finish_reason", record.finish_reason.as_deref());
+    line.truth("streamed", record.streamed);
+    line.number("attempts", record.attempts.len() as u64);
+    let failed =
+        |attempt: &AttemptRecord| Some(format!("{}:{}", attempt.provider, attempt.cause.as_deref()?));
+    if record.attempts.iter().any(|attempt| attempt.cause.is_some()) {
+        line.texts("causes", record.attempts.iter().filter_map(failed));
     }
+    let tokens = &record.tokens;
+    line.number("input_tokens", tokens.input);
+    line.number("cached_input_tokens", tokens.cached_input);
+    line.number("cache_write_tokens", tokens.cache_write);
+    line.number("output_tokens", tokens.output);
+    line.number("reasoning_tokens", tokens.reasoning);
+    line.text("token_source", tokens.source.as_str());
+    line.optional_number("cost_nanos", record.cost_nanos);
+    line.optional_number("first_byte_us", record.first_byte_us);
+    line.number("total_us", record.total_us);
+    line.number("overhead_us", record.overhead_us);
+    if !record.lossy.is_empty() {
+        line.texts("lossy", &record.lossy);
+    }
+    line.end();
+    out.push('\n');
 }
 
 /// Writes a line for each record it observes; a line is never cut between two writes of a batch.
 #[derive(Debug)]
 pub struct JsonLog<W> {
     out: W,
-    lines: Vec<u8>,
+    lines: String,
+    clock: Clock,
 }
 
 impl<W: Write + Send> JsonLog<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
-        Self { out, lines: Vec::new() }
+        Self { out, lines: String::new(), clock: Clock::default() }
     }
 
     /// Writes what was gathered. A log that cannot be written loses lines, never records: the ledger has them.
     fn write_out(&mut self) {
-        let _ = self.out.write_all(&self.lines).and_then(|()| self.out.flush());
+        let _ = self.out.write_all(self.lines.as_bytes()).and_then(|()| self.out.flush());
         self.lines.clear();
     }
 }
 
 impl<W: Write + Send> RecordObserver for JsonLog<W> {
     fn observe(&mut self, record: &ExchangeRecord) {
-        let before = self.lines.len();
-        if serde_json::to_writer(&mut self.lines, &LogLine::from(record)).is_err() {
-            self.lines.truncate(before);
-            return;
-        }
-        self.lines.push(b'\n');
+        self.clock.set(record.started_at_us);
+        write_line(record, &self.clock.shown, &mut self.lines);
         if self.lines.len() >= WRITE_AT_BYTES {
             self.write_out();
         }
@@ -130,11 +93,35 @@ impl<W: Write + Send> RecordObserver for JsonLog<W> {
     }
 }
 
-/// A time that lies outside the calendar is shown as the number that it is.
-fn rfc3339(unix_us: i64) -> String {
-    match jiff::Timestamp::from_microsecond(unix_us) {
-        Ok(time) => format!("{time:.6}"),
-        Err(_) => unix_us.to_string(),
+/// Shows times by RFC 3339 with their microseconds; many exchanges begin in the same second.
+#[derive(Debug, Default)]
+struct Clock {
+    second: Option<i64>,
+    shown: String,
+}
+
+impl Clock {
+    /// Bytes of `2025-11-20T02:40:00`.
+    const SECOND_BYTES: usize = 19;
+
+    /// A time that lies outside the calendar is shown as the number that it is.
+    fn set(&mut self, unix_us: i64) {
+        let (second, micros) = (unix_us.div_euclid(1_000_000), unix_us.rem_euclid(1_000_000));
+        if self.second != Some(second) {
+            self.shown.clear();
+            let Ok(time) = jiff::Timestamp::from_second(second) else {
+                self.second = None;
+                self.shown = unix_us.to_string();
+                return;
+            };
+            let _ = write!(self.shown, "{time:.0}");
+            // Years of more than four digits have no such form.
+            self.second = (self.shown.len() == Self::SECOND_BYTES + 1).then_some(second);
+        }
+        if self.second.is_some() {
+            self.shown.truncate(Self::SECOND_BYTES);
+            let _ = write!(self.shown, ".{micros:06}Z");
+        }
     }
 }
 
@@ -187,7 +174,17 @@ mod tests {
 
     #[test]
     fn a_time_outside_the_calendar_is_a_number() {
-        assert_eq!(rfc3339(i64::MAX), i64::MAX.to_string());
-        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000000Z");
+        let mut clock = Clock::default();
+        for (unix_us, shown) in [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (999_999, "1970-01-01T00:00:00.999999Z"),
+            (1_000_001, "1970-01-01T00:00:01.000001Z"),
+            (i64::MAX, "9223372036854775807"),
+            (-1, "1969-12-31T23:59:59.999999Z"),
+            (i64::MIN, "-9223372036854775808"),
+        ] {
+            clock.set(unix_us);
+            assert_eq!(clock.shown, shown);
+        }
     }
 }

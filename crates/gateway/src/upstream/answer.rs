@@ -142,6 +142,11 @@ impl AnswerBody {
         std::future::poll_fn(|cx| self.poll_chunk(cx)).await
     }
 
+    /// The next bytes, if they are there.
+    pub async fn chunk_at_once(&mut self) -> Poll<Option<Result<Bytes, AnswerError>>> {
+        std::future::poll_fn(|cx| Poll::Ready(self.poll_chunk(cx))).await
+    }
+
     /// Adds to `text` what comes, until the end or until it is of this size. What had come before an error stays there.
     pub async fn read_up_to(&mut self, most: usize, text: &mut BytesMut) -> Result<(), AnswerError> {
         while text.len() < most {

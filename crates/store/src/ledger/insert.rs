@@ -3,14 +3,14 @@
 //! In: a batch. Out: nothing or all of it. A row whose id is there already is left alone and counted nowhere twice. The
 //! statements take many rows at once because most of the cost of a small statement is its way to the database's thread.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
 
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, Sqlite, SqlitePool, Transaction};
-use yumen_telemetry::ExchangeRecord;
+use yumen_telemetry::{AttemptRecord, ExchangeRecord};
 
 use super::rows::COLUMNS;
 use super::tail::Batch;
@@ -147,10 +147,10 @@ async fn insert_records(
 }
 
 /// In the order of [`COLUMNS`].
-fn bind_record(
+fn bind_record<'a>(
     arguments: &mut SqliteArguments,
-    record: &ExchangeRecord,
-    words: &mut Words,
+    record: &'a ExchangeRecord,
+    words: &mut Words<'a>,
 ) -> Result<(), BoxDynError> {
     let lossy = if record.lossy.is_empty() { None } else { Some(serde_json::to_string(&record.lossy)?) };
     arguments.add(record.id.as_str())?;
@@ -163,7 +163,7 @@ fn bind_record(
     arguments.add(words.optional(record.model_served.as_deref()))?;
     arguments.add(words.optional(record.provider.as_deref()))?;
     arguments.add(record.upstream_id.as_deref())?;
-    arguments.add(serde_json::to_string(&record.attempts)?)?;
+    arguments.add(AttemptRecord::list(&record.attempts))?;
     arguments.add(i64::from(record.status))?;
     arguments.add(words.get(record.outcome.as_str()))?;
     arguments.add(words.optional(record.error_code.as_deref()))?;
@@ -195,7 +195,8 @@ async fn insert_usage(
     transaction: &mut Transaction<'_, Sqlite>,
     records: &[&ExchangeRecord],
 ) -> Result<(), sqlx::Error> {
-    let mut hours: HashMap<_, Sums> = HashMap::new();
+    // In the order of the primary key: neighbours lie on the same page.
+    let mut hours: BTreeMap<_, Sums> = BTreeMap::new();
     for record in records {
         let key = (
             record.started_at_us.div_euclid(HOUR_US),
@@ -205,8 +206,7 @@ async fn insert_usage(
         );
         hours.entry(key).or_default().add(record);
     }
-    // In the order of the primary key: neighbours lie on the same page.
-    let hours: Vec<_> = hours.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
+    let hours: Vec<_> = hours.into_iter().collect();
     for (rows, statement) in USAGE.split(&hours) {
         let mut arguments = SqliteArguments::default();
         for (key, sums) in rows {
@@ -274,21 +274,26 @@ impl Inserts {
     }
 }
 
-/// Texts that most rows share are copied once for a batch.
+/// Texts that most rows share are copied once for many. They are few, so that looking at each is the fastest way.
 #[derive(Default)]
-struct Words(HashSet<Arc<str>>);
+struct Words<'a>(Vec<(&'a str, Arc<str>)>);
 
-impl Words {
-    fn get(&mut self, text: &str) -> Arc<str> {
-        if let Some(word) = self.0.get(text) {
+impl<'a> Words<'a> {
+    const MOST: usize = 32;
+
+    fn get(&mut self, text: &'a str) -> Arc<str> {
+        if let Some((_, word)) = self.0.iter().find(|(known, _)| *known == text) {
             return Arc::clone(word);
         }
-        let word: Arc<str> = Arc::from(text);
-        self.0.insert(Arc::clone(&word));
+        if self.0.len() == Self::MOST {
+            self.0.clear();
+        }
+        let word: Arc<str> = text.into();
+        self.0.push((text, Arc::clone(&word)));
         word
     }
 
-    fn optional(&mut self, text: Option<&str>) -> Option<Arc<str>> {
+    fn optional(&mut self, text: Option<&'a str>) -> Option<Arc<str>> {
         text.map(|text| self.get(text))
     }
 }

@@ -1,6 +1,7 @@
 //! The answer to one try, read as far as another deployment could still take over unseen.
 
 use std::sync::{Arc, LazyLock};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -151,14 +152,11 @@ impl Reading<'_> {
         let mut parts: SmallVec<[Bytes; 2]> = SmallVec::new();
         let mut size = 0;
         while !body.is_done() {
-            let asked = Instant::now();
-            let chunk = tokio::time::timeout(attempt.remaining(idle), body.chunk()).await;
-            exchange.waited += asked.elapsed();
-            let chunk = chunk.map_err(|_| {
-                let message =
-                    format!("The answer of {} stopped for longer than the idle time-out.", self.name());
-                Failure::silent(Code::UpstreamTimeout, "idle_timeout", message)
-            })?;
+            // Most answers have come with their head: no clock is needed then.
+            let chunk = match body.chunk_at_once().await {
+                Poll::Ready(chunk) => chunk,
+                Poll::Pending => self.wait_for_chunk(exchange, &mut body, idle).await?,
+            };
             let Some(chunk) = chunk else { break };
             let chunk = chunk.map_err(|error| self.broke(&error))?;
             size += chunk.len();
@@ -177,6 +175,21 @@ impl Reading<'_> {
         }
         let told = self.tell(exchange, &said)?;
         Ok(Arrived::Whole { said, told, streamed: attempt.call.stream })
+    }
+
+    async fn wait_for_chunk(
+        &self,
+        exchange: &mut Exchange,
+        body: &mut AnswerBody,
+        idle: Duration,
+    ) -> Result<Option<Result<Bytes, AnswerError>>, Failure> {
+        let asked = Instant::now();
+        let chunk = tokio::time::timeout(self.attempt.remaining(idle), body.chunk()).await;
+        exchange.waited += asked.elapsed();
+        chunk.map_err(|_| {
+            let message = format!("The answer of {} stopped for longer than the idle time-out.", self.name());
+            Failure::silent(Code::UpstreamTimeout, "idle_timeout", message)
+        })
     }
 
     /// Says a whole answer in the client's dialect. One that is no answer at all may come from another deployment.

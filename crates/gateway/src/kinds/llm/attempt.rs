@@ -35,6 +35,7 @@ pub struct Try<'a> {
     pub credential: Option<&'a Arc<Credential>>,
     /// Whether this credential's token has been renewed for this step already.
     pub renewed: bool,
+    pub began: Instant,
     pub deadline: Instant,
 }
 
@@ -64,7 +65,11 @@ impl Try<'_> {
     }
 
     pub(super) fn remaining(&self, most: Duration) -> Duration {
-        most.min(self.deadline.saturating_duration_since(Instant::now()))
+        self.remaining_at(Instant::now(), most)
+    }
+
+    fn remaining_at(&self, now: Instant, most: Duration) -> Duration {
+        most.min(self.deadline.saturating_duration_since(now))
     }
 
     /// Makes the try.
@@ -86,7 +91,7 @@ impl Try<'_> {
                 taken?
             }
         };
-        let result = self.send(exchange.worker(), endpoint, pieces, &pass).await;
+        let result = self.send(exchange.worker(), endpoint, pieces, &pass, sent).await;
         // From here on only the waits for more of the answer are the upstream's.
         exchange.waited += sent.elapsed();
         let (status, headers, body) = result?;
@@ -195,6 +200,7 @@ impl Try<'_> {
         endpoint: &Endpoint,
         pieces: Pieces,
         pass: &Pass<'_>,
+        now: Instant,
     ) -> Result<(StatusCode, HeaderMap, AnswerBody), Failure> {
         if endpoint.scheme == Scheme::Builtin {
             let (status, headers, chunks) = demo_answer(self.step.dialect, &pieces.concat());
@@ -212,8 +218,8 @@ impl Try<'_> {
             request
         };
         let mut timeouts = provider.timeouts;
-        timeouts.connect = self.remaining(timeouts.connect);
-        timeouts.first_byte = self.remaining(timeouts.first_byte);
+        timeouts.connect = self.remaining_at(now, timeouts.connect);
+        timeouts.first_byte = self.remaining_at(now, timeouts.first_byte);
         let reply = worker.pool.send(endpoint, &timeouts, make).await.map_err(|error| self.unsent(&error))?;
         let (head, body) = AnswerBody::from_reply(&worker.pool, reply, self.settings.max_answer_bytes);
         if head.status.is_success() && body.is_unreadable() {

@@ -178,16 +178,17 @@ impl<'a> Run<'a> {
             return Ok(Err(Then::Step));
         }
         let provider = step.provider();
-        let deadline = exchange.started + provider.timeouts.total;
-        if Instant::now() >= deadline {
+        let (began, deadline) = (Instant::now(), exchange.started + provider.timeouts.total);
+        if began >= deadline {
             let message = format!("The total time-out of {} has passed.", provider.name);
             self.last.get_or_insert_with(|| Rejection::new(Code::UpstreamTimeout, message));
             return Ok(Err(Then::Step));
         }
         self.tries += 1;
         let Self { settings, call, plan, client_headers, .. } = *self;
-        let attempt = Try { settings, call, client_headers, plan, step, credential, renewed, deadline };
-        exchange.trying = Some(trying(exchange, call, step, credential));
+        let attempt =
+            Try { settings, call, client_headers, plan, step, credential, renewed, began, deadline };
+        exchange.trying = Some(trying(exchange, &attempt));
         let result = attempt.run(exchange).await;
         note(exchange, &result);
         let failure = match result {
@@ -233,18 +234,19 @@ impl<'a> Run<'a> {
     }
 }
 
-fn trying(exchange: &Exchange, call: &Call, step: &Step, credential: Option<&Arc<Credential>>) -> Trying {
+fn trying(exchange: &Exchange, attempt: &Try<'_>) -> Trying {
+    let Try { call, step, began, .. } = *attempt;
     let model = &step.deployment.model;
     let attempt = AttemptRecord {
         provider: step.provider().id.to_string(),
         model: model.native_id.to_string(),
-        credential: credential.map(|credential| credential.label.to_string()).unwrap_or_default(),
+        credential: attempt.credential.map(|credential| credential.label.to_string()).unwrap_or_default(),
         status: None,
         cause: None,
-        started_us: exchange.elapsed_us(),
+        started_us: micros(began.saturating_duration_since(exchange.started)),
         duration_us: 0,
     };
-    Trying { attempt, began: Instant::now(), request: call.body.clone(), price: model.price }
+    Trying { attempt, began, request: call.body.clone(), price: model.price }
 }
 
 fn note(exchange: &mut Exchange, result: &Result<Arrival, Failure>) {

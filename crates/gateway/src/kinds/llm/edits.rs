@@ -3,7 +3,10 @@
 //! In: the client's bytes and facts of the target. Out: the same bytes with single values spliced. Whatever is not
 //! named here stays as it was sent.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
+use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use yumen_llm::dialects::{Dialect, Quirk, Target, codec};
@@ -15,6 +18,8 @@ use super::call::Call;
 /// them. One that is such a gateway itself gets them, but for the models, which are chosen here.
 pub const OURS: [&str; 8] =
     ["models", "provider", "plugins", "transforms", "usage", "session_id", "trace", "providerOptions"];
+
+static DEVELOPER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"developer\""));
 
 /// The body for the upstream, and whether it asks for usage that the client did not ask for. `native_json` is the
 /// model's native id as JSON.
@@ -83,7 +88,7 @@ fn without_developers(call: &Call) -> Option<Bytes> {
     }
     let value = call.object.get(&call.body, "messages")?.value(&call.body);
     // The search spares nearly every request a parse.
-    memchr::memmem::find(value, b"\"developer\"")?;
+    DEVELOPER.find(value)?;
     let messages: Vec<Message<'_>> = serde_json::from_slice(value).ok()?;
     let roles = messages.iter().filter_map(|message| message.role.map(RawValue::get));
     let mut renamed = Vec::with_capacity(value.len());

@@ -24,16 +24,16 @@ static TO_CLIENT: [HeaderName; 9] = [
     HeaderName::from_static("openai-model"),
 ];
 
-/// Copies those of `from` whose name is in `names`.
+/// Copies those of `from` whose name is in `names`. A header may be said in several lines, such as `anthropic-beta`.
 fn pick(from: &HeaderMap, names: &[HeaderName], to: &mut HeaderMap) {
-    for name in names {
-        let mut values = from.get_all(name).iter();
-        let Some(first) = values.next() else { continue };
-        to.insert(name, first.clone());
-        // A header may be said in several lines, such as `anthropic-beta`.
-        for value in values {
+    let mut last = None;
+    for (name, value) in from.iter().filter(|(name, _)| names.contains(name)) {
+        if last == Some(name) {
             to.append(name, value.clone());
+        } else {
+            to.insert(name, value.clone());
         }
+        last = Some(name);
     }
 }
 
