@@ -333,6 +333,48 @@ async fn counts_beyond_all_measure_cost_no_fortune() {
 }
 
 #[tokio::test]
+async fn what_another_service_tier_costs_is_left_empty() {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let (tier, usage) = (
+            &body["service_tier"],
+            json!({ "prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10 }),
+        );
+        if body["stream"] == true {
+            let chunk = |choices: serde_json::Value, usage: &serde_json::Value| {
+                let chunk = json!({ "id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m",
+                    "choices": choices, "service_tier": tier, "usage": usage });
+                format!("data: {chunk}\n\n")
+            };
+            let delta = json!({ "role": "assistant", "content": "Hi" });
+            return Some(Reply::stream([
+                chunk(json!([{ "index": 0, "delta": delta, "finish_reason": "stop" }]), &json!(null)),
+                chunk(json!([]), &usage),
+                "data: [DONE]\n\n".to_owned(),
+            ]));
+        }
+        let message = json!({ "role": "assistant", "content": "Hi" });
+        Some(Reply::json(
+            200,
+            &json!({ "id": "x", "object": "chat.completion", "created": 1, "model": "m",
+                "choices": [{ "index": 0, "message": message, "finish_reason": "stop" }],
+                "usage": usage, "service_tier": tier }),
+        ))
+    });
+    let gateway = Gateway::before(&upstream).await;
+    for (tier, priced) in [("default", true), ("flex", false), ("priority", false)] {
+        for mut body in [ask("fake-openai/fake-chat"), ask_stream("fake-openai/fake-chat")] {
+            body["service_tier"] = tier.into();
+            let answer = gateway.client().post(CHAT, &body).await.expect_status(200);
+            let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+            assert_eq!(record["tokens_prompt"], 7, "{record}");
+            assert_eq!(record["total_cost"].as_f64().is_some_and(|cost| cost > 0.0), priced, "{record}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_error_in_a_success_tells_no_secret() {
     let upstream = Upstream::start().await;
     upstream.script(|request| {

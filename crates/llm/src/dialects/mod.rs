@@ -21,6 +21,7 @@ mod read;
 mod seal;
 mod tally;
 mod target;
+mod tier;
 mod write;
 
 use serde::{Deserialize, Serialize};
@@ -119,6 +120,9 @@ pub struct Tap {
     pub finish_reason: Option<String>,
     /// Usage as reported, merged over the events seen so far (see pitfall 26: the last or largest, never the sum).
     pub usage: Option<Usage>,
+    /// Whether the answer says that it was served at another service tier (flex, priority, batch …) than the one of the
+    /// price list.
+    pub other_tier: bool,
     /// Bytes of generated text, reasoning and tool arguments seen so far: the ground for an estimate.
     pub output_bytes: u64,
     /// Whether any generated content (not only lifecycle frames) has been seen.

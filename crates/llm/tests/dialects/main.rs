@@ -23,3 +23,4 @@ mod round_trips;
 mod streams;
 mod support;
 mod targets;
+mod tiers;

@@ -40,6 +40,8 @@ impl Account {
                 (Usage { input, output, ..Usage::default() }, TokenSource::Estimated)
             }
         };
-        record(exchange, &Ending { outcome, usage: Some(usage), price: self.price });
+        // What another service tier costs is not known; an empty cost is better than a wrong one.
+        let price = self.price.filter(|_| !tap.other_tier);
+        record(exchange, &Ending { outcome, usage: Some(usage), price });
     }
 }

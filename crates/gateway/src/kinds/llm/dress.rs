@@ -56,7 +56,7 @@ impl Dress {
             model: Some(&self.model),
             native_finish: tap.finish_reason.as_deref(),
             usage: tap.usage.as_ref(),
-            price: self.price.as_ref(),
+            price: self.price.as_ref().filter(|_| !tap.other_tier),
             trace: self.trace.as_ref(),
         }
     }

@@ -74,14 +74,14 @@ pub(super) fn read_response(body: &[u8], tap: &mut Tap) {
 /// out: it is only wanted where nobody has counted.
 fn plain_response(body: &[u8]) -> Option<Tap> {
     let mut tail = Walk::members(body, last_key(body, &STOP_REASON)?, DEEPEST);
-    let (mut finish_reason, mut usage) = (None, None);
+    let (mut finish_reason, mut usage, mut other_tier) = (None, None, false);
     while let Some(key) = tail.key().ok()? {
         match (key, tail.kind()) {
             (b"usage", Kind::Object) => {
                 let mut net = NetUsage::default();
                 tail.enter().ok()?;
                 net.walk(&mut tail).ok()?;
-                usage = Some(net.gross());
+                (usage, other_tier) = (Some(net.gross()), net.other_tier);
             }
             (b"stop_reason", Kind::String) => finish_reason = text(tail.value().ok()?),
             _ => drop(tail.value().ok()?),
@@ -90,8 +90,9 @@ fn plain_response(body: &[u8]) -> Option<Tap> {
     if finish_reason.is_none() || usage.is_none() || !tail.is_at_end() {
         return None;
     }
-    let Head { id, model } = Head::read(body)?;
-    Some(Tap { id, model, finish_reason, usage, content_seen: true, finished: true, ..Tap::default() })
+    let Head { id, model, .. } = Head::read(body)?;
+    let (content_seen, finished) = (true, true);
+    Some(Tap { id, model, finish_reason, usage, other_tier, content_seen, finished, ..Tap::default() })
 }
 
 /// Reads one event.
@@ -176,6 +177,7 @@ fn note_usage(usage: Option<&RawValue>, tap: &mut Tap) {
         let mut net = tap.usage.map(NetUsage::from).unwrap_or_default();
         net.raise(usage.get());
         tap.usage = Some(net.gross());
+        tap.other_tier |= net.other_tier;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Usage: on the wire `input_tokens` leaves out what was read from and written to the cache; here it is counted in.
 
-use crate::dialects::write;
+use crate::dialects::{tier, write};
 use crate::json::{Kind, ScanError, Walk, whole_number};
 use crate::usage::Usage;
 
@@ -18,6 +18,8 @@ pub(super) struct NetUsage {
     cache_write_1h: u64,
     output: u64,
     thinking: u64,
+    /// Whether it names another service tier than the usual one.
+    pub(super) other_tier: bool,
 }
 
 impl NetUsage {
@@ -45,6 +47,7 @@ impl NetUsage {
     }
 
     fn raise_to(&mut self, name: &[u8], value: &[u8]) {
+        self.other_tier |= name == b"service_tier" && tier::is_other(value);
         let figure = match name {
             b"input_tokens" => &mut self.input,
             b"cache_read_input_tokens" => &mut self.cache_read,
@@ -109,6 +112,7 @@ impl From<Usage> for NetUsage {
             cache_write_1h: usage.cache_write_1h,
             output: usage.output,
             thinking: usage.reasoning,
+            other_tier: false,
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::chunk::Chunk;
-use super::usage::read_usage;
+use super::usage::{other_tier, read_usage};
 use crate::dialects::{Tap, fault, raise_tap_usage};
 
 /// The content of a part, unread.
@@ -56,7 +56,9 @@ fn note(chunk: Chunk<'_>, tap: &mut Tap) {
     if let Some(reason) = chunk.block_reason().filter(|_| tap.finish_reason.is_none()) {
         tap.finish_reason = Some(reason);
     }
-    raise_tap_usage(tap, chunk.usage_metadata.and_then(|raw| read_usage(raw.get())));
+    let said = chunk.usage_metadata.map(RawValue::get);
+    tap.other_tier |= said.is_some_and(|said| other_tier(said));
+    raise_tap_usage(tap, said.and_then(read_usage));
     tap.id = chunk.response_id.into_text().or(tap.id.take());
     tap.model = chunk.model_version.into_text().or(tap.model.take());
 }

@@ -1,7 +1,7 @@
 //! Usage: on the wire thoughts stand beside the answer's tokens, and what tools brought beside the prompt's; here the
 //! totals include them.
 
-use crate::dialects::write;
+use crate::dialects::{tier, write};
 use crate::json::{Walk, whole_number};
 use crate::usage::Usage;
 
@@ -30,6 +30,13 @@ pub(in crate::dialects) fn read_usage(json: &str) -> Option<Usage> {
         counted = true;
     }
     counted.then_some(usage)
+}
+
+/// Whether a `usageMetadata` object names another service tier than the usual one: AI Studio says `serviceTier`, Vertex
+/// `trafficType`. <https://ai.google.dev/api/generate-content#UsageMetadata>
+pub(super) fn other_tier(json: &str) -> bool {
+    let said = |member: &[u8]| tier::is_other_in(json, member, DEEPEST);
+    said(b"serviceTier") || said(b"trafficType")
 }
 
 /// Writes a `usageMetadata` object's members.

@@ -8,7 +8,7 @@ use memchr::memmem::{Finder, FinderRev};
 use super::usage::walk_usage;
 use super::{Chunk, read_usage};
 use crate::dialects::outline::{DEEPEST, Head, last_key, string_end};
-use crate::dialects::{Tap, fault, raise_tap_usage};
+use crate::dialects::{Tap, fault, raise_tap_usage, tier};
 use crate::json::{Kind, Walk};
 use crate::usage::Usage;
 
@@ -16,6 +16,7 @@ static CONTENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""de
 static UNFINISHED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""finish_reason":null"#));
 static FINISHED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""finish_reason":""#));
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""usage":{"#));
+static TIER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""service_tier":"#));
 static USAGE_KEY: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(br#""usage":"#));
 
 /// Reads a whole answer.
@@ -34,19 +35,25 @@ pub(in crate::dialects) fn tap_response(body: &[u8], tap: &mut Tap) {
 /// end. The size of its text is left out: it is only wanted where nobody has counted.
 fn plain_response(body: &[u8]) -> Option<Tap> {
     let at = last_key(body, &USAGE_KEY)?;
-    let usage = trailing_usage(body, at)?;
+    let Trailing { usage: Some(usage), other_tier } = trailing(body, at)? else { return None };
     let (before, _) = body.split_at_checked(at)?;
     let (_, reason) = before.split_at_checked(FINISHED.find(before)? + FINISHED.needle().len())?;
     let (reason, rest) = reason.split_at_checked(string_end(reason)?)?;
     if FINISHED.find(rest).is_some() || reason.contains(&b'\\') {
         return None;
     }
-    let Head { id, model } = Head::read(body)?;
+    let head = Head::read(body)?;
+    let other_tier = other_tier.or(head.other_tier);
+    // Said elsewhere, or in a text.
+    if other_tier.is_none() && TIER.find(body).is_some() {
+        return None;
+    }
     Some(Tap {
-        id,
-        model,
+        id: head.id,
+        model: head.model,
         finish_reason: Some(std::str::from_utf8(reason).ok()?.to_owned()),
         usage: Some(usage),
+        other_tier: other_tier.unwrap_or(false),
         content_seen: true,
         finished: true,
         ..Tap::default()
@@ -55,22 +62,32 @@ fn plain_response(body: &[u8]) -> Option<Tap> {
 
 /// The usage at the end of an answer of which not all is there.
 pub(in crate::dialects) fn usage_at_end(body: &[u8]) -> Option<Usage> {
-    trailing_usage(body, last_key(body, &USAGE_KEY)?)
+    trailing(body, last_key(body, &USAGE_KEY)?)?.usage
 }
 
-/// The usage whose key stands at `at`, when that is a member of the answer itself.
-fn trailing_usage(body: &[u8], at: usize) -> Option<Usage> {
-    let mut usage = None;
+/// What an answer's last members say.
+#[derive(Default)]
+struct Trailing {
+    usage: Option<Usage>,
+    other_tier: Option<bool>,
+}
+
+/// The members from the usage on, whose key stands at `at`, when that is a member of the answer itself.
+fn trailing(body: &[u8], at: usize) -> Option<Trailing> {
+    let mut said = Trailing::default();
     let mut tail = Walk::members(body, at, DEEPEST);
     while let Some(key) = tail.key().ok()? {
         if key == b"usage" && tail.kind() == Kind::Object {
             tail.enter().ok()?;
-            usage = walk_usage(&mut tail).ok()?;
-        } else {
-            tail.value().ok()?;
+            said.usage = walk_usage(&mut tail).ok()?;
+            continue;
+        }
+        let value = tail.value().ok()?;
+        if key == b"service_tier" {
+            said.other_tier = Some(tier::is_other(value));
         }
     }
-    usage.filter(|_| tail.is_at_end())
+    tail.is_at_end().then_some(said)
 }
 
 /// Reads one event.
@@ -120,6 +137,9 @@ fn note(chunk: Chunk<'_>, tap: &mut Tap) {
     }
     if tap.model.is_none() {
         tap.model = chunk.model.into_text();
+    }
+    if let Some(word) = chunk.service_tier.text() {
+        tap.other_tier = tier::is_other_word(word);
     }
     for choice in chunk.choices.into_iter().flatten() {
         let text = choice.text.text().map_or(0, str::len);
