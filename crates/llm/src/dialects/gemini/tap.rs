@@ -57,7 +57,7 @@ fn note(chunk: Chunk<'_>, tap: &mut Tap) {
         tap.finish_reason = Some(reason);
     }
     let said = chunk.usage_metadata.map(RawValue::get);
-    tap.other_tier |= said.is_some_and(|said| other_tier(said));
+    tap.other_tier |= said.is_some_and(other_tier);
     raise_tap_usage(tap, said.and_then(read_usage));
     tap.id = chunk.response_id.into_text().or(tap.id.take());
     tap.model = chunk.model_version.into_text().or(tap.model.take());
