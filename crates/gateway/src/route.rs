@@ -15,6 +15,8 @@ pub enum Route {
         /// The one asked for.
         id: Option<String>,
     },
+    /// OpenRouter's catalogue and account.
+    OpenRouter(Lookup),
     /// `GET /api/v1/generation?id=`.
     Generation,
     /// `GET /healthz`.
@@ -23,6 +25,29 @@ pub enum Route {
     Ready,
     /// `GET /` and `HEAD /`.
     Root,
+}
+
+/// What OpenRouter's clients look up, all of it at `/api/v1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup {
+    /// `GET /models`.
+    Models,
+    /// `GET /models/user`.
+    UserModels,
+    /// `GET /models/count`.
+    ModelsCount,
+    /// `GET /model/{author}/{slug}`.
+    Model(String),
+    /// `GET /models/{author}/{slug}/endpoints`.
+    Endpoints(String),
+    /// `GET /endpoints/zdr`.
+    ZdrEndpoints,
+    /// `GET /providers`.
+    Providers,
+    /// `GET /key`, also `/auth/key`, as it was called before.
+    Key,
+    /// `GET /credits`.
+    Credits,
 }
 
 /// A request to a model.

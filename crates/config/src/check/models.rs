@@ -85,6 +85,7 @@ fn change_facts(facts: &mut Facts, spec: &ModelSpec) {
     if let Some(supports) = &spec.supports {
         facts.supports = Some(supports.iter().copied().collect());
     }
+    facts.distillable = spec.distillable.or(facts.distillable);
 }
 
 /// Reads the decimals of one price.

@@ -204,6 +204,8 @@ pub struct ModelSpec {
     /// `temperature` and the like (`fixed_sampling`).
     #[schemars(schema_with = "named::optional_list::<Feature>")]
     pub supports: Option<Vec<Feature>>,
+    /// Whether what it says may be used to train another model.
+    pub distillable: Option<bool>,
     /// Context window in tokens.
     #[schemars(range(min = 1))]
     pub context: Option<u64>,

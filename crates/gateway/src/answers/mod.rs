@@ -3,24 +3,27 @@
 //! In: a route that asks no model. Out: an answer or a rejection. It never opens a connection.
 
 mod models;
+mod openrouter;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header, request};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use yumen_config::{Snapshot, VirtualKey};
-use yumen_telemetry::{ExchangeRecord, Outcome};
+use yumen_llm::skins::openrouter::dollars;
+use yumen_telemetry::{ExchangeRecord, LookupError, Outcome};
 
 use crate::body::Body;
 use crate::kinds::llm::Answer;
 use crate::rejection::{Code, Rejection};
-use crate::route::Route;
+use crate::route::{Lookup, Route};
 use crate::stages;
 use crate::worker::Worker;
 
 /// Answers a route that asks no model.
 pub async fn answer(
     worker: &Worker,
-    snapshot: &Snapshot,
+    snapshot: &Arc<Snapshot>,
     route: &Route,
     head: &request::Parts,
 ) -> Result<Answer, Rejection> {
@@ -39,6 +42,12 @@ pub async fn answer(
             let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
             models::answer(snapshot, &key, id.as_deref(), models::Shape::of(head))
         }
+        // Clients of other dialects know the list by its path alone.
+        Route::OpenRouter(Lookup::Models) if models::Shape::of(head) != models::Shape::OpenAi => {
+            let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
+            models::answer(snapshot, &key, None, models::Shape::of(head))
+        }
+        Route::OpenRouter(lookup) => openrouter::answer(worker, snapshot, lookup, head).await,
         Route::Generation => {
             let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
             generation(worker, &key, head).await
@@ -59,11 +68,7 @@ async fn generation(worker: &Worker, key: &VirtualKey, head: &request::Parts) ->
     let id = id
         .ok_or_else(|| Rejection::new(Code::InvalidRequest, "`id` is missing from the query.").param("id"))?;
     let found = worker.gateway.lookup.find(id, Some(&key.id)).await;
-    let found = found.map_err(|error| {
-        Rejection::new(Code::LedgerUnavailable, "The ledger cannot be read at the moment.")
-            .cause(error)
-            .retry_after(1)
-    })?;
+    let found = found.map_err(ledger_unavailable)?;
     let record = found.ok_or_else(|| {
         Rejection::new(Code::GenerationNotFound, format!("This key has made no generation `{id}`."))
             .param("id")
@@ -71,13 +76,16 @@ async fn generation(worker: &Worker, key: &VirtualKey, head: &request::Parts) ->
     Ok(json_answer(&json!({ "data": generation_data(&record) })))
 }
 
+fn ledger_unavailable(error: LookupError) -> Rejection {
+    Rejection::new(Code::LedgerUnavailable, "The ledger cannot be read at the moment.")
+        .cause(error)
+        .retry_after(1)
+}
+
 /// A record in the shape that OpenRouter's clients know, with what only we have under names of our own.
 fn generation_data(record: &ExchangeRecord) -> Value {
     let tokens = &record.tokens;
-    let dollars = record.cost_nanos.map(|nanos| {
-        let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
-        text.parse::<f64>().unwrap_or(0.0)
-    });
+    let dollars = record.cost_nanos.map(dollars);
     let mut data = json!({
         "id": record.id,
         "upstream_id": record.upstream_id,

@@ -1,10 +1,8 @@
 //! The list of models, in the shape that the asking client knows.
 
-use std::sync::Arc;
-
 use http::request;
 use serde_json::{Value, json};
-use yumen_config::{ModelTarget, Snapshot, TargetKind, VirtualKey};
+use yumen_config::{Listed, ModelTarget, Snapshot, TargetKind, VirtualKey, may_use};
 
 use super::json_answer;
 use crate::kinds::llm::Answer;
@@ -41,37 +39,20 @@ pub(super) fn answer(
     shape: Shape,
 ) -> Result<Answer, Rejection> {
     if let Some(id) = id {
-        let target = snapshot.target(id).filter(|target| listed_for(key, target, id));
-        let target = target.ok_or_else(|| stages::unknown_model(snapshot, key, id))?;
+        let target = snapshot.target(id).filter(|target| may_use(&key.models, id, target));
+        let target = target.ok_or_else(|| stages::unknown_model(snapshot, &key.models, id))?;
         return Ok(json_answer(&model(id, &target, shape)));
     }
-    let mut names: Vec<&Arc<str>> = Vec::new();
-    for (name, target) in snapshot.models.iter() {
-        let shown = match target.kind {
-            TargetKind::Alias | TargetKind::Canonical => true,
-            TargetKind::Qualified => {
-                target.deployments.items().iter().all(|deployment| deployment.model.canonical_id.is_none())
-            }
-            TargetKind::Native => false,
-        };
-        if shown && key.models.allows(name) {
-            names.push(name);
-        }
-    }
-    names.sort_unstable();
-    let data: Vec<Value> =
-        names.iter().filter_map(|name| Some(model(name, snapshot.models.get(*name)?, shape))).collect();
+    let listed = snapshot.listed(&key.models);
+    let data: Vec<Value> = listed.iter().map(|listed| model(listed.name, listed.target, shape)).collect();
+    let name = |listed: Option<&Listed<'_>>| listed.map(|listed| listed.name.to_owned());
     Ok(json_answer(&match shape {
         Shape::OpenAi => json!({ "object": "list", "data": data }),
         Shape::Anthropic => {
-            json!({ "data": data, "has_more": false, "first_id": names.first(), "last_id": names.last() })
+            json!({ "data": data, "has_more": false, "first_id": name(listed.first()), "last_id": name(listed.last()) })
         }
         Shape::Google => json!({ "models": data }),
     }))
-}
-
-fn listed_for(key: &VirtualKey, target: &ModelTarget, id: &str) -> bool {
-    key.models.allows(id) || key.models.allows(&target.name)
 }
 
 fn model(name: &str, target: &ModelTarget, shape: Shape) -> Value {

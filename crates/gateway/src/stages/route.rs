@@ -4,7 +4,9 @@ use http::{HeaderValue, Method, Uri, request};
 use yumen_llm::dialects::Dialect;
 
 use crate::rejection::{Code, Rejection};
-use crate::route::{InPath, LlmRoute, Route, Skin, Task, below_version, google_model, percent_decode};
+use crate::route::{
+    InPath, LlmRoute, Lookup, Route, Skin, Task, below_version, google_model, percent_decode,
+};
 
 /// Finds what serves a request.
 pub fn route(head: &request::Parts) -> Result<Route, Rejection> {
@@ -45,6 +47,9 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
         return Some((READ, Route::Models { id: Some(percent_decode(id)) }));
     }
     let path = below_version(path)?;
+    if let Some(lookup) = looked_up(path).filter(|_| skin == Skin::OpenRouter) {
+        return Some((READ, Route::OpenRouter(lookup)));
+    }
     let llm = |dialect, task| Some((POST, Route::Llm(LlmRoute { dialect, task, skin, in_path: None })));
     match path {
         "/chat/completions" => llm(Dialect::OpenAiChat, Task::Generate),
@@ -60,6 +65,26 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
             Some((READ, Route::Models { id: Some(percent_decode(id)) }))
         }
     }
+}
+
+/// What a path below `/api/v1` looks up.
+fn looked_up(path: &str) -> Option<Lookup> {
+    Some(match path {
+        "/models" => Lookup::Models,
+        "/models/user" => Lookup::UserModels,
+        "/models/count" => Lookup::ModelsCount,
+        "/endpoints/zdr" => Lookup::ZdrEndpoints,
+        "/providers" => Lookup::Providers,
+        "/key" | "/auth/key" => Lookup::Key,
+        "/credits" => Lookup::Credits,
+        _ => {
+            let model = |id: &str| Some(percent_decode(id)).filter(|id| !id.is_empty());
+            if let Some(id) = path.strip_prefix("/models/").and_then(|id| id.strip_suffix("/endpoints")) {
+                return model(id).map(Lookup::Endpoints);
+            }
+            return model(path.strip_prefix("/model/")?).map(Lookup::Model);
+        }
+    })
 }
 
 /// A path of Google's, which says the model and what is asked of it.
@@ -97,6 +122,35 @@ mod tests {
         assert_eq!(
             ask("GET", "/v1/models/anthropic%2Fclaude-sonnet-4.5").unwrap(),
             Route::Models { id: Some("anthropic/claude-sonnet-4.5".into()) }
+        );
+    }
+
+    #[test]
+    fn what_openrouters_clients_look_up_is_there_below_its_prefix_alone() {
+        let name = || "a/b:free".to_owned();
+        for (path, lookup) in [
+            ("/models", Lookup::Models),
+            ("/models/user", Lookup::UserModels),
+            ("/models/count?output_modalities=all", Lookup::ModelsCount),
+            ("/model/a/b:free", Lookup::Model(name())),
+            ("/models/a/b%3Afree/endpoints", Lookup::Endpoints(name())),
+            ("/endpoints/zdr", Lookup::ZdrEndpoints),
+            ("/providers", Lookup::Providers),
+            ("/key", Lookup::Key),
+            ("/auth/key", Lookup::Key),
+            ("/credits", Lookup::Credits),
+        ] {
+            assert_eq!(ask("GET", &format!("/api/v1{path}")).unwrap(), Route::OpenRouter(lookup), "{path}");
+            assert_eq!(ask("POST", &format!("/api/v1{path}")).unwrap_err().code, Code::MethodNotAllowed);
+        }
+        assert_eq!(ask("GET", "/v1/models").unwrap(), Route::Models { id: None });
+        assert_eq!(ask("GET", "/v1/models/user").unwrap(), Route::Models { id: Some("user".into()) });
+        for path in ["/v1/key", "/api/v1/model/", "/api/v1/endpoints"] {
+            assert_eq!(ask("GET", path).unwrap_err().code, Code::RouteNotFound, "{path}");
+        }
+        assert_eq!(
+            ask("GET", "/api/v1/models//endpoints").unwrap(),
+            Route::Models { id: Some("/endpoints".into()) }
         );
     }
 

@@ -220,6 +220,10 @@ pub struct Facts {
     pub deprecated: Option<Day>,
     /// Whether its weights can be had.
     pub open_weights: bool,
+    /// The licence of its weights: an SPDX identifier, or its own name.
+    pub licence: Option<Arc<str>>,
+    /// Whether what it says may be used to train another model; `None` when nobody has said.
+    pub distillable: Option<bool>,
 }
 
 #[cfg(test)]

@@ -99,6 +99,8 @@ fn read_facts(fields: &mut Fields<'_, '_>) -> Option<Facts> {
     let input: Option<Vec<Modality>> = fields.required("input", r#"["text", "image"]"#);
     let output: Option<Vec<Modality>> = fields.optional("output", r#"["text", "audio"]"#);
     let supports: Option<Vec<Feature>> = fields.optional("supports", r#"["tools", "reasoning"]"#);
+    let licence: Option<String> = fields.optional("licence", r#""apache-2.0""#);
+    let distillable = fields.optional("distillable", "true");
     let open_weights = fields.optional("open_weights", "true").unwrap_or_default();
     let knowledge = day("knowledge", fields);
     let released = day("released", fields);
@@ -117,6 +119,8 @@ fn read_facts(fields: &mut Fields<'_, '_>) -> Option<Facts> {
         released,
         deprecated,
         open_weights,
+        licence: licence.map(Into::into),
+        distillable,
     })
 }
 
