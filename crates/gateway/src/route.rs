@@ -32,6 +32,8 @@ pub enum Route {
 pub enum Lookup {
     /// `GET /models`.
     Models,
+    /// `GET /embeddings/models`.
+    EmbeddingModels,
     /// `GET /models/user`.
     UserModels,
     /// `GET /models/count`.

@@ -71,6 +71,7 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
 fn looked_up(path: &str) -> Option<Lookup> {
     Some(match path {
         "/models" => Lookup::Models,
+        "/embeddings/models" => Lookup::EmbeddingModels,
         "/models/user" => Lookup::UserModels,
         "/models/count" => Lookup::ModelsCount,
         "/endpoints/zdr" => Lookup::ZdrEndpoints,
@@ -130,6 +131,7 @@ mod tests {
         let name = || "a/b:free".to_owned();
         for (path, lookup) in [
             ("/models", Lookup::Models),
+            ("/embeddings/models", Lookup::EmbeddingModels),
             ("/models/user", Lookup::UserModels),
             ("/models/count?output_modalities=all", Lookup::ModelsCount),
             ("/model/a/b:free", Lookup::Model(name())),

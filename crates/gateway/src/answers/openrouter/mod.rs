@@ -95,6 +95,11 @@ impl Reader {
     fn read(&self, lookup: &Lookup, pairs: &[(String, String)]) -> Result<Answer, Rejection> {
         match lookup {
             Lookup::Models => self.models(pairs, "/api/v1/models"),
+            Lookup::EmbeddingModels => {
+                let only = ("output_modalities".to_owned(), "embeddings".to_owned());
+                let others = pairs.iter().filter(|(name, _)| *name != only.0).cloned();
+                self.models(&others.chain([only.clone()]).collect::<Vec<_>>(), "/api/v1/embeddings/models")
+            }
             Lookup::UserModels => self.models(pairs, "/api/v1/models/user"),
             Lookup::ModelsCount => {
                 let query = query(pairs)?;
