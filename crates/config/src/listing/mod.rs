@@ -125,6 +125,11 @@ impl<'s> Listed<'s> {
         self.facts().find_map(|facts| facts.distillable)
     }
 
+    /// Its weights' id at Hugging Face.
+    pub fn weights(self) -> Option<&'s str> {
+        self.facts().find_map(|facts| facts.weights.as_deref())
+    }
+
     /// The licence of its weights, as its SPDX identifier or its own name.
     pub fn licence(self) -> Option<&'s str> {
         self.facts().find_map(|facts| facts.licence.as_deref())

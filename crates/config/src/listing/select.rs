@@ -82,7 +82,8 @@ impl ModelQuery {
         match self.sort {
             None => {}
             Some(Sort::Newest) => {
-                models.sort_by_cached_key(|model| Reverse(model.released()));
+                // A model of which no day is known is at least as new as what it has learnt.
+                models.sort_by_cached_key(|model| Reverse(model.released().or_else(|| model.knowledge())));
             }
             Some(Sort::PriceUp) => models.sort_by_cached_key(|model| {
                 let price = model.price().map(average);

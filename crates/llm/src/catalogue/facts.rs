@@ -220,6 +220,8 @@ pub struct Facts {
     pub deprecated: Option<Day>,
     /// Whether its weights can be had.
     pub open_weights: bool,
+    /// Its weights' id at Hugging Face, `owner/name`.
+    pub weights: Option<Arc<str>>,
     /// The licence of its weights: an SPDX identifier, or its own name.
     pub licence: Option<Arc<str>>,
     /// Whether what it says may be used to train another model; `None` when nobody has said.

@@ -99,6 +99,7 @@ fn read_facts(fields: &mut Fields<'_, '_>) -> Option<Facts> {
     let input: Option<Vec<Modality>> = fields.required("input", r#"["text", "image"]"#);
     let output: Option<Vec<Modality>> = fields.optional("output", r#"["text", "audio"]"#);
     let supports: Option<Vec<Feature>> = fields.optional("supports", r#"["tools", "reasoning"]"#);
+    let weights: Option<String> = fields.optional("weights", r#""owner/name""#);
     let licence: Option<String> = fields.optional("licence", r#""apache-2.0""#);
     let distillable = fields.optional("distillable", "true");
     let open_weights = fields.optional("open_weights", "true").unwrap_or_default();
@@ -119,6 +120,7 @@ fn read_facts(fields: &mut Fields<'_, '_>) -> Option<Facts> {
         released,
         deprecated,
         open_weights,
+        weights: weights.map(Into::into),
         licence: licence.map(Into::into),
         distillable,
     })

@@ -96,7 +96,7 @@ pub(super) fn of(model: Listed<'_>) -> Model<'_> {
             slug,
             name: first.map(|first| &*first.facts.name).filter(|name| !name.is_empty()).unwrap_or(slug),
         }),
-        hugging_face_id: None,
+        hugging_face_id: model.weights(),
         name: model.title(),
         created: created(model),
         description: description(model),
