@@ -137,12 +137,10 @@ fn can_be_said(parameter: Parameter, dialect: Dialect) -> bool {
     if dialect == Dialect::OpenAiChat && parameter == Parameter::TopK {
         return false;
     }
-    let Some(mut body) = parameter.sample() else { return false };
-    body["model"] = json!("m");
-    body["messages"] = json!([{ "role": "user", "content": "?" }]);
-    if body.get("max_tokens").is_none() {
-        body["max_tokens"] = json!(4096);
-    }
+    let mut body =
+        json!({ "model": "m", "messages": [{ "role": "user", "content": "?" }], "max_tokens": 4096 });
+    let Some(Value::Object(asked)) = parameter.sample() else { return false };
+    body.as_object_mut().into_iter().for_each(|body| body.extend(asked.clone()));
     let target = Target { model: "m", max_output: Some(8192), ..Target::default() };
     let Ok(request) = codec(Dialect::OpenAiChat).decode_request(body.to_string().as_bytes()) else {
         return false;

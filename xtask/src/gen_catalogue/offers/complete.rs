@@ -25,8 +25,11 @@ pub(super) fn complete(entry: &Model, sources: &[Source], extract: &Extract) -> 
         // An answer as long as the whole window is a source's way of not knowing.
         let limit = |name: &str| facts.get(name).and_then(Value::as_u64);
         let unlimited = limit("max_output") >= limit("context");
-        let gathered = |name: &str| name == "input" || name == "supports";
-        let said = |name: &str| !gathered(name) && !(unlimited && name == "max_output");
+        let said = |name: &str| match name {
+            "input" | "supports" => false,
+            "max_output" => !unlimited,
+            _ => true,
+        };
         for (name, value) in facts.iter().filter(|(name, _)| said(name)) {
             model.entry(name.clone()).or_insert_with(|| value.clone());
         }
