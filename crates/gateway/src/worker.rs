@@ -2,7 +2,7 @@
 //!
 //! A worker is one thread with a runtime of its own: its connections, its upstream pool and its record writer
 //! are touched by no other thread, so a request never waits for another core - but for a token that another request is
-//! asking a provider for already.
+//! asking a provider for already. Only OpenRouter's long lists are made elsewhere.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
