@@ -181,3 +181,51 @@ fn what_cannot_be_read_or_answered_is_refused_by_name() {
     }
     assert!(ModelQuery::default().set("sort", "").is_ok(), "nothing is asked for");
 }
+
+mod any {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NAMES: [&str; 22] = [
+        "q",
+        "supported_parameters",
+        "input_modalities",
+        "output_modalities",
+        "context",
+        "min_price",
+        "max_price",
+        "min_output_price",
+        "max_output_price",
+        "min_age_days",
+        "max_age_days",
+        "arch",
+        "model_authors",
+        "providers",
+        "distillable",
+        "zdr",
+        "sort",
+        "offset",
+        "limit",
+        "category",
+        "region",
+        "x",
+    ];
+
+    proptest! {
+        #[test]
+        fn query_is_answered_or_refused(
+            pairs in prop::collection::vec((0..NAMES.len(), "[a-z0-9.,-]{0,14}|\\PC{0,20}|[0-9]{1,15}"), 0..6),
+            now in any::<i64>(),
+        ) {
+            let snapshot = snapshot();
+            let mut query = ModelQuery::default();
+            for (name, value) in &pairs {
+                if let Err(error) = query.set(NAMES[*name], value) {
+                    prop_assert!(error.message.len() < 1000 && error.parameter == NAMES[*name]);
+                }
+            }
+            let page = query.page(snapshot.listed(&ModelPatterns::all()), now);
+            prop_assert!(page.models.len() <= page.total && page.total <= 5);
+        }
+    }
+}
