@@ -200,7 +200,7 @@ pub struct ModelSpec {
     /// What it gives.
     #[schemars(schema_with = "named::optional_list::<Modality>")]
     pub output: Option<Vec<Modality>>,
-    /// What can be asked of it: tools, answers after a JSON schema (`structured`), reasoning, web search; or that it refuses
+    /// What can be asked of it: tools, answers after a JSON schema (`structured`), reasoning; or that it refuses
     /// `temperature` and the like (`fixed_sampling`).
     #[schemars(schema_with = "named::optional_list::<Feature>")]
     pub supports: Option<Vec<Feature>>,

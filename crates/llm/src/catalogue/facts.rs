@@ -32,8 +32,6 @@ pub enum Feature {
     Structured,
     /// It thinks before it answers.
     Reasoning,
-    /// It can look into the web by itself.
-    WebSearch,
     /// It refuses `temperature` and the like.
     FixedSampling,
 }
@@ -67,8 +65,7 @@ impl Word for Modality {
 }
 
 impl Word for Feature {
-    const ALL: &'static [Self] =
-        &[Self::Tools, Self::Structured, Self::Reasoning, Self::WebSearch, Self::FixedSampling];
+    const ALL: &'static [Self] = &[Self::Tools, Self::Structured, Self::Reasoning, Self::FixedSampling];
 
     fn place(self) -> u8 {
         self as u8
@@ -79,7 +76,6 @@ impl Word for Feature {
             Self::Tools => "tools",
             Self::Structured => "structured",
             Self::Reasoning => "reasoning",
-            Self::WebSearch => "web_search",
             Self::FixedSampling => "fixed_sampling",
         }
     }
@@ -258,6 +254,7 @@ mod tests {
         assert_eq!(words.iter().map(Word::word).collect::<Vec<_>>(), ["text", "video"]);
         assert!(words.has(Modality::Video) && !words.has(Modality::Image) && !words.is_empty());
         assert_eq!(size_of::<Option<Words<Feature>>>(), 8);
+        assert!(size_of::<Facts>() <= 96, "{} bytes for each of thousands of models", size_of::<Facts>());
         for (place, feature) in Feature::ALL.iter().enumerate() {
             assert_eq!(usize::from(feature.place()), place);
             assert_eq!(serde_json::to_value(feature).unwrap(), feature.word());

@@ -74,7 +74,6 @@ impl Parameter {
             Self::Tools | Self::ToolChoice | Self::ParallelToolCalls => Some(Feature::Tools),
             Self::ResponseFormat | Self::StructuredOutputs => Some(Feature::Structured),
             Self::Reasoning | Self::IncludeReasoning | Self::ReasoningEffort => Some(Feature::Reasoning),
-            Self::WebSearchOptions => Some(Feature::WebSearch),
             _ => None,
         }
     }
@@ -107,7 +106,6 @@ impl Parameter {
             Self::ParallelToolCalls => json!({ "tools": [tool], "parallel_tool_calls": false }),
             Self::Reasoning | Self::ReasoningEffort => json!({ "reasoning": { "effort": "low" } }),
             Self::IncludeReasoning => json!({ "reasoning": { "enabled": true } }),
-            Self::WebSearchOptions => json!({ "web_search_options": {} }),
             _ => return None,
         })
     }

@@ -13,7 +13,7 @@ use super::Extract;
 const MODALITIES: &[&str] = &["text", "image", "audio", "file", "video"];
 
 /// What can be asked of a model, in the order in which it is written.
-const FEATURES: &[&str] = &["tools", "structured", "reasoning", "web_search", "fixed_sampling"];
+const FEATURES: &[&str] = &["tools", "structured", "reasoning", "fixed_sampling"];
 
 pub(super) fn complete(entry: &Model, sources: &[Source], extract: &Extract) -> Model {
     let mut model = entry.clone();

@@ -40,7 +40,6 @@ const FEATURES: &[(&str, &str)] = &[
     ("supports_function_calling", "tools"),
     ("supports_response_schema", "structured"),
     ("supports_reasoning", "reasoning"),
-    ("supports_web_search", "web_search"),
 ];
 const MODALITIES: &[(&str, &str)] = &[
     ("supports_vision", "image"),
