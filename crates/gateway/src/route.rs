@@ -17,6 +17,11 @@ pub enum Route {
     },
     /// OpenRouter's catalogue and account.
     OpenRouter(Lookup),
+    /// `GET /v4/ai/config`, the AI SDK's list of models.
+    AiSdkConfig {
+        /// The version of the specification in which it is read.
+        version: u8,
+    },
     /// `GET /api/v1/generation?id=`.
     Generation,
     /// `GET /healthz`.
@@ -61,7 +66,7 @@ pub struct LlmRoute {
     pub task: Task,
     /// How answers are dressed.
     pub skin: Skin,
-    /// What the path says, in dialects whose bodies do not.
+    /// What the path or headers say, in dialects whose bodies do not.
     pub in_path: Option<InPath>,
 }
 
@@ -82,7 +87,7 @@ impl Skin {
     }
 }
 
-/// What some dialects say in the path.
+/// What some dialects say in the path, or in headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InPath {
     /// The model asked for.
@@ -91,6 +96,8 @@ pub struct InPath {
     pub stream: bool,
     /// Whether that stream is read as one JSON array and not as events.
     pub json_array: bool,
+    /// The version of the AI SDK's specification that the client speaks; 0 in other dialects.
+    pub ai_sdk_version: u8,
 }
 
 /// What is asked of a model.
@@ -113,6 +120,9 @@ pub struct Surface {
 impl Surface {
     /// The surface of a request: known from its path and headers before anything else.
     pub fn of(head: &request::Parts) -> Self {
+        if below_ai_sdk(head.uri.path()).is_some() {
+            return Self { dialect: Dialect::AiSdk, skin: Skin::Plain };
+        }
         let path = below_version(head.uri.path());
         let speaks_google = || speaks_google(&head.headers, &head.uri);
         let is_list = path.is_some_and(|path| path == "/models" || path.starts_with("/models/"));
@@ -152,6 +162,13 @@ pub fn google_model(path: &str) -> Option<(String, &str)> {
 /// The path below `/v1` or `/api/v1`.
 pub fn below_version(path: &str) -> Option<&str> {
     path.strip_prefix("/v1").or_else(|| path.strip_prefix("/api/v1")).filter(|rest| rest.starts_with('/'))
+}
+
+/// The path below the AI SDK's base, and the version of the specification that the base is for: it was `/v1/ai` for
+/// version 2, and has had the version's own number since.
+pub fn below_ai_sdk(path: &str) -> Option<(u8, &str)> {
+    const BASES: [(&str, u8); 4] = [("/v4/ai/", 4), ("/v3/ai/", 3), ("/v2/ai/", 2), ("/v1/ai/", 2)];
+    BASES.iter().find_map(|(base, version)| Some((*version, path.strip_prefix(base)?)))
 }
 
 /// Decodes `%2F` and the like; anything that is not UTF-8 afterwards is kept as it came.

@@ -83,6 +83,12 @@ impl PerToken {
     }
 }
 
+/// Nano-dollars as a decimal of dollars, to the last digit.
+pub fn dollars(nanos: u64) -> String {
+    let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 impl fmt::Display for PerToken {
     /// Dollars per million tokens, in the shortest form that [`PerToken::per_million`] reads back.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,6 +2,7 @@
 //!
 //! In: a route that asks no model. Out: an answer or a rejection. It never opens a connection.
 
+mod ai_sdk;
 mod models;
 mod openrouter;
 
@@ -46,6 +47,10 @@ pub async fn answer(
         Route::OpenRouter(Lookup::Models) if models::Shape::of(head) != models::Shape::OpenAi => {
             let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
             models::answer(snapshot, &key, None, models::Shape::of(head))
+        }
+        Route::AiSdkConfig { version } => {
+            let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
+            Ok(ai_sdk::config(snapshot, &key, *version))
         }
         Route::OpenRouter(lookup) => openrouter::answer(worker, snapshot, lookup, head).await,
         Route::Generation => {
@@ -109,6 +114,8 @@ fn generation_data(record: &ExchangeRecord) -> Value {
         "native_tokens_reasoning": tokens.reasoning,
         "native_tokens_cached": tokens.cached_input,
         "native_tokens_cache_write": tokens.cache_write,
+        "native_tokens_cache_creation": tokens.cache_write,
+        "billable_web_search_calls": 0,
         "tokens_source": tokens.source,
         "usage": dollars,
         "total_cost": dollars,

@@ -5,7 +5,7 @@ use yumen_llm::dialects::Dialect;
 
 use crate::rejection::{Code, Rejection};
 use crate::route::{
-    InPath, LlmRoute, Lookup, Route, Skin, Task, below_version, google_model, percent_decode,
+    InPath, LlmRoute, Lookup, Route, Skin, Task, below_ai_sdk, below_version, google_model, percent_decode,
 };
 
 /// Finds what serves a request.
@@ -15,7 +15,10 @@ pub fn route(head: &request::Parts) -> Result<Route, Rejection> {
         Rejection::new(Code::RouteNotFound, format!("There is nothing at {} {path}.", head.method))
     })?;
     if allowed.contains(&head.method) {
-        return Ok(route);
+        return match route {
+            Route::Llm(route) if is_ai_sdk(route.dialect) => in_headers(route, head).map(Route::Llm),
+            route => Ok(route),
+        };
     }
     let allowed: Vec<_> = allowed.iter().map(Method::as_str).collect();
     let message = format!("{path} is there for {}, not for {}.", allowed.join(" and "), head.method);
@@ -46,6 +49,18 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
     if let Some(id) = path.strip_prefix("/v1beta/models/") {
         return Some((READ, Route::Models { id: Some(percent_decode(id)) }));
     }
+    if let Some((version, path)) = below_ai_sdk(path) {
+        let llm = |dialect| {
+            let route = LlmRoute { dialect, task: Task::Generate, skin: Skin::Plain, in_path: None };
+            Some((POST, Route::Llm(route)))
+        };
+        return match path {
+            "language-model" => llm(Dialect::AiSdk),
+            "embedding-model" => llm(Dialect::AiSdkEmbeddings),
+            "config" => Some((READ, Route::AiSdkConfig { version })),
+            _ => None,
+        };
+    }
     let path = below_version(path)?;
     if let Some(lookup) = looked_up(path).filter(|_| skin == Skin::OpenRouter) {
         return Some((READ, Route::OpenRouter(lookup)));
@@ -65,6 +80,38 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
             Some((READ, Route::Models { id: Some(percent_decode(id)) }))
         }
     }
+}
+
+fn is_ai_sdk(dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::AiSdk | Dialect::AiSdkEmbeddings)
+}
+
+/// The AI SDK says in headers which model it wants, whether as a stream, and which version of its specification it speaks.
+fn in_headers(route: LlmRoute, head: &request::Parts) -> Result<LlmRoute, Rejection> {
+    let embeds = route.dialect == Dialect::AiSdkEmbeddings;
+    let kind = if embeds { "embedding" } else { "language" };
+    let said = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let wrong = |name: &str, wanted: &str| {
+        Rejection::new(Code::InvalidRequest, format!("The header `{name}` must be {wanted}.")).param(name)
+    };
+    let name = if embeds { "ai-model-id" } else { "ai-language-model-id" };
+    let model = said(name).filter(|model| !model.is_empty()).ok_or_else(|| wrong(name, "a model's name"))?;
+    let name = format!("ai-{kind}-model-specification-version");
+    let ai_sdk_version = match said(&name) {
+        None => below_ai_sdk(head.uri.path()).map_or(4, |(version, _)| version),
+        Some("4") => 4,
+        Some("3") => 3,
+        Some("2") => 2,
+        Some(_) => return Err(wrong(&name, "2, 3 or 4")),
+    };
+    let name = "ai-language-model-streaming";
+    let stream = match said(name) {
+        Some("true") => !embeds,
+        None | Some("false") => false,
+        Some(_) => return Err(wrong(name, "true or false")),
+    };
+    let in_path = Some(InPath { model: model.to_owned(), stream, json_array: false, ai_sdk_version });
+    Ok(LlmRoute { in_path, ..route })
 }
 
 /// What a path below `/api/v1` looks up.
@@ -99,7 +146,7 @@ fn google(uri: &Uri) -> Option<(&'static [Method], Route)> {
         _ => return None,
     };
     let as_events = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
-    let in_path = Some(InPath { model, stream, json_array: stream && !as_events });
+    let in_path = Some(InPath { model, stream, json_array: stream && !as_events, ai_sdk_version: 0 });
     Some((POST, Route::Llm(LlmRoute { dialect, task, skin: Skin::Plain, in_path })))
 }
 
@@ -188,6 +235,41 @@ mod tests {
         }
         assert_eq!(ask("POST", "/v1beta/m:generateContent").unwrap_err().code, Code::RouteNotFound);
         assert_eq!(ask("GET", "/v1beta/models/gemini").unwrap(), Route::Models { id: Some("gemini".into()) });
+    }
+
+    #[test]
+    fn the_ai_sdk_says_in_headers_what_it_wants() {
+        let ask = |path: &str, headers: &[(&str, &str)]| {
+            let mut request = http::Request::builder().method("POST").uri(path);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            route(&head).map(|route| match route {
+                Route::Llm(LlmRoute { dialect, in_path: Some(said), .. }) => {
+                    (dialect, said.model, said.stream, said.ai_sdk_version)
+                }
+                other => panic!("{other:?}"),
+            })
+        };
+        let model = ("ai-language-model-id", "openai/gpt-5");
+        let said = |stream, version| (Dialect::AiSdk, "openai/gpt-5".to_owned(), stream, version);
+        assert_eq!(ask("/v4/ai/language-model", &[model]).unwrap(), said(false, 4));
+        assert_eq!(ask("/v1/ai/language-model", &[model]).unwrap(), said(false, 2));
+        let version = ("ai-language-model-specification-version", "3");
+        let stream = ("ai-language-model-streaming", "true");
+        assert_eq!(ask("/v1/ai/language-model", &[model, version, stream]).unwrap(), said(true, 3));
+        let embeds = ask("/v3/ai/embedding-model", &[("ai-model-id", "e")]).unwrap();
+        assert_eq!(embeds, (Dialect::AiSdkEmbeddings, "e".to_owned(), false, 3));
+        for headers in [
+            &[][..],
+            &[("ai-language-model-id", "")],
+            &[model, ("ai-language-model-specification-version", "5")],
+            &[model, ("ai-language-model-streaming", "yes")],
+        ] {
+            assert_eq!(ask("/v4/ai/language-model", headers).unwrap_err().code, Code::InvalidRequest);
+        }
+        assert_eq!(ask("/v4/ai/video-model", &[model]).unwrap_err().code, Code::RouteNotFound);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! A dialect decodes its requests, answers, streams and errors into the IR and encodes them from it. It never
 //! knows which provider or model is meant, and never another dialect.
 
+mod ai_sdk;
+mod ai_sdk_embeddings;
 mod anthropic_messages;
 mod balance;
 mod fault;
@@ -29,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use crate::ir;
 pub use crate::ir::{ErrorFacts, ErrorKind};
 use crate::json::Kind;
+use crate::price::Price;
 
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, read_gemini_count_tokens};
@@ -69,6 +72,12 @@ pub enum Dialect {
     /// Google's `models/{model}:embedContent` and `:batchEmbedContents`.
     #[serde(rename = "gemini_embeddings")]
     GeminiEmbeddings,
+    /// The AI SDK's gateway protocol, `POST /v4/ai/language-model`; clients only.
+    #[serde(rename = "ai_sdk")]
+    AiSdk,
+    /// The same, `POST /v4/ai/embedding-model`; clients only.
+    #[serde(rename = "ai_sdk_embeddings")]
+    AiSdkEmbeddings,
 }
 
 /// What a request body could not be read as, in terms its sender understands.
@@ -107,6 +116,14 @@ pub struct AnswerContext {
     pub embeds_batch: bool,
     /// Names of the functions that the client knows as custom tools: [`ir::Chat::custom_tools`].
     pub custom_tools: Vec<String>,
+    /// The version of the AI SDK's specification in which its client is answered.
+    pub ai_sdk_version: u8,
+    /// Who answers, for dialects that say so.
+    pub provider: Option<String>,
+    /// The provider's own name of the model, for the same.
+    pub native_model: Option<String>,
+    /// What it charges, for the same.
+    pub price: Option<Price>,
 }
 
 /// What a side reader has learned of an answer that passes through in its own bytes.
@@ -170,6 +187,7 @@ pub enum ErrorShape {
     OpenAi,
     Anthropic,
     Google,
+    AiSdk,
 }
 
 /// One dialect. Implementations are stateless; streams have their own state objects.
@@ -210,7 +228,7 @@ pub trait Codec: Sync + Send {
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 7] = [
+pub const ALL: [&dyn Codec; 9] = [
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
@@ -218,6 +236,8 @@ pub const ALL: [&dyn Codec; 7] = [
     &anthropic_messages::AnthropicMessages,
     &gemini::Gemini,
     &gemini_embeddings::GeminiEmbeddings,
+    &ai_sdk::AiSdk,
+    &ai_sdk_embeddings::AiSdkEmbeddings,
 ];
 
 /// The codec of `dialect`.
@@ -230,6 +250,8 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,
         Dialect::Gemini => &gemini::Gemini,
         Dialect::GeminiEmbeddings => &gemini_embeddings::GeminiEmbeddings,
+        Dialect::AiSdk => &ai_sdk::AiSdk,
+        Dialect::AiSdkEmbeddings => &ai_sdk_embeddings::AiSdkEmbeddings,
     }
 }
 

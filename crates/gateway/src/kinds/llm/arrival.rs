@@ -220,7 +220,9 @@ impl Reading<'_> {
 
     /// What a converted answer takes from the exchange where the upstream says nothing.
     fn context(&self, exchange: &Exchange) -> AnswerContext {
-        let call = self.attempt.call;
+        let Try { call, step, .. } = self.attempt;
+        // Only the AI SDK is told who serves it in the answer itself.
+        let told = call.ai_sdk_version > 0;
         AnswerContext {
             id: exchange.record.id.clone(),
             model: call.model.clone(),
@@ -229,6 +231,10 @@ impl Reading<'_> {
             json_array: call.json_array,
             embeds_batch: call.dialect == Dialect::GeminiEmbeddings && embeds_batch(&call.body),
             custom_tools: self.custom_tools.clone(),
+            ai_sdk_version: call.ai_sdk_version,
+            provider: told.then(|| step.provider().id.to_string()),
+            native_model: told.then(|| step.deployment.model.native_id.to_string()),
+            price: step.deployment.model.price.filter(|_| told),
         }
     }
 
