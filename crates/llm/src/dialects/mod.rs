@@ -80,6 +80,13 @@ pub enum Dialect {
     AiSdkEmbeddings,
 }
 
+impl Dialect {
+    /// Whether providers are asked in it; else it is spoken with clients alone.
+    pub fn asks_providers(self) -> bool {
+        !matches!(self, Self::AiSdk | Self::AiSdkEmbeddings)
+    }
+}
+
 /// What a request body could not be read as, in terms its sender understands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -260,9 +267,13 @@ pub fn sayable_in(client: Dialect) -> impl Iterator<Item = &'static Outline> {
     let own = codec(client).outline();
     // What asks for the very same comes before what is only near to it.
     let same = move |other: &&'static Outline| own.operation == other.operation;
-    let others = || ALL.iter().map(|codec| codec.outline()).filter(move |other| other.dialect != client);
+    let others = || {
+        let all = ALL.iter().map(|codec| codec.outline());
+        all.filter(move |other| other.dialect != client && other.dialect.asks_providers())
+    };
     let near = move |other: &&'static Outline| !same(other) && own.operation.can_be(other.operation);
-    std::iter::once(own).chain(others().filter(same)).chain(others().filter(near))
+    let asks = |own: &&'static Outline| own.dialect.asks_providers();
+    std::iter::once(own).filter(asks).chain(others().filter(same)).chain(others().filter(near))
 }
 
 /// Reads one upstream stream, event by event.

@@ -48,10 +48,8 @@ fn read_turn(
         // A provider's own tools have their results in the assistant's turn; approvals stand in the tools'.
         let is_result = matches!(part.content, Content::ToolResult { .. });
         if is_result != (role == Role::Tool) {
-            if is_result || role == Role::Tool {
-                unread.push((format!("prompt.{}", word(&part.content)), Json::copied(raw)));
-                continue;
-            }
+            unread.push((format!("prompt.{}", word(&part.content)), Json::copied(raw)));
+            continue;
         }
         parts.push(part);
     }
