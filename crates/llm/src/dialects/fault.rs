@@ -112,7 +112,7 @@ pub(super) fn is_google_word(word: &str) -> bool {
 
 /// The sentence, wherever it stands.
 fn message(object: &Map<String, Value>, inner: &Map<String, Value>) -> Option<String> {
-    ["message", "error", "detail", "details", "error_description", "msg", "title", "errors"]
+    ["message", "Message", "error", "detail", "details", "error_description", "msg", "title", "errors"]
         .iter()
         .find_map(|name| inner.get(*name).or_else(|| object.get(*name)).and_then(sentence))
         .or_else(|| serde_json::to_string(inner).ok().filter(|text| text != "{}"))
@@ -186,7 +186,7 @@ fn kind(status: u16, kind_word: Option<&str>, code: Option<&str>) -> ErrorKind {
         "overloaded_error" | "server_is_overloaded" | "UNAVAILABLE" => Some(ErrorKind::Overloaded),
         "timeout_error" | "DEADLINE_EXCEEDED" => Some(ErrorKind::Timeout),
         "api_error" | "server_error" | "internal_server_error" | "INTERNAL" => Some(ErrorKind::Server),
-        _ => None,
+        word => of_aws_exception(word),
     };
     let status = if status >= 400 { Some(status) } else { code.and_then(status_of_code) };
     // The status decides, except where words are finer: OpenAI says `invalid_request_error` for a bad key.
@@ -199,6 +199,21 @@ fn kind(status: u16, kind_word: Option<&str>, code: Option<&str>) -> ErrorKind {
         }
         Some(429) if [kind_word, code].contains(&Some("insufficient_quota")) => ErrorKind::PaymentRequired,
         Some(status) => kind_of_status(status),
+    }
+}
+
+/// Amazon's exceptions, whose names begin with a small letter in streams.
+fn of_aws_exception(word: &str) -> Option<ErrorKind> {
+    let (first, rest) = word.strip_suffix("Exception")?.split_at_checked(1)?;
+    match (first.to_ascii_lowercase() + rest).as_str() {
+        "validation" => Some(ErrorKind::InvalidRequest),
+        "accessDenied" => Some(ErrorKind::PermissionDenied),
+        "resourceNotFound" => Some(ErrorKind::NotFound),
+        "throttling" | "serviceQuotaExceeded" => Some(ErrorKind::RateLimited),
+        "serviceUnavailable" | "modelNotReady" => Some(ErrorKind::Overloaded),
+        "modelTimeout" => Some(ErrorKind::Timeout),
+        "internalServer" | "modelError" | "modelStreamError" => Some(ErrorKind::Server),
+        _ => None,
     }
 }
 

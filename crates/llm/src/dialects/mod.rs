@@ -7,9 +7,12 @@ mod ai_sdk;
 mod ai_sdk_embeddings;
 mod anthropic_messages;
 mod balance;
+mod bedrock_converse;
+mod claude;
 mod fault;
 mod gemini;
 mod gemini_embeddings;
+mod json_mode;
 mod losses;
 mod no_stream;
 mod openai;
@@ -28,6 +31,7 @@ mod write;
 
 use serde::{Deserialize, Serialize};
 
+use crate::framing::Framing;
 use crate::ir;
 pub use crate::ir::{ErrorFacts, ErrorKind};
 use crate::json::Kind;
@@ -69,6 +73,9 @@ pub enum Dialect {
     /// Google's `models/{model}:generateContent`, in AI Studio and Vertex AI.
     #[serde(rename = "gemini")]
     Gemini,
+    /// Amazon Bedrock's Converse, `POST /model/{model}/converse` and `/converse-stream`.
+    #[serde(rename = "bedrock_converse")]
+    BedrockConverse,
     /// Google's `models/{model}:embedContent` and `:batchEmbedContents`.
     #[serde(rename = "gemini_embeddings")]
     GeminiEmbeddings,
@@ -183,6 +190,8 @@ pub struct Outline {
     pub count_suffix: Option<&'static str>,
     /// The shape of its errors.
     pub errors: ErrorShape,
+    /// How its streams are framed, where an answer does not say it.
+    pub framing: Framing,
     /// What ends a stream properly, when its upstream has left that out.
     pub stream_end: &'static [u8],
 }
@@ -195,6 +204,7 @@ pub enum ErrorShape {
     Anthropic,
     Google,
     AiSdk,
+    Aws,
 }
 
 /// One dialect. Implementations are stateless; streams have their own state objects.
@@ -224,24 +234,25 @@ pub trait Codec: Sync + Send {
     fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts;
     /// Writes an error answer's JSON body.
     fn encode_error(&self, error: &ErrorFacts) -> Vec<u8>;
-    /// Writes the SSE bytes that tell of an error after a stream has begun, terminator included.
+    /// Writes the bytes that tell of an error after a stream has begun, terminator included.
     fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8>;
 
     /// Reads what the record needs from a whole answer that passes through. Never fails: unreadable is empty.
     fn tap_response(&self, body: &[u8], tap: &mut Tap);
-    /// Reads what the record needs from one event of a stream that passes through. `event` is the SSE event
+    /// Reads what the record needs from one event of a stream that passes through. `event` is the event's
     /// name (empty when absent), `data` its payload.
     fn tap_event(&self, event: &[u8], data: &[u8], tap: &mut Tap);
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 9] = [
+pub const ALL: [&dyn Codec; 10] = [
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
     &openai_embeddings::OpenAiEmbeddings,
     &anthropic_messages::AnthropicMessages,
     &gemini::Gemini,
+    &bedrock_converse::BedrockConverse,
     &gemini_embeddings::GeminiEmbeddings,
     &ai_sdk::AiSdk,
     &ai_sdk_embeddings::AiSdkEmbeddings,
@@ -256,6 +267,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiEmbeddings => &openai_embeddings::OpenAiEmbeddings,
         Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,
         Dialect::Gemini => &gemini::Gemini,
+        Dialect::BedrockConverse => &bedrock_converse::BedrockConverse,
         Dialect::GeminiEmbeddings => &gemini_embeddings::GeminiEmbeddings,
         Dialect::AiSdk => &ai_sdk::AiSdk,
         Dialect::AiSdkEmbeddings => &ai_sdk_embeddings::AiSdkEmbeddings,
@@ -278,7 +290,7 @@ pub fn sayable_in(client: Dialect) -> impl Iterator<Item = &'static Outline> {
 
 /// Reads one upstream stream, event by event.
 pub trait StreamDecoder: Send {
-    /// Reads one SSE event and appends what it says to `out`. An event that cannot be read is an error; the
+    /// Reads one event and appends what it says to `out`. An event that cannot be read is an error; the
     /// stream is then broken.
     fn decode(
         &mut self,
@@ -292,7 +304,7 @@ pub trait StreamDecoder: Send {
 
 /// Writes one client stream, event by event.
 pub trait StreamEncoder: Send {
-    /// Appends the SSE bytes of `event` (whole events, blank lines included) to `out`.
+    /// Appends the bytes of `event` (whole events, framed) to `out`.
     fn encode(&mut self, event: &ir::StreamEvent, out: &mut Vec<u8>);
     /// Appends what closes the stream properly (`[DONE]`, `message_stop` …), once.
     fn finish(&mut self, out: &mut Vec<u8>);

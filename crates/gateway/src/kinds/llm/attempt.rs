@@ -209,11 +209,12 @@ impl Try<'_> {
         let provider = self.step.provider();
         let client = self.same_dialect().then_some(self.client_headers);
         let uri = self.uri(endpoint, &pieces)?;
+        let framing = self.call.stream.then(|| codec(self.step.dialect).outline().framing);
         let make = || {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));
             *request.method_mut() = http::Method::POST;
             *request.uri_mut() = uri.clone();
-            *request.headers_mut() = headers::to_upstream(endpoint, client, self.call.stream);
+            *request.headers_mut() = headers::to_upstream(endpoint, client, framing);
             pass.put_on(&mut request, &pieces, SystemTime::now);
             request
         };

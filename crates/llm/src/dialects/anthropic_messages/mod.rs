@@ -15,6 +15,7 @@ use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault,
 };
+use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
@@ -32,6 +33,7 @@ const OUTLINE: Outline = Outline {
     seals: true,
     count_suffix: Some("/count_tokens"),
     errors: ErrorShape::Anthropic,
+    framing: Framing::Sse,
     stream_end: b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
 };
 

@@ -23,6 +23,7 @@ use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, as_chat_with, fault,
 };
+use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
@@ -48,6 +49,7 @@ const OUTLINE: Outline = Outline {
     seals: true,
     count_suffix: None,
     errors: ErrorShape::Google,
+    framing: Framing::Sse,
     stream_end: b"",
 };
 

@@ -11,6 +11,7 @@ use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, fault, gemini, no_stream::NoStream, refuse,
 };
+use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
@@ -28,6 +29,7 @@ const OUTLINE: Outline = Outline {
     seals: false,
     count_suffix: None,
     errors: ErrorShape::Google,
+    framing: Framing::Sse,
     stream_end: b"",
 };
 

@@ -13,6 +13,7 @@ use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault, openai,
 };
+use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
@@ -28,6 +29,7 @@ const OUTLINE: Outline = Outline {
     seals: false,
     count_suffix: None,
     errors: ErrorShape::OpenAi,
+    framing: Framing::Sse,
     stream_end: b"data: [DONE]\n\n",
 };
 

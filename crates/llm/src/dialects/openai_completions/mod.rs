@@ -10,6 +10,7 @@ use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, fault, openai, refuse,
 };
+use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
@@ -25,6 +26,7 @@ const OUTLINE: Outline = Outline {
     seals: false,
     count_suffix: None,
     errors: ErrorShape::OpenAi,
+    framing: Framing::Sse,
     stream_end: b"data: [DONE]\n\n",
 };
 

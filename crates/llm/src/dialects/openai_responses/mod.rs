@@ -19,6 +19,7 @@ use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault, openai,
 };
+use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
@@ -34,6 +35,7 @@ const OUTLINE: Outline = Outline {
     seals: true,
     count_suffix: None,
     errors: ErrorShape::OpenAi,
+    framing: Framing::Sse,
     // The event that ends a stream holds the whole answer: there is no end without it.
     stream_end: b"",
 };

@@ -1,7 +1,8 @@
 //! Writes an upstream's request.
 
 use super::super::block::{sayable, write_block, write_cache_control};
-use super::thinking::{Written, forces_a_call, thinking};
+use crate::dialects::claude::{Written, forces_a_call, thinking};
+use crate::dialects::json_mode::JSON_INSTRUCTION;
 use crate::dialects::{DecodeError, Encoded, Losses, Target, Thinking, refuse, write};
 use crate::ir::{
     Chat, Content, Effort, Message, Part, ReasoningMode, ResponseFormat, Role, Tool, ToolChoice,
@@ -9,10 +10,6 @@ use crate::ir::{
 
 /// The output limit when neither the client nor the catalogue names one; the API must be given one.
 const DEFAULT_MAX_TOKENS: u64 = 4096;
-
-/// Stands in for JSON mode, which this API does not have.
-const JSON_INSTRUCTION: &str =
-    "Answer with one valid JSON object and nothing else: no Markdown code fence, no text before or after it.";
 
 /// Writes a messages request.
 pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, DecodeError> {
