@@ -216,6 +216,7 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::AnthropicMessages => "/v1/messages",
                 Dialect::Gemini => "/models/{model}:generateContent",
                 Dialect::GeminiEmbeddings => "/models/{model}:embedContent",
+                Dialect::BedrockConverse => "/model/{model}/converse",
                 Dialect::AiSdk | Dialect::AiSdkEmbeddings => panic!("{id}: no provider is asked so"),
             };
             if let Some(url) = definition.url(*dialect) {
