@@ -1,10 +1,11 @@
 //! The targets that decode a dialect and say it again in every dialect of the same operation.
 
 use yumen_llm::dialects::{ALL, AnswerContext, Codec, Dialect, Operation, Tap, Target, codec};
+use yumen_llm::framing::Framing;
 use yumen_llm::ir;
 use yumen_llm::json::scan_object;
 
-use crate::bytes::frames;
+use crate::bytes::{frames, frames_in};
 
 /// The nesting that the gateway allows to a request.
 const DEPTH: usize = 128;
@@ -62,6 +63,19 @@ pub(crate) fn gemini_stream(data: &[u8]) {
     stream(Dialect::Gemini, data);
 }
 
+pub(crate) fn bedrock_request(data: &[u8]) {
+    request(Dialect::BedrockConverse, data);
+}
+
+pub(crate) fn bedrock_response(data: &[u8]) {
+    response(Dialect::BedrockConverse, data);
+}
+
+/// Its events are given as server-sent ones, which random damage leaves readable; `event_stream` damages messages.
+pub(crate) fn bedrock_stream(data: &[u8]) {
+    stream(Dialect::BedrockConverse, data);
+}
+
 /// What a dialect reads as a request, each dialect writes as JSON that it can read itself.
 fn request(from: Dialect, data: &[u8]) {
     if scan_object(data, DEPTH).is_err() {
@@ -84,7 +98,7 @@ fn response(from: Dialect, data: &[u8]) {
     let error = reader.decode_error(400, data);
     for to in chats() {
         assert_object(&to.encode_error(&error), "error");
-        assert_events(&to.encode_error_event(&error));
+        assert_events(to, &to.encode_error_event(&error));
     }
     let Ok(response) = reader.decode_response(data) else { return };
     for to in chats() {
@@ -110,7 +124,7 @@ fn stream(from: Dialect, data: &[u8]) {
     }
     decoder.finish(&mut events);
     for to in chats() {
-        assert_events(&encode(to, &events, context()));
+        assert_events(to, &encode(to, &events, context()));
     }
     let array = AnswerContext { json_array: true, ..context() };
     let array = encode(codec(Dialect::Gemini), &events, array);
@@ -147,9 +161,15 @@ fn assert_object(body: &[u8], what: &str) {
 
 /// Every event of a stream that we write is whole, and its data is JSON or the end mark.
 #[track_caller]
-fn assert_events(stream: &[u8]) {
-    assert!(stream.is_empty() || stream.ends_with(b"\n\n"), "the last event is not whole");
-    for frame in frames(stream, stream.len().max(1)) {
+fn assert_events(dialect: &dyn Codec, stream: &[u8]) {
+    let framing = dialect.outline().framing;
+    let frames = frames_in(framing, stream);
+    let whole = match framing {
+        Framing::Sse => stream.is_empty() || stream.ends_with(b"\n\n"),
+        Framing::AwsEventStream => frames.iter().map(|frame| frame.raw.len()).sum::<usize>() == stream.len(),
+    };
+    assert!(whole, "the last event is not whole");
+    for frame in frames {
         if let Some(data) = frame.data.filter(|data| data != "[DONE]") {
             assert_object(&data, "event");
         }

@@ -101,10 +101,8 @@ impl<'a> Message<'a> {
             };
             error.insert("message".to_owned(), text.into());
         }
-        let said = Map::from_iter([
-            ("type".to_owned(), "error".into()),
-            ("error".to_owned(), Value::Object(error)),
-        ]);
+        let said =
+            Map::from_iter([("type".to_owned(), "error".into()), ("error".to_owned(), Value::Object(error))]);
         Value::Object(said).to_string().into_bytes()
     }
 }
@@ -137,7 +135,11 @@ fn value_length(kind: u8, rest: &[u8]) -> Option<(usize, &[u8])> {
 
 /// Writes an event: a message with its name and a payload of JSON.
 pub fn write_event(name: &str, payload: &[u8], out: &mut Vec<u8>) {
-    write(&[(":event-type", name), (":content-type", "application/json"), (":message-type", "event")], payload, out);
+    write(
+        &[(":event-type", name), (":content-type", "application/json"), (":message-type", "event")],
+        payload,
+        out,
+    );
 }
 
 /// Writes an exception, which ends a stream.

@@ -105,7 +105,11 @@ fn what_is_damaged_is_found_at_once() {
     for at in 0..good.len() {
         let mut bad = good.clone();
         bad[at] ^= 0x10;
-        let expected = if at < 12 { "the checksum of its lengths does not agree" } else { "its checksum does not agree" };
+        let expected = if at < 12 {
+            "the checksum of its lengths does not agree"
+        } else {
+            "its checksum does not agree"
+        };
         assert_eq!(damage(&bad), expected, "byte {at}");
     }
     assert_eq!(damage(b"HTTP/1.1 200 OK\r\n"), "the checksum of its lengths does not agree");
@@ -117,7 +121,9 @@ fn what_is_damaged_is_found_at_once() {
     assert_eq!(damage(&prelude(15, 0)), "its lengths are impossible");
     assert_eq!(damage(&prelude(100, 85)), "its lengths are impossible");
     assert_eq!(damage(&prelude(u32::MAX, 0)), "too large", "nothing is waited for");
-    for headers in [&[("a", 10u8, &b""[..])][..], &[("a", 7, &[0])], &[("a", 7, &[0, 9, 1])], &[("a", 4, &[1])]] {
+    for headers in
+        [&[("a", 10u8, &b""[..])][..], &[("a", 7, &[0])], &[("a", 7, &[0, 9, 1])], &[("a", 4, &[1])]]
+    {
         assert_eq!(damage(&message(headers, b"")), "its headers cannot be read", "{headers:?}");
     }
     assert_eq!(damage(&message(&[], b"{}")), "its kind is not known");

@@ -9,6 +9,7 @@
 
 mod ai_sdk;
 mod bad_input;
+mod bedrock;
 mod completions;
 mod embeddings;
 mod errors;

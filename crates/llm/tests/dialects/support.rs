@@ -6,8 +6,8 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use yumen_llm::dialects::{ALL, AnswerContext, Dialect, Operation, Target, codec};
-use yumen_llm::ir::StreamEvent;
 use yumen_llm::framing::{Framer, Framing};
+use yumen_llm::ir::StreamEvent;
 
 /// Every dialect.
 pub fn dialects() -> impl Iterator<Item = Dialect> {
@@ -63,10 +63,7 @@ pub fn frames_of(dialect: Dialect, pieces: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> 
     frames_in(codec(dialect).outline().framing, pieces.iter().copied())
 }
 
-fn frames_in<'p>(
-    framing: Framing,
-    pieces: impl IntoIterator<Item = &'p [u8]>,
-) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn frames_in<'p>(framing: Framing, pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut framer = Framer::new(framing, 1 << 20);
     let mut found = Vec::new();
     for piece in pieces {

@@ -252,8 +252,15 @@ impl Reading<'_> {
         let Try { settings, call, step, .. } = *self.attempt;
         let scrub = self.scrub();
         let context = self.context(exchange);
-        let mut stream =
-            Box::new(StreamRelay::new(settings, call, step, context, scrub, (body, framing), self.withhold_usage));
+        let mut stream = Box::new(StreamRelay::new(
+            settings,
+            call,
+            step,
+            context,
+            scrub,
+            (body, framing),
+            self.withhold_usage,
+        ));
         stream.dress(Dress::of(self.attempt, exchange));
         let mut held: SmallVec<[Bytes; 4]> = SmallVec::new();
         let mut held_bytes = 0;

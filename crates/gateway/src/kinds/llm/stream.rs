@@ -203,8 +203,7 @@ impl StreamRelay {
         let mut untouched = fresh && self.transcoder.is_none() && self.array.is_none();
         loop {
             let frame = self.framer.next_frame().map_err(|error| {
-                let code =
-                    if error.is_too_large() { Code::UpstreamTooLarge } else { Code::UpstreamInvalid };
+                let code = if error.is_too_large() { Code::UpstreamTooLarge } else { Code::UpstreamInvalid };
                 Rejection::new(code, format!("The provider's stream: {error}."))
             })?;
             let Some(frame) = frame else { break };

@@ -5,9 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::document::Names;
-use super::media::{
-    document_format, document_type, image_format, read_source, sound_format, write_source,
-};
+use super::media::{document_format, document_type, image_format, read_source, sound_format, write_source};
 use crate::dialects::read::{At, Object, is_object, list};
 use crate::dialects::{DecodeError, Losses, write};
 use crate::ir::{CacheControl, Content, Json, Part};
@@ -143,9 +141,7 @@ pub(super) fn sayable(part: &Part, assistant: bool, losses: &mut Losses) -> bool
             losses.note_if(detailed, "messages.content.image.detail");
             image_format(source).is_some()
         }
-        Content::File { source, .. } => {
-            document_format(source).is_some() || image_format(source).is_some()
-        }
+        Content::File { source, .. } => document_format(source).is_some() || image_format(source).is_some(),
         Content::Audio { format, .. } => sound_format(format).is_some(),
         Content::Thinking { signature, format, .. } => {
             // Claude refuses thoughts that it has not signed.
@@ -229,7 +225,12 @@ fn write_content(content: &Content, out: &mut write::Object<'_>, names: &mut Nam
     }
 }
 
-fn write_file(source: &crate::ir::Source, name: Option<&str>, out: &mut write::Object<'_>, names: &mut Names) {
+fn write_file(
+    source: &crate::ir::Source,
+    name: Option<&str>,
+    out: &mut write::Object<'_>,
+    names: &mut Names,
+) {
     out.object("document", |document| {
         document.maybe_text("format", document_format(source));
         document.text("name", &names.next(name));

@@ -33,7 +33,8 @@ impl Names {
 }
 
 fn clean(name: &str) -> String {
-    let sayable = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '(' | ')' | '[' | ']');
+    let sayable =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '(' | ')' | '[' | ']');
     let words = name.split(|letter| !sayable(letter)).filter(|word| !word.is_empty());
     let mut clean = String::new();
     for word in words {

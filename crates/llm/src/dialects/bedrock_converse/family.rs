@@ -25,9 +25,7 @@ impl Family {
     /// The family of the model with this id.
     pub(super) fn of(model: &str) -> Self {
         let id = model.rsplit('/').next().unwrap_or_default();
-        let is_of = |maker: &str| {
-            id.split('.').zip(id.split('.').skip(1)).any(|(before, _)| before == maker)
-        };
+        let is_of = |maker: &str| id.split('.').zip(id.split('.').skip(1)).any(|(before, _)| before == maker);
         let name = id.rsplit("amazon.").next().unwrap_or_default();
         if is_of("anthropic") {
             Self::Claude

@@ -42,7 +42,10 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
         asides::of_body(chat).for_each(|(name, value)| out.json(name, value));
     });
     losses.note_if(chat.user.is_some(), "user");
-    chat.extra.iter().filter(|(name, value)| !asides::is_own(name, value)).for_each(|(name, _)| losses.note(name));
+    chat.extra
+        .iter()
+        .filter(|(name, value)| !asides::is_own(name, value))
+        .for_each(|(name, _)| losses.note(name));
     Ok(Encoded { body, lossy: losses.into_names() })
 }
 

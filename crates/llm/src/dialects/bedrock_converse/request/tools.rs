@@ -48,7 +48,9 @@ fn read_tool(raw: &RawValue, at: At<'_>, tools: &mut Vec<Tool>) -> Result<(), De
         });
         return Ok(());
     }
-    if let (Some(point), Some(Tool::Function { cache_control, .. })) = (tool.take("cachePoint"), tools.last_mut()) {
+    if let (Some(point), Some(Tool::Function { cache_control, .. })) =
+        (tool.take("cachePoint"), tools.last_mut())
+    {
         *cache_control = Some(read_cache_point(point, at.key("cachePoint"))?);
         return Ok(());
     }

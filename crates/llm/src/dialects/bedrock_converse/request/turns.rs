@@ -18,7 +18,8 @@ pub(super) fn read_turn(raw: &RawValue, at: At<'_>, messages: &mut Vec<Message>)
         "assistant" => Role::Assistant,
         _ => return Err(at.key("role").expected("user or assistant")),
     };
-    let content = turn.take("content").ok_or_else(|| at.key("content").expected("a list of content blocks"))?;
+    let content =
+        turn.take("content").ok_or_else(|| at.key("content").expected("a list of content blocks"))?;
     let parts = read_blocks(content, &at.key("content"))?;
     if role == Role::Assistant {
         messages.push(Message { role, parts, name: None });

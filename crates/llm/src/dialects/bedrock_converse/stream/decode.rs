@@ -48,11 +48,13 @@ impl StreamDecoder for Decoder {
                 self.start(out);
                 return Ok(());
             }
-            b"contentBlockStart" | b"contentBlockDelta" | b"contentBlockStop" | b"messageStop" | b"metadata" => {}
+            b"contentBlockStart" | b"contentBlockDelta" | b"contentBlockStop" | b"messageStop"
+            | b"metadata" => {}
             // New kinds of events may be added at any time.
             _ => return Ok(()),
         }
-        let read = Event::read(data).ok_or_else(|| unreadable("an event of the stream is not one of Converse"))?;
+        let read =
+            Event::read(data).ok_or_else(|| unreadable("an event of the stream is not one of Converse"))?;
         self.start(out);
         match event {
             b"metadata" => self.end(read.usage, out),
@@ -125,7 +127,12 @@ impl Decoder {
         self.open.get_mut(place).ok_or_else(|| unreadable("the stream has too many blocks"))
     }
 
-    fn start_call(&mut self, index: u64, call: Call<'_>, out: &mut Vec<StreamEvent>) -> Result<(), DecodeError> {
+    fn start_call(
+        &mut self,
+        index: u64,
+        call: Call<'_>,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<(), DecodeError> {
         let number = self.calls;
         if usize::try_from(number).is_ok_and(|number| number >= LIMIT) {
             return Err(unreadable("the stream has too many calls"));
@@ -145,7 +152,12 @@ impl Decoder {
         Ok(())
     }
 
-    fn read_delta(&mut self, index: u64, delta: Delta<'_>, out: &mut Vec<StreamEvent>) -> Result<(), DecodeError> {
+    fn read_delta(
+        &mut self,
+        index: u64,
+        delta: Delta<'_>,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<(), DecodeError> {
         let choice = 0;
         let block = self.block(index)?;
         if let Some(text) = delta.text.into_text() {
