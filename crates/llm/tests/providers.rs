@@ -287,7 +287,12 @@ fn operations_are_served_by_a_dialect_of_the_provider() {
         for model in &definition.models {
             for operation in &model.operations {
                 let dialects: &[Dialect] = match operation {
-                    Operation::Chat => &[Dialect::OpenAiChat, Dialect::AnthropicMessages, Dialect::Gemini],
+                    Operation::Chat => &[
+                        Dialect::OpenAiChat,
+                        Dialect::AnthropicMessages,
+                        Dialect::Gemini,
+                        Dialect::BedrockConverse,
+                    ],
                     Operation::Completions => &[Dialect::OpenAiCompletions],
                     Operation::Embeddings => &[Dialect::OpenAiEmbeddings, Dialect::GeminiEmbeddings],
                 };

@@ -9,10 +9,12 @@ use crate::features::Feature;
 pub enum Gap {
     /// The upstream gives no proofs.
     NoProofsGiven,
+    /// The upstream looks nothing up on the web.
+    NoAddresses,
 }
 
 /// Every gap, in the order of the footnotes.
-pub const GAPS: [Gap; 1] = [Gap::NoProofsGiven];
+pub const GAPS: [Gap; 2] = [Gap::NoProofsGiven, Gap::NoAddresses];
 
 impl Gap {
     /// The footnote.
@@ -20,6 +22,10 @@ impl Gap {
         match self {
             Self::NoProofsGiven => {
                 "Chat Completions has nothing that proves a model's thoughts: there is nothing to be brought back."
+            }
+            Self::NoAddresses => {
+                "Converse reads pictures that are sent whole, or that lie in Amazon's own storage (`s3://`): one from the web \
+                 is left out, and named as lost."
             }
         }
     }
@@ -29,6 +35,7 @@ impl Gap {
 pub fn of(surface: Surface, provider: &str, feature: Feature) -> Option<Gap> {
     match (feature, surface, provider) {
         (Feature::Proofs, _, "fake-openai") => Some(Gap::NoProofsGiven),
+        (Feature::Images, _, "fake-bedrock") => Some(Gap::NoAddresses),
         _ => None,
     }
 }

@@ -59,7 +59,8 @@ fn dialect(provider: &str) -> &'static str {
         "fake-openai" => "openai_chat",
         "fake-responses" => "openai_responses",
         "fake-anthropic" => "anthropic_messages",
-        _ => "gemini",
+        "fake-gemini" => "gemini",
+        _ => "bedrock_converse",
     }
 }
 

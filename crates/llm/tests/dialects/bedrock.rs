@@ -146,10 +146,7 @@ fn answers_are_read_whatever_the_model_leaves_out() {
     let call = json!([{ "toolUse": { "toolUseId": "t", "name": "f", "input": { "a": 1.0 } } }]);
     let said = answer(BedrockConverse, OpenAiChat, &whole(&call, "end_turn"));
     assert_eq!(said["choices"][0]["finish_reason"], "tool_calls", "not every model says so");
-    assert_eq!(
-        said["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"],
-        r#"{"a":1.0}"#
-    );
+    assert_eq!(said["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"], r#"{"a":1.0}"#);
     let cited = json!([{ "text": "So " }, { "citationsContent": { "content": [{ "text": "it is." }], "citations": [] } }]);
     let said = answer(BedrockConverse, OpenAiChat, &whole(&cited, "end_turn"));
     assert_eq!(said["choices"][0]["message"]["content"], "So it is.");

@@ -53,6 +53,13 @@ impl Reply {
         reply.header("cache-control", "no-cache")
     }
 
+    /// A stream of Amazon's binary messages, each in a write of its own.
+    pub fn binary_stream(messages: impl IntoIterator<Item = Bytes>) -> Self {
+        let mut reply = Self::stream(messages);
+        reply.headers.retain(|(name, _)| name != "content-type");
+        reply.header("content-type", "application/vnd.amazon.eventstream")
+    }
+
     /// The same with one more header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));

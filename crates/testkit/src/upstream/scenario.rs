@@ -11,7 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::content::{self, Content};
-use super::{Received, Reply, Step, anthropic, gemini, openai, responses};
+use super::{Received, Reply, Step, anthropic, bedrock, gemini, openai, responses};
 
 /// The names that mean something. `fake-NNN` (such as `fake-429`) answers with that status.
 pub const SCENARIOS: &[&str] = &[
@@ -82,6 +82,7 @@ enum Dialect {
     Responses,
     Anthropic,
     Gemini,
+    Bedrock,
 }
 
 /// What a request asks for.
@@ -107,14 +108,17 @@ pub(super) fn answer(request: &Received) -> Reply {
     if let Some(status) = model.strip_prefix("fake-").and_then(|text| text.parse().ok()) {
         return error(dialect, status);
     }
-    if matches!(dialect, Dialect::Anthropic | Dialect::Gemini) && content::lacks_proof(&model, &body) {
+    let checks = matches!(dialect, Dialect::Anthropic | Dialect::Gemini | Dialect::Bedrock);
+    if checks && content::lacks_proof(&model, &body) {
         return error(dialect, 400);
     }
     if dialect == Dialect::Anthropic && body["thread"].is_object() {
         return Reply::json(400, &anthropic::no_threads());
     }
     let content = content::of(possible(dialect, &model), &body);
-    let streamed = body["stream"] == true || path.ends_with(":streamGenerateContent");
+    let streamed = body["stream"] == true
+        || path.ends_with(":streamGenerateContent")
+        || path.ends_with("/converse-stream");
     let reply = match events(dialect, task, &model, &content, &body) {
         Some(events) if streamed => stream(dialect, &model, events),
         _ => whole_fault(&model, Reply::json(200, &whole(dialect, task, &model, &content, &body))),
@@ -125,6 +129,8 @@ pub(super) fn answer(request: &Received) -> Reply {
 fn dialect_of(request: &Received, path: &str) -> Dialect {
     if path.starts_with("/v1beta/") {
         Dialect::Gemini
+    } else if path.starts_with("/model/") {
+        Dialect::Bedrock
     } else if path.contains("/messages") || request.headers.contains_key("anthropic-version") {
         Dialect::Anthropic
     } else if path.ends_with("/responses") {
@@ -137,9 +143,13 @@ fn dialect_of(request: &Received, path: &str) -> Dialect {
 fn task_of(path: &str) -> Option<Task> {
     match path.rsplit(['/', ':']).next()? {
         "completions" if !path.ends_with("/chat/completions") => Some(Task::Completion),
-        "completions" | "messages" | "responses" | "generateContent" | "streamGenerateContent" => {
-            Some(Task::Chat)
-        }
+        "completions"
+        | "messages"
+        | "responses"
+        | "generateContent"
+        | "streamGenerateContent"
+        | "converse"
+        | "converse-stream" => Some(Task::Chat),
         "embeddings" | "embedContent" | "batchEmbedContents" => Some(Task::Embeddings),
         "count_tokens" | "countTokens" => Some(Task::CountTokens),
         _ => None,
@@ -156,6 +166,8 @@ fn models(dialect: Dialect) -> Value {
         Dialect::OpenAi | Dialect::Responses => openai::models(SCENARIOS),
         Dialect::Anthropic => anthropic::models(SCENARIOS),
         Dialect::Gemini => gemini::models(SCENARIOS),
+        // Its models are listed by another service.
+        Dialect::Bedrock => json!({}),
     }
 }
 
@@ -170,6 +182,7 @@ fn whole(dialect: Dialect, task: Task, model: &str, content: &Content, body: &Va
         (Task::Chat, Dialect::Responses) => responses::response(model, content),
         (Task::Chat, Dialect::Anthropic) => anthropic::message(model, content),
         (Task::Chat, Dialect::Gemini) => gemini::answer(model, content),
+        (Task::Chat, Dialect::Bedrock) => bedrock::answer(content),
     }
 }
 
@@ -182,6 +195,7 @@ fn events(dialect: Dialect, task: Task, model: &str, content: &Content, body: &V
         (Task::Chat, Dialect::Responses) => Some(responses::events(model, content)),
         (Task::Chat, Dialect::Anthropic) => Some(anthropic::events(model, content)),
         (Task::Chat, Dialect::Gemini) => Some(gemini::events(model, content)),
+        (Task::Chat, Dialect::Bedrock) => Some(bedrock::events(content)),
     }
 }
 
@@ -192,6 +206,7 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
         Dialect::Responses => responses::error_event(),
         Dialect::Anthropic => anthropic::error_event(),
         Dialect::Gemini => gemini::error_event(),
+        Dialect::Bedrock => bedrock::error_event(),
     };
     let respell = |events: &mut Vec<String>, end: &str| {
         events.iter_mut().for_each(|event| *event = event.replace("\r\n", "\n").replace('\n', end));
@@ -230,7 +245,10 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
         "fake-error-first" => events = vec![error_event],
         _ => {}
     }
-    let reply = Reply::stream(events);
+    let reply = match dialect {
+        Dialect::Bedrock => Reply::binary_stream(events.iter().filter_map(|event| bedrock::message(event))),
+        _ => Reply::stream(events),
+    };
     match model {
         "fake-byte-by-byte" => {
             reply.recut(|bytes| bytes.iter().map(|byte| Bytes::copy_from_slice(&[*byte])).collect())
@@ -289,8 +307,13 @@ fn error(dialect: Dialect, status: u16) -> Reply {
             Dialect::OpenAi | Dialect::Responses => openai::error(status),
             Dialect::Anthropic => anthropic::error(status),
             Dialect::Gemini => gemini::error(status),
+            Dialect::Bedrock => bedrock::error(status),
         },
     );
+    let reply = match dialect {
+        Dialect::Bedrock => reply.header("x-amzn-errortype", bedrock::error_name(status)),
+        _ => reply,
+    };
     if status == 429 && dialect != Dialect::Gemini { reply.header("retry-after", "7") } else { reply }
 }
 
