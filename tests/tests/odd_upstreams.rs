@@ -78,6 +78,9 @@ fn whole_answer(path: &str) -> Reply {
         "/v1/chat/completions" => json!({ "id": "c", "object": "chat.completion", "created": 1, "model": "m",
             "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": text } }],
             "usage": { "prompt_tokens": 4, "completion_tokens": 3, "total_tokens": 7 } }),
+        path if path.starts_with("/model/") => json!({ "stopReason": "end_turn",
+            "output": { "message": { "role": "assistant", "content": [{ "text": text }] } },
+            "usage": { "inputTokens": 4, "outputTokens": 3, "totalTokens": 7 } }),
         _ => json!({ "candidates": [{ "content": { "parts": [{ "text": text }], "role": "model" },
                 "finishReason": "STOP", "index": 0 }], "modelVersion": "m", "responseId": "r",
             "usageMetadata": { "promptTokenCount": 4, "candidatesTokenCount": 3, "totalTokenCount": 7 } }),
@@ -144,6 +147,11 @@ async fn a_credential_in_a_streams_error_is_taken_out() {
                 chunk(r#"[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]"#, "null"),
                 "data: {\"error\":{\"type\":\"api_error\",\"message\":\"invalid key upstream-openai-secret\"}}\n\n".to_owned(),
             ],
+            path if path.starts_with("/model/") => {
+                let content = "event: contentBlockDelta\ndata: {\"contentBlockIndex\":0,\"delta\":{\"text\":\"Hi\"}}\n\n";
+                let error = "exception: validationException\ndata: {\"message\":\"invalid key upstream-bedrock-secret\"}\n\n";
+                return Some(Reply::binary_stream([content, error]));
+            }
             _ => [
                 "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hi\"}],\"role\":\"model\"},\"index\":0}]}\r\n\r\n".to_owned(),
                 "data: {\"error\":{\"code\":401,\"message\":\"invalid key upstream-gemini-secret\",\"status\":\"UNAUTHENTICATED\"}}\r\n\r\n".to_owned(),

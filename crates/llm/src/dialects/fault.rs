@@ -10,8 +10,23 @@ use super::{ErrorFacts, ErrorKind};
 /// How much of an answer that is not JSON is kept.
 const TEXT_LIMIT: usize = 4096;
 
+/// Amazon's status for a model that has failed itself: it is nothing that the client has asked wrongly.
+const MODEL_FAILED: u16 = 424;
+
+/// What the model's own server said, where that is told.
+fn original_status(body: &[u8]) -> u16 {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Shape {
+        original_status_code: u16,
+    }
+    let told = serde_json::from_slice(body).ok().map(|shape: Shape| shape.original_status_code);
+    told.filter(|status| (400..600).contains(status)).unwrap_or(502)
+}
+
 /// Reads an error answer of any shape; never fails and never drops the message.
 pub(super) fn read(status: u16, body: &[u8]) -> ErrorFacts {
+    let status = if status == MODEL_FAILED { original_status(body) } else { status };
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         return plain(status, &String::from_utf8_lossy(body));
     };

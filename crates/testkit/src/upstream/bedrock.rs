@@ -110,6 +110,7 @@ fn usage(counts: Usage) -> Value {
 
 /// An event as the binary message that it travels as; nothing for a comment.
 pub(super) fn message(event: &str) -> Option<Bytes> {
+    let event = event.replace('\r', "\n");
     let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     let (kind, name) = ["event", "exception"].into_iter().find_map(|kind| Some((kind, field(kind)?)))?;
     let data = field("data")?.trim_start();

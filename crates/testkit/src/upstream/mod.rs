@@ -59,7 +59,10 @@ impl Received {
     /// Amazon's names are known without their maker.
     pub fn model(&self) -> String {
         let in_path = self.path.strip_prefix("/v1beta/models/").and_then(|rest| rest.split_once(':'));
-        let amazons = || self.path.strip_prefix("/model/")?.strip_prefix(bedrock::MAKER)?.split_once('/');
+        let amazons = || {
+            let model = self.path.strip_prefix("/model/")?;
+            model.strip_prefix(bedrock::MAKER).unwrap_or(model).split_once('/')
+        };
         let in_path = in_path.or_else(amazons);
         match in_path {
             Some((model, _)) => model.to_owned(),

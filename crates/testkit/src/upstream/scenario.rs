@@ -246,7 +246,7 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
         _ => {}
     }
     let reply = match dialect {
-        Dialect::Bedrock => Reply::binary_stream(events.iter().filter_map(|event| bedrock::message(event))),
+        Dialect::Bedrock => Reply::binary_stream(events),
         _ => Reply::stream(events),
     };
     match model {
@@ -327,5 +327,5 @@ fn gzip_stream(reply: Reply) -> Reply {
         pieces.push(Bytes::from(std::mem::take(encoder.get_mut())));
     }
     pieces.push(Bytes::from(encoder.finish().expect("memory")));
-    Reply::stream(pieces).header("content-encoding", "gzip")
+    reply.in_pieces(pieces).header("content-encoding", "gzip")
 }

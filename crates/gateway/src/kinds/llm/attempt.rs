@@ -159,7 +159,7 @@ impl Try<'_> {
             quirks,
         };
         if self.passes() {
-            let (pieces, withhold_usage) = edited(call, &model.native_json, &target);
+            let (pieces, withhold_usage) = edited(call, &model.native_json, &target, self.client_headers);
             return Ok(Prepared { pieces, withhold_usage, ..Prepared::default() });
         }
         let unsayable =

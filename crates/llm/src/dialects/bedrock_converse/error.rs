@@ -1,33 +1,9 @@
 //! Errors: a message, and the name of an exception that stands in a header of the answer or of a stream's message.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>
 
-use crate::dialects::{fault, write};
+use crate::dialects::write;
 use crate::eventstream;
 use crate::ir::{ErrorFacts, ErrorKind};
-
-/// The model itself has failed.
-const MODEL_FAILED: u16 = 424;
-
-/// Reads an error answer.
-pub(super) fn decode(status: u16, body: &[u8]) -> ErrorFacts {
-    let mut facts = fault::read(status, body);
-    if status == MODEL_FAILED {
-        // It is nothing that the client has asked wrongly: what the model's own server said counts, where it is told.
-        let original = original_status(body).unwrap_or(502);
-        (facts.status, facts.kind) = (original, fault::kind_of_status(original));
-    }
-    facts
-}
-
-fn original_status(body: &[u8]) -> Option<u16> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Shape {
-        original_status_code: u16,
-    }
-    let shape: Shape = serde_json::from_slice(body).ok()?;
-    (400..600).contains(&shape.original_status_code).then_some(shape.original_status_code)
-}
 
 /// The body of an error answer.
 pub(super) fn encode(error: &ErrorFacts) -> Vec<u8> {

@@ -29,7 +29,7 @@ mod usage;
 
 use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, as_chat,
+    StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -84,7 +84,7 @@ impl Codec for BedrockConverse {
     }
 
     fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
-        error::decode(status, body)
+        fault::read(status, body)
     }
 
     fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {

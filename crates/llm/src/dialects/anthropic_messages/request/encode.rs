@@ -3,7 +3,7 @@
 use super::super::block::{sayable, write_block, write_cache_control};
 use crate::dialects::claude::{Written, forces_a_call, thinking};
 use crate::dialects::json_mode::JSON_INSTRUCTION;
-use crate::dialects::{DecodeError, Encoded, Losses, Target, Thinking, refuse, write};
+use crate::dialects::{DecodeError, Encoded, Losses, Quirk, Target, Thinking, refuse, write};
 use crate::ir::{
     Chat, Content, Effort, Message, Part, ReasoningMode, ResponseFormat, Role, Tool, ToolChoice,
 };
@@ -22,7 +22,10 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
     }
     let mut body = Vec::with_capacity(1024);
     write::object(&mut body, |out| {
-        out.text("model", target.model);
+        match target.anthropic_version() {
+            Some(version) => out.text("anthropic_version", version),
+            None => out.text("model", target.model),
+        }
         out.number("max_tokens", max_tokens);
         write_system(chat, out, &mut losses);
         out.list("messages", |list| turns.iter().for_each(|turn| turn.write(list, &mut losses)));
@@ -38,7 +41,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
             other => losses.note_if(other.is_some(), "service_tier"),
         }
         write_cache_control(chat.cache_control.as_ref(), out);
-        if chat.stream {
+        if chat.stream && !target.has(Quirk::ClaudeOnBedrock) {
             out.boolean("stream", true);
         }
     });
