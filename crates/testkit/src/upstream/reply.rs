@@ -100,7 +100,7 @@ impl Reply {
     }
 
     /// All bytes of the body.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         self.pieces().collect::<Vec<_>>().concat()
     }
 
