@@ -129,8 +129,10 @@ fn mended(stream: &[u8]) -> Vec<u8> {
             break;
         }
         for end in [8, length - 4] {
-            let sum = crc32fast::hash(&message[..end]).to_be_bytes();
-            message[end..end + 4].copy_from_slice(&sum);
+            let Some((said, rest)) = message.split_at_mut_checked(end) else { break };
+            if let Some(sum) = rest.first_chunk_mut() {
+                *sum = crc32fast::hash(said).to_be_bytes();
+            }
         }
         at += length;
     }

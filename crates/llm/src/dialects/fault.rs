@@ -217,19 +217,23 @@ fn kind(status: u16, kind_word: Option<&str>, code: Option<&str>) -> ErrorKind {
     }
 }
 
-/// Amazon's exceptions, whose names begin with a small letter in streams.
+/// Amazon's exceptions. Their names begin with a capital letter in answers, and with a small one in streams.
 fn of_aws_exception(word: &str) -> Option<ErrorKind> {
-    let (first, rest) = word.strip_suffix("Exception")?.split_at_checked(1)?;
-    match (first.to_ascii_lowercase() + rest).as_str() {
-        "validation" => Some(ErrorKind::InvalidRequest),
-        "accessDenied" => Some(ErrorKind::PermissionDenied),
-        "resourceNotFound" => Some(ErrorKind::NotFound),
-        "throttling" | "serviceQuotaExceeded" => Some(ErrorKind::RateLimited),
-        "serviceUnavailable" | "modelNotReady" => Some(ErrorKind::Overloaded),
-        "modelTimeout" => Some(ErrorKind::Timeout),
-        "internalServer" | "modelError" | "modelStreamError" => Some(ErrorKind::Server),
-        _ => None,
-    }
+    const KINDS: [(&str, ErrorKind); 11] = [
+        ("Validation", ErrorKind::InvalidRequest),
+        ("AccessDenied", ErrorKind::PermissionDenied),
+        ("ResourceNotFound", ErrorKind::NotFound),
+        ("Throttling", ErrorKind::RateLimited),
+        ("ServiceQuotaExceeded", ErrorKind::RateLimited),
+        ("ServiceUnavailable", ErrorKind::Overloaded),
+        ("ModelNotReady", ErrorKind::Overloaded),
+        ("ModelTimeout", ErrorKind::Timeout),
+        ("InternalServer", ErrorKind::Server),
+        ("ModelError", ErrorKind::Server),
+        ("ModelStreamError", ErrorKind::Server),
+    ];
+    let name = word.strip_suffix("Exception")?;
+    KINDS.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, kind)| kind)
 }
 
 fn status_of_code(code: &str) -> Option<u16> {

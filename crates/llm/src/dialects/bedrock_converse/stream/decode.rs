@@ -10,7 +10,7 @@ use super::super::response::{read_finish, stop_sequence};
 use super::super::usage::read_usage;
 use super::event::{Call, Delta, Event};
 use crate::dialects::{DecodeError, StreamDecoder, fault};
-use crate::ir::{Start, StreamEvent};
+use crate::ir::StreamEvent;
 
 /// More calls, or blocks open at once, than any answer holds: beyond it the upstream is broken.
 const LIMIT: usize = 1024;
@@ -101,7 +101,7 @@ fn unreadable(message: &str) -> DecodeError {
 impl Decoder {
     fn start(&mut self, out: &mut Vec<StreamEvent>) {
         if !std::mem::replace(&mut self.started, true) {
-            out.push(StreamEvent::Start(Box::new(Start::default())));
+            out.push(StreamEvent::Start(Box::default()));
         }
     }
 
