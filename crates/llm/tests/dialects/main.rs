@@ -10,6 +10,7 @@
 mod ai_sdk;
 mod bad_input;
 mod bedrock;
+mod bedrock_round_trips;
 mod completions;
 mod embeddings;
 mod errors;
