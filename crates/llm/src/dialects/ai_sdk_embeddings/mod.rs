@@ -9,6 +9,7 @@ use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, fault, no_stream::NoStream, write,
 };
+use crate::framing::Framing;
 use crate::ir::{self, EmbeddingFormat, EmbeddingInput, Embeddings};
 use crate::json::Kind;
 
@@ -24,6 +25,7 @@ const OUTLINE: Outline = Outline {
     seals: false,
     count_suffix: None,
     errors: ErrorShape::AiSdk,
+    framing: Framing::Sse,
     stream_end: b"",
 };
 
