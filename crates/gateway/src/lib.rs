@@ -12,6 +12,7 @@ mod kinds;
 mod limits;
 mod listener;
 mod pipeline;
+mod proofs;
 mod rejection;
 mod route;
 mod stages;

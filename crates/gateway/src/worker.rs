@@ -15,6 +15,7 @@ use yumen_telemetry::{ExchangeRecord, GenerationLookup, Outcome, RecordSink, Rec
 
 use crate::gauges::Gauges;
 use crate::limits::Limits;
+use crate::proofs::Proofs;
 use crate::upstream::{AccessTokens, Pool, Resting};
 
 /// Long lists that are made at the same time.
@@ -36,6 +37,8 @@ pub struct Gateway {
     pub sink: Arc<dyn RecordSink>,
     /// Where records are found.
     pub lookup: Arc<dyn GenerationLookup>,
+    /// Proofs of reasoning for clients that cannot carry them.
+    pub proofs: Arc<Proofs>,
     /// Turns in which long lists are made.
     pub listings: Semaphore,
     /// Numbers for the metrics page.
@@ -60,6 +63,7 @@ impl Gateway {
             access_tokens: AccessTokens::default(),
             sink,
             lookup,
+            proofs: Arc::default(),
             listings: Semaphore::new(LISTINGS_MOST),
             gauges: Arc::default(),
             draining: AtomicBool::new(false),

@@ -38,7 +38,7 @@ use crate::json::Kind;
 use crate::price::Price;
 
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
-pub use gemini::{JsonArray, gemini_count_tokens_answer, read_gemini_count_tokens};
+pub use gemini::{JsonArray, gemini_count_tokens_answer, proves_what_follows, read_gemini_count_tokens};
 pub use gemini_embeddings::embeds_batch;
 pub use openai_embeddings::recode_embeddings;
 pub use seal::holds_sealed;

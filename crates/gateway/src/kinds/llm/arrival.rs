@@ -20,6 +20,7 @@ use super::resolve::Step;
 use super::scrub::Scrub;
 use super::stream::StreamRelay;
 use crate::exchange::Exchange;
+use crate::proofs::{Keeper, needs_keeping};
 use crate::rejection::Code;
 use crate::route::Skin;
 use crate::upstream::{AccessToken, AnswerBody, AnswerError};
@@ -208,6 +209,9 @@ impl Reading<'_> {
         }
         let response =
             codec(step.dialect).decode_response(said).map_err(|error| self.unreadable(&error.message))?;
+        if let (Response::Chat(answer), Some(keeper)) = (&response, self.keeper(exchange)) {
+            keeper.answer(answer);
+        }
         let (client, context) = (codec(call.dialect), self.context(exchange));
         match response {
             Response::Chat(answer) if call.stream => {
@@ -220,6 +224,13 @@ impl Reading<'_> {
             }
             response => Ok(client.encode_response(&response, &context).into()),
         }
+    }
+
+    /// What keeps proofs for a client that may not carry them.
+    fn keeper(&self, exchange: &Exchange) -> Option<Keeper> {
+        let key_id =
+            exchange.record.key_id.as_deref().filter(|_| needs_keeping(self.attempt.call.dialect))?;
+        Some(Keeper::new(&exchange.worker().gateway.proofs, key_id))
     }
 
     /// What a converted answer takes from the exchange where the upstream says nothing.
@@ -262,6 +273,7 @@ impl Reading<'_> {
             self.withhold_usage,
         ));
         stream.dress(Dress::of(self.attempt, exchange));
+        stream.keep(self.keeper(exchange));
         let mut held: SmallVec<[Bytes; 4]> = SmallVec::new();
         let mut held_bytes = 0;
         let first_byte = (self.sent + step.provider().timeouts.first_byte).min(self.attempt.deadline);

@@ -20,6 +20,7 @@ use super::edits::{OURS, edited};
 use super::headers;
 use super::resolve::{Plan, Step};
 use crate::exchange::Exchange;
+use crate::proofs::needs_keeping;
 use crate::rejection::Code;
 use crate::route::Task;
 use crate::upstream::{AnswerBody, Door, Pass, Phase, RequestBody, SendError, TokenError, demo_answer};
@@ -78,7 +79,7 @@ impl Try<'_> {
         let endpoint = provider.endpoints.get(&self.step.dialect).ok_or_else(|| {
             Failure::unsayable(format!("{} does not speak this dialect.", provider.name), None)
         })?;
-        let Prepared { pieces, lossy, withhold_usage, custom_tools } = self.body()?;
+        let Prepared { pieces, lossy, withhold_usage, custom_tools } = self.body(exchange)?;
         let mut sent = Instant::now();
         let own = self.credential.map(|credential| &**credential);
         let pass = match Pass::at_once(own, &exchange.worker().gateway.access_tokens) {
@@ -148,7 +149,7 @@ impl Try<'_> {
     }
 
     /// The body for this upstream: the client's own bytes with single values spliced, or a converted request.
-    fn body(&self) -> Result<Prepared, Failure> {
+    fn body(&self, exchange: &Exchange) -> Result<Prepared, Failure> {
         let call = self.call;
         let model = &self.step.deployment.model;
         let quirks = &self.step.provider().quirks;
@@ -166,6 +167,10 @@ impl Try<'_> {
             |error: yumen_llm::dialects::DecodeError| Failure::unsayable(error.message, error.param);
         let mut request = codec(call.dialect).decode_request(&call.body).map_err(unsayable)?;
         request.set_stream(call.stream);
+        if let (Request::Chat(chat), true) = (&mut request, needs_keeping(call.dialect)) {
+            let key_id = exchange.record.key_id.as_deref().unwrap_or_default();
+            exchange.worker().gateway.proofs.put_back(key_id, chat);
+        }
         request.extra_mut().retain(|(name, _)| !OURS.contains(&name.as_str()));
         let encoded = codec(self.step.dialect).encode_request(&request, &target).map_err(unsayable)?;
         if call.require_parameters && !encoded.lossy.is_empty() {

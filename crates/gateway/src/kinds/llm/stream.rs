@@ -22,6 +22,7 @@ use super::dress::Dress;
 use super::resolve::Step;
 use super::scrub::Scrub;
 use super::transcode::Transcoder;
+use crate::proofs::Keeper;
 use crate::rejection::{Code, Rejection};
 use crate::upstream::AnswerBody;
 
@@ -98,6 +99,13 @@ impl StreamRelay {
     /// Dresses what is sent on from here.
     pub fn dress(&mut self, dress: Option<Dress>) {
         self.dress = dress;
+    }
+
+    /// Has what proves the answer's calls kept, where the stream is said anew.
+    pub fn keep(&mut self, keeper: Option<Keeper>) {
+        if let (Some(transcoder), Some(keeper)) = (&mut self.transcoder, keeper) {
+            transcoder.keep(keeper);
+        }
     }
 
     /// What has been learned of the stream so far.

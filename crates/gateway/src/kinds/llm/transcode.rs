@@ -4,6 +4,8 @@ use bytes::Bytes;
 use yumen_llm::dialects::{DecodeError, ErrorFacts, StreamDecoder, StreamEncoder};
 use yumen_llm::ir::StreamEvent;
 
+use crate::proofs::Keeper;
+
 /// A decoder of the upstream's dialect and an encoder of the client's, end to end.
 pub struct Transcoder {
     decoder: Box<dyn StreamDecoder>,
@@ -11,12 +13,18 @@ pub struct Transcoder {
     events: Vec<StreamEvent>,
     out: Vec<u8>,
     finished: bool,
+    keeper: Option<Keeper>,
 }
 
 impl Transcoder {
     /// Puts both together.
     pub fn new(decoder: Box<dyn StreamDecoder>, encoder: Box<dyn StreamEncoder>) -> Self {
-        Self { decoder, encoder, events: Vec::new(), out: Vec::new(), finished: false }
+        Self { decoder, encoder, events: Vec::new(), out: Vec::new(), finished: false, keeper: None }
+    }
+
+    /// Has what proves the answer's calls kept.
+    pub fn keep(&mut self, keeper: Keeper) {
+        self.keeper = Some(keeper);
     }
 
     /// Says one event of the upstream; empty when it has nothing to say to the client.
@@ -52,6 +60,9 @@ impl Transcoder {
 
     fn encode(&mut self) {
         for event in self.events.drain(..) {
+            if let Some(keeper) = &mut self.keeper {
+                keeper.event(&event);
+            }
             self.encoder.encode(&event, &mut self.out);
         }
     }

@@ -37,6 +37,12 @@ pub(super) use usage::read_usage;
 /// Marks signatures as this dialect's own.
 const FORMAT: &str = "google-gemini-v1";
 
+/// Whether sealed reasoning of this format proves the part that follows it, and is no turn of thought by itself: Google's
+/// signatures stand on parts.
+pub fn proves_what_follows(format: Option<&str>) -> bool {
+    format == Some(FORMAT)
+}
+
 const OUTLINE: Outline = Outline {
     dialect: Dialect::Gemini,
     name: "gemini",
