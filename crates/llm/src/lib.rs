@@ -6,8 +6,10 @@
 
 pub mod catalogue;
 pub mod dialects;
+pub mod framing;
 pub mod ir;
 pub mod json;
+pub mod lines;
 pub mod price;
 pub mod skins;
 pub mod sse;

@@ -216,6 +216,9 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::AnthropicMessages => "/v1/messages",
                 Dialect::Gemini => "/models/{model}:generateContent",
                 Dialect::GeminiEmbeddings => "/models/{model}:embedContent",
+                Dialect::OllamaChat => "/api/chat",
+                Dialect::OllamaGenerate => "/api/generate",
+                Dialect::OllamaEmbeddings => "/api/embeddings",
             };
             if let Some(url) = definition.url(*dialect) {
                 let fits = url.ends_with(end) || url == "builtin://demo/v1/messages";

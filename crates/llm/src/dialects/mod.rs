@@ -5,11 +5,17 @@
 
 mod anthropic_messages;
 mod balance;
+mod calls;
 mod fault;
 mod gemini;
 mod gemini_embeddings;
+mod held_calls;
 mod losses;
 mod no_stream;
+mod ollama;
+mod ollama_chat;
+mod ollama_embeddings;
+mod ollama_generate;
 mod openai;
 mod openai_chat;
 mod openai_completions;
@@ -19,6 +25,7 @@ mod operation;
 mod outline;
 mod read;
 mod seal;
+mod stopwatch;
 mod tally;
 mod target;
 mod tier;
@@ -26,17 +33,20 @@ mod write;
 
 use serde::{Deserialize, Serialize};
 
+use crate::framing::Framing;
 use crate::ir;
 pub use crate::ir::{ErrorFacts, ErrorKind};
 use crate::json::Kind;
 
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, read_gemini_count_tokens};
-pub use gemini_embeddings::embeds_batch;
 pub use openai_embeddings::recode_embeddings;
 pub use seal::holds_sealed;
+pub use stopwatch::Stopwatch;
 pub use target::{Quirk, Target, Thinking};
 
+use calls::{CallIds, Calls};
+use held_calls::write_arguments;
 use losses::Losses;
 pub use operation::Operation;
 use operation::{as_chat, as_chat_with, refuse};
@@ -69,6 +79,12 @@ pub enum Dialect {
     /// Google's `models/{model}:embedContent` and `:batchEmbedContents`.
     #[serde(rename = "gemini_embeddings")]
     GeminiEmbeddings,
+    /// Ollama's own chat, `POST /api/chat`.
+    OllamaChat,
+    /// Ollama's `POST /api/generate`: one prompt, one answer.
+    OllamaGenerate,
+    /// Ollama's `POST /api/embed`, and `POST /api/embeddings` before it.
+    OllamaEmbeddings,
 }
 
 /// What a request body could not be read as, in terms its sender understands.
@@ -103,8 +119,10 @@ pub struct AnswerContext {
     pub include_usage: bool,
     /// Whether a Gemini client reads its stream as one JSON array and not as events (it left out `alt=sse`).
     pub json_array: bool,
-    /// Whether a client of Gemini's embeddings sent a batch, also if that holds one text only.
+    /// Whether the request was of its dialect's form for several inputs, also if it holds one only: [`Codec::is_batch`].
     pub embeds_batch: bool,
+    /// How long the client has been waiting, for dialects that say it.
+    pub stopwatch: Stopwatch,
     /// Names of the functions that the client knows as custom tools: [`ir::Chat::custom_tools`].
     pub custom_tools: Vec<String>,
 }
@@ -142,9 +160,14 @@ pub struct Outline {
     pub name: &'static str,
     /// What it asks of a model.
     pub operation: Operation,
+    /// Whether requests of other dialects are said in it. One that can say less than its provider's others is there for
+    /// its own clients.
+    pub for_others: bool,
     /// Whether model and streaming are chosen by the path: neither stands in the body then, so requests are read
     /// without them and written without them, and whoever knows the path sets both.
     pub model_in_path: bool,
+    /// Whether a request that does not say so is answered by a stream.
+    pub streams_by_default: bool,
     /// The member of a request without which there is nothing to answer.
     pub content: &'static str,
     /// The member that may stand in its place, where a request has two shapes.
@@ -159,6 +182,8 @@ pub struct Outline {
     pub count_suffix: Option<&'static str>,
     /// The shape of its errors.
     pub errors: ErrorShape,
+    /// How its streams are cut.
+    pub framing: Framing,
     /// What ends a stream properly, when its upstream has left that out.
     pub stream_end: &'static [u8],
 }
@@ -170,6 +195,7 @@ pub enum ErrorShape {
     OpenAi,
     Anthropic,
     Google,
+    Ollama,
 }
 
 /// One dialect. Implementations are stateless; streams have their own state objects.
@@ -185,6 +211,11 @@ pub trait Codec: Sync + Send {
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError>;
     /// Writes an upstream's request.
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError>;
+    /// Whether a request's body, a client's or one for an upstream, is of the form that holds several inputs, in
+    /// dialects that have two: it may go to a path of its own, and is answered otherwise.
+    fn is_batch(&self, _body: &[u8]) -> bool {
+        false
+    }
     /// Reads an upstream's whole answer.
     fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError>;
     /// Writes a client's whole answer.
@@ -199,18 +230,18 @@ pub trait Codec: Sync + Send {
     fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts;
     /// Writes an error answer's JSON body.
     fn encode_error(&self, error: &ErrorFacts) -> Vec<u8>;
-    /// Writes the SSE bytes that tell of an error after a stream has begun, terminator included.
+    /// Writes the bytes of the frame that tells of an error after a stream has begun, terminator included.
     fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8>;
 
     /// Reads what the record needs from a whole answer that passes through. Never fails: unreadable is empty.
     fn tap_response(&self, body: &[u8], tap: &mut Tap);
-    /// Reads what the record needs from one event of a stream that passes through. `event` is the SSE event
+    /// Reads what the record needs from one frame of a stream that passes through. `event` is the SSE event
     /// name (empty when absent), `data` its payload.
     fn tap_event(&self, event: &[u8], data: &[u8], tap: &mut Tap);
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 7] = [
+pub const ALL: [&dyn Codec; 10] = [
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
@@ -218,6 +249,9 @@ pub const ALL: [&dyn Codec; 7] = [
     &anthropic_messages::AnthropicMessages,
     &gemini::Gemini,
     &gemini_embeddings::GeminiEmbeddings,
+    &ollama_chat::OllamaChat,
+    &ollama_generate::OllamaGenerate,
+    &ollama_embeddings::OllamaEmbeddings,
 ];
 
 /// The codec of `dialect`.
@@ -230,6 +264,9 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,
         Dialect::Gemini => &gemini::Gemini,
         Dialect::GeminiEmbeddings => &gemini_embeddings::GeminiEmbeddings,
+        Dialect::OllamaChat => &ollama_chat::OllamaChat,
+        Dialect::OllamaGenerate => &ollama_generate::OllamaGenerate,
+        Dialect::OllamaEmbeddings => &ollama_embeddings::OllamaEmbeddings,
     }
 }
 
@@ -238,14 +275,17 @@ pub fn sayable_in(client: Dialect) -> impl Iterator<Item = &'static Outline> {
     let own = codec(client).outline();
     // What asks for the very same comes before what is only near to it.
     let same = move |other: &&'static Outline| own.operation == other.operation;
-    let others = || ALL.iter().map(|codec| codec.outline()).filter(move |other| other.dialect != client);
+    let others = || {
+        let all = ALL.iter().map(|codec| codec.outline());
+        all.filter(move |other| other.dialect != client && other.for_others)
+    };
     let near = move |other: &&'static Outline| !same(other) && own.operation.can_be(other.operation);
     std::iter::once(own).chain(others().filter(same)).chain(others().filter(near))
 }
 
 /// Reads one upstream stream, event by event.
 pub trait StreamDecoder: Send {
-    /// Reads one SSE event and appends what it says to `out`. An event that cannot be read is an error; the
+    /// Reads one frame and appends what it says to `out`. An event that cannot be read is an error; the
     /// stream is then broken.
     fn decode(
         &mut self,
@@ -259,7 +299,7 @@ pub trait StreamDecoder: Send {
 
 /// Writes one client stream, event by event.
 pub trait StreamEncoder: Send {
-    /// Appends the SSE bytes of `event` (whole events, blank lines included) to `out`.
+    /// Appends the bytes of `event` (whole frames, their ends included) to `out`.
     fn encode(&mut self, event: &ir::StreamEvent, out: &mut Vec<u8>);
     /// Appends what closes the stream properly (`[DONE]`, `message_stop` …), once.
     fn finish(&mut self, out: &mut Vec<u8>);

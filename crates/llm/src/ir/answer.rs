@@ -1,5 +1,10 @@
 //! What an upstream answers, whole.
 
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{Content, EmbeddingFormat, Json, Part, Start, StreamEvent};
 use crate::usage::Usage;
 
@@ -108,6 +113,19 @@ pub enum Vector {
     Floats(Vec<f32>),
     /// Little-endian 32-bit floats as base64.
     Base64(String),
+}
+
+impl Vector {
+    /// The numbers, whatever form they came in; none where the text is no base64.
+    pub fn floats(&self) -> Cow<'_, [f32]> {
+        match self {
+            Self::Floats(floats) => Cow::Borrowed(floats),
+            Self::Base64(text) => {
+                let bytes = STANDARD.decode(text).unwrap_or_default();
+                bytes.as_chunks::<4>().0.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect()
+            }
+        }
+    }
 }
 
 impl Answer {

@@ -237,7 +237,8 @@ fn texts() -> Vec<Vec<u8>> {
     for dialect in dialects() {
         found.extend(fixtures("requests", dialect).into_iter().map(|(_, text)| text.into_bytes()));
         for (_, text) in fixtures("streams", dialect) {
-            found.extend(crate::support::frames([text.as_bytes()]).into_iter().map(|(_, data)| data));
+            found
+                .extend(crate::support::frames(dialect, [text.as_bytes()]).into_iter().map(|(_, data)| data));
         }
     }
     found

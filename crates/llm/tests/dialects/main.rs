@@ -14,6 +14,8 @@ mod errors;
 mod gemini_answers;
 mod gemini_requests;
 mod gemini_round_trips;
+mod ollama;
+mod ollama_round_trips;
 mod pitfalls_content;
 mod pitfalls_streams;
 mod requests;

@@ -4,7 +4,7 @@
 
 use yumen_llm::dialects::{Dialect, Tap, codec, sayable_in};
 
-use crate::support::{context, convert, decode, encode, fixtures, frames, name, streamed};
+use crate::support::{context, convert, decode, encode, fixtures, frames, name, payloads_of, streamed};
 
 /// The dialects whose clients such a stream may have to answer.
 fn clients(from: Dialect) -> Vec<Dialect> {
@@ -62,6 +62,12 @@ fn a_stream_ends_exactly_once_whatever_the_upstream_does() {
                 .map(|end| responses.matches(&format!("event: {end}\n")).count())
                 .sum();
             assert_eq!(ends, 1, "{case}: {responses}");
+            for to in [Dialect::OllamaChat, Dialect::OllamaGenerate] {
+                let lines = payloads_of(to, &convert(from, to, &stream));
+                let is_end = |line: &&serde_json::Value| line["done"] == true || line["error"].is_string();
+                assert_eq!(lines.iter().filter(is_end).count(), 1, "{case}: {lines:?}");
+                assert!(lines.last().as_ref().is_some_and(is_end), "{case}: {lines:?}");
+            }
         }
     }
 }
@@ -93,7 +99,7 @@ fn taps_and_decoders_count_the_same() {
         for (case, stream) in fixtures("streams", from) {
             let codec = codec(from);
             let (mut tap, mut decoder, mut steps) = (Tap::default(), codec.stream_decoder(), Vec::new());
-            for (event, data) in frames([stream.as_bytes()]) {
+            for (event, data) in frames(from, [stream.as_bytes()]) {
                 if tap.finished {
                     break;
                 }

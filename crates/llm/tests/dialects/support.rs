@@ -7,7 +7,6 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use yumen_llm::dialects::{ALL, AnswerContext, Dialect, Operation, Target, codec};
 use yumen_llm::ir::StreamEvent;
-use yumen_llm::sse::Framer;
 
 /// Every dialect.
 pub fn dialects() -> impl Iterator<Item = Dialect> {
@@ -53,9 +52,9 @@ pub fn context() -> AnswerContext {
     }
 }
 
-/// The events of a stream that comes in these pieces.
-pub fn frames<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut framer = Framer::new(1 << 20);
+/// The events of a dialect's stream that comes in these pieces.
+pub fn frames<'p>(dialect: Dialect, pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut framer = codec(dialect).outline().framing.framer(1 << 20);
     let mut found = Vec::new();
     for piece in pieces {
         framer.push(Bytes::copy_from_slice(piece));
@@ -71,7 +70,7 @@ pub fn frames<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<(Vec<u8>, V
 pub fn decode(from: Dialect, pieces: &[&[u8]]) -> Vec<StreamEvent> {
     let mut decoder = codec(from).stream_decoder();
     let mut steps = Vec::new();
-    for (event, data) in frames(pieces.iter().copied()) {
+    for (event, data) in frames(from, pieces.iter().copied()) {
         decoder.decode(&event, &data, &mut steps).expect("a readable stream");
     }
     decoder.finish(&mut steps);
@@ -92,9 +91,14 @@ pub fn convert(from: Dialect, to: Dialect, stream: &str) -> String {
     encode(to, &decode(from, &[stream.as_bytes()]), context())
 }
 
-/// The JSON payloads of a stream's events.
+/// The JSON payloads of a stream of server-sent events.
 pub fn payloads(stream: &str) -> Vec<serde_json::Value> {
-    let events = frames([stream.as_bytes()]);
+    payloads_of(Dialect::OpenAiChat, stream)
+}
+
+/// The JSON payloads of a dialect's stream.
+pub fn payloads_of(dialect: Dialect, stream: &str) -> Vec<serde_json::Value> {
+    let events = frames(dialect, [stream.as_bytes()]);
     events
         .iter()
         .filter(|(_, data)| data != b"[DONE]")

@@ -15,6 +15,7 @@ use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault,
 };
+use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
@@ -24,7 +25,9 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::AnthropicMessages,
     name: "anthropic_messages",
     operation: Operation::Chat,
+    for_others: true,
     model_in_path: false,
+    streams_by_default: false,
     content: "messages",
     content_or: None,
     content_kinds: &[Kind::Array],
@@ -32,6 +35,7 @@ const OUTLINE: Outline = Outline {
     seals: true,
     count_suffix: Some("/count_tokens"),
     errors: ErrorShape::Anthropic,
+    framing: Framing::Events,
     stream_end: b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
 };
 

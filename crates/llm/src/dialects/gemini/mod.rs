@@ -23,6 +23,7 @@ use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, as_chat_with, fault,
 };
+use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
@@ -40,7 +41,9 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::Gemini,
     name: "gemini",
     operation: Operation::Chat,
+    for_others: true,
     model_in_path: true,
+    streams_by_default: false,
     content: "contents",
     content_or: None,
     content_kinds: &[Kind::Array],
@@ -48,6 +51,7 @@ const OUTLINE: Outline = Outline {
     seals: true,
     count_suffix: None,
     errors: ErrorShape::Google,
+    framing: Framing::Events,
     stream_end: b"",
 };
 

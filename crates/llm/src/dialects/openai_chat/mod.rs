@@ -13,6 +13,7 @@ use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault, openai,
 };
+use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
@@ -20,7 +21,9 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::OpenAiChat,
     name: "openai_chat",
     operation: Operation::Chat,
+    for_others: true,
     model_in_path: false,
+    streams_by_default: false,
     content: "messages",
     content_or: None,
     content_kinds: &[Kind::Array],
@@ -28,6 +31,7 @@ const OUTLINE: Outline = Outline {
     seals: false,
     count_suffix: None,
     errors: ErrorShape::OpenAi,
+    framing: Framing::Events,
     stream_end: b"data: [DONE]\n\n",
 };
 

@@ -10,6 +10,7 @@ use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, fault, openai, refuse,
 };
+use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
@@ -17,7 +18,9 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::OpenAiCompletions,
     name: "openai_completions",
     operation: Operation::Completions,
+    for_others: true,
     model_in_path: false,
+    streams_by_default: false,
     content: "prompt",
     content_or: None,
     content_kinds: &[Kind::Array, Kind::String, Kind::Null],
@@ -25,6 +28,7 @@ const OUTLINE: Outline = Outline {
     seals: false,
     count_suffix: None,
     errors: ErrorShape::OpenAi,
+    framing: Framing::Events,
     stream_end: b"data: [DONE]\n\n",
 };
 

@@ -7,6 +7,7 @@ use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, fault, no_stream::NoStream, openai, refuse,
 };
+use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
@@ -16,7 +17,9 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::OpenAiEmbeddings,
     name: "openai_embeddings",
     operation: Operation::Embeddings,
+    for_others: true,
     model_in_path: false,
+    streams_by_default: false,
     content: "input",
     content_or: None,
     content_kinds: &[Kind::Array, Kind::String],
@@ -24,6 +27,7 @@ const OUTLINE: Outline = Outline {
     seals: false,
     count_suffix: None,
     errors: ErrorShape::OpenAi,
+    framing: Framing::Events,
     stream_end: b"",
 };
 

@@ -19,6 +19,7 @@ use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault, openai,
 };
+use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
@@ -26,15 +27,18 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::OpenAiResponses,
     name: "openai_responses",
     operation: Operation::Chat,
+    streams_by_default: false,
     content: "input",
     content_kinds: &[Kind::Array, Kind::String],
     content_wanted: "a string or a list of items",
+    for_others: true,
     model_in_path: false,
     content_or: None,
     seals: true,
     count_suffix: None,
     errors: ErrorShape::OpenAi,
     // The event that ends a stream holds the whole answer: there is no end without it.
+    framing: Framing::Events,
     stream_end: b"",
 };
 
