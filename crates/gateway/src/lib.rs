@@ -15,6 +15,7 @@ mod pipeline;
 mod rejection;
 mod route;
 mod stages;
+mod upload;
 mod upstream;
 mod worker;
 

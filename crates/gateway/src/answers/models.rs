@@ -45,6 +45,20 @@ pub(super) fn answer(
         let target = target.ok_or_else(|| stages::unknown_model(snapshot, key, id))?;
         return Ok(json_answer(&model(id, &target, shape)));
     }
+    let names = listed(snapshot, key);
+    let data: Vec<Value> =
+        names.iter().filter_map(|name| Some(model(name, snapshot.models.get(*name)?, shape))).collect();
+    Ok(json_answer(&match shape {
+        Shape::OpenAi => json!({ "object": "list", "data": data }),
+        Shape::Anthropic => {
+            json!({ "data": data, "has_more": false, "first_id": names.first(), "last_id": names.last() })
+        }
+        Shape::Google => json!({ "models": data }),
+    }))
+}
+
+/// The names in the list.
+pub(super) fn listed<'s>(snapshot: &'s Snapshot, key: &VirtualKey) -> Vec<&'s Arc<str>> {
     let mut names: Vec<&Arc<str>> = Vec::new();
     for (name, target) in snapshot.models.iter() {
         let shown = match target.kind {
@@ -59,18 +73,10 @@ pub(super) fn answer(
         }
     }
     names.sort_unstable();
-    let data: Vec<Value> =
-        names.iter().filter_map(|name| Some(model(name, snapshot.models.get(*name)?, shape))).collect();
-    Ok(json_answer(&match shape {
-        Shape::OpenAi => json!({ "object": "list", "data": data }),
-        Shape::Anthropic => {
-            json!({ "data": data, "has_more": false, "first_id": names.first(), "last_id": names.last() })
-        }
-        Shape::Google => json!({ "models": data }),
-    }))
+    names
 }
 
-fn listed_for(key: &VirtualKey, target: &ModelTarget, id: &str) -> bool {
+pub(super) fn listed_for(key: &VirtualKey, target: &ModelTarget, id: &str) -> bool {
     key.models.allows(id) || key.models.allows(&target.name)
 }
 

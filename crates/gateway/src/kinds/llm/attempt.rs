@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
-use yumen_llm::dialects::{Dialect, Target, codec, embeds_batch};
+use yumen_llm::dialects::{Dialect, Target, codec};
 use yumen_llm::ir::Request;
 use yumen_llm::json::Pieces;
 
@@ -209,11 +209,12 @@ impl Try<'_> {
         let provider = self.step.provider();
         let client = self.same_dialect().then_some(self.client_headers);
         let uri = self.uri(endpoint, &pieces)?;
+        let stream = self.call.stream.then_some(codec(self.step.dialect).outline().framing);
         let make = || {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));
             *request.method_mut() = http::Method::POST;
             *request.uri_mut() = uri.clone();
-            *request.headers_mut() = headers::to_upstream(endpoint, client, self.call.stream);
+            *request.headers_mut() = headers::to_upstream(endpoint, client, stream);
             pass.put_on(&mut request, &pieces, SystemTime::now);
             request
         };
@@ -233,10 +234,9 @@ impl Try<'_> {
     }
 
     fn uri(&self, endpoint: &Endpoint, pieces: &Pieces) -> Result<http::Uri, Failure> {
-        let in_batch = || {
-            self.step.dialect == Dialect::GeminiEmbeddings
-                && pieces.first().is_some_and(|body| embeds_batch(body))
-        };
+        let own = || pieces.first().is_some_and(|body| codec(self.step.dialect).is_batch(body));
+        let in_batch =
+            || if self.passes() { codec(self.call.dialect).is_batch(&self.call.body) } else { own() };
         let path = match self.call.task {
             Task::Generate if in_batch() => endpoint.batch_path.as_ref(),
             Task::Generate if self.call.stream => Some(&endpoint.stream_path),

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use yumen_config::Endpoint;
+use yumen_llm::framing::Framing;
 
 /// A client's headers that its own dialect's upstream needs.
 static TO_UPSTREAM: [HeaderName; 4] = [
@@ -37,10 +38,11 @@ fn pick(from: &HeaderMap, names: &[HeaderName], to: &mut HeaderMap) {
     }
 }
 
-/// The headers of a request to a provider, but for the proof of who asks.
-pub fn to_upstream(endpoint: &Endpoint, client: Option<&HeaderMap>, stream: bool) -> HeaderMap {
+/// The headers of a request to a provider, but for the proof of who asks. `stream` is the form of the stream that is asked
+/// for, if one is.
+pub fn to_upstream(endpoint: &Endpoint, client: Option<&HeaderMap>, stream: Option<Framing>) -> HeaderMap {
     let mut headers = endpoint.headers.clone();
-    let accept = if stream { "text/event-stream" } else { "application/json" };
+    let accept = stream.map_or("application/json", Framing::content_type);
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Some(client) = client {
         pick(client, &TO_UPSTREAM, &mut headers);

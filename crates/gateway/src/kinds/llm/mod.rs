@@ -26,7 +26,7 @@ mod transcode;
 pub use arrival::Arrival;
 pub use call::Call;
 pub use count_tokens::count_tokens;
-pub use decode::decode;
+pub use decode::{decode, tagged};
 pub use dispatch::dispatch;
 pub use nested::permit_nested;
 pub use relay::{Answer, relay};
