@@ -143,6 +143,7 @@ impl Run<'_> {
                 "fake-openai" => &sent["reasoning_effort"],
                 "fake-responses" => &sent["reasoning"]["effort"],
                 "fake-anthropic" => &sent["thinking"]["type"],
+                "fake-ollama" => &sent["think"],
                 _ => &sent["generationConfig"]["thinkingConfig"]["includeThoughts"],
             };
             expect("asked of the upstream", asked.is_null(), false)?;
@@ -189,6 +190,7 @@ impl Run<'_> {
             "fake-openai" => &sent["response_format"]["json_schema"]["schema"],
             "fake-responses" => &sent["text"]["format"]["schema"],
             "fake-anthropic" => &sent["output_config"]["format"]["schema"],
+            "fake-ollama" => &sent["format"],
             _ => &sent["generationConfig"]["responseJsonSchema"],
         };
         expect("the schema at the upstream", reached, &schema)
@@ -224,11 +226,12 @@ impl Run<'_> {
             let answer = self.surface.ask(&self.client, &self.model(&format!("fake-{status}")), false).await;
             expect("status", answer.status, status)?;
             let error = &answer.json()["error"];
-            let message = error["message"].as_str().unwrap_or_default().to_owned();
+            let message = self.surface.error_message(&answer.json());
             expect("message", message.contains(&format!("fake upstream says {status}")), true)?;
             match self.surface {
                 Surface::Messages => expect("type", &error["type"], &json!(anthropic))?,
                 Surface::Gemini => expect("status word", &error["status"], &json!(google))?,
+                Surface::Ollama => {}
                 _ => expect("type", error["type"].is_string(), true)?,
             }
             expect("retry-after", answer.header("retry-after"), if status == 429 { "7" } else { "" })?;

@@ -9,18 +9,38 @@ use crate::features::Feature;
 pub enum Gap {
     /// The upstream gives no proofs.
     NoProofsGiven,
+    /// The client has nowhere to keep them.
+    NoProofsKept,
+    /// The client cannot give an address.
+    NoAddresses,
+    /// The upstream fetches nothing.
+    NothingFetched,
+    /// What was cached is not told.
+    NoCacheTold,
 }
 
 /// Every gap, in the order of the footnotes.
-pub const GAPS: [Gap; 1] = [Gap::NoProofsGiven];
+pub const GAPS: [Gap; 5] =
+    [Gap::NoProofsGiven, Gap::NoProofsKept, Gap::NoAddresses, Gap::NothingFetched, Gap::NoCacheTold];
 
 impl Gap {
     /// The footnote.
     pub fn note(self) -> &'static str {
         match self {
             Self::NoProofsGiven => {
-                "Chat Completions has nothing that proves a model's thoughts: there is nothing to be brought back."
+                "Chat Completions and Ollama have nothing that proves a model's thoughts: there is nothing to be brought \
+                 back."
             }
+            Self::NoProofsKept => {
+                "A message of Ollama's has no place for what proves thoughts, so its clients cannot bring it back."
+            }
+            Self::NoAddresses => {
+                "Ollama's clients send pictures whole, and cannot give an address. Whole ones arrive."
+            }
+            Self::NothingFetched => {
+                "Ollama fetches nothing: pictures that are sent whole arrive, those by address are named as lost."
+            }
+            Self::NoCacheTold => "Ollama tells input and output, and nothing of what was cached.",
         }
     }
 }
@@ -28,7 +48,11 @@ impl Gap {
 /// Why a cell does not work.
 pub fn of(surface: Surface, provider: &str, feature: Feature) -> Option<Gap> {
     match (feature, surface, provider) {
-        (Feature::Proofs, _, "fake-openai") => Some(Gap::NoProofsGiven),
+        (Feature::Proofs, _, "fake-openai" | "fake-ollama") => Some(Gap::NoProofsGiven),
+        (Feature::Proofs, Surface::Ollama, _) => Some(Gap::NoProofsKept),
+        (Feature::Images, Surface::Ollama, _) => Some(Gap::NoAddresses),
+        (Feature::Images, _, "fake-ollama") => Some(Gap::NothingFetched),
+        (Feature::Usage, Surface::Ollama, _) | (Feature::Usage, _, "fake-ollama") => Some(Gap::NoCacheTold),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! Fake upstreams: one server on a free port that speaks the dialects of OpenAI (both), Anthropic and Google.
+//! Fake upstreams: one server on a free port that speaks the dialects of OpenAI (both), Anthropic, Google and Ollama.
 //!
 //! In: requests. Out: realistic answers, faults included, chosen by the model's name (see [`SCENARIOS`]) or by a
 //! script. It keeps what it received and counts what its peers broke off, so that a test can look from the far side.
@@ -6,6 +6,7 @@
 mod anthropic;
 mod content;
 mod gemini;
+mod ollama;
 mod openai;
 mod reply;
 mod responses;

@@ -53,6 +53,13 @@ impl Reply {
         reply.header("cache-control", "no-cache")
     }
 
+    /// A stream of JSON objects, one on a line.
+    pub fn lines<T: Into<Bytes>>(pieces: impl IntoIterator<Item = T>) -> Self {
+        let mut reply = Self::stream(pieces);
+        reply.headers.retain(|(name, _)| name != "content-type");
+        reply.header("content-type", "application/x-ndjson")
+    }
+
     /// The same with one more header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));

@@ -11,7 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::content::{self, Content};
-use super::{Received, Reply, Step, anthropic, gemini, openai, responses};
+use super::{Received, Reply, Step, anthropic, gemini, ollama, openai, responses};
 
 /// The names that mean something. `fake-NNN` (such as `fake-429`) answers with that status.
 pub const SCENARIOS: &[&str] = &[
@@ -82,6 +82,7 @@ enum Dialect {
     Responses,
     Anthropic,
     Gemini,
+    Ollama,
 }
 
 /// What a request asks for.
@@ -114,7 +115,8 @@ pub(super) fn answer(request: &Received) -> Reply {
         return Reply::json(400, &anthropic::no_threads());
     }
     let content = content::of(possible(dialect, &model), &body);
-    let streamed = body["stream"] == true || path.ends_with(":streamGenerateContent");
+    let by_default = dialect == Dialect::Ollama && body["stream"] != false;
+    let streamed = body["stream"] == true || by_default || path.ends_with(":streamGenerateContent");
     let reply = match events(dialect, task, &model, &content, &body) {
         Some(events) if streamed => stream(dialect, &model, events),
         _ => whole_fault(&model, Reply::json(200, &whole(dialect, task, &model, &content, &body))),
@@ -125,6 +127,8 @@ pub(super) fn answer(request: &Received) -> Reply {
 fn dialect_of(request: &Received, path: &str) -> Dialect {
     if path.starts_with("/v1beta/") {
         Dialect::Gemini
+    } else if path.starts_with("/api/") {
+        Dialect::Ollama
     } else if path.contains("/messages") || request.headers.contains_key("anthropic-version") {
         Dialect::Anthropic
     } else if path.ends_with("/responses") {
@@ -137,18 +141,21 @@ fn dialect_of(request: &Received, path: &str) -> Dialect {
 fn task_of(path: &str) -> Option<Task> {
     match path.rsplit(['/', ':']).next()? {
         "completions" if !path.ends_with("/chat/completions") => Some(Task::Completion),
-        "completions" | "messages" | "responses" | "generateContent" | "streamGenerateContent" => {
+        "completions" | "messages" | "responses" | "generateContent" | "streamGenerateContent" | "chat" => {
             Some(Task::Chat)
         }
-        "embeddings" | "embedContent" | "batchEmbedContents" => Some(Task::Embeddings),
+        "generate" => Some(Task::Completion),
+        "embeddings" | "embedContent" | "batchEmbedContents" | "embed" => Some(Task::Embeddings),
         "count_tokens" | "countTokens" => Some(Task::CountTokens),
         _ => None,
     }
 }
 
-/// The scenario, or the plain one where the dialect cannot have it: arguments of a call are whole in Google's.
+/// The scenario, or the plain one where the dialect cannot have it: arguments of a call are whole in Google's and
+/// Ollama's.
 fn possible(dialect: Dialect, model: &str) -> &str {
-    if dialect == Dialect::Gemini && model == "fake-cut-arguments" { "fake-chat" } else { model }
+    let whole_calls = matches!(dialect, Dialect::Gemini | Dialect::Ollama);
+    if whole_calls && model == "fake-cut-arguments" { "fake-chat" } else { model }
 }
 
 fn models(dialect: Dialect) -> Value {
@@ -156,6 +163,7 @@ fn models(dialect: Dialect) -> Value {
         Dialect::OpenAi | Dialect::Responses => openai::models(SCENARIOS),
         Dialect::Anthropic => anthropic::models(SCENARIOS),
         Dialect::Gemini => gemini::models(SCENARIOS),
+        Dialect::Ollama => ollama::models(SCENARIOS),
     }
 }
 
@@ -164,12 +172,15 @@ fn whole(dialect: Dialect, task: Task, model: &str, content: &Content, body: &Va
         (Task::CountTokens, Dialect::Gemini) => json!({ "totalTokens": 42 }),
         (Task::CountTokens, _) => json!({ "input_tokens": 42 }),
         (Task::Embeddings, Dialect::Gemini) => gemini::embeddings(body),
+        (Task::Embeddings, Dialect::Ollama) => ollama::embeddings(model, body),
         (Task::Embeddings, _) => openai::embeddings(model, body),
+        (Task::Completion, Dialect::Ollama) => ollama::generate(model, content),
         (Task::Completion, _) => openai::completion(model, content),
         (Task::Chat, Dialect::OpenAi) => openai::chat(model, content),
         (Task::Chat, Dialect::Responses) => responses::response(model, content),
         (Task::Chat, Dialect::Anthropic) => anthropic::message(model, content),
         (Task::Chat, Dialect::Gemini) => gemini::answer(model, content),
+        (Task::Chat, Dialect::Ollama) => ollama::chat(model, content),
     }
 }
 
@@ -177,11 +188,13 @@ fn events(dialect: Dialect, task: Task, model: &str, content: &Content, body: &V
     let include_usage = body["stream_options"]["include_usage"] == true;
     match (task, dialect) {
         (Task::CountTokens | Task::Embeddings, _) => None,
+        (Task::Completion, Dialect::Ollama) => Some(ollama::generate_lines(model, content)),
         (Task::Completion, _) => Some(openai::completion_events(model, content, include_usage)),
         (Task::Chat, Dialect::OpenAi) => Some(openai::chat_events(model, content, include_usage)),
         (Task::Chat, Dialect::Responses) => Some(responses::events(model, content)),
         (Task::Chat, Dialect::Anthropic) => Some(anthropic::events(model, content)),
         (Task::Chat, Dialect::Gemini) => Some(gemini::events(model, content)),
+        (Task::Chat, Dialect::Ollama) => Some(ollama::chat_lines(model, content)),
     }
 }
 
@@ -192,13 +205,18 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
         Dialect::Responses => responses::error_event(),
         Dialect::Anthropic => anthropic::error_event(),
         Dialect::Gemini => gemini::error_event(),
+        Dialect::Ollama => ollama::error_line(),
     };
+    // Lines have neither comments nor fields, and one way to end; an empty one is all that can stand between them.
+    let in_lines = dialect == Dialect::Ollama;
+    let comment = |text: &str| if in_lines { "\n".to_owned() } else { format!(": {text}\n\n") };
     let respell = |events: &mut Vec<String>, end: &str| {
         events.iter_mut().for_each(|event| *event = event.replace("\r\n", "\n").replace('\n', end));
     };
     match model {
         "fake-lf" => respell(&mut events, "\n"),
         "fake-crlf" => respell(&mut events, "\r\n"),
+        "fake-cr" | "fake-no-space" | "fake-fields" if in_lines => {}
         "fake-cr" => respell(&mut events, "\r"),
         "fake-no-space" => {
             events
@@ -206,14 +224,14 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
                 .for_each(|event| *event = event.replace("data: ", "data:").replace("event: ", "event:"));
         }
         "fake-comments" => {
-            events.iter_mut().for_each(|event| event.insert_str(0, ": OPENROUTER PROCESSING\n\n"));
+            events.iter_mut().for_each(|event| event.insert_str(0, &comment("OPENROUTER PROCESSING")));
         }
         "fake-fields" => {
             events.iter_mut().for_each(|event| event.insert_str(0, ":\nid: 7\nretry: 1000\nunknown\n"));
         }
         "fake-heartbeat" => {
-            events.insert(events.len() - 1, ": still here\n\n".to_owned());
-            events.push(": still here\n\n".to_owned());
+            events.insert(events.len() - 1, comment("still here"));
+            events.push(comment("still here"));
         }
         // The others' last event holds what makes the answer complete.
         "fake-no-done" if matches!(dialect, Dialect::OpenAi | Dialect::Anthropic) => drop(events.pop()),
@@ -230,7 +248,7 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
         "fake-error-first" => events = vec![error_event],
         _ => {}
     }
-    let reply = Reply::stream(events);
+    let reply = if in_lines { Reply::lines(events) } else { Reply::stream(events) };
     match model {
         "fake-byte-by-byte" => {
             reply.recut(|bytes| bytes.iter().map(|byte| Bytes::copy_from_slice(&[*byte])).collect())
@@ -289,6 +307,7 @@ fn error(dialect: Dialect, status: u16) -> Reply {
             Dialect::OpenAi | Dialect::Responses => openai::error(status),
             Dialect::Anthropic => anthropic::error(status),
             Dialect::Gemini => gemini::error(status),
+            Dialect::Ollama => ollama::error(status),
         },
     );
     if status == 429 && dialect != Dialect::Gemini { reply.header("retry-after", "7") } else { reply }
@@ -304,5 +323,5 @@ fn gzip_stream(reply: Reply) -> Reply {
         pieces.push(Bytes::from(std::mem::take(encoder.get_mut())));
     }
     pieces.push(Bytes::from(encoder.finish().expect("memory")));
-    Reply::stream(pieces).header("content-encoding", "gzip")
+    reply.recut(|_| pieces.clone()).header("content-encoding", "gzip")
 }
