@@ -112,7 +112,7 @@ impl Surface {
             }
             Self::Ollama => {
                 body["options"]["num_predict"] = json!(4096);
-                body["think"] = json!(true);
+                body["think"] = json!("low");
             }
         }
         body

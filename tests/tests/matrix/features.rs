@@ -53,8 +53,8 @@ fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, expected: T) -> T
     if seen == expected { Ok(()) } else { Err(format!("{what}: {seen:?} and not {expected:?}")) }
 }
 
-fn not_streamed(mut body: Value) -> Value {
-    if body.get("stream").is_some() {
+fn not_streamed(surface: Surface, mut body: Value) -> Value {
+    if body.get("stream").is_some() || surface == Surface::Ollama {
         body["stream"] = json!(false);
     }
     body
@@ -111,7 +111,7 @@ impl Run<'_> {
                 .collect();
             expect("cities", asked.as_slice(), cities)?;
             let results: Vec<(Call, &str)> = calls.into_iter().map(|call| (call, "21 degrees")).collect();
-            let again = not_streamed(self.surface.again(&body, &said, &results));
+            let again = not_streamed(self.surface, self.surface.again(&body, &said, &results));
             let last = self.post(scenario, false, &again).await?;
             expect("last text", self.surface.text(&last), AFTER_TOOLS.to_owned())?;
             let sent = self.upstream.last().json().to_string();
@@ -167,7 +167,7 @@ impl Run<'_> {
             let results: Vec<(Call, &str)> =
                 self.surface.calls(&said).into_iter().map(|call| (call, "21 degrees")).collect();
             let text = if results.is_empty() { TEXT } else { AFTER_TOOLS };
-            let again = not_streamed(self.surface.again(&body, &said, &results));
+            let again = not_streamed(self.surface, self.surface.again(&body, &said, &results));
             let what = format!("after {scenario}, {stream}");
             let answer = self.post(scenario, false, &again).await?;
             expect(&what, self.surface.text(&answer), text.to_owned())?;

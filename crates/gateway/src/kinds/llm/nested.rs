@@ -28,6 +28,7 @@ const OWN: &[&str] = &[
     "tools",
     "functions",
     "response_format",
+    "format",
     "text",
     "output_format",
     "output_config",

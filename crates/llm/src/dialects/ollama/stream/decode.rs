@@ -60,6 +60,9 @@ impl StreamDecoder for Decoder {
             }
             out.push(StreamEvent::PartEnd { choice });
         }
+        let is_silent = text.is_empty() && chunk.thinking().is_none() && chunk.calls().next().is_none();
+        // A line that says nothing says that the upstream is still there.
+        out.extend((is_silent && !chunk.done).then_some(StreamEvent::Ping));
         out.extend(chunk.usage().map(StreamEvent::Usage));
         if chunk.done {
             self.over = true;
