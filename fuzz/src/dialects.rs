@@ -75,6 +75,18 @@ pub(crate) fn ollama_stream(data: &[u8]) {
     stream(Dialect::OllamaChat, data);
 }
 
+pub(crate) fn cohere_request(data: &[u8]) {
+    request(Dialect::CohereChat, data);
+}
+
+pub(crate) fn cohere_response(data: &[u8]) {
+    response(Dialect::CohereChat, data);
+}
+
+pub(crate) fn cohere_stream(data: &[u8]) {
+    stream(Dialect::CohereChat, data);
+}
+
 /// What a dialect reads as a request, each dialect writes as JSON that it can read itself.
 fn request(from: Dialect, data: &[u8]) {
     if scan_object(data, DEPTH).is_err() {

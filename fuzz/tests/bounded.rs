@@ -56,6 +56,7 @@ fn the_seeds_reach_what_is_to_be_damaged() {
         ("anthropic", Dialect::AnthropicMessages),
         ("gemini", Dialect::Gemini),
         ("ollama", Dialect::OllamaChat),
+        ("cohere", Dialect::CohereChat),
     ] {
         for input in inputs(&format!("{name}_request")) {
             codec(dialect).decode_request(&input).unwrap();

@@ -219,6 +219,8 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::OllamaChat => "/api/chat",
                 Dialect::OllamaGenerate => "/api/generate",
                 Dialect::OllamaEmbeddings => "/api/embeddings",
+                Dialect::CohereChat => "/v2/chat",
+                Dialect::CohereEmbeddings => "/v2/embed",
             };
             if let Some(url) = definition.url(*dialect) {
                 let fits = url.ends_with(end) || url == "builtin://demo/v1/messages";

@@ -6,6 +6,8 @@
 mod anthropic_messages;
 mod balance;
 mod calls;
+mod cohere_chat;
+mod cohere_embeddings;
 mod fault;
 mod gemini;
 mod gemini_embeddings;
@@ -85,6 +87,10 @@ pub enum Dialect {
     OllamaGenerate,
     /// Ollama's `POST /api/embed`, and `POST /api/embeddings` before it.
     OllamaEmbeddings,
+    /// Cohere's second chat API, `POST /v2/chat`.
+    CohereChat,
+    /// Cohere's embeddings, `POST /v2/embed`.
+    CohereEmbeddings,
 }
 
 /// What a request body could not be read as, in terms its sender understands.
@@ -196,6 +202,7 @@ pub enum ErrorShape {
     Anthropic,
     Google,
     Ollama,
+    Cohere,
 }
 
 /// One dialect. Implementations are stateless; streams have their own state objects.
@@ -241,7 +248,7 @@ pub trait Codec: Sync + Send {
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 10] = [
+pub const ALL: [&dyn Codec; 12] = [
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
@@ -252,6 +259,8 @@ pub const ALL: [&dyn Codec; 10] = [
     &ollama_chat::OllamaChat,
     &ollama_generate::OllamaGenerate,
     &ollama_embeddings::OllamaEmbeddings,
+    &cohere_chat::CohereChat,
+    &cohere_embeddings::CohereEmbeddings,
 ];
 
 /// The codec of `dialect`.
@@ -267,6 +276,8 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OllamaChat => &ollama_chat::OllamaChat,
         Dialect::OllamaGenerate => &ollama_generate::OllamaGenerate,
         Dialect::OllamaEmbeddings => &ollama_embeddings::OllamaEmbeddings,
+        Dialect::CohereChat => &cohere_chat::CohereChat,
+        Dialect::CohereEmbeddings => &cohere_embeddings::CohereEmbeddings,
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod cohere;
 mod completions;
 mod embeddings;
 mod errors;
