@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use yumen_llm::catalogue::{Auth, Catalogue, ModelDefinition, Operation, ProviderDefinition};
-use yumen_llm::dialects::{Dialect, Quirk, Thinking};
+use yumen_llm::dialects::{Dialect, Quirk, Thinking, codec};
 use yumen_llm::price::{PerToken, Price};
 
 /// So many folders there are at least.
@@ -289,12 +289,8 @@ fn operations_are_served_by_a_dialect_of_the_provider() {
     each(|id, definition| {
         for model in &definition.models {
             for operation in &model.operations {
-                let dialects: &[Dialect] = match operation {
-                    Operation::Chat => &[Dialect::OpenAiChat, Dialect::AnthropicMessages, Dialect::Gemini],
-                    Operation::Completions => &[Dialect::OpenAiCompletions],
-                    Operation::Embeddings => &[Dialect::OpenAiEmbeddings, Dialect::GeminiEmbeddings],
-                };
-                let served = dialects.iter().any(|dialect| definition.dialects.contains_key(dialect));
+                let mut spoken = definition.dialects.keys().map(|dialect| codec(*dialect).outline());
+                let served = spoken.any(|outline| outline.operation == *operation && outline.for_others);
                 assert!(served, "{id}: {} cannot be asked for {operation:?}", model.native_id);
             }
         }
