@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use yumen_llm::framing::Framing;
+use yumen_llm::framing::{Framer, Framing};
 use yumen_llm::json::{self, Edit, MAX_FIELDS, Read, scan_object};
 use yumen_llm::sse::Frame;
 use yumen_llm::tokens;
@@ -71,7 +71,7 @@ pub(crate) fn splice(data: &[u8]) {
 
 /// A stream of events gives the same frames however it is cut, and the same bytes.
 pub(crate) fn sse(data: &[u8]) {
-    stream(Framing::Events, data);
+    stream(Framing::Sse, data);
 }
 
 /// The same for one of lines.
@@ -87,7 +87,7 @@ fn stream(framing: Framing, data: &[u8]) {
     for size in [1, usize::from(size).max(1)] {
         assert_eq!(rejoined(frames(framing, stream, size)), whole, "chunks of {size}");
     }
-    let mut small = framing.framer(usize::from(size));
+    let mut small = Framer::new(framing, usize::from(size));
     small.push(Bytes::copy_from_slice(stream));
     while let Ok(Some(frame)) = small.next_frame() {
         assert!(frame.raw.len() <= usize::from(size) + 1);
@@ -96,7 +96,7 @@ fn stream(framing: Framing, data: &[u8]) {
 
 /// All frames of a stream that comes in chunks of `size` bytes.
 pub(crate) fn frames(framing: Framing, stream: &[u8], size: usize) -> Vec<Frame> {
-    let mut framer = framing.framer(stream.len());
+    let mut framer = Framer::new(framing, stream.len());
     let mut frames = Vec::new();
     for chunk in stream.chunks(size) {
         framer.push(Bytes::copy_from_slice(chunk));

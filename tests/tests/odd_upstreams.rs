@@ -157,7 +157,8 @@ async fn a_credential_in_a_streams_error_is_taken_out() {
                 "data: {\"error\":{\"code\":401,\"message\":\"invalid key upstream-gemini-secret\",\"status\":\"UNAUTHENTICATED\"}}\r\n\r\n".to_owned(),
             ],
         };
-        Some(Reply::stream([content, error]))
+        let in_lines = request.path == "/api/chat";
+        Some(if in_lines { Reply::lines([content, error]) } else { Reply::stream([content, error]) })
     });
     let gateway = Gateway::before(&upstream).await;
     for (surface, provider) in combinations() {

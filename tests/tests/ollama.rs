@@ -221,6 +221,28 @@ async fn an_error_in_place_of_a_stream_hides_behind_another_deployment() {
     }
 }
 
+/// A proxy may say lines as events; clients read lines all the same.
+#[tokio::test]
+async fn lines_are_lines_whatever_frames_they_came_in() {
+    let (upstream, gateway) = pair().await;
+    upstream.script(|request| {
+        let said = |text: &str, done: bool| {
+            let message = json!({ "role": "assistant", "content": text });
+            format!(
+                "data: {}\n\n",
+                json!({ "model": "m", "message": message, "done": done, "done_reason": "stop" })
+            )
+        };
+        let events = [": hi\n\n".to_owned(), said(TEXT, false), ": hi\n\n".to_owned(), said("", true)];
+        (request.path == "/api/chat").then(|| Reply::stream(events))
+    });
+    for surface in [Surface::Ollama, Surface::Messages] {
+        let answer = surface.ask(&gateway.client(), "fake-ollama/fake-chat", true).await.expect_status(200);
+        assert_eq!(answer.header("content-type"), surface.stream_type());
+        assert_eq!(surface.stream_text(&answer.events()), TEXT, "{}", answer.text());
+    }
+}
+
 #[tokio::test]
 async fn a_stream_that_breaks_off_ends_with_an_error_line() {
     let (upstream, gateway) = pair().await;

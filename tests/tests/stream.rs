@@ -166,7 +166,10 @@ async fn pitfall_13_events_and_keep_alives_are_sent_on_at_once() {
         upstream.close_gate();
         upstream.script(|request| {
             let (content, alive) = begun(&request.path);
-            Some(Reply::stream([content, alive]).insert(1, Step::Gate).insert(3, Step::Hang))
+            let in_lines = request.path == "/api/chat";
+            let reply =
+                if in_lines { Reply::lines([content, alive]) } else { Reply::stream([content, alive]) };
+            Some(reply.insert(1, Step::Gate).insert(3, Step::Hang))
         });
         let mut stream = surface.open(&gateway.client(), &format!("{provider}/fake-chat")).await;
         loop {

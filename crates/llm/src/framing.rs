@@ -12,7 +12,7 @@ use crate::sse::{self, EventTooLarge, Frame};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// Server-sent events.
-    Events,
+    Sse,
     /// One JSON object per line.
     Lines,
 }
@@ -24,33 +24,48 @@ pub enum Framing {
 #[derive(Debug)]
 pub enum Framer {
     /// Of server-sent events.
-    Events(sse::Framer),
+    Sse(sse::Framer),
     /// Of lines.
     Lines(lines::Framer),
 }
 
 impl Framing {
-    /// A framer that refuses frames of more than `limit` bytes.
-    pub fn framer(self, limit: usize) -> Framer {
+    /// The framing that a media type names, parameters left out; `None` when it names none.
+    pub fn of_media_type(media_type: &str) -> Option<Self> {
+        [Self::Sse, Self::Lines]
+            .into_iter()
+            .find(|framing| media_type.eq_ignore_ascii_case(framing.media_type()))
+    }
+
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
         match self {
-            Self::Events => Framer::Events(sse::Framer::new(limit)),
-            Self::Lines => Framer::Lines(lines::Framer::new(limit)),
+            Self::Sse => "text/event-stream",
+            Self::Lines => "application/x-ndjson",
         }
     }
 
-    /// The media type of such a stream.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Events => "text/event-stream",
-            Self::Lines => "application/x-ndjson",
+    /// Writes a frame with this payload, for a client that reads another framing than it came in.
+    pub fn write(self, event: &[u8], data: &[u8], out: &mut Vec<u8>) {
+        let one_line = |byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
+        if self == Self::Sse {
+            if !event.is_empty() {
+                out.extend_from_slice(b"event: ");
+                out.extend(event.iter().map(one_line));
+                out.push(b'\n');
+            }
+            out.extend_from_slice(b"data: ");
         }
+        // Payloads are JSON, in which a line's end is as good as a space.
+        out.extend(data.iter().map(one_line));
+        out.extend_from_slice(if self == Self::Sse { b"\n\n" } else { b"\n" });
     }
 
     /// What a stream's last frame lacks of its end.
     pub fn lacking(self, raw: &[u8]) -> &'static [u8] {
         match self {
-            Self::Events if [&b"\n\n"[..], b"\r\n\r\n", b"\r\r"].iter().any(|end| raw.ends_with(end)) => b"",
-            Self::Events => b"\n\n",
+            Self::Sse if [&b"\n\n"[..], b"\r\n\r\n", b"\r\r"].iter().any(|end| raw.ends_with(end)) => b"",
+            Self::Sse => b"\n\n",
             Self::Lines if raw.ends_with(b"\n") => b"",
             Self::Lines => b"\n",
         }
@@ -58,11 +73,27 @@ impl Framing {
 }
 
 impl Framer {
+    /// A framer that refuses frames of more than `limit` bytes.
+    pub fn new(framing: Framing, limit: usize) -> Self {
+        match framing {
+            Framing::Sse => Self::Sse(sse::Framer::new(limit)),
+            Framing::Lines => Self::Lines(lines::Framer::new(limit)),
+        }
+    }
+
+    /// The framing that it reads.
+    pub fn framing(&self) -> Framing {
+        match self {
+            Self::Sse(_) => Framing::Sse,
+            Self::Lines(_) => Framing::Lines,
+        }
+    }
+
     /// Takes the next bytes of the stream.
     #[inline]
     pub fn push(&mut self, chunk: Bytes) {
         match self {
-            Self::Events(framer) => framer.push(chunk),
+            Self::Sse(framer) => framer.push(chunk),
             Self::Lines(framer) => framer.push(chunk),
         }
     }
@@ -70,7 +101,7 @@ impl Framer {
     /// The next whole frame, if there is one. After an error the stream cannot be framed any more.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, EventTooLarge> {
         match self {
-            Self::Events(framer) => framer.next_frame(),
+            Self::Sse(framer) => framer.next_frame(),
             Self::Lines(framer) => framer.next_frame(),
         }
     }
@@ -78,7 +109,7 @@ impl Framer {
     /// The stream has ended: what remains, as a last frame, after those that have not been taken yet.
     pub fn finish(&mut self) -> Option<Frame> {
         match self {
-            Self::Events(framer) => framer.finish(),
+            Self::Sse(framer) => framer.finish(),
             Self::Lines(framer) => framer.finish(),
         }
     }
@@ -87,8 +118,32 @@ impl Framer {
     #[inline]
     pub fn is_empty(&self) -> bool {
         match self {
-            Self::Events(framer) => framer.is_empty(),
+            Self::Sse(framer) => framer.is_empty(),
             Self::Lines(framer) => framer.is_empty(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_is_one_frame_in_either_framing() {
+        for (framing, event, expected) in [
+            (Framing::Sse, "", "data: {\"a\": 1}\n\n"),
+            (Framing::Sse, "ping", "event: ping\ndata: {\"a\": 1}\n\n"),
+            (Framing::Lines, "ping", "{\"a\": 1}\n"),
+        ] {
+            let mut out = Vec::new();
+            framing.write(event.as_bytes(), b"{\"a\":\n1}", &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), expected);
+            assert!(framing.lacking(&out).is_empty() && !framing.lacking(b"{}").is_empty());
+            let mut framer = Framer::new(Framing::of_media_type(framing.media_type()).unwrap(), 64);
+            framer.push(out.into());
+            assert_eq!(framer.next_frame().unwrap().unwrap().data.unwrap(), "{\"a\": 1}");
+            assert!(framer.is_empty() && framer.framing() == framing);
+        }
+        assert_eq!(Framing::of_media_type("application/json"), None);
     }
 }

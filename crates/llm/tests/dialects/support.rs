@@ -6,6 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use yumen_llm::dialects::{ALL, AnswerContext, Dialect, Operation, Target, codec};
+use yumen_llm::framing::Framer;
 use yumen_llm::ir::StreamEvent;
 
 /// Every dialect.
@@ -54,7 +55,7 @@ pub fn context() -> AnswerContext {
 
 /// The events of a dialect's stream that comes in these pieces.
 pub fn frames<'p>(dialect: Dialect, pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut framer = codec(dialect).outline().framing.framer(1 << 20);
+    let mut framer = Framer::new(codec(dialect).outline().framing, 1 << 20);
     let mut found = Vec::new();
     for piece in pieces {
         framer.push(Bytes::copy_from_slice(piece));

@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode, header};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 use yumen_llm::dialects::{AnswerContext, Dialect, codec, recode_embeddings};
+use yumen_llm::framing::Framing;
 use yumen_llm::ir::{EmbeddingFormat, Response};
 
 use super::attempt::Try;
@@ -135,12 +136,14 @@ impl Reading<'_> {
             self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let is_json = kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json");
-        let stream = codec(self.attempt.step.dialect).outline().framing.content_type();
-        match (self.attempt.call.stream, kind.eq_ignore_ascii_case(stream)) {
-            (true, true) => self.hold(exchange, body).await,
+        match (self.attempt.call.stream, Framing::of_media_type(kind)) {
+            (true, Some(framing)) => self.hold(exchange, body, framing).await,
             // Some servers forget to say that theirs is a stream.
-            (true, false) if !is_json => self.hold(exchange, body).await,
-            (false, true) => Err(self.invalid("it is a stream, which was not asked for")),
+            (true, None) if !is_json => {
+                let framing = codec(self.attempt.step.dialect).outline().framing;
+                self.hold(exchange, body, framing).await
+            }
+            (false, Some(_)) => Err(self.invalid("it is a stream, which was not asked for")),
             _ => self.hold_whole(exchange, body).await,
         }
     }
@@ -238,12 +241,24 @@ impl Reading<'_> {
     }
 
     /// Holds a stream's lifecycle frames until its first content, so that a fallback stays invisible.
-    async fn hold(&self, exchange: &mut Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
+    async fn hold(
+        &self,
+        exchange: &mut Exchange,
+        body: AnswerBody,
+        framing: Framing,
+    ) -> Result<Arrived, Failure> {
         let Try { settings, call, step, .. } = *self.attempt;
         let scrub = self.scrub();
         let context = self.context(exchange);
-        let mut stream =
-            Box::new(StreamRelay::new(settings, call, step, context, scrub, body, self.withhold_usage));
+        let mut stream = Box::new(StreamRelay::new(
+            settings,
+            call,
+            step,
+            context,
+            scrub,
+            (body, framing),
+            self.withhold_usage,
+        ));
         stream.dress(Dress::of(self.attempt, exchange));
         let mut held: SmallVec<[Bytes; 4]> = SmallVec::new();
         let mut held_bytes = 0;

@@ -42,7 +42,7 @@ fn pick(from: &HeaderMap, names: &[HeaderName], to: &mut HeaderMap) {
 /// for, if one is.
 pub fn to_upstream(endpoint: &Endpoint, client: Option<&HeaderMap>, stream: Option<Framing>) -> HeaderMap {
     let mut headers = endpoint.headers.clone();
-    let accept = stream.map_or("application/json", Framing::content_type);
+    let accept = stream.map_or("application/json", Framing::media_type);
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Some(client) = client {
         pick(client, &TO_UPSTREAM, &mut headers);

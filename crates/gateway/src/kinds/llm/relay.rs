@@ -84,7 +84,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
                 None => told,
             };
             let framing = codec(call.dialect).outline().framing;
-            let kind = if streamed && !call.json_array { framing.content_type() } else { "application/json" };
+            let kind = if streamed && !call.json_array { framing.media_type() } else { "application/json" };
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
             exchange.first_byte();
             exchange.stamp(&mut headers);

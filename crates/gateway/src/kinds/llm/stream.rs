@@ -66,7 +66,7 @@ impl StreamRelay {
         step: &Step,
         context: AnswerContext,
         scrub: Scrub,
-        body: AnswerBody,
+        (body, framing): (AnswerBody, Framing),
         withhold_usage: bool,
     ) -> Self {
         let (upstream, client) = (codec(step.dialect), codec(call.dialect));
@@ -76,7 +76,7 @@ impl StreamRelay {
             .then(|| Transcoder::new(upstream.stream_decoder(), client.stream_encoder(context)));
         Self {
             body,
-            framer: upstream.outline().framing.framer(settings.max_event_bytes),
+            framer: Framer::new(framing, settings.max_event_bytes),
             upstream,
             client,
             tap: Tap::default(),
@@ -258,6 +258,11 @@ impl StreamRelay {
             array.element(&mut out, |out| out.extend_from_slice(&data));
             return Ok(out.into());
         }
+        if self.framer.framing() != self.framing() {
+            let mut out = Vec::with_capacity(data.len() + frame.event.len() + 24);
+            self.framing().write(&frame.event, &data, &mut out);
+            return Ok(out.into());
+        }
         Ok(match &self.dress {
             Some(dress) => dress.event(frame.raw, &data, &self.tap),
             None if self.bare.is_some() => Bare::event(frame.raw, &data),
@@ -271,7 +276,7 @@ impl StreamRelay {
         // The rest of a line end may have come after its event was known to be whole.
         let is_end = raw.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
         let reads_lines = self.framing() == Framing::Lines;
-        let in_lines = reads_lines || self.upstream.outline().framing == Framing::Lines;
+        let in_lines = reads_lines || self.framer.framing() == Framing::Lines;
         match (&self.bare, &mut self.transcoder) {
             _ if self.in_array => Bytes::new(),
             _ if is_end && in_lines => Bytes::new(),
@@ -291,7 +296,7 @@ impl StreamRelay {
 
     /// The media type of what the client reads.
     pub fn content_type(&self) -> &'static str {
-        if self.in_array { "application/json" } else { self.framing().content_type() }
+        if self.in_array { "application/json" } else { self.framing().media_type() }
     }
 
     /// Events that were written here, in the client's dialect.

@@ -35,7 +35,7 @@ const OUTLINE: Outline = Outline {
     seals: true,
     count_suffix: Some("/count_tokens"),
     errors: ErrorShape::Anthropic,
-    framing: Framing::Events,
+    framing: Framing::Sse,
     stream_end: b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
 };
 

@@ -38,7 +38,7 @@ const OUTLINE: Outline = Outline {
     seals: false,
     count_suffix: None,
     errors: ErrorShape::Cohere,
-    framing: Framing::Events,
+    framing: Framing::Sse,
     stream_end: b"",
 };
 

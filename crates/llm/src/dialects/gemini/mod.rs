@@ -51,7 +51,7 @@ const OUTLINE: Outline = Outline {
     seals: true,
     count_suffix: None,
     errors: ErrorShape::Google,
-    framing: Framing::Events,
+    framing: Framing::Sse,
     stream_end: b"",
 };
 

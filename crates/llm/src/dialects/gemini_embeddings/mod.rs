@@ -28,7 +28,7 @@ const OUTLINE: Outline = Outline {
     seals: false,
     count_suffix: None,
     errors: ErrorShape::Google,
-    framing: Framing::Events,
+    framing: Framing::Sse,
     stream_end: b"",
 };
 

@@ -38,7 +38,7 @@ const OUTLINE: Outline = Outline {
     count_suffix: None,
     errors: ErrorShape::OpenAi,
     // The event that ends a stream holds the whole answer: there is no end without it.
-    framing: Framing::Events,
+    framing: Framing::Sse,
     stream_end: b"",
 };
 
