@@ -286,6 +286,7 @@ impl StreamRelay {
             (Some(_), Some(transcoder)) => transcoder.ping(),
             (Some(bare), None) => bare.alive(),
             (None, Some(transcoder)) if reads_lines => transcoder.ping(),
+            (None, None) if reads_lines => Bytes::new(),
             (None, _) => raw,
         }
     }
@@ -337,7 +338,8 @@ impl StreamRelay {
             let lacking = self.framing().lacking(&frame.raw);
             let said = self.frame(frame)?;
             out.extend_from_slice(&said);
-            if !said.is_empty() && self.transcoder.is_none() {
+            let is_its_own = self.transcoder.is_none() && self.framer.framing() == self.framing();
+            if !said.is_empty() && is_its_own {
                 out.extend_from_slice(lacking);
             }
         }
