@@ -221,6 +221,43 @@ async fn an_error_in_place_of_a_stream_hides_behind_another_deployment() {
     }
 }
 
+/// Its command line loads a model before it asks.
+#[tokio::test]
+async fn a_request_that_asks_nothing_loads_the_model() {
+    let (upstream, gateway) = pair().await;
+    for (path, more) in [
+        ("/api/chat", json!({ "messages": [ ] })),
+        ("/api/generate", json!({ "prompt": "", "keep_alive": "5m" })),
+        ("/api/generate", json!({ "prompt": "", "images": [], "stream": false })),
+    ] {
+        let mut body = more;
+        body["model"] = json!("fake-openai/fake-chat");
+        let answer = gateway.client().post(path, &body).await.expect_status(200);
+        let said = answer.json();
+        assert_eq!((&said["done"], &said["done_reason"]), (&json!(true), &json!("load")), "{said}");
+        assert!(upstream.requests().is_empty(), "there is nothing to load elsewhere");
+        let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+        assert_eq!(
+            (&record["outcome"], &record["tokens_prompt"]),
+            (&json!("completed"), &json!(0)),
+            "{record}"
+        );
+        body["model"] = json!("fake-ollama/fake-chat");
+        gateway.client().post(path, &body).await.expect_status(200);
+        assert_eq!(upstream.last().path, path, "its own server loads it");
+        body["model"] = json!("no-such-model");
+        gateway.client().post(path, &body).await.expect_status(404);
+        upstream.forget();
+        if body["prompt"].is_string() {
+            body["model"] = json!("fake-openai/fake-chat");
+            body["images"] = json!(["iVBORw0KGgo="]);
+            gateway.client().post(path, &body).await.expect_status(200);
+            assert_eq!(upstream.last().path, CHAT, "a picture is a question");
+            upstream.forget();
+        }
+    }
+}
+
 /// A proxy may say lines as events; clients read lines all the same.
 #[tokio::test]
 async fn lines_are_lines_whatever_frames_they_came_in() {

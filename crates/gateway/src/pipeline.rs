@@ -94,6 +94,9 @@ async fn serve(
     let call = stages::inspect(call)?;
     let plan = llm::resolve(snapshot, &consumer, &call)?;
     let settings = &snapshot.gateway;
+    if let Some(arrival) = llm::load(exchange, &call, &plan) {
+        return Ok((call, arrival));
+    }
     let arrival = match call.task {
         Task::Generate => llm::dispatch(exchange, settings, &call, &plan, &head.headers).await?,
         Task::CountTokens => llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?,

@@ -214,10 +214,10 @@ fn model_parts() -> impl Strategy<Value = Vec<Part>> {
     })
 }
 
-fn chat() -> impl Strategy<Value = Chat> {
+fn messages() -> impl Strategy<Value = Vec<Message>> {
     let turn = |role, parts| Message { role, parts, name: None };
     let exchange = (vec(user_part(), 1..3), model_parts(), of(text()));
-    let messages = (of(text()), vec(exchange, 1..3)).prop_map(move |(system, exchanges)| {
+    (of(text()), vec(exchange, 1..3)).prop_map(move |(system, exchanges)| {
         let system = system.map(|text| turn(Role::System, vec![Part::text(text)]));
         let mut messages: Vec<Message> = system.into_iter().collect();
         for (user, model, result) in exchanges {
@@ -238,7 +238,10 @@ fn chat() -> impl Strategy<Value = Chat> {
         }
         messages.push(turn(Role::User, vec![Part::text("end")]));
         messages
-    });
+    })
+}
+
+fn chat() -> impl Strategy<Value = Chat> {
     let tools = (vec(("[a-z]{1,6}", of(text()), of(json_value())), 0..3), of(Just(true)), of(any::<bool>()))
         .prop_map(|(tools, strict, required)| {
             let tool = |(name, description, parameters)| Tool::Function {
@@ -283,7 +286,7 @@ fn chat() -> impl Strategy<Value = Chat> {
             strict: None
         }),
     ]);
-    (messages, tools, sampling, reasoning, format, of(1u64..9000), any::<bool>()).prop_map(
+    (messages(), tools, sampling, reasoning, format, of(1u64..9000), any::<bool>()).prop_map(
         |(messages, (tool_choice, tools), sampling, reasoning, format, max_tokens, stream)| Chat {
             model: "m".into(),
             messages,

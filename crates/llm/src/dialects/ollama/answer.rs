@@ -60,8 +60,12 @@ pub(in crate::dialects) fn encode(response: &Response, context: &AnswerContext, 
             Shape::Response => write_said(&choice.parts, "response", body),
         }
         body.boolean("done", true);
-        let reason = choice.finish.as_ref().map_or(FinishReason::Stop, |finish| finish.reason);
-        body.text("done_reason", finish_word(reason));
+        let finish = choice.finish.as_ref();
+        // A model that was only loaded, or let go, has said nothing.
+        let own = finish.and_then(|finish| finish.native.as_deref());
+        let own = own.filter(|word| matches!(*word, "load" | "unload"));
+        let reason = finish.map_or(FinishReason::Stop, |finish| finish.reason);
+        body.text("done_reason", own.unwrap_or(finish_word(reason)));
         timing.write_total(body);
         if let Some(usage) = &answer.usage {
             body.number("prompt_eval_count", usage.input);
