@@ -1,11 +1,12 @@
 //! The model catalogue: `providers/*/models.toml`, `docs/reference/providers.md` and a report beside the sources.
 //!
 //! In: the hand-written `providers/.sources/models.toml` (where models come from, and what the sources state wrongly),
-//! `authors.toml` (names that no rule can know) and the extract `prices.json` (what registry packages say). Out: the
+//! `authors.toml` (names that no rule can know), `licences.toml` (what may be done with a model) and the extract `prices.json` (what registry packages say). Out: the
 //! files, always the same bytes for the same sources, or the list of those that are stale. [`run`] never uses a
 //! network: only [`refresh`] downloads packages, to write the extract anew. A price that no source states is left out,
 //! never guessed.
 
+mod licences;
 mod list;
 mod names;
 mod offers;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
+use licences::Licences;
 use list::List;
 use names::Names;
 use offers::{Extract, Surroundings};
@@ -64,7 +66,8 @@ pub fn run(root: &Path, check: bool) -> Result<()> {
         }
     }
     let mut names = Names::read(root)?;
-    let offers = offers::collect(&list, facts, &mut names, &surroundings)?;
+    let licences = Licences::read(root)?;
+    let offers = offers::collect(&list, facts, &mut names, &licences, &surroundings)?;
 
     let mut products: BTreeMap<PathBuf, String> = BTreeMap::new();
     products.insert(PathBuf::from(REPORT), page::report(&offers, &sources));

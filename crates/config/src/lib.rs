@@ -28,6 +28,7 @@ mod diagnostic;
 mod endpoint;
 mod environment;
 mod keys;
+mod listing;
 mod near;
 mod patterns;
 mod place;
@@ -42,7 +43,7 @@ pub mod spec;
 mod yaml;
 
 // Part of this crate's own interface: whoever reads a configuration hands over a catalogue and shows prices.
-pub use yumen_llm::catalogue::Catalogue;
+pub use yumen_llm::catalogue::{Catalogue, Day, Word};
 pub use yumen_llm::price::PerToken;
 
 pub use check::{Checked, SecretFiles, from_environment, parse_and_check};
@@ -53,6 +54,7 @@ pub use credential::{
 pub use diagnostic::{Diagnostic, Position, Severity};
 pub use endpoint::{Endpoint, EndpointError, RequestPath, Scheme, encoded, push_encoded};
 pub use keys::{KeyTable, VirtualKey};
+pub use listing::{Listed, ModelQuery, Page, QueryError, may_use};
 pub use patterns::ModelPatterns;
 pub use provider::{Provider, ServedModel, Timeouts};
 pub use reference::reference_markdown;

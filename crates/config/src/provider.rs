@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use yumen_llm::catalogue::{Operation, Quirk};
+use yumen_llm::catalogue::{DataPolicy, Facts, Links, Operation, Quirk};
 use yumen_llm::dialects::{Dialect, Thinking};
 use yumen_llm::price::Price;
 
@@ -31,6 +31,10 @@ pub struct Provider {
     pub quirks: Vec<Quirk>,
     /// Time-outs.
     pub timeouts: Timeouts,
+    /// What it does with the data it is sent.
+    pub data_policy: DataPolicy,
+    /// Its pages for people.
+    pub links: Links,
     /// Models it is known to serve, by native id.
     pub models: BTreeMap<Arc<str>, Arc<ServedModel>>,
 }
@@ -69,6 +73,8 @@ pub struct ServedModel {
     pub thinking: Thinking,
     /// Price, when known.
     pub price: Option<Price>,
+    /// What else is known of it.
+    pub facts: Facts,
 }
 
 impl ServedModel {
@@ -84,11 +90,17 @@ impl ServedModel {
             operations: Vec::new(),
             thinking: Thinking::default(),
             price: None,
+            facts: Facts::default(),
         }
     }
 }
 
 impl Provider {
+    /// Whether nothing that it is sent is kept or trained on, as far as its documents or the operator say so.
+    pub fn keeps_nothing(&self) -> bool {
+        self.data_policy.retention_days == Some(0) && self.data_policy.trains == Some(false)
+    }
+
     /// The model that is meant by `name`: a native id, else a canonical id, else another name of it.
     pub fn model(&self, name: &str) -> Option<&Arc<ServedModel>> {
         let find = |matches: &dyn Fn(&ServedModel) -> bool| self.models.values().find(|model| matches(model));

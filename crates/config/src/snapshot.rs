@@ -76,6 +76,8 @@ pub struct GatewaySettings {
     pub ping_timeout: Duration,
     /// Largest request head in bytes.
     pub max_head_bytes: usize,
+    /// Whether the lists of models and providers are there for those without a key.
+    pub public_models: bool,
     /// Exchanges that one HTTP/2 connection may have open.
     pub max_streams: u32,
 }

@@ -2,7 +2,7 @@
 //!
 //! In: a Snapshot, a sink for records and sockets. Out: answers and one record for each exchange. This crate
 //! never reads files, environment or arguments, never touches SQL, and a request never waits for another thread, unless that
-//! one is already asking for the token that it needs.
+//! one is already asking for the token that it needs, or makes the long list that was asked for.
 
 mod answers;
 mod body;

@@ -23,6 +23,13 @@ pub enum Route {
     Version,
     /// `GET /api/ps`: models that are loaded, of which a gateway has none.
     Loaded,
+    /// OpenRouter's catalogue and account.
+    OpenRouter(Lookup),
+    /// `GET /v4/ai/config`, the AI SDK's list of models.
+    AiSdkConfig {
+        /// The version of the specification in which it is read.
+        version: u8,
+    },
     /// `GET /api/v1/generation?id=`.
     Generation,
     /// `GET /healthz`.
@@ -31,6 +38,31 @@ pub enum Route {
     Ready,
     /// `GET /` and `HEAD /`.
     Root,
+}
+
+/// What OpenRouter's clients look up, all of it at `/api/v1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup {
+    /// `GET /models`.
+    Models,
+    /// `GET /embeddings/models`.
+    EmbeddingModels,
+    /// `GET /models/user`.
+    UserModels,
+    /// `GET /models/count`.
+    ModelsCount,
+    /// `GET /model/{author}/{slug}`.
+    Model(String),
+    /// `GET /models/{author}/{slug}/endpoints`.
+    Endpoints(String),
+    /// `GET /endpoints/zdr`.
+    ZdrEndpoints,
+    /// `GET /providers`.
+    Providers,
+    /// `GET /key`, also `/auth/key`, as it was called before.
+    Key,
+    /// `GET /credits`.
+    Credits,
 }
 
 /// A request to a model.
@@ -42,7 +74,7 @@ pub struct LlmRoute {
     pub task: Task,
     /// How answers are dressed.
     pub skin: Skin,
-    /// What the path says, in dialects whose bodies do not.
+    /// What the path or headers say, in dialects whose bodies do not.
     pub in_path: Option<InPath>,
 }
 
@@ -63,7 +95,7 @@ impl Skin {
     }
 }
 
-/// What some dialects say in the path.
+/// What some dialects say in the path, or in headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InPath {
     /// The model asked for.
@@ -72,6 +104,8 @@ pub struct InPath {
     pub stream: bool,
     /// Whether that stream is read as one JSON array and not as events.
     pub json_array: bool,
+    /// The version of the AI SDK's specification that the client speaks; 0 in other dialects.
+    pub ai_sdk_version: u8,
 }
 
 /// What is asked of a model.
@@ -96,6 +130,9 @@ impl Surface {
     pub fn of(head: &request::Parts) -> Self {
         if below_ollama(head.uri.path()).is_some() {
             return Self { dialect: Dialect::OllamaChat, skin: Skin::Plain };
+        }
+        if below_ai_sdk(head.uri.path()).is_some() {
+            return Self { dialect: Dialect::AiSdk, skin: Skin::Plain };
         }
         let path = below_version(head.uri.path());
         let speaks_google = || speaks_google(&head.headers, &head.uri);
@@ -141,6 +178,13 @@ pub fn below_version(path: &str) -> Option<&str> {
 /// The path below `/api`, where that is Ollama's and not another client's prefix of a version.
 pub fn below_ollama(path: &str) -> Option<&str> {
     path.strip_prefix("/api/").filter(|rest| *rest != "v1" && !rest.starts_with("v1/"))
+}
+
+/// The path below the AI SDK's base, and the version of the specification that the base is for: it was `/v1/ai` for
+/// version 2, and has had the version's own number since.
+pub fn below_ai_sdk(path: &str) -> Option<(u8, &str)> {
+    const BASES: [(&str, u8); 4] = [("/v4/ai/", 4), ("/v3/ai/", 3), ("/v2/ai/", 2), ("/v1/ai/", 2)];
+    BASES.iter().find_map(|(base, version)| Some((*version, path.strip_prefix(base)?)))
 }
 
 /// Decodes `%2F` and the like; anything that is not UTF-8 afterwards is kept as it came.

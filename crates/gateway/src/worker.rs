@@ -2,19 +2,23 @@
 //!
 //! A worker is one thread with a runtime of its own: its connections, its upstream pool and its record writer
 //! are touched by no other thread, so a request never waits for another core - but for a token that another request is
-//! asking a provider for already.
+//! asking a provider for already. Only OpenRouter's long lists are made elsewhere.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
 use yumen_config::{KeyHasher, Snapshot};
 use yumen_telemetry::{ExchangeRecord, GenerationLookup, Outcome, RecordSink, RecordWriter};
 
 use crate::gauges::Gauges;
 use crate::limits::Limits;
 use crate::upstream::{AccessTokens, Pool, Resting};
+
+/// Long lists that are made at the same time.
+const LISTINGS_MOST: usize = 2;
 
 /// What all workers share.
 pub struct Gateway {
@@ -32,6 +36,8 @@ pub struct Gateway {
     pub sink: Arc<dyn RecordSink>,
     /// Where records are found.
     pub lookup: Arc<dyn GenerationLookup>,
+    /// Turns in which long lists are made.
+    pub listings: Semaphore,
     /// Numbers for the metrics page.
     pub gauges: Arc<Gauges>,
     /// Set when the process is to stop: new work is refused.
@@ -54,6 +60,7 @@ impl Gateway {
             access_tokens: AccessTokens::default(),
             sink,
             lookup,
+            listings: Semaphore::new(LISTINGS_MOST),
             gauges: Arc::default(),
             draining: AtomicBool::new(false),
         }

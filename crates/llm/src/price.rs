@@ -55,6 +55,9 @@ const FEMTO_PER_NANO: u128 = 1_000_000;
 /// [`PerToken`] units in one dollar per million tokens.
 const PER_MILLION: u64 = 1_000_000_000;
 
+/// [`PerToken`] units in one dollar per token.
+const PER_DOLLAR: u64 = 1_000_000_000_000_000;
+
 impl PerToken {
     /// From a decimal price in dollars per million tokens, such as `0.0375` or `15`.
     ///
@@ -70,6 +73,20 @@ impl PerToken {
         let fraction: u64 = format!("{fraction:0<9}").parse().ok()?;
         Some(Self(whole * PER_MILLION + fraction))
     }
+}
+
+impl PerToken {
+    /// Dollars for one token as an exact decimal, such as `0.0000025`.
+    pub fn dollars(self) -> String {
+        let text = format!("{}.{:015}", self.0 / PER_DOLLAR, self.0 % PER_DOLLAR);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+}
+
+/// Nano-dollars as a decimal of dollars, to the last digit.
+pub fn dollars(nanos: u64) -> String {
+    let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 impl fmt::Display for PerToken {
@@ -143,6 +160,19 @@ mod tests {
     fn prices_are_shown_as_they_are_read() {
         for text in ["0", "15", "0.0375", "0.000000001", "999999999.999999999", "10.5"] {
             assert_eq!(PerToken::per_million(text).map(|price| price.to_string()).as_deref(), Some(text));
+        }
+    }
+
+    #[test]
+    fn dollars_for_one_token_are_exact() {
+        for (per_million, per_token) in [
+            ("2.5", "0.0000025"),
+            ("15", "0.000015"),
+            ("0", "0"),
+            ("0.000000001", "0.000000000000001"),
+            ("2000000", "2"),
+        ] {
+            assert_eq!(PerToken::per_million(per_million).map(PerToken::dollars).as_deref(), Some(per_token));
         }
     }
 

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use yumen_llm::catalogue::{Auth, Catalogue, ModelDefinition, Operation, ProviderDefinition};
+use yumen_llm::catalogue::{Auth, Catalogue, Modality, ModelDefinition, Operation, ProviderDefinition};
 use yumen_llm::dialects::{Dialect, Quirk, Thinking, codec};
 use yumen_llm::price::{PerToken, Price};
 
@@ -221,6 +221,7 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::OllamaEmbeddings => "/api/embeddings",
                 Dialect::CohereChat => "/v2/chat",
                 Dialect::CohereEmbeddings => "/v2/embed",
+                Dialect::AiSdk | Dialect::AiSdkEmbeddings => panic!("{id}: no provider is asked so"),
             };
             if let Some(url) = definition.url(*dialect) {
                 let fits = url.ends_with(end) || url == "builtin://demo/v1/messages";
@@ -242,7 +243,7 @@ fn models_have_one_meaning_and_facts_that_can_be_right() {
         if let (Some(context), Some(max_output)) = (model.context, model.max_output) {
             assert!(max_output <= context, "{name}: an answer longer than the window");
         }
-        assert!(model.input_modalities.iter().any(|modality| modality == "text"), "{name}");
+        assert!(model.facts.input.has(Modality::Text) && !model.facts.output.is_empty(), "{name}");
         assert!(!embeds || model.operations.len() == 1, "{name}: embeds and talks");
         let Some(price) = model.price else { return };
         // Only what says so in its name costs nothing; any other price of nothing is one that is not known.

@@ -76,6 +76,28 @@ pub(crate) async fn sum(pool: &SqlitePool, query: &UsageQuery) -> Result<Vec<Usa
     Ok(rows)
 }
 
+/// What a key's exchanges have cost since each of these Unix hours, in nano-dollars: one walk over the key's own entries of
+/// an index that holds all that is asked.
+pub(crate) async fn spent(
+    pool: &SqlitePool,
+    key_id: &str,
+    since_hours: [i64; 4],
+) -> Result<[u64; 4], StoreError> {
+    let mut query = sqlx::query_as(
+        "SELECT COALESCE(SUM(CASE WHEN hour >= $2 THEN cost_nanos END), 0), \
+         COALESCE(SUM(CASE WHEN hour >= $3 THEN cost_nanos END), 0), \
+         COALESCE(SUM(CASE WHEN hour >= $4 THEN cost_nanos END), 0), \
+         COALESCE(SUM(CASE WHEN hour >= $5 THEN cost_nanos END), 0) FROM usage_hours WHERE key_id = $1",
+    )
+    .bind(key_id);
+    for hour in since_hours {
+        query = query.bind(hour);
+    }
+    let sums: (i64, i64, i64, i64) = query.fetch_one(pool).await?;
+    let whole = |sum: i64| u64::try_from(sum).map_err(|_| StoreError::Row("cost_nanos".to_owned()));
+    Ok([whole(sums.0)?, whole(sums.1)?, whole(sums.2)?, whole(sums.3)?])
+}
+
 /// Made of constant pieces only. The groups of records are those under which the hourly sums were kept.
 fn statement(group_by: GroupBy) -> String {
     let (hour_group, record_group) = match group_by {

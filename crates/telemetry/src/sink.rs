@@ -48,4 +48,12 @@ pub trait GenerationLookup: Send + Sync {
         id: &'a str,
         key_id: Option<&'a str>,
     ) -> Pin<Box<dyn Future<Output = Result<Option<ExchangeRecord>, LookupError>> + Send + 'a>>;
+
+    /// What the exchanges of a key have cost since each of these Unix hours, in nano-dollars, those that ended a moment
+    /// ago included. Exchanges of unknown cost count for nothing.
+    fn spent<'a>(
+        &'a self,
+        key_id: &'a str,
+        since_hours: [i64; 4],
+    ) -> Pin<Box<dyn Future<Output = Result<[u64; 4], LookupError>> + Send + 'a>>;
 }

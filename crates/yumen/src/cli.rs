@@ -47,15 +47,9 @@ pub enum Command {
     /// Show what was used: requests, tokens and cost.
     Usage(UsageOptions),
     /// List the models that can be asked for, with context and prices.
-    Models {
-        /// Show only models whose name contains this.
-        filter: Option<String>,
-        #[command(flatten)]
-        settings: SettingsOptions,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    ///
+    /// The filters and orders are those of `GET /api/v1/models`, by the same names.
+    Models(Box<ModelsOptions>),
     /// List all known providers, and which of them are configured.
     Providers {
         #[command(flatten)]
@@ -170,6 +164,107 @@ pub enum KeysCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct ModelsOptions {
+    /// Show only models whose name contains this.
+    pub filter: Option<String>,
+    #[command(flatten)]
+    pub settings: SettingsOptions,
+    #[command(flatten)]
+    pub query: ModelsQuery,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Each field is one parameter of the list's query, by its name with hyphens.
+#[derive(Debug, Default, Args)]
+#[allow(missing_docs)]
+pub struct ModelsQuery {
+    /// Only models that take all of these parameters, such as tools,reasoning.
+    #[arg(long, value_name = "LIST")]
+    pub supported_parameters: Option<String>,
+    /// Only models that read all of these: text, image, audio, file, video.
+    #[arg(long, value_name = "LIST")]
+    pub input_modalities: Option<String>,
+    /// Only models that give one of these: text, image, audio, video, embeddings.
+    #[arg(long, value_name = "LIST")]
+    pub output_modalities: Option<String>,
+    /// Only models with a window of at least so many tokens.
+    #[arg(long, value_name = "TOKENS")]
+    pub context: Option<String>,
+    /// Only models whose prompt costs at least this, in dollars per million tokens.
+    #[arg(long, value_name = "USD")]
+    pub min_price: Option<String>,
+    /// Only models whose prompt costs at most this, in dollars per million tokens.
+    #[arg(long, value_name = "USD")]
+    pub max_price: Option<String>,
+    /// Only models whose answer costs at least this, in dollars per million tokens.
+    #[arg(long, value_name = "USD")]
+    pub min_output_price: Option<String>,
+    /// Only models whose answer costs at most this, in dollars per million tokens.
+    #[arg(long, value_name = "USD")]
+    pub max_output_price: Option<String>,
+    /// Only models whose snapshot is at least so old.
+    #[arg(long, value_name = "DAYS")]
+    pub min_age_days: Option<String>,
+    /// Only models whose snapshot is at most so old.
+    #[arg(long, value_name = "DAYS")]
+    pub max_age_days: Option<String>,
+    /// Only models of a family, such as GPT, Claude or Llama.
+    #[arg(long, value_name = "FAMILY")]
+    pub arch: Option<String>,
+    /// Only models of these authors.
+    #[arg(long, value_name = "LIST")]
+    pub model_authors: Option<String>,
+    /// Only models that one of these providers serves.
+    #[arg(long, value_name = "LIST")]
+    pub providers: Option<String>,
+    /// Only models whose answers may (true) train another model, or all others (false).
+    #[arg(long, value_name = "BOOLEAN")]
+    pub distillable: Option<String>,
+    /// Only models with a deployment whose provider keeps nothing (true).
+    #[arg(long, value_name = "BOOLEAN")]
+    pub zdr: Option<String>,
+    /// The order: newest, pricing-low-to-high, pricing-high-to-low or context-high-to-low; by name when not given.
+    #[arg(long, value_name = "ORDER")]
+    pub sort: Option<String>,
+    /// Models to pass over.
+    #[arg(long, value_name = "N")]
+    pub offset: Option<String>,
+    /// Most models to show, up to 1000.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<String>,
+}
+
+impl ModelsQuery {
+    /// The parameters that were given, by the names of the list's query.
+    pub fn pairs(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("supported_parameters", &self.supported_parameters),
+            ("input_modalities", &self.input_modalities),
+            ("output_modalities", &self.output_modalities),
+            ("context", &self.context),
+            ("min_price", &self.min_price),
+            ("max_price", &self.max_price),
+            ("min_output_price", &self.min_output_price),
+            ("max_output_price", &self.max_output_price),
+            ("min_age_days", &self.min_age_days),
+            ("max_age_days", &self.max_age_days),
+            ("arch", &self.arch),
+            ("model_authors", &self.model_authors),
+            ("providers", &self.providers),
+            ("distillable", &self.distillable),
+            ("zdr", &self.zdr),
+            ("sort", &self.sort),
+            ("offset", &self.offset),
+            ("limit", &self.limit),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
 }
 
 #[derive(Debug, Args)]

@@ -5,69 +5,90 @@ use std::process::ExitCode;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table};
 use serde_json::json;
-use yumen_config::{PerToken, TargetKind};
+use yumen_config::{Day, Deployment, Listed, ModelPatterns, ModelQuery, PerToken, Word};
 
-use crate::cli::{SettingsOptions, say};
+use crate::cli::{ModelsOptions, SettingsOptions, say};
 use crate::settings::Source;
 
 /// Prints the models of the configured providers.
-pub fn models(filter: Option<&str>, options: &SettingsOptions, as_json: bool) -> anyhow::Result<ExitCode> {
-    let source = Source::find(options)?;
+pub fn models(options: &ModelsOptions) -> anyhow::Result<ExitCode> {
+    let source = Source::find(&options.settings)?;
     let snapshot = source.read_or_fail()?;
-    let filter = filter.unwrap_or_default().to_lowercase();
-    let mut targets: Vec<_> = snapshot
-        .models
-        .values()
-        .filter(|target| {
-            matches!(target.kind, TargetKind::Alias | TargetKind::Canonical) || is_only_name(target)
-        })
-        .filter(|target| target.name.to_lowercase().contains(&filter))
-        .collect();
-    targets.sort_by(|a, b| a.name.cmp(&b.name));
-    if as_json {
-        let rows: Vec<_> = targets
-            .iter()
-            .flat_map(|target| target.deployments.items().iter().map(move |deployment| (target, deployment)))
-            .map(|(target, deployment)| {
-                let model = &deployment.model;
-                let price = model
-                    .price
-                    .map(|price| json!({ "input": dollars(price.input), "output": dollars(price.output) }));
-                json!({ "name": target.name, "provider": deployment.provider.id, "native_id": model.native_id,
-                        "context": model.context, "max_output": model.max_output, "usd_per_million": price })
-            })
-            .collect();
+    let mut query = ModelQuery::default();
+    for (name, value) in options.query.pairs() {
+        query
+            .set(name, value)
+            .map_err(|error| anyhow::anyhow!("--{}: {}", error.parameter.replace('_', "-"), error.message))?;
+    }
+    query.set("q", options.filter.as_deref().unwrap_or_default())?;
+    let models =
+        query.page(snapshot.listed(&ModelPatterns::all()), jiff::Timestamp::now().as_second()).models;
+    let rows =
+        models.iter().flat_map(|model| model.deployments().map(move |deployment| (*model, deployment)));
+    if options.json {
+        let rows: Vec<_> = rows.map(|(model, deployment)| as_json(model, deployment)).collect();
         say(&serde_json::to_string_pretty(&rows)?);
         return Ok(ExitCode::SUCCESS);
     }
-    if targets.is_empty() {
+    if models.is_empty() {
         say(
             "No configured provider serves such a model. `yumen providers` shows which variables configure them.",
         );
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = table(&["model", "provider", "context", "max output", "$ in / M", "$ out / M"]);
-    for column in 2..6 {
+    let mut table = table(&["model", "provider", "reads", "context", "max output", "$ in / M", "$ out / M"]);
+    for column in 3..7 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    for target in targets {
-        for deployment in target.deployments.items() {
-            let model = &deployment.model;
-            let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
-            table.add_row([
-                target.name.to_string(),
-                deployment.provider.id.to_string(),
-                number(model.context),
-                number(model.max_output),
-                model.price.map(|price| dollars(price.input)).unwrap_or_default(),
-                model.price.map(|price| dollars(price.output)).unwrap_or_default(),
-            ]);
-        }
+    for (model, deployment) in rows {
+        let served = &deployment.model;
+        let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+        let price = |price: Option<PerToken>| price.map(|price| price.to_string()).unwrap_or_default();
+        table.add_row([
+            model.name.to_owned(),
+            deployment.provider.id.to_string(),
+            words(deployment.input().iter()).join(" "),
+            number(served.context),
+            number(served.max_output),
+            price(served.price.map(|price| price.input)),
+            price(served.price.map(|price| price.output)),
+        ]);
     }
     say(&table.to_string());
     Ok(ExitCode::SUCCESS)
+}
+
+/// One deployment of a model; what is not known is null.
+fn as_json(model: Listed<'_>, deployment: &Deployment) -> serde_json::Value {
+    let served = &deployment.model;
+    let facts = &served.facts;
+    let text = |day: Option<Day>| day.map(|day| day.to_string());
+    let price = served.price.map(|price| {
+        let special = |price: Option<PerToken>| price.map(|price| price.to_string());
+        let long = price.long.map(|long| {
+            json!({ "above": long.above, "input": long.input.to_string(), "output": long.output.to_string() })
+        });
+        json!({
+            "input": price.input.to_string(), "output": price.output.to_string(),
+            "cache_read": special(price.cache_read), "cache_write": special(price.cache_write),
+            "cache_write_1h": special(price.cache_write_1h), "reasoning": special(price.reasoning), "long": long,
+        })
+    });
+    json!({
+        "name": model.name, "title": model.title(), "provider": deployment.provider.id,
+        "native_id": served.native_id, "context": served.context, "max_output": served.max_output,
+        "input_modalities": words(deployment.input().iter()), "output_modalities": deployment.outputs(),
+        "supported_parameters": words(deployment.parameters().iter()),
+        "released": text(facts.released), "knowledge_cutoff": text(facts.knowledge),
+        "expiration_date": text(facts.deprecated), "open_weights": facts.open_weights,
+        "license": facts.licence, "distillable": facts.distillable, "usd_per_million": price,
+    })
+}
+
+fn words<W: Word>(words: impl Iterator<Item = W>) -> Vec<&'static str> {
+    words.map(Word::word).collect()
 }
 
 /// Prints all known providers.
@@ -119,17 +140,4 @@ pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
     table
-}
-
-/// A model whose only public name is its provider's own.
-fn is_only_name(target: &yumen_config::ModelTarget) -> bool {
-    target.kind == TargetKind::Qualified
-        && target.deployments.items().iter().all(|deployment| deployment.model.canonical_id.is_none())
-}
-
-/// Dollars per million tokens, without trailing zeros.
-fn dollars(price: PerToken) -> String {
-    let text = format!("{}.{:09}", price.0 / 1_000_000_000, price.0 % 1_000_000_000);
-    let trimmed = text.trim_end_matches('0').trim_end_matches('.');
-    trimmed.to_owned()
 }

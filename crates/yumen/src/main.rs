@@ -41,7 +41,7 @@ fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
         Command::Check { file, providers_dir } => settings::check(&file, providers_dir.as_deref()),
         Command::Keys { store, command } => keys::run(&store, command),
         Command::Usage(options) => usage::run(&options),
-        Command::Models { filter, settings, json } => list::models(filter.as_deref(), &settings, json),
+        Command::Models(options) => list::models(&options),
         Command::Providers { settings, json } => list::providers(&settings, json),
         Command::Chat(options) => chat::run(&options),
         Command::Schema => reference::schema(),

@@ -97,12 +97,51 @@ test("embeddings", async () => {
   const requestBody = { model: "fake-openai/fake-embed", input: ["a", "b"] };
   const answer = await client.embeddings.generate({ requestBody });
   assert.equal(answer.data.length, 2);
+  const pages = await all(await client.embeddings.listModels({}));
+  const models = pages.flatMap((page) => page.result?.data ?? page.data ?? []);
+  assert.ok(models.every((model) => model.architecture.outputModalities.includes("embeddings")));
+  assert.ok(models.some((model) => model.id === "google/gemini-embedding-001"));
 });
 
 test("a generation is looked up by its id", async () => {
   const { id } = await ask("fake-gemini/fake-chat", { stream: false });
   const { data } = await client.generations.getGeneration({ id });
   assert.deepEqual([data.id, data.tokensPrompt, data.tokensCompletion], [id, 21, 7]);
+});
+
+test("models are listed, counted and paged", async () => {
+  const pages = await all(await client.models.list({ limit: 20 }));
+  const listed = pages.flatMap((page) => page.result.data);
+  const { data } = await client.models.count({});
+  assert.deepEqual([listed.length, new Set(listed.map((model) => model.id)).size], [data.count, data.count]);
+  const chat = listed.find((model) => model.id === "fake-openai/fake-chat");
+  assert.deepEqual([chat.pricing.prompt, chat.pricing.completion], ["0.0000015", "0.000006"]);
+  const own = await all(await client.models.listForUser({ bearer: KEY }, {}));
+  assert.equal(own[0].result.totalCount, data.count);
+  const found = await client.models.list({ q: "fake-chat", sort: "pricing-low-to-high", outputModalities: "all" });
+  for await (const page of found) assert.ok(page.result.data.every((model) => model.id.includes("fake-chat")));
+  await assert.rejects(client.models.list({ sort: "top-weekly" }), { name: "BadRequestResponseError" });
+  const one = await client.models.get({ author: "fake-openai", slug: "fake-chat" });
+  assert.deepEqual(one.data, chat);
+});
+
+test("deployments and providers are listed", async () => {
+  const { data } = await client.endpoints.list({ author: "fake-anthropic", slug: "fake-chat" });
+  assert.deepEqual(data.endpoints.map((endpoint) => endpoint.tag), ["fake-anthropic"]);
+  assert.ok(data.endpoints[0].supportedParameters.includes("temperature"));
+  await assert.rejects(client.endpoints.list({ author: "no", slug: "such" }), { name: "NotFoundResponseError" });
+  assert.deepEqual((await client.endpoints.listZdrEndpoints({})).data, []);
+  const providers = (await client.providers.list({})).data.map((provider) => provider.slug);
+  assert.deepEqual(providers, ["fake-anthropic", "fake-gemini", "fake-openai", "fake-responses"]);
+});
+
+test("a key learns what it has cost", async () => {
+  const before = (await client.apiKeys.getCurrentKeyMetadata({})).data;
+  assert.deepEqual([before.label, before.limit, before.isManagementKey], ["test", null, false]);
+  const { usage } = await ask("fake-openai/fake-chat", { stream: false });
+  const { data } = await client.apiKeys.getCurrentKeyMetadata({});
+  assert.ok(Math.abs(data.usage - before.usage - usage.cost) < 1e-9);
+  assert.deepEqual((await client.credits.getCredits({})).data, { totalCredits: data.usage, totalUsage: data.usage });
 });
 
 test("our own errors", async () => {

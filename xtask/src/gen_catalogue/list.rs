@@ -26,8 +26,16 @@ pub(super) const MODEL: &[&str] = &[
     "max_output",
     "operations",
     "input",
+    "output",
+    "supports",
     "thinking",
+    "knowledge",
+    "released",
     "deprecated",
+    "open_weights",
+    "weights",
+    "licence",
+    "distillable",
     "price",
 ];
 

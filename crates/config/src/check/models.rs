@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use yumen_llm::catalogue::{ModelDefinition, ProviderDefinition};
+use yumen_llm::catalogue::{Facts, ModelDefinition, ProviderDefinition};
 use yumen_llm::price::{LongPrice, PerToken, Price};
 
 use crate::diagnostic::{Diagnostics, shown};
@@ -42,6 +42,7 @@ fn served(defined: &ModelDefinition) -> ServedModel {
         operations: defined.operations.clone(),
         thinking: defined.thinking,
         price: defined.price,
+        facts: defined.facts.clone(),
         ..ServedModel::unlisted(&defined.native_id)
     }
 }
@@ -65,9 +66,26 @@ fn change(model: &mut ServedModel, spec: &ModelSpec, place: &Place<'_>, found: &
         model.operations = operations.clone();
     }
     model.thinking = spec.thinking.unwrap_or(model.thinking);
+    change_facts(&mut model.facts, spec);
     if let Some(price) = &spec.price {
         model.price = Prices { place: &place.field("price"), found }.read(price);
     }
+}
+
+fn change_facts(facts: &mut Facts, spec: &ModelSpec) {
+    if let Some(name) = &spec.name {
+        facts.name = Arc::from(&**name);
+    }
+    if let Some(input) = &spec.input {
+        facts.input = input.iter().copied().collect();
+    }
+    if let Some(output) = &spec.output {
+        facts.output = output.iter().copied().collect();
+    }
+    if let Some(supports) = &spec.supports {
+        facts.supports = Some(supports.iter().copied().collect());
+    }
+    facts.distillable = spec.distillable.or(facts.distillable);
 }
 
 /// Reads the decimals of one price.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use yumen_llm::catalogue::ProviderDefinition;
+use yumen_llm::catalogue::{DataPolicy, ProviderDefinition};
 
 use super::credentials::Checking;
 use super::parameters::Parameters;
@@ -69,6 +69,11 @@ pub(super) fn check(
         credentials,
         quirks: spec.quirks.clone().unwrap_or_else(|| definition.quirks.clone()),
         timeouts: timeouts(&spec.timeouts),
+        data_policy: DataPolicy {
+            trains: spec.data_policy.trains.or(definition.data_policy.trains),
+            retention_days: spec.data_policy.retention_days.or(definition.data_policy.retention_days),
+        },
+        links: definition.links.clone(),
         models: models::check(spec, definition, &place.field("models"), found),
     };
     (resource.whole && found.errors() == errors_before).then_some(provider)

@@ -44,6 +44,7 @@ pub(super) fn settings(
         ping_timeout: Duration::from_millis(gateway.ping_timeout_ms),
         max_head_bytes: gateway.max_head_bytes,
         max_streams: gateway.max_streams,
+        public_models: gateway.public_models,
     };
     let process = ProcessSettings {
         store_url: spec.store.url.clone(),

@@ -95,6 +95,9 @@ pub struct GatewaySpec {
     /// Most exchanges that one HTTP/2 connection may have open.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_streams: u32,
+    /// Whether OpenRouter's lists of models, deployments and providers (`/api/v1/models` …) are there for those without a
+    /// virtual key, as OpenRouter has them. They then see every model.
+    pub public_models: bool,
 }
 
 impl Default for GatewaySpec {
@@ -117,6 +120,7 @@ impl Default for GatewaySpec {
             ping_timeout_ms: 20_000,
             max_head_bytes: 64 * 1024,
             max_streams: 256,
+            public_models: false,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use yumen_llm::catalogue::{Operation, Quirk};
+use yumen_llm::catalogue::{Feature, Modality, Operation, Quirk};
 use yumen_llm::dialects::{Dialect, Thinking};
 
 use super::named;
@@ -42,8 +42,20 @@ pub struct ProviderSpec {
     pub quirks: Option<Vec<Quirk>>,
     /// Time-outs.
     pub timeouts: TimeoutSpec,
+    /// What it does with the data it is sent, such as by a contract with it.
+    pub data_policy: DataPolicySpec,
     /// Models by the provider's own id: added to those of the definition, or changed in place.
     pub models: BTreeMap<String, ModelSpec>,
+}
+
+/// What a provider does with the data it is sent. What is not said here comes from the definition.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataPolicySpec {
+    /// Whether it trains on what it is sent.
+    pub trains: Option<bool>,
+    /// Days for which it keeps prompts; 0 is zero retention.
+    pub retention_days: Option<u32>,
 }
 
 /// A secret that we hold to call a provider.
@@ -179,6 +191,21 @@ impl Default for TimeoutSpec {
 pub struct ModelSpec {
     /// `author/slug`: the name that all providers of this model share.
     pub canonical: Option<String>,
+    /// What people call it.
+    #[schemars(length(min = 1, max = 200))]
+    pub name: Option<String>,
+    /// What it reads.
+    #[schemars(schema_with = "named::optional_list::<Modality>")]
+    pub input: Option<Vec<Modality>>,
+    /// What it gives.
+    #[schemars(schema_with = "named::optional_list::<Modality>")]
+    pub output: Option<Vec<Modality>>,
+    /// What can be asked of it: tools, answers after a JSON schema (`structured`), reasoning; or that it refuses
+    /// `temperature` and the like (`fixed_sampling`).
+    #[schemars(schema_with = "named::optional_list::<Feature>")]
+    pub supports: Option<Vec<Feature>>,
+    /// Whether what it says may be used to train another model.
+    pub distillable: Option<bool>,
     /// Context window in tokens.
     #[schemars(range(min = 1))]
     pub context: Option<u64>,

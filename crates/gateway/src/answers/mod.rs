@@ -2,20 +2,24 @@
 //!
 //! In: a route that asks no model. Out: an answer or a rejection. It never opens a connection.
 
+mod ai_sdk;
 mod models;
 mod ollama;
+mod openrouter;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header, request};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use yumen_config::{Snapshot, VirtualKey};
-use yumen_telemetry::{ExchangeRecord, Outcome};
+use yumen_llm::skins::openrouter::dollars;
+use yumen_telemetry::{ExchangeRecord, LookupError, Outcome};
 
 use crate::body::Body;
 use crate::kinds::llm::Answer;
 use crate::rejection::{Code, Rejection};
-use crate::route::Route;
+use crate::route::{Lookup, Route};
 use crate::stages;
 use crate::upload;
 use crate::worker::Worker;
@@ -23,7 +27,7 @@ use crate::worker::Worker;
 /// Answers a route that asks no model. What is not read of the body is left to the caller.
 pub async fn answer(
     worker: &Worker,
-    snapshot: &Snapshot,
+    snapshot: &Arc<Snapshot>,
     route: &Route,
     head: &request::Parts,
     body: &mut Incoming,
@@ -43,6 +47,16 @@ pub async fn answer(
             let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
             models::answer(snapshot, &key, id.as_deref(), models::Shape::of(head))
         }
+        // Clients of other dialects know the list by its path alone.
+        Route::OpenRouter(Lookup::Models) if models::Shape::of(head) != models::Shape::OpenAi => {
+            let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
+            models::answer(snapshot, &key, None, models::Shape::of(head))
+        }
+        Route::AiSdkConfig { version } => {
+            let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
+            Ok(ai_sdk::config(snapshot, &key, *version))
+        }
+        Route::OpenRouter(lookup) => openrouter::answer(worker, snapshot, lookup, head).await,
         Route::Generation => {
             let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
             generation(worker, &key, head).await
@@ -77,11 +91,7 @@ async fn generation(worker: &Worker, key: &VirtualKey, head: &request::Parts) ->
     let id = id
         .ok_or_else(|| Rejection::new(Code::InvalidRequest, "`id` is missing from the query.").param("id"))?;
     let found = worker.gateway.lookup.find(id, Some(&key.id)).await;
-    let found = found.map_err(|error| {
-        Rejection::new(Code::LedgerUnavailable, "The ledger cannot be read at the moment.")
-            .cause(error)
-            .retry_after(1)
-    })?;
+    let found = found.map_err(ledger_unavailable)?;
     let record = found.ok_or_else(|| {
         Rejection::new(Code::GenerationNotFound, format!("This key has made no generation `{id}`."))
             .param("id")
@@ -89,13 +99,16 @@ async fn generation(worker: &Worker, key: &VirtualKey, head: &request::Parts) ->
     Ok(json_answer(&json!({ "data": generation_data(&record) })))
 }
 
+fn ledger_unavailable(error: LookupError) -> Rejection {
+    Rejection::new(Code::LedgerUnavailable, "The ledger cannot be read at the moment.")
+        .cause(error)
+        .retry_after(1)
+}
+
 /// A record in the shape that OpenRouter's clients know, with what only we have under names of our own.
 fn generation_data(record: &ExchangeRecord) -> Value {
     let tokens = &record.tokens;
-    let dollars = record.cost_nanos.map(|nanos| {
-        let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
-        text.parse::<f64>().unwrap_or(0.0)
-    });
+    let dollars = record.cost_nanos.map(dollars);
     let mut data = json!({
         "id": record.id,
         "upstream_id": record.upstream_id,
@@ -119,6 +132,8 @@ fn generation_data(record: &ExchangeRecord) -> Value {
         "native_tokens_reasoning": tokens.reasoning,
         "native_tokens_cached": tokens.cached_input,
         "native_tokens_cache_write": tokens.cache_write,
+        "native_tokens_cache_creation": tokens.cache_write,
+        "billable_web_search_calls": 0,
         "tokens_source": tokens.source,
         "usage": dollars,
         "total_cost": dollars,

@@ -1,10 +1,8 @@
 //! The list of models, in the shape that the asking client knows.
 
-use std::sync::Arc;
-
 use http::request;
 use serde_json::{Value, json};
-use yumen_config::{ModelTarget, Snapshot, TargetKind, VirtualKey};
+use yumen_config::{Listed, Snapshot, TargetKind, VirtualKey, may_use};
 
 use super::json_answer;
 use crate::kinds::llm::Answer;
@@ -41,55 +39,36 @@ pub(super) fn answer(
     shape: Shape,
 ) -> Result<Answer, Rejection> {
     if let Some(id) = id {
-        let target = snapshot.target(id).filter(|target| listed_for(key, target, id));
-        let target = target.ok_or_else(|| stages::unknown_model(snapshot, key, id))?;
-        return Ok(json_answer(&model(id, &target, shape)));
+        let target = snapshot.target(id).filter(|target| may_use(&key.models, id, target));
+        let target = target.ok_or_else(|| stages::unknown_model(snapshot, &key.models, id))?;
+        return Ok(json_answer(&model(Listed { name: id, target: &target }, shape)));
     }
-    let names = listed(snapshot, key);
-    let data: Vec<Value> =
-        names.iter().filter_map(|name| Some(model(name, snapshot.models.get(*name)?, shape))).collect();
+    let listed = snapshot.listed(&key.models);
+    let data: Vec<Value> = listed.iter().map(|listed| model(*listed, shape)).collect();
+    let name = |listed: Option<&Listed<'_>>| listed.map(|listed| listed.name.to_owned());
     Ok(json_answer(&match shape {
         Shape::OpenAi => json!({ "object": "list", "data": data }),
         Shape::Anthropic => {
-            json!({ "data": data, "has_more": false, "first_id": names.first(), "last_id": names.last() })
+            json!({ "data": data, "has_more": false, "first_id": name(listed.first()), "last_id": name(listed.last()) })
         }
         Shape::Google => json!({ "models": data }),
     }))
 }
 
-/// The names in the list.
-pub(super) fn listed<'s>(snapshot: &'s Snapshot, key: &VirtualKey) -> Vec<&'s Arc<str>> {
-    let mut names: Vec<&Arc<str>> = Vec::new();
-    for (name, target) in snapshot.models.iter() {
-        let shown = match target.kind {
-            TargetKind::Alias | TargetKind::Canonical => true,
-            TargetKind::Qualified => {
-                target.deployments.items().iter().all(|deployment| deployment.model.canonical_id.is_none())
-            }
-            TargetKind::Native => false,
-        };
-        if shown && key.models.allows(name) {
-            names.push(name);
-        }
-    }
-    names.sort_unstable();
-    names
-}
-
-pub(super) fn listed_for(key: &VirtualKey, target: &ModelTarget, id: &str) -> bool {
-    key.models.allows(id) || key.models.allows(&target.name)
-}
-
-fn model(name: &str, target: &ModelTarget, shape: Shape) -> Value {
+/// A model whose day nobody tells was made at the beginning of time: the shapes know no null there.
+fn model(listed: Listed<'_>, shape: Shape) -> Value {
+    let Listed { name, target } = listed;
     let first = target.deployments.items().first();
+    let created = listed.released().map_or(0, |day| day.unix_seconds());
     match shape {
         Shape::Anthropic => {
-            json!({ "type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z" })
+            let created = jiff::Timestamp::from_second(created).unwrap_or_default().to_string();
+            json!({ "type": "model", "id": name, "display_name": listed.title(), "created_at": created })
         }
         Shape::Google => {
             let facts = first.map(|deployment| &deployment.model);
             json!({
-                "name": format!("models/{name}"), "displayName": name, "version": "1",
+                "name": format!("models/{name}"), "displayName": listed.title(), "version": "1",
                 "inputTokenLimit": facts.and_then(|facts| facts.context),
                 "outputTokenLimit": facts.and_then(|facts| facts.max_output),
                 "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens"],
@@ -103,7 +82,7 @@ fn model(name: &str, target: &ModelTarget, shape: Shape) -> Value {
                     None => first.map_or("yumen", |deployment| &*deployment.provider.id),
                 },
             };
-            json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
+            json!({ "id": name, "object": "model", "created": created, "owned_by": owner })
         }
     }
 }

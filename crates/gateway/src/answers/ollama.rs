@@ -7,45 +7,45 @@
 use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
-use yumen_config::{ModelTarget, ServedModel, Snapshot, VirtualKey};
-use yumen_llm::dialects::{Operation, Thinking};
+use yumen_config::{Listed, Snapshot, VirtualKey, may_use};
+use yumen_llm::catalogue::{Feature, Modality, Operation};
 use yumen_llm::json::{Read, scan_object};
 
 use super::json_answer;
-use super::models::{listed, listed_for};
 use crate::kinds::llm::{Answer, tagged};
 use crate::rejection::{Code, Rejection};
 use crate::stages;
 
 /// The oldest release of Ollama that has all that is answered here; clients switch features on by it.
 const SPOKEN: &str = "0.14.0";
-/// Nobody knows when a model was changed.
-const NEVER: &str = "1970-01-01T00:00:00Z";
 
 /// The list of models.
 pub(super) fn tags(snapshot: &Snapshot, key: &VirtualKey) -> Answer {
-    let models = listed(snapshot, key).into_iter().filter_map(|name| {
-        let target = snapshot.models.get(name)?;
-        Some(json!({ "name": name, "model": name, "modified_at": NEVER, "size": 0, "digest": "",
-                     "details": details(target) }))
-    });
-    json_answer(&json!({ "models": models.collect::<Vec<_>>() }))
+    let models: Vec<Value> = snapshot
+        .listed(&key.models)
+        .into_iter()
+        .map(|listed| {
+            json!({ "name": listed.name, "model": listed.name, "modified_at": modified(listed), "size": 0,
+                    "digest": "", "details": details(listed) })
+        })
+        .collect();
+    json_answer(&json!({ "models": models }))
 }
 
 /// The facts of one model.
 pub(super) fn show(snapshot: &Snapshot, key: &VirtualKey, body: &[u8]) -> Result<Answer, Rejection> {
     let asked = asked_for(snapshot, body)?;
-    let target = snapshot.target(&asked).filter(|target| listed_for(key, target, &asked));
-    let target = target.ok_or_else(|| stages::unknown_model(snapshot, key, &asked))?;
-    let family = family(&target);
+    let target = snapshot.target(&asked).filter(|target| may_use(&key.models, &asked, target));
+    let target = target.ok_or_else(|| stages::unknown_model(snapshot, &key.models, &asked))?;
+    let listed = Listed { name: &asked, target: &target };
+    let family = family(listed);
     let mut info = Map::new();
     info.insert("general.architecture".to_owned(), json!(family));
-    info.insert("general.basename".to_owned(), json!(target.name));
-    let context = served(&target).and_then(|model| model.context);
-    info.extend(context.map(|tokens| (format!("{family}.context_length"), json!(tokens))));
+    info.insert("general.basename".to_owned(), json!(listed.title()));
+    info.extend(listed.context().map(|tokens| (format!("{family}.context_length"), json!(tokens))));
     Ok(json_answer(&json!({
-        "modelfile": "", "parameters": "", "template": "{{ .Prompt }}", "license": "", "modified_at": NEVER,
-        "details": details(&target), "model_info": info, "capabilities": capabilities(&target),
+        "modelfile": "", "parameters": "", "template": "{{ .Prompt }}", "license": "", "modified_at": modified(listed),
+        "details": details(listed), "model_info": info, "capabilities": capabilities(listed),
     })))
 }
 
@@ -75,32 +75,34 @@ pub(super) fn loaded() -> Answer {
     json_answer(&json!({ "models": [] }))
 }
 
-fn served(target: &ModelTarget) -> Option<&ServedModel> {
-    target.deployments.items().first().map(|deployment| &*deployment.model)
+/// The day on which it came out; the shape knows no null.
+fn modified(listed: Listed<'_>) -> String {
+    let seconds = listed.released().map_or(0, |day| day.unix_seconds());
+    jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string()
 }
 
 /// Who made it; what runs it is not known.
-fn family(target: &ModelTarget) -> String {
-    let canonical = served(target).and_then(|model| model.canonical_id.as_deref());
-    let author = canonical.and_then(|name| name.split_once('/')).map(|(author, _)| author);
-    author.unwrap_or("unknown").to_owned()
+fn family(listed: Listed<'_>) -> &str {
+    listed.author().unwrap_or("unknown")
 }
 
-fn details(target: &ModelTarget) -> Value {
-    let family = family(target);
+fn details(listed: Listed<'_>) -> Value {
+    let family = family(listed);
     json!({ "parent_model": "", "format": "", "family": family, "families": [family], "parameter_size": "",
             "quantization_level": "" })
 }
 
-/// What it can do, in Ollama's words. A model of which nothing is known is taken for one that talks.
-fn capabilities(target: &ModelTarget) -> Vec<&'static str> {
-    let Some(model) = served(target) else { return Vec::new() };
+/// What it can do, in Ollama's words. A model of which nothing is known is taken for one that talks and calls.
+fn capabilities(listed: Listed<'_>) -> Vec<&'static str> {
+    let Some(model) = listed.first().map(|deployment| &deployment.model) else { return Vec::new() };
     let serves = |operation| model.operations.contains(&operation);
-    let talks = model.operations.is_empty() || serves(Operation::Chat) || serves(Operation::Completions);
+    let chats = model.operations.is_empty() || serves(Operation::Chat);
+    let supports = |feature| model.facts.supports.map(|features| features.has(feature));
     let mut words = Vec::new();
-    words.extend(talks.then_some("completion"));
-    words.extend((model.operations.is_empty() || serves(Operation::Chat)).then_some("tools"));
-    words.extend((model.thinking != Thinking::Budget).then_some("thinking"));
+    words.extend((chats || serves(Operation::Completions)).then_some("completion"));
+    words.extend((chats && supports(Feature::Tools).unwrap_or(true)).then_some("tools"));
+    words.extend((chats && listed.input().has(Modality::Image)).then_some("vision"));
+    words.extend((chats && supports(Feature::Reasoning).unwrap_or(false)).then_some("thinking"));
     words.extend(serves(Operation::Embeddings).then_some("embedding"));
     words
 }

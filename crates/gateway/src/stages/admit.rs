@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::json;
-use yumen_config::{Snapshot, TargetKind, VirtualKey};
+use yumen_config::{ModelPatterns, Snapshot, VirtualKey, may_use};
 
 use crate::limits::{Permit, Refusal};
 use crate::rejection::{Code, Rejection};
@@ -41,28 +41,23 @@ pub fn admit<'a>(
     })
 }
 
-/// Whether the key may use a model: by the name asked for, or by the canonical name of what it stands for.
 fn permitted(snapshot: &Snapshot, key: &VirtualKey, model: &str) -> Result<(), Rejection> {
     if key.models.allows(model) {
         return Ok(());
     }
-    let Some(target) = snapshot.target(model) else { return Err(unknown(snapshot, key, model)) };
-    let by_canonical_name = target.kind != TargetKind::Alias
-        && target.deployments.items().iter().all(|deployment| {
-            deployment.model.canonical_id.as_deref().is_some_and(|canonical| key.models.allows(canonical))
-        });
-    if by_canonical_name {
+    let Some(target) = snapshot.target(model) else { return Err(unknown(snapshot, &key.models, model)) };
+    if may_use(&key.models, model, &target) {
         return Ok(());
     }
     let message = format!("The virtual key `{}` may not use the model `{model}`.", key.name);
     Err(Rejection::new(Code::ModelNotAllowed, message).param("model"))
 }
 
-/// The answer to a model name that nothing serves, with the nearest names that the key may use.
-pub fn unknown(snapshot: &Snapshot, key: &VirtualKey, model: &str) -> Rejection {
+/// The answer to a model name that nothing serves, with the nearest of the names that are allowed.
+pub fn unknown(snapshot: &Snapshot, allowed: &ModelPatterns, model: &str) -> Rejection {
     let shown: String = model.chars().take(200).collect();
     let mut message = format!("No configured provider serves the model `{shown}`.");
-    let near = snapshot.near_names(model, &key.models);
+    let near = snapshot.near_names(model, allowed);
     let near_names: Vec<&str> = near.iter().map(|name| &**name).collect();
     if !near.is_empty() {
         let near: Vec<_> = near.iter().map(|name| format!("`{name}`")).collect();

@@ -5,7 +5,8 @@ use yumen_llm::dialects::Dialect;
 
 use crate::rejection::{Code, Rejection};
 use crate::route::{
-    InPath, LlmRoute, Route, Skin, Task, below_ollama, below_version, google_model, percent_decode,
+    InPath, LlmRoute, Lookup, Route, Skin, Task, below_ai_sdk, below_ollama, below_version, google_model,
+    percent_decode,
 };
 
 /// Finds what serves a request.
@@ -15,7 +16,10 @@ pub fn route(head: &request::Parts) -> Result<Route, Rejection> {
         Rejection::new(Code::RouteNotFound, format!("There is nothing at {} {path}.", head.method))
     })?;
     if allowed.contains(&head.method) {
-        return Ok(route);
+        return match route {
+            Route::Llm(route) if is_ai_sdk(route.dialect) => in_headers(route, head).map(Route::Llm),
+            route => Ok(route),
+        };
     }
     let allowed: Vec<_> = allowed.iter().map(Method::as_str).collect();
     let message = format!("{path} is there for {}, not for {}.", allowed.join(" and "), head.method);
@@ -49,7 +53,22 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
     if let Some(path) = below_ollama(path) {
         return ollama(path);
     }
+    if let Some((version, path)) = below_ai_sdk(path) {
+        let llm = |dialect| {
+            let route = LlmRoute { dialect, task: Task::Generate, skin: Skin::Plain, in_path: None };
+            Some((POST, Route::Llm(route)))
+        };
+        return match path {
+            "language-model" => llm(Dialect::AiSdk),
+            "embedding-model" => llm(Dialect::AiSdkEmbeddings),
+            "config" => Some((READ, Route::AiSdkConfig { version })),
+            _ => None,
+        };
+    }
     let path = below_version(path)?;
+    if let Some(lookup) = looked_up(path).filter(|_| skin == Skin::OpenRouter) {
+        return Some((READ, Route::OpenRouter(lookup)));
+    }
     let llm = |dialect, task| Some((POST, Route::Llm(LlmRoute { dialect, task, skin, in_path: None })));
     match path {
         "/chat/completions" => llm(Dialect::OpenAiChat, Task::Generate),
@@ -85,6 +104,59 @@ fn ollama(path: &str) -> Option<(&'static [Method], Route)> {
     }
 }
 
+fn is_ai_sdk(dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::AiSdk | Dialect::AiSdkEmbeddings)
+}
+
+/// The AI SDK says in headers which model it wants, whether as a stream, and which version of its specification it speaks.
+fn in_headers(route: LlmRoute, head: &request::Parts) -> Result<LlmRoute, Rejection> {
+    let embeds = route.dialect == Dialect::AiSdkEmbeddings;
+    let kind = if embeds { "embedding" } else { "language" };
+    let said = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let wrong = |name: &str, wanted: &str| {
+        Rejection::new(Code::InvalidRequest, format!("The header `{name}` must be {wanted}.")).param(name)
+    };
+    let name = if embeds { "ai-model-id" } else { "ai-language-model-id" };
+    let model = said(name).filter(|model| !model.is_empty()).ok_or_else(|| wrong(name, "a model's name"))?;
+    let name = format!("ai-{kind}-model-specification-version");
+    let ai_sdk_version = match said(&name) {
+        None => below_ai_sdk(head.uri.path()).map_or(4, |(version, _)| version),
+        Some("4") => 4,
+        Some("3") => 3,
+        Some("2") => 2,
+        Some(_) => return Err(wrong(&name, "2, 3 or 4")),
+    };
+    let name = "ai-language-model-streaming";
+    let stream = match said(name) {
+        Some("true") => !embeds,
+        None | Some("false") => false,
+        Some(_) => return Err(wrong(name, "true or false")),
+    };
+    let in_path = Some(InPath { model: model.to_owned(), stream, json_array: false, ai_sdk_version });
+    Ok(LlmRoute { in_path, ..route })
+}
+
+/// What a path below `/api/v1` looks up.
+fn looked_up(path: &str) -> Option<Lookup> {
+    Some(match path {
+        "/models" => Lookup::Models,
+        "/embeddings/models" => Lookup::EmbeddingModels,
+        "/models/user" => Lookup::UserModels,
+        "/models/count" => Lookup::ModelsCount,
+        "/endpoints/zdr" => Lookup::ZdrEndpoints,
+        "/providers" => Lookup::Providers,
+        "/key" | "/auth/key" => Lookup::Key,
+        "/credits" => Lookup::Credits,
+        _ => {
+            let model = |id: &str| Some(percent_decode(id)).filter(|id| !id.is_empty());
+            if let Some(id) = path.strip_prefix("/models/").and_then(|id| id.strip_suffix("/endpoints")) {
+                return model(id).map(Lookup::Endpoints);
+            }
+            return model(path.strip_prefix("/model/")?).map(Lookup::Model);
+        }
+    })
+}
+
 /// A path of Google's, which says the model and what is asked of it.
 fn google(uri: &Uri) -> Option<(&'static [Method], Route)> {
     let (model, verb) = google_model(uri.path())?;
@@ -96,7 +168,7 @@ fn google(uri: &Uri) -> Option<(&'static [Method], Route)> {
         _ => return None,
     };
     let as_events = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
-    let in_path = Some(InPath { model, stream, json_array: stream && !as_events });
+    let in_path = Some(InPath { model, stream, json_array: stream && !as_events, ai_sdk_version: 0 });
     Some((POST, Route::Llm(LlmRoute { dialect, task, skin: Skin::Plain, in_path })))
 }
 
@@ -120,6 +192,36 @@ mod tests {
         assert_eq!(
             ask("GET", "/v1/models/anthropic%2Fclaude-sonnet-4.5").unwrap(),
             Route::Models { id: Some("anthropic/claude-sonnet-4.5".into()) }
+        );
+    }
+
+    #[test]
+    fn what_openrouters_clients_look_up_is_there_below_its_prefix_alone() {
+        let name = || "a/b:free".to_owned();
+        for (path, lookup) in [
+            ("/models", Lookup::Models),
+            ("/embeddings/models", Lookup::EmbeddingModels),
+            ("/models/user", Lookup::UserModels),
+            ("/models/count?output_modalities=all", Lookup::ModelsCount),
+            ("/model/a/b:free", Lookup::Model(name())),
+            ("/models/a/b%3Afree/endpoints", Lookup::Endpoints(name())),
+            ("/endpoints/zdr", Lookup::ZdrEndpoints),
+            ("/providers", Lookup::Providers),
+            ("/key", Lookup::Key),
+            ("/auth/key", Lookup::Key),
+            ("/credits", Lookup::Credits),
+        ] {
+            assert_eq!(ask("GET", &format!("/api/v1{path}")).unwrap(), Route::OpenRouter(lookup), "{path}");
+            assert_eq!(ask("POST", &format!("/api/v1{path}")).unwrap_err().code, Code::MethodNotAllowed);
+        }
+        assert_eq!(ask("GET", "/v1/models").unwrap(), Route::Models { id: None });
+        assert_eq!(ask("GET", "/v1/models/user").unwrap(), Route::Models { id: Some("user".into()) });
+        for path in ["/v1/key", "/api/v1/model/", "/api/v1/endpoints"] {
+            assert_eq!(ask("GET", path).unwrap_err().code, Code::RouteNotFound, "{path}");
+        }
+        assert_eq!(
+            ask("GET", "/api/v1/models//endpoints").unwrap(),
+            Route::Models { id: Some("/endpoints".into()) }
         );
     }
 
@@ -182,6 +284,41 @@ mod tests {
         }
         assert_eq!(ask("GET", "/api/chat").unwrap_err().code, Code::MethodNotAllowed);
         assert_eq!(ask("POST", "/api/pull").unwrap_err().code, Code::RouteNotFound);
+    }
+
+    #[test]
+    fn the_ai_sdk_says_in_headers_what_it_wants() {
+        let ask = |path: &str, headers: &[(&str, &str)]| {
+            let mut request = http::Request::builder().method("POST").uri(path);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            route(&head).map(|route| match route {
+                Route::Llm(LlmRoute { dialect, in_path: Some(said), .. }) => {
+                    (dialect, said.model, said.stream, said.ai_sdk_version)
+                }
+                other => panic!("{other:?}"),
+            })
+        };
+        let model = ("ai-language-model-id", "openai/gpt-5");
+        let said = |stream, version| (Dialect::AiSdk, "openai/gpt-5".to_owned(), stream, version);
+        assert_eq!(ask("/v4/ai/language-model", &[model]).unwrap(), said(false, 4));
+        assert_eq!(ask("/v1/ai/language-model", &[model]).unwrap(), said(false, 2));
+        let version = ("ai-language-model-specification-version", "3");
+        let stream = ("ai-language-model-streaming", "true");
+        assert_eq!(ask("/v1/ai/language-model", &[model, version, stream]).unwrap(), said(true, 3));
+        let embeds = ask("/v3/ai/embedding-model", &[("ai-model-id", "e")]).unwrap();
+        assert_eq!(embeds, (Dialect::AiSdkEmbeddings, "e".to_owned(), false, 3));
+        for headers in [
+            &[][..],
+            &[("ai-language-model-id", "")],
+            &[model, ("ai-language-model-specification-version", "5")],
+            &[model, ("ai-language-model-streaming", "yes")],
+        ] {
+            assert_eq!(ask("/v4/ai/language-model", headers).unwrap_err().code, Code::InvalidRequest);
+        }
+        assert_eq!(ask("/v4/ai/video-model", &[model]).unwrap_err().code, Code::RouteNotFound);
     }
 
     #[test]

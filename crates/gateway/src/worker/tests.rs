@@ -42,6 +42,14 @@ impl GenerationLookup for Shelf {
     ) -> Pin<Box<dyn Future<Output = Result<Option<ExchangeRecord>, LookupError>> + Send + 'a>> {
         Box::pin(async { Ok(None) })
     }
+
+    fn spent<'a>(
+        &'a self,
+        _: &'a str,
+        _: [i64; 4],
+    ) -> Pin<Box<dyn Future<Output = Result<[u64; 4], LookupError>> + Send + 'a>> {
+        Box::pin(async { Ok([0; 4]) })
+    }
 }
 
 fn record(outcome: Outcome) -> ExchangeRecord {

@@ -73,6 +73,10 @@ pub struct Links {
     pub status: Option<String>,
     #[serde(default)]
     pub pricing: Option<String>,
+    #[serde(default)]
+    pub privacy: Option<String>,
+    #[serde(default)]
+    pub terms: Option<String>,
 }
 
 /// `provider.toml`.
@@ -229,9 +233,14 @@ fn check_quirks(quirks: &[Quirk], faults: &mut Faults<'_>) {
 
 fn check_links(links: Option<&Links>, faults: &mut Faults<'_>) {
     let Some(links) = links else { return };
-    for (name, link) in
-        [("docs", &links.docs), ("keys", &links.keys), ("status", &links.status), ("pricing", &links.pricing)]
-    {
+    for (name, link) in [
+        ("docs", &links.docs),
+        ("keys", &links.keys),
+        ("status", &links.status),
+        ("pricing", &links.pricing),
+        ("privacy", &links.privacy),
+        ("terms", &links.terms),
+    ] {
         if link.as_ref().is_some_and(|link| !link.starts_with("https://")) {
             faults.add(format!("`links.{name}` must begin with https://"));
         }

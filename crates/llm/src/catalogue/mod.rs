@@ -7,10 +7,12 @@
 mod auth;
 mod definition;
 mod embedded;
+mod facts;
 mod fields;
 mod models;
 mod parameters;
 mod shelf;
+mod supported;
 mod urls;
 
 use std::collections::BTreeMap;
@@ -19,9 +21,11 @@ use std::sync::{Arc, OnceLock};
 pub use crate::dialects::{Operation, Quirk, Thinking};
 pub use auth::{Auth, CredentialField, CredentialPart, ENTRA_TOKEN_URL, Part, is_query_name};
 pub use definition::{DataPolicy, DialectPath, Links, ProviderDefinition};
+pub use facts::{Day, Facts, Feature, Modality, Word, Words};
 pub use models::ModelDefinition;
 pub use parameters::{ParameterDefinition, is_parameter_value, parameters_in, with_parameters};
 pub use shelf::Models;
+pub use supported::{Parameter, supported_parameters};
 
 /// What is wrong with a provider folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

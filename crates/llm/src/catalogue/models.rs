@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::CatalogueError;
+use super::facts::{Day, Facts, Feature, Modality, Words};
 use super::fields::{Faults, Fields};
 use crate::dialects::{Operation, Thinking};
 use crate::price::{LongPrice, PerToken, Price};
@@ -20,25 +21,19 @@ pub struct ModelDefinition {
     /// Other names of exactly this model at this provider: the canonical slug without its author, and dated
     /// ids that stand for the same snapshot. None is also the name of another of its models.
     pub aliases: Vec<String>,
-    /// What people call it.
-    pub name: String,
     /// Context window in tokens.
     pub context: Option<u64>,
     /// Largest answer in tokens.
     pub max_output: Option<u64>,
     /// Which operations it serves: `chat`, `completions`, `embeddings`.
     pub operations: Vec<Operation>,
-    /// Input modalities: `text`, `image`, `audio`, `file`, `video`.
-    pub input_modalities: Vec<String>,
     /// How it is asked to think.
     pub thinking: Thinking,
     /// Its price; `None` when it is not known (never taken as free).
     pub price: Option<Price>,
-    /// The day (`YYYY-MM-DD`) on which the provider withdraws it.
-    pub deprecated: Option<String>,
+    /// What else is known of it.
+    pub facts: Facts,
 }
-
-const MODALITIES: &[&str] = &["text", "image", "audio", "file", "video"];
 
 /// Reads a whole `models.toml`.
 pub(super) fn read(file: &str, text: &str, found: &mut Vec<CatalogueError>) -> Vec<ModelDefinition> {
@@ -66,13 +61,11 @@ fn read_model(index: usize, entry: toml::Table, faults: &mut Faults<'_>) -> Opti
     let native_id: Option<String> = fields.required("id", r#""example-1""#);
     let canonical_id: Option<String> = fields.required("canonical", r#""author/example-1""#);
     let aliases: Vec<String> = fields.optional("aliases", r#"["example-1-20260101"]"#).unwrap_or_default();
-    let name: Option<String> = fields.required("name", r#""Example 1""#);
     let context: Option<u64> = fields.optional("context", "131072");
     let max_output: Option<u64> = fields.optional("max_output", "8192");
     let operations: Option<Vec<Operation>> = fields.required("operations", r#"["chat"]"#);
-    let input_modalities: Option<Vec<String>> = fields.required("input", r#"["text", "image"]"#);
     let thinking: Option<Thinking> = fields.optional("thinking", r#""adaptive""#);
-    let deprecated: Option<String> = fields.optional("deprecated", r#""2026-12-31""#);
+    let facts = read_facts(&mut fields);
     let price: Option<toml::Table> = fields.optional("price", r#"{ input = "0.15", output = "0.6" }"#);
 
     if native_id.as_ref().is_some_and(|id| id.is_empty() || id.contains(char::is_control)) {
@@ -83,12 +76,7 @@ fn read_model(index: usize, entry: toml::Table, faults: &mut Faults<'_>) -> Opti
             fields.fault(format!("`{field}` is 0; leave it out when it is not known"));
         }
     }
-    check_words(canonical_id.as_deref(), operations.as_deref(), input_modalities.as_deref(), &mut fields);
-    if let Some(day) = &deprecated
-        && !is_day(day)
-    {
-        fields.fault(format!("`deprecated` {day:?} must be a day such as \"2026-12-31\""));
-    }
+    check_words(canonical_id.as_deref(), operations.as_deref(), &mut fields);
     fields.finish();
     let price = price.map(|table| read_price(table, &format!("{place}: price"), faults));
 
@@ -96,23 +84,58 @@ fn read_model(index: usize, entry: toml::Table, faults: &mut Faults<'_>) -> Opti
         native_id: native_id?,
         canonical_id: canonical_id?,
         aliases,
-        name: name?,
         context,
         max_output,
         operations: operations?,
-        input_modalities: input_modalities?,
         thinking: thinking.unwrap_or_default(),
         price,
-        deprecated,
+        facts: facts?,
     })
 }
 
-fn check_words(
-    canonical_id: Option<&str>,
-    operations: Option<&[Operation]>,
-    modalities: Option<&[String]>,
-    fields: &mut Fields<'_, '_>,
-) {
+/// Reads the fields of [`Facts`]; `None` when one that must be there is not.
+fn read_facts(fields: &mut Fields<'_, '_>) -> Option<Facts> {
+    let name: Option<String> = fields.required("name", r#""Example 1""#);
+    let input: Option<Vec<Modality>> = fields.required("input", r#"["text", "image"]"#);
+    let output: Option<Vec<Modality>> = fields.optional("output", r#"["text", "audio"]"#);
+    let supports: Option<Vec<Feature>> = fields.optional("supports", r#"["tools", "reasoning"]"#);
+    let weights: Option<String> = fields.optional("weights", r#""owner/name""#);
+    let licence: Option<String> = fields.optional("licence", r#""apache-2.0""#);
+    let distillable = fields.optional("distillable", "true");
+    let open_weights = fields.optional("open_weights", "true").unwrap_or_default();
+    let knowledge = day("knowledge", fields);
+    let released = day("released", fields);
+    let deprecated = day("deprecated", fields);
+    for (field, day) in [("released", released), ("deprecated", deprecated)] {
+        if day.is_some_and(|day| !day.is_whole()) {
+            fields.fault(format!("`{field}` must be a day such as \"2026-12-31\""));
+        }
+    }
+    Some(Facts {
+        name: name?.into(),
+        input: input?.into_iter().collect(),
+        output: output.map_or_else(|| Words::from_iter([Modality::Text]), Words::from_iter),
+        supports: supports.map(Words::from_iter),
+        knowledge,
+        released,
+        deprecated,
+        open_weights,
+        weights: weights.map(Into::into),
+        licence: licence.map(Into::into),
+        distillable,
+    })
+}
+
+fn day(name: &'static str, fields: &mut Fields<'_, '_>) -> Option<Day> {
+    let text: String = fields.optional(name, r#""2026-12-31""#)?;
+    let day = Day::parse(&text);
+    if day.is_none() {
+        fields.fault(format!("`{name}` {text:?} must be a day such as \"2026-12-31\""));
+    }
+    day
+}
+
+fn check_words(canonical_id: Option<&str>, operations: Option<&[Operation]>, fields: &mut Fields<'_, '_>) {
     if let Some(id) = canonical_id
         && !is_canonical(id)
     {
@@ -122,12 +145,6 @@ fn check_words(
     }
     if operations.is_some_and(<[Operation]>::is_empty) {
         fields.fault(String::from("`operations` is empty; write for example `[\"chat\"]`"));
-    }
-    for modality in modalities.unwrap_or_default() {
-        if !MODALITIES.contains(&modality.as_str()) {
-            fields
-                .fault(format!("`input` {modality:?} is not known; write one of {}", MODALITIES.join(", ")));
-        }
     }
 }
 
@@ -228,18 +245,4 @@ fn is_canonical(id: &str) -> bool {
         part.starts_with(|first: char| first.is_ascii_alphanumeric()) && part.bytes().all(allowed)
     };
     id.split_once('/').is_some_and(|(author, slug)| part(author) && part(slug))
-}
-
-/// Whether `text` is `YYYY-MM-DD` with a month and a day that exist.
-fn is_day(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let [year, month, day] = parts.as_slice() else { return false };
-    let number = |text: &str, digits: usize| {
-        (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit()))
-            .then(|| text.parse::<u32>().ok())
-            .flatten()
-    };
-    number(year, 4).is_some()
-        && number(month, 2).is_some_and(|month| (1..=12).contains(&month))
-        && number(day, 2).is_some_and(|day| (1..=31).contains(&day))
 }

@@ -69,7 +69,7 @@ fn a_folder_is_read_whole() {
         ..Default::default()
     };
     assert_eq!(price.long, Some(long));
-    assert_eq!(large.deprecated.as_deref(), Some("2027-01-31"));
+    assert_eq!(large.facts.deprecated, Day::parse("2027-01-31"));
     assert_eq!(acme.models[1].price, None, "an unknown price is not a free one");
 }
 
@@ -131,7 +131,7 @@ price = { input = "1e3", outptu = "1" }
         "acme/provider.toml: OpenAiChat: `path` \"chat/completions\" must begin with one `/`",
         "acme/models.toml: model \"one\": `canonical` \"One\" must be `author/slug`",
         "acme/models.toml: model \"one\": `operations` is empty",
-        "acme/models.toml: model \"one\": `input` \"smell\" is not known",
+        "acme/models.toml: model \"one\": `input`: unknown variant `smell`",
         "acme/models.toml: model \"one\": unknown field `contex`; did you mean `context`?",
         "acme/models.toml: model \"one\": price: `input` \"1e3\" must be dollars per million tokens",
         "acme/models.toml: model \"one\": price: unknown field `outptu`; did you mean `output`?",

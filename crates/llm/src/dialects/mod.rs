@@ -3,6 +3,8 @@
 //! A dialect decodes its requests, answers, streams and errors into the IR and encodes them from it. It never
 //! knows which provider or model is meant, and never another dialect.
 
+mod ai_sdk;
+mod ai_sdk_embeddings;
 mod anthropic_messages;
 mod balance;
 mod calls;
@@ -39,6 +41,7 @@ use crate::framing::Framing;
 use crate::ir;
 pub use crate::ir::{ErrorFacts, ErrorKind};
 use crate::json::Kind;
+use crate::price::Price;
 
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, read_gemini_count_tokens};
@@ -91,6 +94,19 @@ pub enum Dialect {
     CohereChat,
     /// Cohere's embeddings, `POST /v2/embed`.
     CohereEmbeddings,
+    /// The AI SDK's gateway protocol, `POST /v4/ai/language-model`; clients only.
+    #[serde(rename = "ai_sdk")]
+    AiSdk,
+    /// The same, `POST /v4/ai/embedding-model`; clients only.
+    #[serde(rename = "ai_sdk_embeddings")]
+    AiSdkEmbeddings,
+}
+
+impl Dialect {
+    /// Whether providers are asked in it; else it is spoken with clients alone.
+    pub fn asks_providers(self) -> bool {
+        !matches!(self, Self::AiSdk | Self::AiSdkEmbeddings)
+    }
 }
 
 /// What a request body could not be read as, in terms its sender understands.
@@ -131,6 +147,14 @@ pub struct AnswerContext {
     pub stopwatch: Stopwatch,
     /// Names of the functions that the client knows as custom tools: [`ir::Chat::custom_tools`].
     pub custom_tools: Vec<String>,
+    /// The version of the AI SDK's specification in which its client is answered.
+    pub ai_sdk_version: u8,
+    /// Who answers, for dialects that say so.
+    pub provider: Option<String>,
+    /// The provider's own name of the model, for the same.
+    pub native_model: Option<String>,
+    /// What it charges, for the same.
+    pub price: Option<Price>,
 }
 
 /// What a side reader has learned of an answer that passes through in its own bytes.
@@ -203,6 +227,7 @@ pub enum ErrorShape {
     Google,
     Ollama,
     Cohere,
+    AiSdk,
 }
 
 /// One dialect. Implementations are stateless; streams have their own state objects.
@@ -248,7 +273,7 @@ pub trait Codec: Sync + Send {
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 12] = [
+pub const ALL: [&dyn Codec; 14] = [
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
@@ -256,6 +281,8 @@ pub const ALL: [&dyn Codec; 12] = [
     &anthropic_messages::AnthropicMessages,
     &gemini::Gemini,
     &gemini_embeddings::GeminiEmbeddings,
+    &ai_sdk::AiSdk,
+    &ai_sdk_embeddings::AiSdkEmbeddings,
     &ollama_chat::OllamaChat,
     &ollama_generate::OllamaGenerate,
     &ollama_embeddings::OllamaEmbeddings,
@@ -273,6 +300,8 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,
         Dialect::Gemini => &gemini::Gemini,
         Dialect::GeminiEmbeddings => &gemini_embeddings::GeminiEmbeddings,
+        Dialect::AiSdk => &ai_sdk::AiSdk,
+        Dialect::AiSdkEmbeddings => &ai_sdk_embeddings::AiSdkEmbeddings,
         Dialect::OllamaChat => &ollama_chat::OllamaChat,
         Dialect::OllamaGenerate => &ollama_generate::OllamaGenerate,
         Dialect::OllamaEmbeddings => &ollama_embeddings::OllamaEmbeddings,
@@ -291,7 +320,8 @@ pub fn sayable_in(client: Dialect) -> impl Iterator<Item = &'static Outline> {
         all.filter(move |other| other.dialect != client && other.for_others)
     };
     let near = move |other: &&'static Outline| !same(other) && own.operation.can_be(other.operation);
-    std::iter::once(own).chain(others().filter(same)).chain(others().filter(near))
+    let asks = |own: &&'static Outline| own.dialect.asks_providers();
+    std::iter::once(own).filter(asks).chain(others().filter(same)).chain(others().filter(near))
 }
 
 /// Reads one upstream stream, event by event.

@@ -181,6 +181,11 @@ impl<'a, 'p> Object<'a, 'p> {
         self.take_as(name, list)
     }
 
+    /// Drops what no one took.
+    pub(super) fn forget(&mut self) {
+        self.fields.clear();
+    }
+
     /// The names and values that no one took.
     pub(super) fn rest(self) -> Vec<(String, Json)> {
         self.fields.into_iter().map(|(name, value)| (name.into_owned(), Json::copied(value))).collect()

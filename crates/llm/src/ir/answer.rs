@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use base64::Engine;
+use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Content, EmbeddingFormat, Json, Part, Start, StreamEvent};
@@ -116,7 +116,7 @@ pub enum Vector {
 }
 
 impl Vector {
-    /// The numbers, whatever form they came in; none where the text is no base64.
+    /// The numbers, whatever they were at the provider; base64 that cannot be read holds none.
     pub fn floats(&self) -> Cow<'_, [f32]> {
         match self {
             Self::Floats(floats) => Cow::Borrowed(floats),

@@ -102,7 +102,8 @@ fn add_cost(usage: &mut Map<String, Value>, facts: &Facts<'_>) {
     );
 }
 
-fn dollars(nanos: u64) -> Value {
+/// Whole nano-dollars as the number of dollars that its clients read.
+pub fn dollars(nanos: u64) -> Value {
     let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
     serde_json::from_str(&text).unwrap_or(Value::Null)
 }

@@ -7,6 +7,7 @@
     reason = "a test that meets the unexpected stops there"
 )]
 
+mod ai_sdk;
 mod bad_input;
 mod cohere;
 mod completions;

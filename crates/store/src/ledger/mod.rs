@@ -22,6 +22,7 @@ use yumen_telemetry::{ExchangeRecord, GenerationLookup, LookupError, RecordObser
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::spool::{self, SegmentName, Spool, SpoolLock, SpoolSettings};
+use crate::usage;
 pub use drain::DrainError;
 use drain::{Drain, Wish};
 use insert::Checkpoint;
@@ -118,6 +119,13 @@ impl Ledger {
         rows::find(readers, id, key_id).await.map_err(|error| failed(&error))
     }
 
+    /// What a key's exchanges have cost since each of these Unix hours, in nano-dollars, those that ended just now included.
+    pub async fn spent(&self, key_id: &str, since_hours: [i64; 4]) -> Result<[u64; 4], LookupError> {
+        let failed = |error: &dyn std::fmt::Display| LookupError(error.to_string());
+        self.flush().await.map_err(|error| failed(&error))?;
+        usage::spent(&self.database.readers, key_id, since_hours).await.map_err(|error| failed(&error))
+    }
+
     /// Bytes of records that wait for the database.
     pub fn spool_bytes(&self) -> u64 {
         self.spool.waiting_bytes()
@@ -156,6 +164,14 @@ impl GenerationLookup for Ledger {
         key_id: Option<&'a str>,
     ) -> Pin<Box<dyn Future<Output = Result<Option<ExchangeRecord>, LookupError>> + Send + 'a>> {
         Box::pin(self.generation(id, key_id))
+    }
+
+    fn spent<'a>(
+        &'a self,
+        key_id: &'a str,
+        since_hours: [i64; 4],
+    ) -> Pin<Box<dyn Future<Output = Result<[u64; 4], LookupError>> + Send + 'a>> {
+        Box::pin(self.spent(key_id, since_hours))
     }
 }
 

@@ -339,6 +339,42 @@ async fn usage_is_the_sum_of_the_records() {
 }
 
 #[tokio::test]
+async fn what_a_key_has_cost_is_the_sum_of_its_records_and_found_by_an_index() {
+    const HOUR_US: i64 = 3_600_000_000;
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = start(dir.path(), &Seen::default()).await;
+    let mut records: Vec<_> = (0..200).map(record).collect();
+    for (number, record) in records.iter_mut().enumerate() {
+        record.started_at_us = NOON_US + number as i64 * HOUR_US / 4;
+        record.id = format!("gen-{}-{number:020}", record.started_at_us / 1_000_000);
+        record.cost_nanos = (number % 5 != 0).then_some(number as u64 * 1_000_000_007);
+    }
+    let key = records.iter().find_map(|record| record.key_id.clone()).unwrap();
+    let mut writer = ledger.sink().writer().unwrap();
+    records.iter().for_each(|record| writer.append(record).unwrap());
+    let first = NOON_US / HOUR_US;
+    let since = [i64::MIN, first + 10, first + 49, i64::MAX];
+    // Not flushed: what has just ended counts.
+    let spent = ledger.spent(&key, since).await.unwrap();
+    let expected: [u64; 4] = since.map(|hour| {
+        let own = records.iter().filter(|record| record.key_id.as_deref() == Some(&key));
+        own.filter(|record| record.started_at_us / HOUR_US >= hour)
+            .filter_map(|record| record.cost_nanos)
+            .sum()
+    });
+    assert!(spent[0] > spent[1] && spent[1] > spent[2] && spent[2] > 0 && spent[3] == 0, "{spent:?}");
+    assert_eq!(spent, expected);
+    assert_eq!(ledger.spent("nobody", since).await.unwrap(), [0; 4]);
+    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(
+        "EXPLAIN QUERY PLAN SELECT SUM(cost_nanos), SUM(hour) FROM usage_hours WHERE key_id = 'a'",
+    )
+    .fetch_all(&ledger.database.readers)
+    .await
+    .unwrap();
+    assert!(plan[0].3.contains("USING COVERING INDEX usage_hours_key"), "{plan:?}");
+}
+
+#[tokio::test]
 async fn batches_larger_than_one_transaction() {
     let dir = tempfile::tempdir().unwrap();
     let ledger =

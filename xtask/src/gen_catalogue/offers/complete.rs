@@ -12,22 +12,35 @@ use super::Extract;
 /// In the order in which they are written.
 const MODALITIES: &[&str] = &["text", "image", "audio", "file", "video"];
 
+/// What can be asked of a model, in the order in which it is written.
+const FEATURES: &[&str] = &["tools", "structured", "reasoning", "fixed_sampling"];
+
 pub(super) fn complete(entry: &Model, sources: &[Source], extract: &Extract) -> Model {
     let mut model = entry.clone();
     let mut modalities = vec!["text"];
+    let mut features = Vec::new();
     let id = text(entry, "id");
     for facts in sources.iter().filter_map(|source| extract.get(&source.key(id))).filter_map(Value::as_object)
     {
         // An answer as long as the whole window is a source's way of not knowing.
         let limit = |name: &str| facts.get(name).and_then(Value::as_u64);
         let unlimited = limit("max_output") >= limit("context");
-        let said = |name: &str| name != "input" && !(unlimited && name == "max_output");
+        let said = |name: &str| match name {
+            "input" | "supports" => false,
+            "max_output" => !unlimited,
+            _ => true,
+        };
         for (name, value) in facts.iter().filter(|(name, _)| said(name)) {
             model.entry(name.clone()).or_insert_with(|| value.clone());
         }
         // A source that leaves a modality out has only not been told of it.
-        let said = facts.get("input").and_then(Value::as_array).into_iter().flatten();
-        modalities.extend(said.filter_map(Value::as_str));
+        let told = |name: &str| facts.get(name).and_then(Value::as_array).into_iter().flatten();
+        modalities.extend(told("input").filter_map(Value::as_str));
+        features.extend(told("supports").filter_map(Value::as_str));
+    }
+    let features: Vec<&&str> = FEATURES.iter().filter(|feature| features.contains(feature)).collect();
+    if !features.is_empty() {
+        model.entry("supports").or_insert_with(|| json!(features));
     }
     let modalities: Vec<&&str> = MODALITIES.iter().filter(|modality| modalities.contains(modality)).collect();
     model.entry("input").or_insert_with(|| json!(modalities));
@@ -61,14 +74,16 @@ mod tests {
         std::fs::write(folder.path().join(super::super::super::list::LIST), list).unwrap();
         let list = super::super::super::list::List::read(folder.path()).unwrap();
         let extract: Extract = serde_json::from_value(json!({
-            "a:m": { "context": 4096, "max_output": 4096, "input": ["text", "image"] },
-            "b:m": { "context": 8192, "max_output": 1024, "input": ["text", "audio"], "name": "M" },
+            "a:m": { "context": 4096, "max_output": 4096, "input": ["text", "image"], "supports": ["reasoning"] },
+            "b:m": { "context": 8192, "max_output": 1024, "input": ["text", "audio"], "name": "M",
+                "supports": ["tools", "reasoning"] },
         }))
         .unwrap();
         let model = |id: &str| Map::from_iter([("id".to_owned(), json!(id))]);
         let found = complete(&model("m"), &list.sections["x"].sources, &extract);
         let expected = json!({ "id": "m", "context": 4096, "max_output": 1024, "name": "M",
-            "input": ["text", "image", "audio"], "operations": ["chat"] });
+            "input": ["text", "image", "audio"], "supports": ["tools", "reasoning"],
+            "operations": ["chat"] });
         assert_eq!(Value::Object(found), expected);
         let embeds = complete(&model("m-embed"), &list.sections["x"].sources, &extract);
         assert_eq!(embeds["operations"], json!(["embeddings"]));

@@ -35,6 +35,12 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("moderation", "moderations"),
     ("realtime", "realtime"),
 ];
+/// What a flag says of a model, in the order in which it is written.
+const FEATURES: &[(&str, &str)] = &[
+    ("supports_function_calling", "tools"),
+    ("supports_response_schema", "structured"),
+    ("supports_reasoning", "reasoning"),
+];
 const MODALITIES: &[(&str, &str)] = &[
     ("supports_vision", "image"),
     ("supports_audio_input", "audio"),
@@ -75,10 +81,16 @@ pub(super) fn fact_of(entry: &Value) -> Value {
         (false, true) if !set("supports_legacy_thinking") => Some(json!("adaptive")),
         _ => None,
     };
+    let features = FEATURES.iter().filter(|(flag, _)| set(flag)).map(|(_, feature)| *feature);
+    let refuses = entry.get("supports_sampling_params") == Some(&Value::Bool(false));
+    let features: Vec<&str> = features.chain(refuses.then_some("fixed_sampling")).collect();
+    let speaks = operation == "chat" && set("supports_audio_output");
     let number = |field: &str| entry.get(field).filter(|number| number.is_u64()).cloned();
     fact([
         ("operations", operations),
         ("input", Some(json!(input))),
+        ("output", speaks.then(|| json!(["text", "audio"]))),
+        ("supports", Some(json!(features)).filter(|_| !features.is_empty())),
         ("context", number("max_input_tokens")),
         ("max_output", number("max_output_tokens")),
         ("thinking", thinking),

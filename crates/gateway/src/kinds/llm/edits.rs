@@ -124,6 +124,7 @@ mod tests {
             fallbacks: Vec::new(),
             holds_sealed: false,
             json_array: false,
+            ai_sdk_version: 0,
             include_usage: false,
             skin: crate::route::Skin::Plain,
             require_parameters: false,

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use yumen_config::VirtualKey;
+use yumen_llm::dialects::Dialect;
 use yumen_llm::json::Kind;
 
 use super::call::Call;
@@ -44,7 +45,9 @@ const CLIENT_TOOLS: [&str; 2] = ["function", "custom"];
 
 /// Refuses what could choose a model past the permissions of the key.
 pub fn permit_nested(consumer: &VirtualKey, call: &Call) -> Result<(), Rejection> {
-    if consumer.models.as_slice().iter().any(|pattern| &**pattern == "*") {
+    // Of the AI SDK's requests nothing goes on as it stands, and what they name is asked for like the model itself.
+    let is_rewritten = matches!(call.dialect, Dialect::AiSdk | Dialect::AiSdkEmbeddings);
+    if is_rewritten || consumer.models.as_slice().iter().any(|pattern| &**pattern == "*") {
         return Ok(());
     }
     let present = |name: &str| call.object.get(&call.body, name).filter(|field| field.kind != Kind::Null);

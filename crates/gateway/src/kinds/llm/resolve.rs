@@ -39,7 +39,7 @@ pub fn resolve(snapshot: &Snapshot, key: &VirtualKey, call: &Call) -> Result<Pla
         }
     }
     if !served {
-        return Err(unknown_model(snapshot, key, &call.model));
+        return Err(unknown_model(snapshot, &key.models, &call.model));
     }
     if steps.is_empty() {
         let message = format!("No provider of the model `{}` can serve this kind of request.", call.model);

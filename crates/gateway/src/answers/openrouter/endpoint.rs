@@ -1,0 +1,111 @@
+//! A deployment as OpenRouter's clients read it: an "endpoint" of a model.
+//!
+//! In: a model and one of its deployments. Out: the object whose schema is `PublicEndpoint` in `@openrouter/sdk`. What
+//! would have to be measured (latency, throughput, uptime) is null.
+
+use serde::Serialize;
+use yumen_config::{Deployment, Listed, Word as _};
+use yumen_llm::catalogue::Parameter;
+use yumen_llm::dialects::Thinking;
+
+use super::pricing::Pricing;
+
+/// Ways to store weights, as they are named in providers' own ids.
+const QUANTIZATIONS: &[&str] =
+    &["int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32"];
+
+#[derive(Serialize)]
+pub(super) struct Endpoint<'s> {
+    name: String,
+    model_id: &'s str,
+    model_name: &'s str,
+    context_length: u64,
+    pricing: Pricing,
+    provider_name: &'s str,
+    tag: &'s str,
+    quantization: Option<&'static str>,
+    max_completion_tokens: Option<u64>,
+    max_prompt_tokens: Option<u64>,
+    supported_parameters: Vec<&'static str>,
+    status: i8,
+    supports_implicit_caching: bool,
+    supports_tool_choice: ToolChoice,
+    supports_voice_cloning: bool,
+    latency_last_30m: Option<()>,
+    throughput_last_30m: Option<()>,
+    uptime_last_5m: Option<f64>,
+    uptime_last_30m: Option<f64>,
+    uptime_last_1d: Option<f64>,
+}
+
+#[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "the shape is OpenRouter's")]
+struct ToolChoice {
+    auto: bool,
+    none: bool,
+    required: bool,
+    function: bool,
+}
+
+pub(super) fn of<'s>(model: Listed<'s>, deployment: &'s Deployment) -> Endpoint<'s> {
+    let (provider, served) = (&deployment.provider, &deployment.model);
+    let parameters = deployment.parameters();
+    let chooses = parameters.has(Parameter::ToolChoice);
+    // A model that cannot be told not to think refuses to be told which tool to call.
+    let can_be_forced = chooses && served.thinking != Thinking::Always;
+    let price = served.price;
+    Endpoint {
+        name: format!("{} | {}", provider.name, model.name),
+        model_id: model.name,
+        model_name: model.title(),
+        // The schema knows no null here.
+        context_length: served.context.or_else(|| model.context()).unwrap_or(0),
+        pricing: Pricing::of(price),
+        provider_name: &provider.name,
+        tag: &provider.id,
+        quantization: quantization(&served.native_id),
+        max_completion_tokens: served.max_output,
+        max_prompt_tokens: None,
+        supported_parameters: parameters.iter().map(|parameter| parameter.word()).collect(),
+        status: 0,
+        // What is read from a cache that costs nothing to write is written without being asked.
+        supports_implicit_caching: price
+            .is_some_and(|price| price.cache_read.is_some() && price.cache_write.is_none()),
+        supports_tool_choice: ToolChoice {
+            auto: chooses,
+            none: chooses,
+            required: can_be_forced,
+            function: can_be_forced,
+        },
+        supports_voice_cloning: false,
+        latency_last_30m: None,
+        throughput_last_30m: None,
+        uptime_last_5m: None,
+        uptime_last_30m: None,
+        uptime_last_1d: None,
+    }
+}
+
+/// How the weights are stored, where the provider's own id says so.
+fn quantization(native_id: &str) -> Option<&'static str> {
+    let lower = native_id.to_lowercase();
+    let mut words = lower.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.find_map(|word| QUANTIZATIONS.iter().copied().find(|known| *known == word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_weights_are_stored_is_read_from_whole_words() {
+        for (id, expected) in [
+            ("Qwen/Qwen3-235B-A22B-FP8", Some("fp8")),
+            ("accounts/x/models/y-nvfp4", Some("nvfp4")),
+            ("gpt-4o", None),
+            ("fp16x", None),
+        ] {
+            assert_eq!(quantization(id), expected, "{id}");
+        }
+    }
+}

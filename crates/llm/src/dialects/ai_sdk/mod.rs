@@ -1,0 +1,100 @@
+//! The protocol of the AI SDK's own gateway provider, `POST {base}/language-model`: client side.
+//!
+//! A request is the SDK's call options as JSON, the model and whether to stream stand in headers; an answer is what the
+//! SDK calls a generate result, a stream its stream parts. No provider is asked through it, so it is not spoken upstream.
+//! The shapes are those of `@ai-sdk/provider`, language model specification 4, with what 3 and 2 say otherwise.
+//! <https://github.com/vercel/ai/tree/main/packages/provider/src/language-model>
+
+mod answer;
+mod error;
+mod finish;
+mod metadata;
+mod options;
+mod part;
+mod prompt;
+mod request;
+mod stream;
+mod tools;
+
+use super::{
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, fault, no_stream::NoStream, refuse,
+};
+use crate::framing::Framing;
+use crate::ir;
+use crate::json::Kind;
+
+pub(super) use answer::write_gateway;
+pub(super) use error::{encode as encode_error, encode_event as encode_error_event};
+
+const OUTLINE: Outline = Outline {
+    dialect: Dialect::AiSdk,
+    name: "ai_sdk",
+    operation: Operation::Chat,
+    for_others: false,
+    model_in_path: true,
+    streams_by_default: false,
+    content: "prompt",
+    content_or: None,
+    content_kinds: &[Kind::Array],
+    content_wanted: "a list of messages",
+    seals: false,
+    count_suffix: None,
+    errors: ErrorShape::AiSdk,
+    framing: Framing::Sse,
+    stream_end: b"",
+};
+
+/// The codec.
+pub(super) struct AiSdk;
+
+/// What would be said if a provider were asked through this protocol.
+pub(super) fn not_upstream() -> DecodeError {
+    refuse("model", "no provider is asked through the AI SDK's gateway protocol")
+}
+
+impl Codec for AiSdk {
+    fn outline(&self) -> &'static Outline {
+        &OUTLINE
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError> {
+        request::decode(body).map(|chat| ir::Request::Chat(Box::new(chat)))
+    }
+
+    fn encode_request(&self, _: &ir::Request, _: &Target<'_>) -> Result<Encoded, DecodeError> {
+        Err(not_upstream())
+    }
+
+    fn decode_response(&self, _: &[u8]) -> Result<ir::Response, DecodeError> {
+        Err(not_upstream())
+    }
+
+    fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
+        answer::encode(response, context)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(NoStream(error::encode_event))
+    }
+
+    fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
+        Box::new(stream::Encoder::new(context))
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
+        fault::read(status, body)
+    }
+
+    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
+        error::encode(error)
+    }
+
+    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
+        error::encode_event(error)
+    }
+
+    fn tap_response(&self, _: &[u8], _: &mut Tap) {}
+
+    fn tap_event(&self, _: &[u8], _: &[u8], _: &mut Tap) {}
+}
