@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::Value;
+use yumen_llm::eventstream;
 use yumen_llm::framing::{Framer, Framing};
 use yumen_llm::json::{self, Edit, MAX_FIELDS, Read, scan_object};
 use yumen_llm::sse::Frame;
@@ -91,6 +92,67 @@ fn stream(framing: Framing, data: &[u8]) {
     small.push(Bytes::copy_from_slice(stream));
     while let Ok(Some(frame)) = small.next_frame() {
         assert!(frame.raw.len() <= usize::from(size) + 1);
+    }
+}
+
+/// Amazon's messages, as they are and with their checksums mended, so that what lies behind those is reached: the same
+/// however they are cut.
+pub(crate) fn event_stream(data: &[u8]) {
+    let Some((&size, stream)) = data.split_first() else { return };
+    for stream in [stream.to_vec(), mended(stream)] {
+        let whole = messages(&stream, stream.len().max(1), usize::MAX);
+        for size in [1, usize::from(size).max(1)] {
+            assert_eq!(messages(&stream, size, usize::MAX), whole, "chunks of {size}");
+        }
+        let raw: Vec<u8> = whole.0.iter().flat_map(|frame| &frame.raw).copied().collect();
+        assert!(stream.starts_with(&raw));
+        let limit = usize::from(size);
+        assert!(messages(&stream, stream.len().max(1), limit).0.iter().all(|frame| frame.raw.len() <= limit));
+    }
+}
+
+/// The frames of a binary stream, and why it broke.
+fn messages(stream: &[u8], size: usize, limit: usize) -> (Vec<Frame>, Option<eventstream::BadMessage>) {
+    let mut framer = eventstream::Framer::new(limit);
+    let mut frames = Vec::new();
+    for chunk in stream.chunks(size) {
+        framer.push(chunk);
+        loop {
+            match framer.next_frame() {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => break,
+                Err(error) => return (frames, Some(error)),
+            }
+        }
+    }
+    (frames, None)
+}
+
+/// The same with the checksums of every message right, as far as its lengths make sense.
+fn mended(stream: &[u8]) -> Vec<u8> {
+    let mut stream = stream.to_vec();
+    let mut at = 0;
+    while let Some(message) = stream.get_mut(at..).filter(|rest| rest.len() >= 16) {
+        let length = message.first_chunk::<4>().map_or(0, |length| u32::from_be_bytes(*length)) as usize;
+        if !(16..=message.len()).contains(&length) {
+            break;
+        }
+        for end in [8, length - 4] {
+            let Some((said, rest)) = message.split_at_mut_checked(end) else { break };
+            if let Some(sum) = rest.first_chunk_mut() {
+                *sum = crc32fast::hash(said).to_be_bytes();
+            }
+        }
+        at += length;
+    }
+    stream
+}
+
+/// All frames of a dialect's stream, in its framing.
+pub(crate) fn frames_in(framing: Framing, stream: &[u8]) -> Vec<Frame> {
+    match framing {
+        Framing::Sse | Framing::Lines => frames(framing, stream, stream.len().max(1)),
+        Framing::AwsEventStream => messages(stream, stream.len().max(1), usize::MAX).0,
     }
 }
 

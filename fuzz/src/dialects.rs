@@ -1,10 +1,11 @@
 //! The targets that decode a dialect and say it again in every dialect of the same operation.
 
 use yumen_llm::dialects::{ALL, AnswerContext, Codec, Dialect, Operation, Tap, Target, codec};
+use yumen_llm::framing::Framing;
 use yumen_llm::ir;
 use yumen_llm::json::scan_object;
 
-use crate::bytes::frames;
+use crate::bytes::{frames, frames_in};
 
 /// The nesting that the gateway allows to a request.
 const DEPTH: usize = 128;
@@ -87,6 +88,19 @@ pub(crate) fn cohere_stream(data: &[u8]) {
     stream(Dialect::CohereChat, data);
 }
 
+pub(crate) fn bedrock_request(data: &[u8]) {
+    request(Dialect::BedrockConverse, data);
+}
+
+pub(crate) fn bedrock_response(data: &[u8]) {
+    response(Dialect::BedrockConverse, data);
+}
+
+/// Its events are given as server-sent ones, which random damage leaves readable; `event_stream` damages messages.
+pub(crate) fn bedrock_stream(data: &[u8]) {
+    stream(Dialect::BedrockConverse, data);
+}
+
 /// What a dialect reads as a request, each dialect writes as JSON that it can read itself.
 fn request(from: Dialect, data: &[u8]) {
     if scan_object(data, DEPTH).is_err() {
@@ -126,7 +140,12 @@ fn stream(from: Dialect, data: &[u8]) {
     let mut tap = Tap::default();
     let mut decoder = reader.stream_decoder();
     let mut events = Vec::new();
-    for frame in frames(reader.outline().framing, data, data.len().max(1)) {
+    // Damaged messages are no messages: those are given as the events that they are.
+    let framing = match reader.outline().framing {
+        Framing::AwsEventStream => Framing::Sse,
+        framing => framing,
+    };
+    for frame in frames(framing, data, data.len().max(1)) {
         let Some(data) = frame.data else { continue };
         reader.tap_event(&frame.event, &data, &mut tap);
         if decoder.decode(&frame.event, &data, &mut events).is_err() {
@@ -174,8 +193,13 @@ fn assert_object(body: &[u8], what: &str) {
 #[track_caller]
 fn assert_frames(to: &dyn Codec, stream: &[u8]) {
     let framing = to.outline().framing;
-    assert!(stream.is_empty() || framing.lacking(stream).is_empty(), "the last frame is not whole");
-    for frame in frames(framing, stream, stream.len().max(1)) {
+    let frames = frames_in(framing, stream);
+    let whole = match framing {
+        Framing::AwsEventStream => frames.iter().map(|frame| frame.raw.len()).sum::<usize>() == stream.len(),
+        _ => stream.is_empty() || framing.lacking(stream).is_empty(),
+    };
+    assert!(whole, "the last frame is not whole");
+    for frame in frames {
         if let Some(data) = frame.data.filter(|data| data != "[DONE]") {
             assert_object(&data, "event");
         }

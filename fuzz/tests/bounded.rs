@@ -57,6 +57,7 @@ fn the_seeds_reach_what_is_to_be_damaged() {
         ("gemini", Dialect::Gemini),
         ("ollama", Dialect::OllamaChat),
         ("cohere", Dialect::CohereChat),
+        ("bedrock", Dialect::BedrockConverse),
     ] {
         for input in inputs(&format!("{name}_request")) {
             codec(dialect).decode_request(&input).unwrap();

@@ -6,8 +6,8 @@ use yumen_testkit::{Answer, Client, Event, Incoming};
 use crate::{CHAT, MESSAGES, RESPONSES, ask, payloads};
 
 /// One provider of [`yumen_testkit::standard_config`] for each dialect of upstreams.
-pub const PROVIDERS: [&str; 5] =
-    ["fake-openai", "fake-responses", "fake-anthropic", "fake-gemini", "fake-ollama"];
+pub const PROVIDERS: [&str; 6] =
+    ["fake-openai", "fake-responses", "fake-anthropic", "fake-gemini", "fake-ollama", "fake-bedrock"];
 
 /// A surface of the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

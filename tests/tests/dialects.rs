@@ -23,22 +23,26 @@ async fn text_in_every_combination() {
         let model = format!("{provider}/fake-chat");
         let whole = surface.ask(&gateway.client(), &model, false).await.expect_status(200);
         assert_eq!(surface.text(&whole), TEXT, "{surface:?} {provider}");
-        let own = SURFACES.into_iter().find(|surface| surface.provider() == provider).unwrap();
+        let own = SURFACES.into_iter().find(|surface| surface.provider() == provider);
+        let path = |stream| match own {
+            Some(own) => own.path("fake-chat", stream),
+            None => {
+                format!("/model/anthropic.fake-chat/{}", if stream { "converse-stream" } else { "converse" })
+            }
+        };
         let sent = upstream.last();
-        assert_eq!(
-            (sent.path.as_str(), sent.model().as_str()),
-            (&*own.path("fake-chat", false), "fake-chat")
-        );
+        assert_eq!((sent.path.as_str(), sent.model().as_str()), (&*path(false), "fake-chat"));
         let limit = match own {
-            Surface::Chat | Surface::Messages => sent.json()["max_tokens"].clone(),
-            Surface::Responses => sent.json()["max_output_tokens"].clone(),
-            Surface::Gemini => sent.json()["generationConfig"]["maxOutputTokens"].clone(),
-            Surface::Ollama => sent.json()["options"]["num_predict"].clone(),
+            Some(Surface::Chat | Surface::Messages) => sent.json()["max_tokens"].clone(),
+            Some(Surface::Responses) => sent.json()["max_output_tokens"].clone(),
+            Some(Surface::Gemini) => sent.json()["generationConfig"]["maxOutputTokens"].clone(),
+            Some(Surface::Ollama) => sent.json()["options"]["num_predict"].clone(),
+            None => sent.json()["inferenceConfig"]["maxTokens"].clone(),
         };
         assert_eq!(limit, 64, "{surface:?} {provider}");
         let stream = surface.ask(&gateway.client(), &model, true).await.expect_status(200);
         assert!(stream.header("content-type").starts_with(surface.stream_type()));
-        assert_eq!(upstream.last().path, own.path("fake-chat", true));
+        assert_eq!(upstream.last().path, path(true));
         assert_eq!(surface.stream_text(&stream.events()), TEXT, "{surface:?} {provider}");
     }
 }
@@ -63,8 +67,9 @@ async fn usage_and_cost_are_what_the_upstream_said_in_every_combination() {
                 let told =
                     ["tokens_prompt", "tokens_completion", "native_tokens_cached", "native_tokens_reasoning"]
                         .map(|name| record[name].as_u64().unwrap_or_default());
-                // Anthropic counts thoughts with the rest.
-                let reasoning = if provider == "fake-anthropic" { 0 } else { reasoning };
+                // Anthropic and Amazon count thoughts with the rest.
+                let apart = !["fake-anthropic", "fake-bedrock"].contains(&provider);
+                let reasoning = if apart { reasoning } else { 0 };
                 // Ollama tells no parts at all.
                 let (cached, reasoning) =
                     if provider == "fake-ollama" { (0, 0) } else { (cached, reasoning) };
@@ -117,6 +122,12 @@ async fn credentials_go_as_each_upstream_wants_them() {
             _ => [&*bearer, "", ""],
         };
         let sent = ["authorization", "x-api-key", "x-goog-api-key"].map(|name| request.header(name));
+        if provider == "fake-bedrock" {
+            // What a signature must be, `authentication` checks.
+            assert!(sent[0].starts_with("AWS4-HMAC-SHA256 Credential=AKIDFAKE/"), "{sent:?}");
+            assert_eq!(sent[1..], ["", ""]);
+            continue;
+        }
         assert_eq!(sent, expected, "{surface:?} {provider}");
         assert_eq!(request.header("anthropic-version").is_empty(), provider != "fake-anthropic");
     }

@@ -82,6 +82,9 @@ fn whole_answer(path: &str) -> Reply {
             json!({ "model": "m", "message": { "role": "assistant", "content": text }, "done": true,
             "done_reason": "stop", "prompt_eval_count": 4, "eval_count": 3 })
         }
+        path if path.starts_with("/model/") => json!({ "stopReason": "end_turn",
+            "output": { "message": { "role": "assistant", "content": [{ "text": text }] } },
+            "usage": { "inputTokens": 4, "outputTokens": 3, "totalTokens": 7 } }),
         _ => json!({ "candidates": [{ "content": { "parts": [{ "text": text }], "role": "model" },
                 "finishReason": "STOP", "index": 0 }], "modelVersion": "m", "responseId": "r",
             "usageMetadata": { "promptTokenCount": 4, "candidatesTokenCount": 3, "totalTokenCount": 7 } }),
@@ -152,6 +155,11 @@ async fn a_credential_in_a_streams_error_is_taken_out() {
                 "{\"message\":{\"role\":\"assistant\",\"content\":\"Hi\"},\"done\":false}\n".to_owned(),
                 "{\"error\":\"invalid key upstream-ollama-secret\"}\n".to_owned(),
             ],
+            path if path.starts_with("/model/") => {
+                let content = "event: contentBlockDelta\ndata: {\"contentBlockIndex\":0,\"delta\":{\"text\":\"Hi\"}}\n\n";
+                let error = "exception: validationException\ndata: {\"message\":\"invalid key upstream-bedrock-secret\"}\n\n";
+                return Some(Reply::binary_stream([content, error]));
+            }
             _ => [
                 "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hi\"}],\"role\":\"model\"},\"index\":0}]}\r\n\r\n".to_owned(),
                 "data: {\"error\":{\"code\":401,\"message\":\"invalid key upstream-gemini-secret\",\"status\":\"UNAUTHENTICATED\"}}\r\n\r\n".to_owned(),

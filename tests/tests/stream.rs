@@ -162,7 +162,8 @@ fn begun(path: &str) -> (&'static str, &'static str) {
 #[tokio::test]
 async fn pitfall_13_events_and_keep_alives_are_sent_on_at_once() {
     let (upstream, gateway) = pair().await;
-    for (surface, provider) in combinations() {
+    // Amazon's messages know no sign of life.
+    for (surface, provider) in combinations().filter(|(_, provider)| *provider != "fake-bedrock") {
         upstream.close_gate();
         upstream.script(|request| {
             let (content, alive) = begun(&request.path);

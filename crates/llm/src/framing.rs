@@ -1,38 +1,29 @@
-//! How the stream of a dialect is cut into frames, and what its writers must know of that.
+//! How the events of a stream stand one after the other: its framing, by its media type or, where that is not told, by
+//! the dialect.
 //!
-//! In: the chunks of a stream, cut anywhere. Out: [`Frame`]s, each with its own bytes, so that whoever writes out the
-//! `raw` bytes of all frames has written the stream exactly as it came. It knows nothing of what frames mean.
+//! In: the chunks of a stream, cut anywhere. Out: its frames, in one form for every framing.
 
 use bytes::Bytes;
 
+use crate::eventstream::{self, BadMessage};
 use crate::lines;
 use crate::sse::{self, EventTooLarge, Frame};
 
-/// The forms of streams.
+/// How the events of a stream stand one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// Server-sent events.
     Sse,
     /// One JSON object per line.
     Lines,
-}
-
-/// Splits a stream of either form.
-///
-/// Call [`next_frame`](Self::next_frame) until it gives `None` after each [`push`](Self::push), and
-/// [`finish`](Self::finish) until it gives `None` at the end.
-#[derive(Debug)]
-pub enum Framer {
-    /// Of server-sent events.
-    Sse(sse::Framer),
-    /// Of lines.
-    Lines(lines::Framer),
+    /// Amazon's binary messages.
+    AwsEventStream,
 }
 
 impl Framing {
     /// The framing that a media type names, parameters left out; `None` when it names none.
     pub fn of_media_type(media_type: &str) -> Option<Self> {
-        [Self::Sse, Self::Lines]
+        [Self::Sse, Self::Lines, Self::AwsEventStream]
             .into_iter()
             .find(|framing| media_type.eq_ignore_ascii_case(framing.media_type()))
     }
@@ -42,23 +33,27 @@ impl Framing {
         match self {
             Self::Sse => "text/event-stream",
             Self::Lines => "application/x-ndjson",
+            Self::AwsEventStream => "application/vnd.amazon.eventstream",
         }
     }
 
     /// Writes a frame with this payload, for a client that reads another framing than it came in.
     pub fn write(self, event: &[u8], data: &[u8], out: &mut Vec<u8>) {
+        // Payloads are JSON, in which a line's end is as good as a space.
         let one_line = |byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
-        if self == Self::Sse {
-            if !event.is_empty() {
-                out.extend_from_slice(b"event: ");
-                out.extend(event.iter().map(one_line));
+        match self {
+            Self::Sse if event.is_empty() => {
+                out.extend_from_slice(b"data: ");
+                out.extend(data.iter().map(one_line));
+                out.extend_from_slice(b"\n\n");
+            }
+            Self::Sse => sse::write_event(event, data, out),
+            Self::Lines => {
+                out.extend(data.iter().map(one_line));
                 out.push(b'\n');
             }
-            out.extend_from_slice(b"data: ");
+            Self::AwsEventStream => eventstream::write_event(&String::from_utf8_lossy(event), data, out),
         }
-        // Payloads are JSON, in which a line's end is as good as a space.
-        out.extend(data.iter().map(one_line));
-        out.extend_from_slice(if self == Self::Sse { b"\n\n" } else { b"\n" });
     }
 
     /// What a stream's last frame lacks of its end.
@@ -68,24 +63,58 @@ impl Framing {
             Self::Sse => b"\n\n",
             Self::Lines if raw.ends_with(b"\n") => b"",
             Self::Lines => b"\n",
+            // A message says how long it is.
+            Self::AwsEventStream => b"",
         }
     }
 }
 
+/// The stream cannot be read any further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadStream {
+    /// Of server-sent events, or of lines.
+    #[error(transparent)]
+    Sse(#[from] EventTooLarge),
+    /// Of Amazon's messages.
+    #[error(transparent)]
+    AwsEventStream(#[from] BadMessage),
+}
+
+impl BadStream {
+    /// Whether a limit of ours was broken, and not the stream itself.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::Sse(_) | Self::AwsEventStream(BadMessage::TooLarge { .. }))
+    }
+}
+
+/// Splits a byte stream into frames. See [`sse::Framer`] for how it is used.
+#[derive(Debug)]
+pub enum Framer {
+    /// Of server-sent events.
+    Sse(sse::Framer),
+    /// Of lines.
+    Lines(lines::Framer),
+    /// Of Amazon's messages.
+    AwsEventStream(eventstream::Framer),
+}
+
 impl Framer {
-    /// A framer that refuses frames of more than `limit` bytes.
+    /// A framer that refuses events of more than `limit` bytes.
     pub fn new(framing: Framing, limit: usize) -> Self {
         match framing {
             Framing::Sse => Self::Sse(sse::Framer::new(limit)),
             Framing::Lines => Self::Lines(lines::Framer::new(limit)),
+            Framing::AwsEventStream => Self::AwsEventStream(eventstream::Framer::new(limit)),
         }
     }
 
-    /// The framing that it reads.
+    /// The framing that it reads: where clients read the same, its frames' own bytes can go on to them.
+    #[inline]
     pub fn framing(&self) -> Framing {
         match self {
             Self::Sse(_) => Framing::Sse,
             Self::Lines(_) => Framing::Lines,
+            Self::AwsEventStream(_) => Framing::AwsEventStream,
         }
     }
 
@@ -95,22 +124,26 @@ impl Framer {
         match self {
             Self::Sse(framer) => framer.push(chunk),
             Self::Lines(framer) => framer.push(chunk),
+            Self::AwsEventStream(framer) => framer.push(&chunk),
         }
     }
 
-    /// The next whole frame, if there is one. After an error the stream cannot be framed any more.
-    pub fn next_frame(&mut self) -> Result<Option<Frame>, EventTooLarge> {
+    /// The next whole frame, if there is one. After an error the same error comes again.
+    #[inline]
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, BadStream> {
         match self {
-            Self::Sse(framer) => framer.next_frame(),
-            Self::Lines(framer) => framer.next_frame(),
+            Self::Sse(framer) => Ok(framer.next_frame()?),
+            Self::Lines(framer) => Ok(framer.next_frame()?),
+            Self::AwsEventStream(framer) => Ok(framer.next_frame()?),
         }
     }
 
-    /// The stream has ended: what remains, as a last frame, after those that have not been taken yet.
+    /// The stream has ended: what remains, frame by frame. A binary message that is not whole is none.
     pub fn finish(&mut self) -> Option<Frame> {
         match self {
             Self::Sse(framer) => framer.finish(),
             Self::Lines(framer) => framer.finish(),
+            Self::AwsEventStream(framer) => framer.next_frame().ok().flatten(),
         }
     }
 
@@ -120,6 +153,7 @@ impl Framer {
         match self {
             Self::Sse(framer) => framer.is_empty(),
             Self::Lines(framer) => framer.is_empty(),
+            Self::AwsEventStream(framer) => framer.is_empty(),
         }
     }
 }
@@ -129,21 +163,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_payload_is_one_frame_in_either_framing() {
-        for (framing, event, expected) in [
-            (Framing::Sse, "", "data: {\"a\": 1}\n\n"),
-            (Framing::Sse, "ping", "event: ping\ndata: {\"a\": 1}\n\n"),
-            (Framing::Lines, "ping", "{\"a\": 1}\n"),
+    fn a_payload_is_one_frame_in_every_framing() {
+        for (framing, event, data) in [
+            (Framing::Sse, "", "{\"a\":\n1}"),
+            (Framing::Sse, "ping", "{\"a\": 1}"),
+            (Framing::Lines, "ping", "{\"a\":\n1}"),
+            (Framing::AwsEventStream, "ping", "{\"a\": 1}"),
         ] {
             let mut out = Vec::new();
-            framing.write(event.as_bytes(), b"{\"a\":\n1}", &mut out);
-            assert_eq!(String::from_utf8_lossy(&out), expected);
-            assert!(framing.lacking(&out).is_empty() && !framing.lacking(b"{}").is_empty());
-            let mut framer = Framer::new(Framing::of_media_type(framing.media_type()).unwrap(), 64);
+            framing.write(event.as_bytes(), data.as_bytes(), &mut out);
+            assert!(framing.lacking(&out).is_empty());
+            let mut framer = Framer::new(Framing::of_media_type(framing.media_type()).unwrap(), 1024);
             framer.push(out.into());
-            assert_eq!(framer.next_frame().unwrap().unwrap().data.unwrap(), "{\"a\": 1}");
+            let frame = framer.next_frame().unwrap().unwrap();
+            let name = if framing == Framing::Lines { "" } else { event };
+            assert_eq!((&*frame.event, &*frame.data.unwrap()), (name.as_bytes(), &b"{\"a\": 1}"[..]));
             assert!(framer.is_empty() && framer.framing() == framing);
         }
+        assert_eq!(
+            (Framing::Sse.lacking(b"{}\n"), Framing::Lines.lacking(b"{}")),
+            (&b"\n\n"[..], &b"\n"[..])
+        );
         assert_eq!(Framing::of_media_type("application/json"), None);
     }
 }

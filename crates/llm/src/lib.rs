@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod dialects;
+pub mod eventstream;
 pub mod framing;
 pub mod ir;
 pub mod json;

@@ -248,6 +248,17 @@ fn parse(raw: Bytes, skip: usize) -> Frame {
     Frame { event, data: joined.map(BytesMut::freeze).or(data), raw }
 }
 
+/// Writes an event with a name and data, which may have several lines.
+pub fn write_event(name: &[u8], data: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"event: ");
+    out.extend(name.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+    for line in data.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        out.extend_from_slice(b"\ndata: ");
+        out.extend_from_slice(line);
+    }
+    out.extend_from_slice(b"\n\n");
+}
+
 /// The name and the value of a line; a comment has an empty name.
 #[inline]
 fn field(line: &[u8]) -> (&[u8], &[u8]) {

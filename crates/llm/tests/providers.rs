@@ -128,6 +128,7 @@ fn words(quirk: Quirk) -> &'static str {
         Quirk::UsageAlwaysStreamed => "usage comes in",
         Quirk::MaxTokensOnly => "`max_tokens`",
         Quirk::MaxCompletionTokens => "`max_completion_tokens`",
+        Quirk::ClaudeOnVertex | Quirk::ClaudeOnBedrock => "`anthropic_version`",
         Quirk::NoDeveloperRole => "`developer` role",
         Quirk::OpenrouterFields => "`provider`",
     }
@@ -213,6 +214,9 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::OpenAiResponses => "/responses",
                 Dialect::OpenAiCompletions => "/completions",
                 Dialect::OpenAiEmbeddings => "/embeddings",
+                Dialect::AnthropicMessages if definition.quirks.contains(&Quirk::ClaudeOnVertex) => {
+                    "/publishers/anthropic/models/{model}:rawPredict"
+                }
                 Dialect::AnthropicMessages => "/v1/messages",
                 Dialect::Gemini => "/models/{model}:generateContent",
                 Dialect::GeminiEmbeddings => "/models/{model}:embedContent",
@@ -221,6 +225,7 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::OllamaEmbeddings => "/api/embeddings",
                 Dialect::CohereChat => "/v2/chat",
                 Dialect::CohereEmbeddings => "/v2/embed",
+                Dialect::BedrockConverse => "/model/{model}/converse",
                 Dialect::AiSdk | Dialect::AiSdkEmbeddings => panic!("{id}: no provider is asked so"),
             };
             if let Some(url) = definition.url(*dialect) {

@@ -257,8 +257,8 @@ pub async fn run_program(arguments: &[&str]) -> RunOutput {
     }
 }
 
-/// One provider for each dialect of chat (`fake-openai`, `fake-anthropic`, `fake-gemini`, `fake-responses`,
-/// `fake-ollama`) on one upstream, each with every scenario as a model, and the key [`KEY`].
+/// One provider for each dialect of chat (`fake-openai`, `fake-anthropic`, `fake-gemini`, `fake-responses`, `fake-ollama`,
+/// `fake-bedrock`) on one upstream, each with every scenario as a model, and the key [`KEY`].
 /// Time-outs are short for what must fail fast and long for everything else.
 pub fn standard_config(upstream: &Upstream) -> String {
     let models: Vec<String> = SCENARIOS
@@ -266,6 +266,14 @@ pub fn standard_config(upstream: &Upstream) -> String {
         .map(|name| format!("{name}: {{ price: {{ input: \"1.5\", output: \"6\" }} }}"))
         .collect();
     let models = models.join(", ");
+    // Amazon's ids say whose a model is. Asked for are they all by the same names.
+    let amazons: Vec<String> = SCENARIOS
+        .iter()
+        .map(|name| {
+            format!("anthropic.{name}: {{ canonical: fake-bedrock/{name}, price: {{ input: \"1.5\", output: \"6\" }} }}")
+        })
+        .collect();
+    let amazons = amazons.join(", ");
     format!(
         "gateway: {{ listen: \"127.0.0.1:0\" }}
 admin: {{ listen: \"127.0.0.1:0\" }}
@@ -298,6 +306,12 @@ providers:
     auth: {{ scheme: bearer }}
     credentials: [ {{ secret: upstream-ollama-secret }} ]
     models: {{ {models} }}
+  fake-bedrock:
+    type: bedrock
+    base_url: \"{}\"
+    parameters: {{ region: us-east-1 }}
+    credentials: [ {{ secret: upstream-bedrock-secret, fields: {{ access_key_id: AKIDFAKE }} }} ]
+    models: {{ {amazons} }}
 keys:
   - {{ name: test, secret: \"{KEY}\", models: [\"*\"] }}
 ",
@@ -306,6 +320,7 @@ keys:
         upstream.plain_base(),
         upstream.openai_base(),
         upstream.openai_base(),
+        upstream.plain_base(),
     )
 }
 

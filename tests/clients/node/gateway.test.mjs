@@ -144,11 +144,9 @@ test("models", async () => {
 
 test("our own errors", async () => {
   const stranger = createGateway({ baseURL: `${URL_}/v4/ai`, apiKey: "sk-yu-wrong" });
-  await assert.rejects(generateText({ model: stranger("smart"), prompt, maxRetries: 0 }), (error) => {
-    assert.ok(GatewayError.isInstance(error), error);
-    assert.deepEqual([error.statusCode, error.type], [401, "authentication_error"]);
-    return true;
-  });
+  // The library says this one in words of its own.
+  const call = generateText({ model: stranger("smart"), prompt, maxRetries: 0 });
+  await assert.rejects(call, { name: "GatewayAuthenticationError" });
   await assert.rejects(generateText(asked("no/such-model")), (error) => {
     assert.deepEqual([error.statusCode, error.type, error.modelId], [404, "model_not_found", "no/such-model"]);
     return true;

@@ -144,6 +144,7 @@ impl Run<'_> {
                 "fake-responses" => &sent["reasoning"]["effort"],
                 "fake-anthropic" => &sent["thinking"]["type"],
                 "fake-ollama" => &sent["think"],
+                "fake-bedrock" => &sent["additionalModelRequestFields"]["thinking"]["type"],
                 _ => &sent["generationConfig"]["thinkingConfig"]["includeThoughts"],
             };
             expect("asked of the upstream", asked.is_null(), false)?;
@@ -186,7 +187,11 @@ impl Run<'_> {
             serde_json::from_str(&self.surface.text(&answer)).map_err(|error| error.to_string())?;
         expect("answer", said, json!({ "city": "Dunhuang", "degrees": 21 }))?;
         let sent = self.upstream.last().json();
+        // In Converse a schema is a text.
+        let text = &sent["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"];
+        let parsed: Value = serde_json::from_str(text.as_str().unwrap_or("null")).unwrap_or_default();
         let reached = match self.provider {
+            "fake-bedrock" => &parsed,
             "fake-openai" => &sent["response_format"]["json_schema"]["schema"],
             "fake-responses" => &sent["text"]["format"]["schema"],
             "fake-anthropic" => &sent["output_config"]["format"]["schema"],

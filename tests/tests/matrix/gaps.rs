@@ -12,16 +12,16 @@ pub enum Gap {
     /// The client has nowhere to keep them.
     NoProofsKept,
     /// The client cannot give an address.
+    NoAddressesGiven,
+    /// The upstream looks nothing up on the web.
     NoAddresses,
-    /// The upstream fetches nothing.
-    NothingFetched,
     /// What was cached is not told.
     NoCacheTold,
 }
 
 /// Every gap, in the order of the footnotes.
 pub const GAPS: [Gap; 5] =
-    [Gap::NoProofsGiven, Gap::NoProofsKept, Gap::NoAddresses, Gap::NothingFetched, Gap::NoCacheTold];
+    [Gap::NoProofsGiven, Gap::NoProofsKept, Gap::NoAddressesGiven, Gap::NoAddresses, Gap::NoCacheTold];
 
 impl Gap {
     /// The footnote.
@@ -34,11 +34,12 @@ impl Gap {
             Self::NoProofsKept => {
                 "A message of Ollama's has no place for what proves thoughts, so its clients cannot bring it back."
             }
-            Self::NoAddresses => {
+            Self::NoAddressesGiven => {
                 "Ollama's clients send pictures whole, and cannot give an address. Whole ones arrive."
             }
-            Self::NothingFetched => {
-                "Ollama fetches nothing: pictures that are sent whole arrive, those by address are named as lost."
+            Self::NoAddresses => {
+                "Ollama reads pictures that are sent whole, Converse those and what lies in Amazon's own storage (`s3://`): one \
+                 from the web is left out, and named as lost."
             }
             Self::NoCacheTold => "Ollama tells input and output, and nothing of what was cached.",
         }
@@ -50,8 +51,8 @@ pub fn of(surface: Surface, provider: &str, feature: Feature) -> Option<Gap> {
     match (feature, surface, provider) {
         (Feature::Proofs, _, "fake-openai" | "fake-ollama") => Some(Gap::NoProofsGiven),
         (Feature::Proofs, Surface::Ollama, _) => Some(Gap::NoProofsKept),
-        (Feature::Images, Surface::Ollama, _) => Some(Gap::NoAddresses),
-        (Feature::Images, _, "fake-ollama") => Some(Gap::NothingFetched),
+        (Feature::Images, Surface::Ollama, _) => Some(Gap::NoAddressesGiven),
+        (Feature::Images, _, "fake-ollama" | "fake-bedrock") => Some(Gap::NoAddresses),
         (Feature::Usage, Surface::Ollama, _) | (Feature::Usage, _, "fake-ollama") => Some(Gap::NoCacheTold),
         _ => None,
     }

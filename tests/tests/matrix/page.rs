@@ -61,7 +61,8 @@ fn dialect(provider: &str) -> &'static str {
         "fake-responses" => "openai_responses",
         "fake-anthropic" => "anthropic_messages",
         "fake-ollama" => "ollama_chat",
-        _ => "gemini",
+        "fake-gemini" => "gemini",
+        _ => "bedrock_converse",
     }
 }
 

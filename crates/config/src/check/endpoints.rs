@@ -49,6 +49,11 @@ pub(super) fn check(
     for (dialect, chosen) in dialects {
         let here = place.field("dialects").field(codec(*dialect).outline().name);
         let defined = definition.dialects.get(dialect);
+        if !dialect.asks_providers() {
+            let hint = "clients speak it with the gateway; name the format in which the provider is asked";
+            here.error(found, format!("{} is spoken by no provider", here.path), Some(hint.to_owned()));
+            continue;
+        }
         let Some(paths) = paths(*dialect, chosen, defined) else {
             let hint = "write for example `path: /chat/completions`".to_owned();
             here.error(found, format!("{} lacks the field `path`", here.path), Some(hint));

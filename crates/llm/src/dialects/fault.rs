@@ -10,8 +10,23 @@ use super::{ErrorFacts, ErrorKind};
 /// How much of an answer that is not JSON is kept.
 const TEXT_LIMIT: usize = 4096;
 
+/// Amazon's status for a model that has failed itself: it is nothing that the client has asked wrongly.
+const MODEL_FAILED: u16 = 424;
+
+/// What the model's own server said, where that is told.
+fn original_status(body: &[u8]) -> u16 {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Shape {
+        original_status_code: u16,
+    }
+    let told = serde_json::from_slice(body).ok().map(|shape: Shape| shape.original_status_code);
+    told.filter(|status| (400..600).contains(status)).unwrap_or(502)
+}
+
 /// Reads an error answer of any shape; never fails and never drops the message.
 pub(super) fn read(status: u16, body: &[u8]) -> ErrorFacts {
+    let status = if status == MODEL_FAILED { original_status(body) } else { status };
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         return plain(status, &String::from_utf8_lossy(body));
     };
@@ -112,7 +127,7 @@ pub(super) fn is_google_word(word: &str) -> bool {
 
 /// The sentence, wherever it stands.
 fn message(object: &Map<String, Value>, inner: &Map<String, Value>) -> Option<String> {
-    ["message", "error", "detail", "details", "error_description", "msg", "title", "errors"]
+    ["message", "Message", "error", "detail", "details", "error_description", "msg", "title", "errors"]
         .iter()
         .find_map(|name| inner.get(*name).or_else(|| object.get(*name)).and_then(sentence))
         .or_else(|| serde_json::to_string(inner).ok().filter(|text| text != "{}"))
@@ -186,7 +201,7 @@ fn kind(status: u16, kind_word: Option<&str>, code: Option<&str>) -> ErrorKind {
         "overloaded_error" | "server_is_overloaded" | "UNAVAILABLE" => Some(ErrorKind::Overloaded),
         "timeout_error" | "DEADLINE_EXCEEDED" => Some(ErrorKind::Timeout),
         "api_error" | "server_error" | "internal_server_error" | "INTERNAL" => Some(ErrorKind::Server),
-        _ => None,
+        word => of_aws_exception(word),
     };
     let status = if status >= 400 { Some(status) } else { code.and_then(status_of_code) };
     // The status decides, except where words are finer: OpenAI says `invalid_request_error` for a bad key.
@@ -200,6 +215,25 @@ fn kind(status: u16, kind_word: Option<&str>, code: Option<&str>) -> ErrorKind {
         Some(429) if [kind_word, code].contains(&Some("insufficient_quota")) => ErrorKind::PaymentRequired,
         Some(status) => kind_of_status(status),
     }
+}
+
+/// Amazon's exceptions. Their names begin with a capital letter in answers, and with a small one in streams.
+fn of_aws_exception(word: &str) -> Option<ErrorKind> {
+    const KINDS: [(&str, ErrorKind); 11] = [
+        ("Validation", ErrorKind::InvalidRequest),
+        ("AccessDenied", ErrorKind::PermissionDenied),
+        ("ResourceNotFound", ErrorKind::NotFound),
+        ("Throttling", ErrorKind::RateLimited),
+        ("ServiceQuotaExceeded", ErrorKind::RateLimited),
+        ("ServiceUnavailable", ErrorKind::Overloaded),
+        ("ModelNotReady", ErrorKind::Overloaded),
+        ("ModelTimeout", ErrorKind::Timeout),
+        ("InternalServer", ErrorKind::Server),
+        ("ModelError", ErrorKind::Server),
+        ("ModelStreamError", ErrorKind::Server),
+    ];
+    let name = word.strip_suffix("Exception")?;
+    KINDS.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, kind)| kind)
 }
 
 fn status_of_code(code: &str) -> Option<u16> {

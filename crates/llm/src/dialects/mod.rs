@@ -7,13 +7,16 @@ mod ai_sdk;
 mod ai_sdk_embeddings;
 mod anthropic_messages;
 mod balance;
+mod bedrock_converse;
 mod calls;
+mod claude;
 mod cohere_chat;
 mod cohere_embeddings;
 mod fault;
 mod gemini;
 mod gemini_embeddings;
 mod held_calls;
+mod json_mode;
 mod losses;
 mod no_stream;
 mod ollama;
@@ -81,6 +84,9 @@ pub enum Dialect {
     /// Google's `models/{model}:generateContent`, in AI Studio and Vertex AI.
     #[serde(rename = "gemini")]
     Gemini,
+    /// Amazon Bedrock's Converse, `POST /model/{model}/converse` and `/converse-stream`.
+    #[serde(rename = "bedrock_converse")]
+    BedrockConverse,
     /// Google's `models/{model}:embedContent` and `:batchEmbedContents`.
     #[serde(rename = "gemini_embeddings")]
     GeminiEmbeddings,
@@ -212,7 +218,7 @@ pub struct Outline {
     pub count_suffix: Option<&'static str>,
     /// The shape of its errors.
     pub errors: ErrorShape,
-    /// How its streams are cut.
+    /// How its streams are framed, where an answer does not say it.
     pub framing: Framing,
     /// What ends a stream properly, when its upstream has left that out.
     pub stream_end: &'static [u8],
@@ -228,6 +234,7 @@ pub enum ErrorShape {
     Ollama,
     Cohere,
     AiSdk,
+    Aws,
 }
 
 /// One dialect. Implementations are stateless; streams have their own state objects.
@@ -267,19 +274,20 @@ pub trait Codec: Sync + Send {
 
     /// Reads what the record needs from a whole answer that passes through. Never fails: unreadable is empty.
     fn tap_response(&self, body: &[u8], tap: &mut Tap);
-    /// Reads what the record needs from one frame of a stream that passes through. `event` is the SSE event
+    /// Reads what the record needs from one event of a stream that passes through. `event` is the event's
     /// name (empty when absent), `data` its payload.
     fn tap_event(&self, event: &[u8], data: &[u8], tap: &mut Tap);
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 14] = [
+pub const ALL: [&dyn Codec; 15] = [
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
     &openai_embeddings::OpenAiEmbeddings,
     &anthropic_messages::AnthropicMessages,
     &gemini::Gemini,
+    &bedrock_converse::BedrockConverse,
     &gemini_embeddings::GeminiEmbeddings,
     &ai_sdk::AiSdk,
     &ai_sdk_embeddings::AiSdkEmbeddings,
@@ -299,6 +307,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiEmbeddings => &openai_embeddings::OpenAiEmbeddings,
         Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,
         Dialect::Gemini => &gemini::Gemini,
+        Dialect::BedrockConverse => &bedrock_converse::BedrockConverse,
         Dialect::GeminiEmbeddings => &gemini_embeddings::GeminiEmbeddings,
         Dialect::AiSdk => &ai_sdk::AiSdk,
         Dialect::AiSdkEmbeddings => &ai_sdk_embeddings::AiSdkEmbeddings,
@@ -326,7 +335,7 @@ pub fn sayable_in(client: Dialect) -> impl Iterator<Item = &'static Outline> {
 
 /// Reads one upstream stream, event by event.
 pub trait StreamDecoder: Send {
-    /// Reads one frame and appends what it says to `out`. An event that cannot be read is an error; the
+    /// Reads one event and appends what it says to `out`. An event that cannot be read is an error; the
     /// stream is then broken.
     fn decode(
         &mut self,
@@ -340,7 +349,7 @@ pub trait StreamDecoder: Send {
 
 /// Writes one client stream, event by event.
 pub trait StreamEncoder: Send {
-    /// Appends the bytes of `event` (whole frames, their ends included) to `out`.
+    /// Appends the bytes of `event` (whole events, framed) to `out`.
     fn encode(&mut self, event: &ir::StreamEvent, out: &mut Vec<u8>);
     /// Appends what closes the stream properly (`[DONE]`, `message_stop` …), once.
     fn finish(&mut self, out: &mut Vec<u8>);

@@ -24,6 +24,15 @@ impl Target<'_> {
         self.quirks.contains(&quirk)
     }
 
+    /// The `anthropic_version` that a request for Claude names in its body, where its path names the model.
+    pub fn anthropic_version(&self) -> Option<&'static str> {
+        if self.has(Quirk::ClaudeOnVertex) {
+            Some("vertex-2023-10-16")
+        } else {
+            self.has(Quirk::ClaudeOnBedrock).then_some("bedrock-2023-05-31")
+        }
+    }
+
     /// Whether usage must, and can, be asked for in an OpenAI-style stream.
     pub fn asks_usage(&self) -> bool {
         !self.has(Quirk::NoStreamOptions) && !self.has(Quirk::UsageAlwaysStreamed)
@@ -58,6 +67,14 @@ pub enum Quirk {
     MaxCompletionTokens,
     /// Does not know the `developer` role: it is sent as `system`.
     NoDeveloperRole,
+    /// Serves Claude as Google's Vertex AI does: the path names the model, and the body `anthropic_version` in its place.
+    /// Tokens are counted as at Anthropic.
+    /// <https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude>
+    ClaudeOnVertex,
+    /// Serves Claude as `invoke` of Amazon Bedrock does: the same, and the path says whether there is a stream, the body
+    /// which betas are used (`anthropic_beta`).
+    /// <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html>
+    ClaudeOnBedrock,
     /// Is a gateway that understands OpenRouter's own fields (`provider`, `plugins` …): they are sent on.
     OpenrouterFields,
 }

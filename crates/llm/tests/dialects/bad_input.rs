@@ -177,6 +177,15 @@ fn event_names(dialect: Dialect) -> &'static [&'static [u8]] {
     match dialect {
         Dialect::AnthropicMessages => &[b"", b"error", b"content_block_delta"],
         Dialect::OpenAiResponses => &[b"", b"error", b"response.output_text.delta", b"response.completed"],
+        Dialect::BedrockConverse => &[
+            b"",
+            b"error",
+            b"contentBlockStart",
+            b"contentBlockDelta",
+            b"contentBlockStop",
+            b"messageStop",
+            b"metadata",
+        ],
         _ => &[b"", b"error"],
     }
 }
@@ -187,8 +196,10 @@ fn exercise(body: &[u8]) {
         let codec = codec(dialect);
         if let Ok(request) = codec.decode_request(body) {
             for to in dialects() {
-                for thinking in [Thinking::Budget, Thinking::Always] {
-                    let target = Target { model: "m", max_output: Some(0), thinking, quirks: &[] };
+                for (thinking, model) in
+                    [(Thinking::Budget, "anthropic.m"), (Thinking::Always, "amazon.nova-2-m")]
+                {
+                    let target = Target { model, max_output: Some(0), thinking, quirks: &[] };
                     if let Ok(encoded) = yumen_llm::dialects::codec(to).encode_request(&request, &target) {
                         serde_json::from_slice::<&serde_json::value::RawValue>(&encoded.body)
                             .expect("an encoder writes JSON");
@@ -237,8 +248,11 @@ fn texts() -> Vec<Vec<u8>> {
     for dialect in dialects() {
         found.extend(fixtures("requests", dialect).into_iter().map(|(_, text)| text.into_bytes()));
         for (_, text) in fixtures("streams", dialect) {
-            found
-                .extend(crate::support::frames(dialect, [text.as_bytes()]).into_iter().map(|(_, data)| data));
+            found.extend(
+                crate::support::frames_of(dialect, &[&crate::support::wire(dialect, &text)])
+                    .into_iter()
+                    .map(|(_, data)| data),
+            );
         }
     }
     found

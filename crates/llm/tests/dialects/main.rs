@@ -9,6 +9,8 @@
 
 mod ai_sdk;
 mod bad_input;
+mod bedrock;
+mod bedrock_round_trips;
 mod cohere;
 mod completions;
 mod embeddings;

@@ -91,7 +91,7 @@ fn pitfall_36_each_delta_is_sent_on_as_it_comes() {
     {
         let mut decoder = codec(from).stream_decoder();
         let mut encoder = codec(to).stream_encoder(context());
-        for (event, data) in crate::support::frames(from, [stream(from, case).as_bytes()]) {
+        for (event, data) in crate::support::frames([stream(from, case).as_bytes()]) {
             let (mut steps, mut out) = (Vec::new(), Vec::new());
             decoder.decode(&event, &data, &mut steps).expect("readable");
             steps.iter().for_each(|step| encoder.encode(step, &mut out));

@@ -29,7 +29,7 @@ fn pitfall_07_the_end_is_told_by_the_terminator_not_by_the_closed_connection() {
         let case = if dialect == OpenAi { "text_with_usage" } else { "text" };
         let mut decoder = codec(dialect).stream_decoder();
         let mut steps = Vec::new();
-        for (event, data) in crate::support::frames(dialect, [stream(dialect, case).as_bytes()]) {
+        for (event, data) in crate::support::frames([stream(dialect, case).as_bytes()]) {
             decoder.decode(&event, &data, &mut steps).expect("readable");
         }
         assert_eq!(steps.last(), Some(&StreamEvent::End), "before the transport has ended");
@@ -166,7 +166,7 @@ fn pitfall_26_stream_usage_is_the_last_or_largest_never_the_sum_never_zeroed() {
     assert_eq!(last("thinking_and_tools"), Some(usage));
     for (case, text) in fixtures("streams", Anthropic) {
         let mut tap = Tap::default();
-        crate::support::frames(Anthropic, [text.as_bytes()])
+        crate::support::frames([text.as_bytes()])
             .iter()
             .for_each(|(event, data)| codec(Anthropic).tap_event(event, data, &mut tap));
         assert_eq!(tap.usage, last(&case), "{case}");
@@ -214,9 +214,7 @@ fn pitfall_29_cache_lifetimes_are_kept_apart_and_counted_once() {
 #[test]
 fn pitfall_47_taps_see_all_content() {
     let mut tap = Tap::default();
-    for (event, data) in
-        crate::support::frames(Anthropic, [stream(Anthropic, "thinking_and_tools").as_bytes()])
-    {
+    for (event, data) in crate::support::frames([stream(Anthropic, "thinking_and_tools").as_bytes()]) {
         codec(Anthropic).tap_event(&event, &data, &mut tap);
     }
     let expected =

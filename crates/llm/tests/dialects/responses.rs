@@ -107,7 +107,7 @@ struct Followed {
 fn follow(case: &str, said: &str) -> Value {
     let mut items: Vec<Followed> = Vec::new();
     let mut last = Value::Null;
-    for (number, (name, data)) in frames(Responses, [said.as_bytes()]).into_iter().enumerate() {
+    for (number, (name, data)) in frames([said.as_bytes()]).into_iter().enumerate() {
         let event: Value = serde_json::from_slice(&data).expect("JSON");
         let kind = event["type"].as_str().expect("a type").to_owned();
         assert_eq!(name, kind.as_bytes(), "{case}");

@@ -145,7 +145,7 @@ fn what_is_told_only_at_the_end_is_told_and_what_is_repeated_is_told_once() {
 
 fn tapped(case: &str, until: usize) -> Tap {
     let mut tap = Tap::default();
-    for (event, data) in frames(Responses, [stream(Responses, case).as_bytes()]).into_iter().take(until) {
+    for (event, data) in frames([stream(Responses, case).as_bytes()]).into_iter().take(until) {
         codec(Responses).tap_event(&event, &data, &mut tap);
     }
     tap

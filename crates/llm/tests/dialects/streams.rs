@@ -4,7 +4,9 @@
 
 use yumen_llm::dialects::{Dialect, Tap, codec, sayable_in};
 
-use crate::support::{context, convert, decode, encode, fixtures, frames, name, payloads_of, streamed};
+use crate::support::{
+    context, convert, decode, encode, fixtures, frames_of, name, payloads_of, streamed, wire,
+};
 
 /// The dialects whose clients such a stream may have to answer.
 fn clients(from: Dialect) -> Vec<Dialect> {
@@ -30,9 +32,10 @@ fn every_stream_in_every_dialect() {
 fn pitfall_04_streams_cut_at_every_byte_are_read_the_same() {
     for from in streamed() {
         for (case, stream) in fixtures("streams", from) {
-            let whole = decode(from, &[stream.as_bytes()]);
+            let stream = wire(from, &stream);
+            let whole = decode(from, &[&stream]);
             for cut in 0..=stream.len() {
-                let (head, tail) = stream.as_bytes().split_at(cut);
+                let (head, tail) = stream.split_at(cut);
                 assert_eq!(decode(from, &[head, tail]), whole, "{case} cut at {cut}");
             }
         }
@@ -99,7 +102,7 @@ fn taps_and_decoders_count_the_same() {
         for (case, stream) in fixtures("streams", from) {
             let codec = codec(from);
             let (mut tap, mut decoder, mut steps) = (Tap::default(), codec.stream_decoder(), Vec::new());
-            for (event, data) in frames(from, [stream.as_bytes()]) {
+            for (event, data) in frames_of(from, &[&wire(from, &stream)]) {
                 if tap.finished {
                     break;
                 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use yumen_llm::dialects::{ALL, AnswerContext, Dialect, Operation, Target, codec};
-use yumen_llm::framing::Framer;
+use yumen_llm::framing::{Framer, Framing};
 use yumen_llm::ir::StreamEvent;
 
 /// Every dialect.
@@ -53,9 +53,18 @@ pub fn context() -> AnswerContext {
     }
 }
 
+/// The events of a stream of server-sent events that comes in these pieces.
+pub fn frames<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    frames_in(Framing::Sse, pieces)
+}
+
 /// The events of a dialect's stream that comes in these pieces.
-pub fn frames<'p>(dialect: Dialect, pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut framer = Framer::new(codec(dialect).outline().framing, 1 << 20);
+pub fn frames_of(dialect: Dialect, pieces: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    frames_in(codec(dialect).outline().framing, pieces.iter().copied())
+}
+
+fn frames_in<'p>(framing: Framing, pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut framer = Framer::new(framing, 1 << 20);
     let mut found = Vec::new();
     for piece in pieces {
         framer.push(Bytes::copy_from_slice(piece));
@@ -67,11 +76,44 @@ pub fn frames<'p>(dialect: Dialect, pieces: impl IntoIterator<Item = &'p [u8]>) 
     found
 }
 
+/// A fixture's bytes as they travel. Fixtures of binary streams are written as server-sent events, an exception with `!`
+/// before its name.
+pub fn wire(dialect: Dialect, fixture: &str) -> Vec<u8> {
+    match codec(dialect).outline().framing {
+        Framing::Sse | Framing::Lines => fixture.as_bytes().to_vec(),
+        Framing::AwsEventStream => {
+            let mut out = Vec::new();
+            for (event, data) in frames([fixture.as_bytes()]) {
+                let name = String::from_utf8(event).expect("a name");
+                match name.strip_prefix('!') {
+                    Some(name) => yumen_llm::eventstream::write_exception(name, &data, &mut out),
+                    None => yumen_llm::eventstream::write_event(&name, &data, &mut out),
+                }
+            }
+            out
+        }
+    }
+}
+
+/// What a client is sent, as a text: binary messages as the events that they are.
+fn shown(dialect: Dialect, said: Vec<u8>) -> String {
+    match codec(dialect).outline().framing {
+        Framing::Sse | Framing::Lines => String::from_utf8(said).expect("UTF-8"),
+        Framing::AwsEventStream => {
+            let mut out = Vec::new();
+            for (event, data) in frames_of(dialect, &[&said]) {
+                yumen_llm::sse::write_event(&event, &data, &mut out);
+            }
+            String::from_utf8(out).expect("UTF-8")
+        }
+    }
+}
+
 /// What a decoder makes of a stream.
 pub fn decode(from: Dialect, pieces: &[&[u8]]) -> Vec<StreamEvent> {
     let mut decoder = codec(from).stream_decoder();
     let mut steps = Vec::new();
-    for (event, data) in frames(from, pieces.iter().copied()) {
+    for (event, data) in frames_of(from, pieces) {
         decoder.decode(&event, &data, &mut steps).expect("a readable stream");
     }
     decoder.finish(&mut steps);
@@ -84,12 +126,12 @@ pub fn encode(to: Dialect, steps: &[StreamEvent], context: AnswerContext) -> Str
     let mut out = Vec::new();
     steps.iter().for_each(|step| encoder.encode(step, &mut out));
     encoder.finish(&mut out);
-    String::from_utf8(out).expect("UTF-8")
+    shown(to, out)
 }
 
 /// A stream, said to a client of another dialect.
 pub fn convert(from: Dialect, to: Dialect, stream: &str) -> String {
-    encode(to, &decode(from, &[stream.as_bytes()]), context())
+    encode(to, &decode(from, &[&wire(from, stream)]), context())
 }
 
 /// The JSON payloads of a stream of server-sent events.
@@ -99,7 +141,7 @@ pub fn payloads(stream: &str) -> Vec<serde_json::Value> {
 
 /// The JSON payloads of a dialect's stream.
 pub fn payloads_of(dialect: Dialect, stream: &str) -> Vec<serde_json::Value> {
-    let events = frames(dialect, [stream.as_bytes()]);
+    let events = frames_of(dialect, &[stream.as_bytes()]);
     events
         .iter()
         .filter(|(_, data)| data != b"[DONE]")

@@ -49,8 +49,8 @@ const THOUGHTS: [&str; 2] = ["The gate", " is in the west."];
 /// What proves them.
 const PROOF: &str = "c2lnbmF0dXJlLW9mLXRoZS1nYXRl";
 
-/// Whether the results of a tool come back without what proves the thoughts that led to its call: Anthropic and Google
-/// refuse that.
+/// Whether the results of a tool come back without what proves the thoughts that led to its call: Anthropic, Google and
+/// Amazon refuse that.
 pub(super) fn lacks_proof(scenario: &str, request: &Value) -> bool {
     scenario == "fake-signed-tools" && has_tool_result(request) && !request.to_string().contains(PROOF)
 }
@@ -128,6 +128,7 @@ fn includes(request: &Value, name: &str) -> bool {
 fn has_tool_result(request: &Value) -> bool {
     let is_result = |part: &Value| {
         part["type"] == "tool_result"
+            || part["toolResult"].is_object()
             || part["functionResponse"].is_object()
             || part["function_response"].is_object()
     };

@@ -1,9 +1,11 @@
-//! Fake upstreams: one server on a free port that speaks the dialects of OpenAI (both), Anthropic, Google and Ollama.
+//! Fake upstreams: one server on a free port that speaks the dialects of OpenAI (both), Anthropic, Google, Ollama and
+//! Amazon.
 //!
 //! In: requests. Out: realistic answers, faults included, chosen by the model's name (see [`SCENARIOS`]) or by a
 //! script. It keeps what it received and counts what its peers broke off, so that a test can look from the far side.
 
 mod anthropic;
+mod bedrock;
 mod content;
 mod gemini;
 mod ollama;
@@ -54,9 +56,15 @@ impl Received {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// The model that is asked for, in the body or (as Google does) in the path; empty when there is none.
+    /// The model that is asked for, in the body or (as Google and Amazon do) in the path; empty when there is none.
+    /// Amazon's names are known without their maker.
     pub fn model(&self) -> String {
         let in_path = self.path.strip_prefix("/v1beta/models/").and_then(|rest| rest.split_once(':'));
+        let amazons = || {
+            let model = self.path.strip_prefix("/model/")?;
+            model.strip_prefix(bedrock::MAKER).unwrap_or(model).split_once('/')
+        };
+        let in_path = in_path.or_else(amazons);
         match in_path {
             Some((model, _)) => model.to_owned(),
             None => self.json()["model"].as_str().unwrap_or_default().to_owned(),

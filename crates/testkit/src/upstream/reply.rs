@@ -60,6 +60,15 @@ impl Reply {
         reply.header("content-type", "application/x-ndjson")
     }
 
+    /// A stream of Amazon's binary messages, each in a write of its own. Given are they as server-sent events, exceptions
+    /// with `exception` in place of `event`; what has no name is none of them and left out.
+    pub fn binary_stream<T: AsRef<str>>(events: impl IntoIterator<Item = T>) -> Self {
+        let messages = events.into_iter().filter_map(|event| super::bedrock::message(event.as_ref()));
+        let mut reply = Self::stream(messages);
+        reply.headers.retain(|(name, _)| name != "content-type");
+        reply.header("content-type", "application/vnd.amazon.eventstream")
+    }
+
     /// The same with one more header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -86,14 +95,19 @@ impl Reply {
     }
 
     /// The same body sent anew: all its bytes given to `split`, its pieces sent one by one.
-    pub fn recut(mut self, split: impl Fn(&[u8]) -> Vec<Bytes>) -> Self {
-        let whole = self.bytes();
-        self.body = split(&whole).into_iter().map(Step::Send).collect();
+    pub fn recut(self, split: impl Fn(&[u8]) -> Vec<Bytes>) -> Self {
+        let pieces = split(&self.bytes());
+        self.in_pieces(pieces)
+    }
+
+    /// The same with these pieces as its body, sent one by one.
+    pub(super) fn in_pieces(mut self, pieces: Vec<Bytes>) -> Self {
+        self.body = pieces.into_iter().map(Step::Send).collect();
         self
     }
 
     /// All bytes of the body.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         self.pieces().collect::<Vec<_>>().concat()
     }
 

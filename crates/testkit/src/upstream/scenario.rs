@@ -11,7 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::content::{self, Content};
-use super::{Received, Reply, Step, anthropic, gemini, ollama, openai, responses};
+use super::{Received, Reply, Step, anthropic, bedrock, gemini, ollama, openai, responses};
 
 /// The names that mean something. `fake-NNN` (such as `fake-429`) answers with that status.
 pub const SCENARIOS: &[&str] = &[
@@ -83,6 +83,7 @@ enum Dialect {
     Anthropic,
     Gemini,
     Ollama,
+    Bedrock,
 }
 
 /// What a request asks for.
@@ -108,7 +109,8 @@ pub(super) fn answer(request: &Received) -> Reply {
     if let Some(status) = model.strip_prefix("fake-").and_then(|text| text.parse().ok()) {
         return error(dialect, status);
     }
-    if matches!(dialect, Dialect::Anthropic | Dialect::Gemini) && content::lacks_proof(&model, &body) {
+    let checks = matches!(dialect, Dialect::Anthropic | Dialect::Gemini | Dialect::Bedrock);
+    if checks && content::lacks_proof(&model, &body) {
         return error(dialect, 400);
     }
     if dialect == Dialect::Anthropic && body["thread"].is_object() {
@@ -116,7 +118,10 @@ pub(super) fn answer(request: &Received) -> Reply {
     }
     let content = content::of(possible(dialect, &model), &body);
     let by_default = dialect == Dialect::Ollama && body["stream"] != false;
-    let streamed = body["stream"] == true || by_default || path.ends_with(":streamGenerateContent");
+    let streamed = body["stream"] == true
+        || by_default
+        || path.ends_with(":streamGenerateContent")
+        || path.ends_with("/converse-stream");
     let reply = match events(dialect, task, &model, &content, &body) {
         Some(events) if streamed => stream(dialect, &model, events),
         _ => whole_fault(&model, Reply::json(200, &whole(dialect, task, &model, &content, &body))),
@@ -129,6 +134,8 @@ fn dialect_of(request: &Received, path: &str) -> Dialect {
         Dialect::Gemini
     } else if path.starts_with("/api/") {
         Dialect::Ollama
+    } else if path.starts_with("/model/") {
+        Dialect::Bedrock
     } else if path.contains("/messages") || request.headers.contains_key("anthropic-version") {
         Dialect::Anthropic
     } else if path.ends_with("/responses") {
@@ -141,9 +148,14 @@ fn dialect_of(request: &Received, path: &str) -> Dialect {
 fn task_of(path: &str) -> Option<Task> {
     match path.rsplit(['/', ':']).next()? {
         "completions" if !path.ends_with("/chat/completions") => Some(Task::Completion),
-        "completions" | "messages" | "responses" | "generateContent" | "streamGenerateContent" | "chat" => {
-            Some(Task::Chat)
-        }
+        "completions"
+        | "messages"
+        | "responses"
+        | "generateContent"
+        | "streamGenerateContent"
+        | "converse"
+        | "converse-stream"
+        | "chat" => Some(Task::Chat),
         "generate" => Some(Task::Completion),
         "embeddings" | "embedContent" | "batchEmbedContents" | "embed" => Some(Task::Embeddings),
         "count_tokens" | "countTokens" => Some(Task::CountTokens),
@@ -164,6 +176,8 @@ fn models(dialect: Dialect) -> Value {
         Dialect::Anthropic => anthropic::models(SCENARIOS),
         Dialect::Gemini => gemini::models(SCENARIOS),
         Dialect::Ollama => ollama::models(SCENARIOS),
+        // Its models are listed by another service.
+        Dialect::Bedrock => json!({}),
     }
 }
 
@@ -181,6 +195,7 @@ fn whole(dialect: Dialect, task: Task, model: &str, content: &Content, body: &Va
         (Task::Chat, Dialect::Anthropic) => anthropic::message(model, content),
         (Task::Chat, Dialect::Gemini) => gemini::answer(model, content),
         (Task::Chat, Dialect::Ollama) => ollama::chat(model, content),
+        (Task::Chat, Dialect::Bedrock) => bedrock::answer(content),
     }
 }
 
@@ -195,6 +210,7 @@ fn events(dialect: Dialect, task: Task, model: &str, content: &Content, body: &V
         (Task::Chat, Dialect::Anthropic) => Some(anthropic::events(model, content)),
         (Task::Chat, Dialect::Gemini) => Some(gemini::events(model, content)),
         (Task::Chat, Dialect::Ollama) => Some(ollama::chat_lines(model, content)),
+        (Task::Chat, Dialect::Bedrock) => Some(bedrock::events(content)),
     }
 }
 
@@ -206,6 +222,7 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
         Dialect::Anthropic => anthropic::error_event(),
         Dialect::Gemini => gemini::error_event(),
         Dialect::Ollama => ollama::error_line(),
+        Dialect::Bedrock => bedrock::error_event(),
     };
     // Lines have neither comments nor fields, and one way to end; an empty one is all that can stand between them.
     let in_lines = dialect == Dialect::Ollama;
@@ -248,7 +265,11 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
         "fake-error-first" => events = vec![error_event],
         _ => {}
     }
-    let reply = if in_lines { Reply::lines(events) } else { Reply::stream(events) };
+    let reply = match dialect {
+        Dialect::Bedrock => Reply::binary_stream(events),
+        Dialect::Ollama => Reply::lines(events),
+        _ => Reply::stream(events),
+    };
     match model {
         "fake-byte-by-byte" => {
             reply.recut(|bytes| bytes.iter().map(|byte| Bytes::copy_from_slice(&[*byte])).collect())
@@ -308,8 +329,13 @@ fn error(dialect: Dialect, status: u16) -> Reply {
             Dialect::Anthropic => anthropic::error(status),
             Dialect::Gemini => gemini::error(status),
             Dialect::Ollama => ollama::error(status),
+            Dialect::Bedrock => bedrock::error(status),
         },
     );
+    let reply = match dialect {
+        Dialect::Bedrock => reply.header("x-amzn-errortype", bedrock::error_name(status)),
+        _ => reply,
+    };
     if status == 429 && dialect != Dialect::Gemini { reply.header("retry-after", "7") } else { reply }
 }
 
@@ -323,5 +349,5 @@ fn gzip_stream(reply: Reply) -> Reply {
         pieces.push(Bytes::from(std::mem::take(encoder.get_mut())));
     }
     pieces.push(Bytes::from(encoder.finish().expect("memory")));
-    reply.recut(|_| pieces.clone()).header("content-encoding", "gzip")
+    reply.in_pieces(pieces).header("content-encoding", "gzip")
 }

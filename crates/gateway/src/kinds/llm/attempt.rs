@@ -159,7 +159,7 @@ impl Try<'_> {
             quirks,
         };
         if self.passes() {
-            let (pieces, withhold_usage) = edited(call, &model.native_json, &target);
+            let (pieces, withhold_usage) = edited(call, &model.native_json, &target, self.client_headers);
             return Ok(Prepared { pieces, withhold_usage, ..Prepared::default() });
         }
         let unsayable =
@@ -209,12 +209,12 @@ impl Try<'_> {
         let provider = self.step.provider();
         let client = self.same_dialect().then_some(self.client_headers);
         let uri = self.uri(endpoint, &pieces)?;
-        let stream = self.call.stream.then_some(codec(self.step.dialect).outline().framing);
+        let framing = self.call.stream.then(|| codec(self.step.dialect).outline().framing);
         let make = || {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));
             *request.method_mut() = http::Method::POST;
             *request.uri_mut() = uri.clone();
-            *request.headers_mut() = headers::to_upstream(endpoint, client, stream);
+            *request.headers_mut() = headers::to_upstream(endpoint, client, framing);
             pass.put_on(&mut request, &pieces, SystemTime::now);
             request
         };

@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
@@ -13,6 +14,7 @@ use yumen_llm::dialects::{Dialect, Quirk, Target, codec};
 use yumen_llm::json::{Edit, Kind, Pieces, edit_value, splice};
 
 use super::call::Call;
+use crate::route::Task;
 
 /// Fields of OpenRouter's requests, and `providerOptions` of Vercel's, that are meant for a gateway: providers would refuse
 /// them. One that is such a gateway itself gets them, but for the models, which are chosen here.
@@ -23,12 +25,24 @@ static DEVELOPER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"d
 
 /// The body for the upstream, and whether it asks for usage that the client did not ask for. `native_json` is the
 /// model's native id as JSON.
-pub fn edited(call: &Call, native_json: &Bytes, target: &Target<'_>) -> (Pieces, bool) {
+pub fn edited(
+    call: &Call,
+    native_json: &Bytes,
+    target: &Target<'_>,
+    client_headers: &HeaderMap,
+) -> (Pieces, bool) {
     let mut edits: SmallVec<[Edit; 4]> = SmallVec::new();
     if codec(call.dialect).outline().model_in_path {
         // The path names the model; a body that names another would be read by nobody knows whom.
         if call.object.get(&call.body, "model").is_some() {
             edits.push(Edit::Remove { name: "model" });
+        }
+    } else if let Some(version) = target.anthropic_version().filter(|_| asks_claude(call)) {
+        edits.push(Edit::Remove { name: "model" });
+        edits.push(Edit::Set { name: "anthropic_version", value: json(version) });
+        if target.has(Quirk::ClaudeOnBedrock) {
+            edits.push(Edit::Remove { name: "stream" });
+            edits.extend(betas(client_headers).map(|value| Edit::Set { name: "anthropic_beta", value }));
         }
     } else {
         edits.push(Edit::Set { name: "model", value: native_json.clone() });
@@ -60,6 +74,23 @@ pub fn edited(call: &Call, native_json: &Bytes, target: &Target<'_>) -> (Pieces,
         }
     }
     (splice(&call.body, &call.object, &edits), asks_usage)
+}
+
+/// Whether this is a question to Claude; where tokens are counted, the body names the model wherever that is.
+fn asks_claude(call: &Call) -> bool {
+    call.dialect == Dialect::AnthropicMessages && call.task == Task::Generate
+}
+
+fn json(text: &str) -> Bytes {
+    serde_json::Value::from(text).to_string().into()
+}
+
+/// The betas that the client names in its headers, as a list.
+fn betas(headers: &HeaderMap) -> Option<Bytes> {
+    let lines = headers.get_all("anthropic-beta").iter().filter_map(|value| value.to_str().ok());
+    let names = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|name| !name.is_empty());
+    let names: Vec<&str> = names.collect();
+    (!names.is_empty()).then(|| serde_json::Value::from(names).to_string().into())
 }
 
 /// `stream_options` of the client, with usage asked for.
@@ -109,7 +140,6 @@ mod tests {
     use yumen_llm::json::scan_object;
 
     use super::*;
-    use crate::route::Task;
 
     fn call(dialect: Dialect, body: &'static str) -> Call {
         let body = Bytes::from_static(body.as_bytes());
@@ -134,7 +164,8 @@ mod tests {
 
     fn sent(dialect: Dialect, quirks: &[Quirk], body: &'static str) -> (String, bool) {
         let target = Target { model: "n", quirks, ..Target::default() };
-        let (pieces, asks_usage) = edited(&call(dialect, body), &Bytes::from_static(b"\"n\""), &target);
+        let (pieces, asks_usage) =
+            edited(&call(dialect, body), &Bytes::from_static(b"\"n\""), &target, &HeaderMap::new());
         (String::from_utf8(pieces.concat()).expect("UTF-8"), asks_usage)
     }
 
@@ -204,5 +235,36 @@ mod tests {
         ] {
             assert_eq!(sent(Dialect::OpenAiChat, only, odd).0, odd);
         }
+    }
+
+    #[test]
+    fn claude_elsewhere_is_named_by_the_path() {
+        let body = r#"{"model":"m", "max_tokens":9,"stream":true,"anthropic_version":"x"}"#;
+        let sent = |quirk, task, betas: &'static str| {
+            let quirks = [quirk];
+            let target = Target { model: "n", quirks: &quirks, ..Target::default() };
+            let mut call = call(Dialect::AnthropicMessages, body);
+            call.task = task;
+            let mut headers = HeaderMap::new();
+            headers.insert("anthropic-beta", http::HeaderValue::from_static(betas));
+            let (pieces, _) = edited(&call, &Bytes::from_static(b"\"n\""), &target, &headers);
+            serde_json::from_slice::<serde_json::Value>(&pieces.concat()).expect("JSON")
+        };
+        use serde_json::json;
+        assert_eq!(
+            sent(Quirk::ClaudeOnVertex, Task::Generate, "a"),
+            json!({ "max_tokens": 9, "stream": true, "anthropic_version": "vertex-2023-10-16" })
+        );
+        let version = "bedrock-2023-05-31";
+        assert_eq!(
+            sent(Quirk::ClaudeOnBedrock, Task::Generate, "a, b"),
+            json!({ "max_tokens": 9, "anthropic_version": version, "anthropic_beta": ["a", "b"] })
+        );
+        assert_eq!(
+            sent(Quirk::ClaudeOnBedrock, Task::Generate, " "),
+            json!({ "max_tokens": 9, "anthropic_version": version })
+        );
+        let counted = sent(Quirk::ClaudeOnVertex, Task::CountTokens, "a");
+        assert_eq!((&counted["model"], &counted["anthropic_version"]), (&json!("n"), &json!("x")));
     }
 }

@@ -38,8 +38,8 @@ fn pick(from: &HeaderMap, names: &[HeaderName], to: &mut HeaderMap) {
     }
 }
 
-/// The headers of a request to a provider, but for the proof of who asks. `stream` is the form of the stream that is asked
-/// for, if one is.
+/// The headers of a request to a provider, but for the proof of who asks. `stream` is the framing of the stream that is
+/// asked for.
 pub fn to_upstream(endpoint: &Endpoint, client: Option<&HeaderMap>, stream: Option<Framing>) -> HeaderMap {
     let mut headers = endpoint.headers.clone();
     let accept = stream.map_or("application/json", Framing::media_type);

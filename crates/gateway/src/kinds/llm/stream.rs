@@ -1,7 +1,8 @@
 //! A provider's stream on its way to the client: framed, tapped and, where dialects differ, said anew.
 //!
 //! The same dialect passes through in its own bytes: whole reads where they end at an event's end, single
-//! events otherwise. Nothing waits for more than the event it belongs to.
+//! events otherwise. Nothing waits for more than the event it belongs to. What comes in another framing than clients
+//! read is framed anew.
 
 use std::sync::LazyLock;
 use std::task::{Context, Poll, ready};
@@ -202,7 +203,8 @@ impl StreamRelay {
         let mut untouched = fresh && self.transcoder.is_none() && self.array.is_none();
         loop {
             let frame = self.framer.next_frame().map_err(|error| {
-                Rejection::new(Code::UpstreamTooLarge, format!("The provider's stream: {error}."))
+                let code = if error.is_too_large() { Code::UpstreamTooLarge } else { Code::UpstreamInvalid };
+                Rejection::new(code, format!("The provider's stream: {error}."))
             })?;
             let Some(frame) = frame else { break };
             let raw = frame.raw.as_ptr_range();
@@ -259,15 +261,23 @@ impl StreamRelay {
             return Ok(out.into());
         }
         if self.framer.framing() != self.framing() {
-            let mut out = Vec::with_capacity(data.len() + frame.event.len() + 24);
-            self.framing().write(&frame.event, &data, &mut out);
-            return Ok(out.into());
+            return Ok(self.reframed(&frame.event, &data));
         }
         Ok(match &self.dress {
             Some(dress) => dress.event(frame.raw, &data, &self.tap),
             None if self.bare.is_some() => Bare::event(frame.raw, &data),
             None => frame.raw,
         })
+    }
+
+    /// An event that came in another framing, as clients of the same dialect read it.
+    fn reframed(&self, event: &[u8], data: &[u8]) -> Bytes {
+        if let Some(facts) = &self.tap.error {
+            return self.client.encode_error_event(facts).into();
+        }
+        let mut out = Vec::with_capacity(data.len() + event.len() + 24);
+        self.framing().write(event, data, &mut out);
+        out.into()
     }
 
     /// A comment keeps the connection alive in every dialect whose clients can read it; a JSON array has none, nor have

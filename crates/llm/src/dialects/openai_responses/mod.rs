@@ -37,8 +37,8 @@ const OUTLINE: Outline = Outline {
     seals: true,
     count_suffix: None,
     errors: ErrorShape::OpenAi,
-    // The event that ends a stream holds the whole answer: there is no end without it.
     framing: Framing::Sse,
+    // The event that ends a stream holds the whole answer: there is no end without it.
     stream_end: b"",
 };
 

@@ -1,18 +1,15 @@
 //! Writes an upstream's request.
 
 use super::super::block::{sayable, write_block, write_cache_control};
-use super::thinking::{Written, forces_a_call, thinking};
-use crate::dialects::{DecodeError, Encoded, Losses, Target, Thinking, refuse, write};
+use crate::dialects::claude::{Written, forces_a_call, thinking};
+use crate::dialects::json_mode::JSON_INSTRUCTION;
+use crate::dialects::{DecodeError, Encoded, Losses, Quirk, Target, Thinking, refuse, write};
 use crate::ir::{
     Chat, Content, Effort, Message, Part, ReasoningMode, ResponseFormat, Role, Tool, ToolChoice,
 };
 
 /// The output limit when neither the client nor the catalogue names one; the API must be given one.
 const DEFAULT_MAX_TOKENS: u64 = 4096;
-
-/// Stands in for JSON mode, which this API does not have.
-const JSON_INSTRUCTION: &str =
-    "Answer with one valid JSON object and nothing else: no Markdown code fence, no text before or after it.";
 
 /// Writes a messages request.
 pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, DecodeError> {
@@ -25,7 +22,10 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
     }
     let mut body = Vec::with_capacity(1024);
     write::object(&mut body, |out| {
-        out.text("model", target.model);
+        match target.anthropic_version() {
+            Some(version) => out.text("anthropic_version", version),
+            None => out.text("model", target.model),
+        }
         out.number("max_tokens", max_tokens);
         write_system(chat, out, &mut losses);
         out.list("messages", |list| turns.iter().for_each(|turn| turn.write(list, &mut losses)));
@@ -41,7 +41,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
             other => losses.note_if(other.is_some(), "service_tier"),
         }
         write_cache_control(chat.cache_control.as_ref(), out);
-        if chat.stream {
+        if chat.stream && !target.has(Quirk::ClaudeOnBedrock) {
             out.boolean("stream", true);
         }
     });

@@ -5,12 +5,9 @@ use super::config::write_config;
 use super::thinking::thinking;
 use super::tools::write_tools;
 use super::write_turns::{turns, write_system};
+use crate::dialects::json_mode::JSON_INSTRUCTION;
 use crate::dialects::{DecodeError, Encoded, Losses, Target, Thinking, refuse, write};
 use crate::ir::{Chat, ResponseFormat, Tool};
-
-/// Stands in for JSON mode where it cannot be asked for.
-const JSON_INSTRUCTION: &str =
-    "Answer with one valid JSON object and nothing else: no Markdown code fence, no text before or after it.";
 
 /// Writes a `generateContent` request. Model and streaming are chosen by the path.
 pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, DecodeError> {

@@ -1,4 +1,5 @@
-//! How much reasoning is asked for, in the model's terms, and whether the rest of the request allows it.
+//! How Claude is asked to think, whichever interface it is asked through: how much reasoning is asked for, in the model's
+//! terms, and whether the rest of the request allows it.
 
 use crate::dialects::{Losses, Target, Thinking};
 use crate::ir::{Chat, Content, Effort, Message, Reasoning, ReasoningMode, Role, ToolChoice};
