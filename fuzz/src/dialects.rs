@@ -129,6 +129,10 @@ fn response(from: Dialect, data: &[u8]) {
     for to in chats() {
         let body = to.encode_response(&response, &context());
         assert_object(&body, "answer");
+        // No provider answers in the AI SDK's protocol: nothing reads what is written in it.
+        if to.dialect() == Dialect::AiSdk {
+            continue;
+        }
         let again = to.decode_response(&body);
         assert!(again.is_ok(), "{:?} cannot read its own answer: {again:?}", to.dialect());
     }
