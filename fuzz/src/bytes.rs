@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use serde_json::Value;
 use yumen_llm::eventstream;
-use yumen_llm::framing::Framing;
+use yumen_llm::framing::{Framer, Framing};
 use yumen_llm::json::{self, Edit, MAX_FIELDS, Read, scan_object};
-use yumen_llm::sse::{Frame, Framer};
+use yumen_llm::sse::Frame;
 use yumen_llm::tokens;
 
 /// The deepest nesting that `serde_json` reads.
@@ -70,16 +70,25 @@ pub(crate) fn splice(data: &[u8]) {
     assert_eq!(serde_json::from_slice::<Value>(&result).ok(), Some(Value::Object(expected)));
 }
 
-/// A stream gives the same frames however it is cut, and the same bytes.
+/// A stream of events gives the same frames however it is cut, and the same bytes.
 pub(crate) fn sse(data: &[u8]) {
+    stream(Framing::Sse, data);
+}
+
+/// The same for one of lines.
+pub(crate) fn lines(data: &[u8]) {
+    stream(Framing::Lines, data);
+}
+
+fn stream(framing: Framing, data: &[u8]) {
     let Some((&size, stream)) = data.split_first() else { return };
-    let whole = frames(stream, stream.len().max(1));
+    let whole = frames(framing, stream, stream.len().max(1));
     let raw: Vec<u8> = whole.iter().flat_map(|frame| &frame.raw).copied().collect();
     assert_eq!(raw, stream);
     for size in [1, usize::from(size).max(1)] {
-        assert_eq!(rejoined(frames(stream, size)), whole, "chunks of {size}");
+        assert_eq!(rejoined(frames(framing, stream, size)), whole, "chunks of {size}");
     }
-    let mut small = Framer::new(usize::from(size));
+    let mut small = Framer::new(framing, usize::from(size));
     small.push(Bytes::copy_from_slice(stream));
     while let Ok(Some(frame)) = small.next_frame() {
         assert!(frame.raw.len() <= usize::from(size) + 1);
@@ -142,14 +151,14 @@ fn mended(stream: &[u8]) -> Vec<u8> {
 /// All frames of a dialect's stream, in its framing.
 pub(crate) fn frames_in(framing: Framing, stream: &[u8]) -> Vec<Frame> {
     match framing {
-        Framing::Sse => frames(stream, stream.len().max(1)),
+        Framing::Sse | Framing::Lines => frames(framing, stream, stream.len().max(1)),
         Framing::AwsEventStream => messages(stream, stream.len().max(1), usize::MAX).0,
     }
 }
 
 /// All frames of a stream that comes in chunks of `size` bytes.
-pub(crate) fn frames(stream: &[u8], size: usize) -> Vec<Frame> {
-    let mut framer = Framer::new(stream.len());
+pub(crate) fn frames(framing: Framing, stream: &[u8], size: usize) -> Vec<Frame> {
+    let mut framer = Framer::new(framing, stream.len());
     let mut frames = Vec::new();
     for chunk in stream.chunks(size) {
         framer.push(Bytes::copy_from_slice(chunk));

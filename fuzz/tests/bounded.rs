@@ -55,6 +55,8 @@ fn the_seeds_reach_what_is_to_be_damaged() {
         ("openai_responses", Dialect::OpenAiResponses),
         ("anthropic", Dialect::AnthropicMessages),
         ("gemini", Dialect::Gemini),
+        ("ollama", Dialect::OllamaChat),
+        ("cohere", Dialect::CohereChat),
         ("bedrock", Dialect::BedrockConverse),
     ] {
         for input in inputs(&format!("{name}_request")) {

@@ -1,4 +1,4 @@
-//! The four surfaces on which clients ask: how a question is put on each, and how its answers are read.
+//! The surfaces on which clients ask: how a question is put on each, and how its answers are read.
 
 use serde_json::{Value, json};
 use yumen_testkit::{Answer, Client, Event, Incoming};
@@ -6,8 +6,8 @@ use yumen_testkit::{Answer, Client, Event, Incoming};
 use crate::{CHAT, MESSAGES, RESPONSES, ask, payloads};
 
 /// One provider of [`yumen_testkit::standard_config`] for each dialect of upstreams.
-pub const PROVIDERS: [&str; 5] =
-    ["fake-openai", "fake-responses", "fake-anthropic", "fake-gemini", "fake-bedrock"];
+pub const PROVIDERS: [&str; 6] =
+    ["fake-openai", "fake-responses", "fake-anthropic", "fake-gemini", "fake-ollama", "fake-bedrock"];
 
 /// A surface of the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +20,13 @@ pub enum Surface {
     Messages,
     /// Google's generateContent.
     Gemini,
+    /// Ollama's chat.
+    Ollama,
 }
 
 /// Every surface.
-pub const SURFACES: [Surface; 4] = [Surface::Chat, Surface::Responses, Surface::Messages, Surface::Gemini];
+pub const SURFACES: [Surface; 5] =
+    [Surface::Chat, Surface::Responses, Surface::Messages, Surface::Gemini, Surface::Ollama];
 
 /// Every pair of a client's surface and an upstream's provider.
 pub fn combinations() -> impl Iterator<Item = (Surface, &'static str)> {
@@ -38,6 +41,7 @@ impl Surface {
             Self::Responses => "fake-responses",
             Self::Messages => "fake-anthropic",
             Self::Gemini => "fake-gemini",
+            Self::Ollama => "fake-ollama",
         }
     }
 
@@ -47,6 +51,7 @@ impl Surface {
             Self::Chat => CHAT.to_owned(),
             Self::Responses => RESPONSES.to_owned(),
             Self::Messages => MESSAGES.to_owned(),
+            Self::Ollama => "/api/chat".to_owned(),
             Self::Gemini if stream => format!("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
             Self::Gemini => format!("/v1beta/models/{model}:generateContent"),
         }
@@ -61,11 +66,26 @@ impl Surface {
                 return json!({ "contents": [{ "role": "user", "parts": [{ "text": "What is it?" }] }],
                                "generationConfig": { "maxOutputTokens": 64 } });
             }
+            Self::Ollama => {
+                // Streams are the default here.
+                let mut body = ask(model);
+                body.as_object_mut().expect("an object").remove("max_tokens");
+                body["options"] = json!({ "num_predict": 64 });
+                if !stream {
+                    body["stream"] = json!(false);
+                }
+                return body;
+            }
         };
         if stream {
             body["stream"] = json!(true);
         }
         body
+    }
+
+    /// The media type of its streams.
+    pub fn stream_type(self) -> &'static str {
+        if self == Self::Ollama { "application/x-ndjson" } else { "text/event-stream" }
     }
 
     /// Asks and waits for the whole answer; with `stream`, for the whole stream.
@@ -86,6 +106,7 @@ impl Surface {
             Self::Messages => joined(&body["content"], |part| part["text"].as_str()),
             Self::Responses => output_text(&body),
             Self::Gemini => joined(&body["candidates"][0]["content"]["parts"], spoken),
+            Self::Ollama => body["message"]["content"].as_str().map(str::to_owned),
         };
         text.unwrap_or_else(|| panic!("no text: {body}"))
     }
@@ -123,7 +144,19 @@ impl Surface {
                 let parts = chunks.iter().map(|chunk| &chunk["candidates"][0]["content"]["parts"]);
                 parts.filter_map(|parts| joined(parts, spoken)).collect()
             }
+            Self::Ollama => {
+                let lines = payloads(events);
+                let end = lines.last().expect("a line");
+                assert!(end["done"] == true && end["done_reason"].is_string(), "the last line is {end}");
+                lines.iter().map(|line| said(&line["message"]["content"])).collect()
+            }
         }
+    }
+
+    /// The message of an error answer; panics when it has another shape.
+    pub fn error_message(self, body: &Value) -> String {
+        let message = if self == Self::Ollama { &body["error"] } else { &body["error"]["message"] };
+        message.as_str().unwrap_or_else(|| panic!("an error without a message: {body}")).to_owned()
     }
 
     /// The messages of the errors in a stream, in this surface's shape; panics when one has another.
@@ -139,6 +172,7 @@ impl Surface {
                     assert_eq!((name, &data["type"]), ("error", &json!("error")), "{data}");
                     &data["error"]
                 }
+                (Self::Ollama, _) => return data.get("error").map(said),
                 _ => data.get("error").filter(|error| !error.is_null())?,
             };
             Some(
@@ -158,6 +192,7 @@ impl Surface {
             Self::Messages => event.name == "message_stop",
             Self::Responses => event.name == "response.completed",
             Self::Gemini => event.data.contains("\"finishReason\""),
+            Self::Ollama => event.data.contains("\"done\":true"),
         }
     }
 }

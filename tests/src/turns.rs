@@ -24,7 +24,7 @@ impl Surface {
             json!({ "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"] });
         let (name, description) = ("weather", "The weather in a city");
         body["tools"] = match self {
-            Self::Chat => json!([{ "type": "function",
+            Self::Chat | Self::Ollama => json!([{ "type": "function",
                 "function": { "name": name, "description": description, "parameters": schema } }]),
             Self::Messages => json!([{ "name": name, "description": description, "input_schema": schema }]),
             Self::Responses => json!([{ "type": "function", "name": name, "description": description,
@@ -38,6 +38,11 @@ impl Surface {
     /// A question with two pictures: one sent whole, one by its address.
     pub fn with_pictures(self, model: &str, address: &str) -> Value {
         let mut body = self.body(model, false);
+        if self == Self::Ollama {
+            // There is no way to give an address.
+            body["messages"][0]["images"] = json!([PIXEL]);
+            return body;
+        }
         let whole = format!("data:image/png;base64,{PIXEL}");
         let parts = match self {
             Self::Chat => json!([{ "type": "image_url", "image_url": { "url": whole } },
@@ -49,9 +54,10 @@ impl Surface {
                 { "type": "input_image", "detail": "auto", "image_url": address }]),
             Self::Gemini => json!([{ "inlineData": { "mimeType": "image/png", "data": PIXEL } },
                 { "fileData": { "mimeType": "image/png", "fileUri": address } }]),
+            Self::Ollama => Value::Null,
         };
         match self {
-            Self::Chat | Self::Messages => body["messages"][0]["content"] = parts,
+            Self::Chat | Self::Messages | Self::Ollama => body["messages"][0]["content"] = parts,
             Self::Responses => body["input"] = json!([{ "role": "user", "content": parts }]),
             Self::Gemini => body["contents"][0]["parts"] = parts,
         }
@@ -78,6 +84,7 @@ impl Surface {
                 body["generationConfig"]["responseMimeType"] = json!("application/json");
                 body["generationConfig"]["responseJsonSchema"] = schema.clone();
             }
+            Self::Ollama => body["format"] = schema.clone(),
         }
         body
     }
@@ -103,6 +110,10 @@ impl Surface {
                 let thinking = json!({ "includeThoughts": true, "thinkingBudget": 1024 });
                 body["generationConfig"] = json!({ "maxOutputTokens": 4096, "thinkingConfig": thinking });
             }
+            Self::Ollama => {
+                body["options"]["num_predict"] = json!(4096);
+                body["think"] = json!("low");
+            }
         }
         body
     }
@@ -116,6 +127,7 @@ impl Surface {
         let call = |item: &Value| -> Option<Call> {
             let (id, call, arguments) = match self {
                 Self::Chat => (&item["id"], &item["function"], parsed(&item["function"]["arguments"])),
+                Self::Ollama => (&item["id"], &item["function"], item["function"]["arguments"].clone()),
                 Self::Messages if item["type"] == "tool_use" => (&item["id"], item, item["input"].clone()),
                 Self::Responses if item["type"] == "function_call" => {
                     (&item["call_id"], item, parsed(&item["arguments"]))
@@ -133,6 +145,7 @@ impl Surface {
             Self::Messages => list(&answer["content"]),
             Self::Responses => list(&answer["output"]),
             Self::Gemini => list(&answer["candidates"][0]["content"]["parts"]),
+            Self::Ollama => list(&answer["message"]["tool_calls"]),
         };
         items.iter().filter_map(call).collect()
     }
@@ -147,6 +160,7 @@ impl Surface {
                 let message = &answer["choices"][0]["message"];
                 message["reasoning_content"].as_str().unwrap_or_default().to_owned()
             }
+            Self::Ollama => answer["message"]["thinking"].as_str().unwrap_or_default().to_owned(),
             Self::Messages => parts(&answer["content"], |block| &block["thinking"]),
             Self::Responses => parts(&answer["output"], |item| &item["summary"][0]["text"]),
             Self::Gemini => {
@@ -163,8 +177,8 @@ impl Surface {
         let next: Vec<Value> =
             results.iter().map(|((id, name, _), result)| self.result(id.as_deref(), name, result)).collect();
         let turns: Vec<Value> = match self {
-            Self::Chat if next.is_empty() => vec![json!({ "role": "user", "content": more })],
-            Self::Chat => next,
+            Self::Chat | Self::Ollama if next.is_empty() => vec![json!({ "role": "user", "content": more })],
+            Self::Chat | Self::Ollama => next,
             Self::Messages if next.is_empty() => vec![json!({ "role": "user", "content": more })],
             Self::Messages => vec![json!({ "role": "user", "content": next })],
             Self::Responses if next.is_empty() => vec![json!({ "role": "user", "content": more })],
@@ -182,6 +196,7 @@ impl Surface {
                 ("input", answer["output"].as_array().cloned().unwrap_or_default())
             }
             Self::Gemini => ("contents", vec![answer["candidates"][0]["content"].clone()]),
+            Self::Ollama => ("messages", vec![answer["message"].clone()]),
         };
         body[name].as_array_mut().expect("turns").extend(said.into_iter().chain(turns));
         body
@@ -190,6 +205,8 @@ impl Surface {
     fn result(self, id: Option<&str>, name: &str, result: &str) -> Value {
         match self {
             Self::Chat => json!({ "role": "tool", "tool_call_id": id, "content": result }),
+            // Its clients know calls by their names.
+            Self::Ollama => json!({ "role": "tool", "tool_name": name, "content": result }),
             Self::Messages => json!({ "type": "tool_result", "tool_use_id": id, "content": result }),
             Self::Responses => json!({ "type": "function_call_output", "call_id": id, "output": result }),
             Self::Gemini => {
@@ -215,6 +232,7 @@ impl Surface {
                 let parts: Vec<&Value> = parts.flatten().collect();
                 json!({ "candidates": [{ "content": { "role": "model", "parts": parts } }] })
             }
+            Self::Ollama => lines(&told),
         }
     }
 }
@@ -261,6 +279,20 @@ fn chat(chunks: &[Value]) -> Value {
         }
     }
     json!({ "choices": [{ "message": message }] })
+}
+
+fn lines(lines: &[Value]) -> Value {
+    let mut message = json!({ "role": "assistant", "content": "" });
+    let mut calls: Vec<Value> = Vec::new();
+    for piece in lines.iter().map(|line| &line["message"]) {
+        add(&mut message, "content", &piece["content"]);
+        add(&mut message, "thinking", &piece["thinking"]);
+        calls.extend(piece["tool_calls"].as_array().into_iter().flatten().cloned());
+    }
+    if !calls.is_empty() {
+        message["tool_calls"] = json!(calls);
+    }
+    json!({ "message": message })
 }
 
 fn message(events: &[Value]) -> Value {

@@ -12,6 +12,7 @@ impl Surface {
             Self::Chat | Self::Messages => &["/usage"],
             Self::Responses => &["/response/usage", "/usage"],
             Self::Gemini => &["/usageMetadata"],
+            Self::Ollama => &[""],
         };
         let usage = told.rev().find_map(|value| {
             pointers.iter().find_map(|pointer| value.pointer(pointer).filter(|usage| usage.is_object()))
@@ -37,6 +38,8 @@ impl Surface {
                 let output = output.iter().filter_map(|part| number(part)).sum();
                 [number("/promptTokenCount"), Some(output), number("/cachedContentTokenCount")]
             }
+            // Nothing is said of a cache.
+            Self::Ollama => [number("/prompt_eval_count"), number("/eval_count"), None],
         }
     }
 }

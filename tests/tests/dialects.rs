@@ -36,11 +36,12 @@ async fn text_in_every_combination() {
             Some(Surface::Chat | Surface::Messages) => sent.json()["max_tokens"].clone(),
             Some(Surface::Responses) => sent.json()["max_output_tokens"].clone(),
             Some(Surface::Gemini) => sent.json()["generationConfig"]["maxOutputTokens"].clone(),
+            Some(Surface::Ollama) => sent.json()["options"]["num_predict"].clone(),
             None => sent.json()["inferenceConfig"]["maxTokens"].clone(),
         };
         assert_eq!(limit, 64, "{surface:?} {provider}");
         let stream = surface.ask(&gateway.client(), &model, true).await.expect_status(200);
-        assert!(stream.header("content-type").starts_with("text/event-stream"));
+        assert!(stream.header("content-type").starts_with(surface.stream_type()));
         assert_eq!(upstream.last().path, path(true));
         assert_eq!(surface.stream_text(&stream.events()), TEXT, "{surface:?} {provider}");
     }
@@ -69,9 +70,12 @@ async fn usage_and_cost_are_what_the_upstream_said_in_every_combination() {
                 // Anthropic and Amazon count thoughts with the rest.
                 let apart = !["fake-anthropic", "fake-bedrock"].contains(&provider);
                 let reasoning = if apart { reasoning } else { 0 };
+                // Ollama tells no parts at all.
+                let (cached, reasoning) =
+                    if provider == "fake-ollama" { (0, 0) } else { (cached, reasoning) };
                 assert_eq!(told, [input, output, cached, reasoning], "{what}");
                 assert_eq!(record["tokens_source"], "reported", "{what}");
-                if cached == 0 {
+                if cached == 0 && model != "fake-cached" {
                     assert_eq!(record["cost_nanos"], input * 1_500 + output * 6_000, "{what}");
                 }
             }
@@ -91,7 +95,14 @@ async fn usage_is_told_to_every_client_in_its_own_way() {
         }
         let stream = gateway.client().post(&surface.path(&model, true), &body).await.expect_status(200);
         let streamed = payloads(&stream.events());
-        let expected = [Some(1_021), Some(7), Some(800)];
+        let cached = match (surface, provider) {
+            (Surface::Ollama, _) => None,
+            // Google leaves out what is nothing.
+            (Surface::Gemini, "fake-ollama") => None,
+            (_, "fake-ollama") => Some(0),
+            _ => Some(800),
+        };
+        let expected = [Some(1_021), Some(7), cached];
         assert_eq!(surface.usage([&whole].into_iter()), expected, "{surface:?} {provider}: {whole}");
         assert_eq!(surface.usage(streamed.iter()), expected, "{surface:?} {provider}: {streamed:?}");
     }
@@ -221,8 +232,9 @@ async fn pitfall_31_32_33_37_streamed_tool_calls_are_well_formed() {
 #[tokio::test]
 async fn pitfall_36_cut_arguments_are_told_as_cut() {
     let (_upstream, gateway) = pair().await;
-    // Google's arguments are always whole.
-    for (surface, provider) in combinations().filter(|(_, provider)| *provider != "fake-gemini") {
+    // Google's arguments are always whole, and so are Ollama's.
+    let whole = ["fake-gemini", "fake-ollama"];
+    for (surface, provider) in combinations().filter(|(_, provider)| !whole.contains(provider)) {
         let answer = surface.ask(&gateway.client(), &format!("{provider}/fake-cut-arguments"), true).await;
         let events = answer.expect_status(200).events();
         let (cut, word) = match surface {
@@ -238,6 +250,10 @@ async fn pitfall_36_cut_arguments_are_told_as_cut() {
             Surface::Gemini => (
                 json_deltas(&events, "/candidates/0/content/parts/0/functionCall/args/raw_arguments"),
                 "\"MAX_TOKENS\"",
+            ),
+            Surface::Ollama => (
+                json_deltas(&events, "/message/tool_calls/0/function/arguments/raw_arguments"),
+                "\"done_reason\":\"length\"",
             ),
         };
         assert_eq!(cut, "{\"city\":\"Dunh", "{surface:?} {provider}: {events:?}");
@@ -405,7 +421,7 @@ async fn upstream_errors_keep_status_and_message_in_the_clients_dialect() {
             let answer = surface.ask(&gateway.client(), &format!("{provider}/fake-{status}"), false).await;
             let body = answer.clone().expect_status(status).json();
             let what = format!("{surface:?} {provider} {status}: {body}");
-            let message = body["error"]["message"].as_str().unwrap();
+            let message = surface.error_message(&body);
             assert!(message.contains(&format!("fake upstream says {status}")), "{what}");
             match surface {
                 Surface::Messages => assert_eq!(
@@ -418,6 +434,7 @@ async fn upstream_errors_keep_status_and_message_in_the_clients_dialect() {
                     (&json!(status), &json!(google)),
                     "{what}"
                 ),
+                Surface::Ollama => assert_eq!(body.as_object().unwrap().len(), 1, "{what}"),
                 _ => assert!(body["error"]["type"].is_string(), "{what}"),
             }
             assert_eq!(answer.header("retry-after") == "7", status == 429, "{what}");

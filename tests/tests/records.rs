@@ -39,6 +39,8 @@ async fn each_ending_leaves_its_record() {
                     "fake-openai" => ("stop", json!("chatcmpl-fake")),
                     "fake-responses" => ("completed", json!("resp_fake")),
                     "fake-anthropic" => ("end_turn", json!("msg_fake")),
+                    // Ollama's answers have no ids.
+                    "fake-ollama" => ("stop", Value::Null),
                     // Its answers have no id.
                     "fake-bedrock" => ("end_turn", Value::Null),
                     _ => ("STOP", json!("resp-fake")),

@@ -39,6 +39,10 @@ const SERVED: &[(&str, &str)] = &[
     ("anthropic_messages", "chat"),
     ("openai_completions", "completions"),
     ("openai_embeddings", "embeddings"),
+    ("ollama_chat", "chat"),
+    ("ollama_embeddings", "embeddings"),
+    ("cohere_chat", "chat"),
+    ("cohere_embeddings", "embeddings"),
 ];
 
 /// A model as fields.

@@ -3,14 +3,14 @@
 //! In: facts as the stages learn them. Out: exactly one record, when it closes. Dropping an open exchange
 //! closes it as left by the client: that is the only way in which it ends without a stage saying so.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use yumen_config::VirtualKey;
-use yumen_llm::dialects::codec;
+use yumen_llm::dialects::{Stopwatch, codec};
 use yumen_llm::price::Price;
 use yumen_llm::tokens;
 use yumen_llm::usage::Usage;
@@ -98,6 +98,12 @@ impl Exchange {
     /// Unix seconds of its start.
     pub fn created(&self) -> i64 {
         self.record.started_at_us / 1_000_000
+    }
+
+    /// How long the client has been waiting, for dialects that say it.
+    pub fn stopwatch(&self) -> Stopwatch {
+        let waited = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Stopwatch::since(now_ns().saturating_sub(waited), now_ns)
     }
 
     /// Microseconds since its start.
@@ -234,6 +240,13 @@ impl Drop for Exchange {
             self.close(outcome);
         }
     }
+}
+
+/// Nanoseconds of a clock that began long before every exchange of this process.
+fn now_ns() -> u64 {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    const BEFORE: Duration = Duration::from_secs(1 << 30);
+    u64::try_from((BEGAN.elapsed() + BEFORE).as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Whole microseconds of a duration.

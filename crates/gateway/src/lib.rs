@@ -16,6 +16,7 @@ mod proofs;
 mod rejection;
 mod route;
 mod stages;
+mod upload;
 mod upstream;
 mod worker;
 

@@ -49,7 +49,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, two_lengths
         }
         Ok(local) => {
             exchange.discard();
-            let answered = answers::answer(&worker, &snapshot, &local, &head).await;
+            let answered = answers::answer(&worker, &snapshot, &local, &head, &mut body).await;
             let headers = stamp(&mut exchange);
             answered.map(|answer| answer.with(headers)).map_err(|rejection| (exchange, rejection))
         }
@@ -86,7 +86,7 @@ async fn serve(
     }
     let consumer = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
     exchange.identified(&consumer);
-    let call = llm::decode(exchange, &snapshot.gateway, route, head, body).await?;
+    let call = llm::decode(exchange, snapshot, route, head, body).await?;
     exchange.record.model_requested.clone_from(&call.model);
     exchange.record.streamed = call.stream;
     llm::permit_nested(&consumer, &call)?;
@@ -94,6 +94,9 @@ async fn serve(
     let call = stages::inspect(call)?;
     let plan = llm::resolve(snapshot, &consumer, &call)?;
     let settings = &snapshot.gateway;
+    if let Some(arrival) = llm::load(exchange, &call, &plan) {
+        return Ok((call, arrival));
+    }
     let arrival = match call.task {
         Task::Generate => llm::dispatch(exchange, settings, &call, &plan, &head.headers).await?,
         Task::CountTokens => llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?,

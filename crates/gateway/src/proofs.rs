@@ -35,7 +35,7 @@ struct Kept {
 
 /// Whether clients of this dialect may be unable to carry proofs.
 pub fn needs_keeping(dialect: Dialect) -> bool {
-    dialect == Dialect::OpenAiChat
+    matches!(dialect, Dialect::OpenAiChat | Dialect::OllamaChat)
 }
 
 impl Proofs {

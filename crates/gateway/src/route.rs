@@ -15,6 +15,14 @@ pub enum Route {
         /// The one asked for.
         id: Option<String>,
     },
+    /// `GET /api/tags`, Ollama's list of models.
+    Tags,
+    /// `POST /api/show`, Ollama's facts of a model.
+    Show,
+    /// `GET /api/version` of Ollama.
+    Version,
+    /// `GET /api/ps`: models that are loaded, of which a gateway has none.
+    Loaded,
     /// OpenRouter's catalogue and account.
     OpenRouter(Lookup),
     /// `GET /v4/ai/config`, the AI SDK's list of models.
@@ -120,6 +128,9 @@ pub struct Surface {
 impl Surface {
     /// The surface of a request: known from its path and headers before anything else.
     pub fn of(head: &request::Parts) -> Self {
+        if below_ollama(head.uri.path()).is_some() {
+            return Self { dialect: Dialect::OllamaChat, skin: Skin::Plain };
+        }
         if below_ai_sdk(head.uri.path()).is_some() {
             return Self { dialect: Dialect::AiSdk, skin: Skin::Plain };
         }
@@ -162,6 +173,11 @@ pub fn google_model(path: &str) -> Option<(String, &str)> {
 /// The path below `/v1` or `/api/v1`.
 pub fn below_version(path: &str) -> Option<&str> {
     path.strip_prefix("/v1").or_else(|| path.strip_prefix("/api/v1")).filter(|rest| rest.starts_with('/'))
+}
+
+/// The path below `/api`, where that is Ollama's and not another client's prefix of a version.
+pub fn below_ollama(path: &str) -> Option<&str> {
+    path.strip_prefix("/api/").filter(|rest| *rest != "v1" && !rest.starts_with("v1/"))
 }
 
 /// The path below the AI SDK's base, and the version of the specification that the base is for: it was `/v1/ai` for

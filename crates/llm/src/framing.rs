@@ -6,6 +6,7 @@
 use bytes::Bytes;
 
 use crate::eventstream::{self, BadMessage};
+use crate::lines;
 use crate::sse::{self, EventTooLarge, Frame};
 
 /// How the events of a stream stand one after the other.
@@ -13,6 +14,8 @@ use crate::sse::{self, EventTooLarge, Frame};
 pub enum Framing {
     /// Server-sent events.
     Sse,
+    /// One JSON object per line.
+    Lines,
     /// Amazon's binary messages.
     AwsEventStream,
 }
@@ -20,7 +23,7 @@ pub enum Framing {
 impl Framing {
     /// The framing that a media type names, parameters left out; `None` when it names none.
     pub fn of_media_type(media_type: &str) -> Option<Self> {
-        [Self::Sse, Self::AwsEventStream]
+        [Self::Sse, Self::Lines, Self::AwsEventStream]
             .into_iter()
             .find(|framing| media_type.eq_ignore_ascii_case(framing.media_type()))
     }
@@ -29,7 +32,39 @@ impl Framing {
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Sse => "text/event-stream",
+            Self::Lines => "application/x-ndjson",
             Self::AwsEventStream => "application/vnd.amazon.eventstream",
+        }
+    }
+
+    /// Writes a frame with this payload, for a client that reads another framing than it came in.
+    pub fn write(self, event: &[u8], data: &[u8], out: &mut Vec<u8>) {
+        // Payloads are JSON, in which a line's end is as good as a space.
+        let one_line = |byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
+        match self {
+            Self::Sse if event.is_empty() => {
+                out.extend_from_slice(b"data: ");
+                out.extend(data.iter().map(one_line));
+                out.extend_from_slice(b"\n\n");
+            }
+            Self::Sse => sse::write_event(event, data, out),
+            Self::Lines => {
+                out.extend(data.iter().map(one_line));
+                out.push(b'\n');
+            }
+            Self::AwsEventStream => eventstream::write_event(&String::from_utf8_lossy(event), data, out),
+        }
+    }
+
+    /// What a stream's last frame lacks of its end.
+    pub fn lacking(self, raw: &[u8]) -> &'static [u8] {
+        match self {
+            Self::Sse if [&b"\n\n"[..], b"\r\n\r\n", b"\r\r"].iter().any(|end| raw.ends_with(end)) => b"",
+            Self::Sse => b"\n\n",
+            Self::Lines if raw.ends_with(b"\n") => b"",
+            Self::Lines => b"\n",
+            // A message says how long it is.
+            Self::AwsEventStream => b"",
         }
     }
 }
@@ -37,7 +72,7 @@ impl Framing {
 /// The stream cannot be read any further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadStream {
-    /// Of server-sent events.
+    /// Of server-sent events, or of lines.
     #[error(transparent)]
     Sse(#[from] EventTooLarge),
     /// Of Amazon's messages.
@@ -57,6 +92,8 @@ impl BadStream {
 pub enum Framer {
     /// Of server-sent events.
     Sse(sse::Framer),
+    /// Of lines.
+    Lines(lines::Framer),
     /// Of Amazon's messages.
     AwsEventStream(eventstream::Framer),
 }
@@ -66,14 +103,19 @@ impl Framer {
     pub fn new(framing: Framing, limit: usize) -> Self {
         match framing {
             Framing::Sse => Self::Sse(sse::Framer::new(limit)),
+            Framing::Lines => Self::Lines(lines::Framer::new(limit)),
             Framing::AwsEventStream => Self::AwsEventStream(eventstream::Framer::new(limit)),
         }
     }
 
-    /// Whether its frames are server-sent events, so that their own bytes can go on to a client.
+    /// The framing that it reads: where clients read the same, its frames' own bytes can go on to them.
     #[inline]
-    pub fn is_sse(&self) -> bool {
-        matches!(self, Self::Sse(_))
+    pub fn framing(&self) -> Framing {
+        match self {
+            Self::Sse(_) => Framing::Sse,
+            Self::Lines(_) => Framing::Lines,
+            Self::AwsEventStream(_) => Framing::AwsEventStream,
+        }
     }
 
     /// Takes the next bytes of the stream.
@@ -81,6 +123,7 @@ impl Framer {
     pub fn push(&mut self, chunk: Bytes) {
         match self {
             Self::Sse(framer) => framer.push(chunk),
+            Self::Lines(framer) => framer.push(chunk),
             Self::AwsEventStream(framer) => framer.push(&chunk),
         }
     }
@@ -90,6 +133,7 @@ impl Framer {
     pub fn next_frame(&mut self) -> Result<Option<Frame>, BadStream> {
         match self {
             Self::Sse(framer) => Ok(framer.next_frame()?),
+            Self::Lines(framer) => Ok(framer.next_frame()?),
             Self::AwsEventStream(framer) => Ok(framer.next_frame()?),
         }
     }
@@ -98,6 +142,7 @@ impl Framer {
     pub fn finish(&mut self) -> Option<Frame> {
         match self {
             Self::Sse(framer) => framer.finish(),
+            Self::Lines(framer) => framer.finish(),
             Self::AwsEventStream(framer) => framer.next_frame().ok().flatten(),
         }
     }
@@ -107,7 +152,38 @@ impl Framer {
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Sse(framer) => framer.is_empty(),
+            Self::Lines(framer) => framer.is_empty(),
             Self::AwsEventStream(framer) => framer.is_empty(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_is_one_frame_in_every_framing() {
+        for (framing, event, data) in [
+            (Framing::Sse, "", "{\"a\":\n1}"),
+            (Framing::Sse, "ping", "{\"a\": 1}"),
+            (Framing::Lines, "ping", "{\"a\":\n1}"),
+            (Framing::AwsEventStream, "ping", "{\"a\": 1}"),
+        ] {
+            let mut out = Vec::new();
+            framing.write(event.as_bytes(), data.as_bytes(), &mut out);
+            assert!(framing.lacking(&out).is_empty());
+            let mut framer = Framer::new(Framing::of_media_type(framing.media_type()).unwrap(), 1024);
+            framer.push(out.into());
+            let frame = framer.next_frame().unwrap().unwrap();
+            let name = if framing == Framing::Lines { "" } else { event };
+            assert_eq!((&*frame.event, &*frame.data.unwrap()), (name.as_bytes(), &b"{\"a\": 1}"[..]));
+            assert!(framer.is_empty() && framer.framing() == framing);
+        }
+        assert_eq!(
+            (Framing::Sse.lacking(b"{}\n"), Framing::Lines.lacking(b"{}")),
+            (&b"\n\n"[..], &b"\n"[..])
+        );
+        assert_eq!(Framing::of_media_type("application/json"), None);
     }
 }

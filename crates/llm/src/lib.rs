@@ -10,6 +10,7 @@ pub mod eventstream;
 pub mod framing;
 pub mod ir;
 pub mod json;
+pub mod lines;
 pub mod price;
 pub mod skins;
 pub mod sse;

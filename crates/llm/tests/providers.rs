@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use yumen_llm::catalogue::{Auth, Catalogue, Modality, ModelDefinition, Operation, ProviderDefinition};
-use yumen_llm::dialects::{Dialect, Quirk, Thinking};
+use yumen_llm::dialects::{Dialect, Quirk, Thinking, codec};
 use yumen_llm::price::{PerToken, Price};
 
 /// So many folders there are at least.
@@ -220,6 +220,11 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::AnthropicMessages => "/v1/messages",
                 Dialect::Gemini => "/models/{model}:generateContent",
                 Dialect::GeminiEmbeddings => "/models/{model}:embedContent",
+                Dialect::OllamaChat => "/api/chat",
+                Dialect::OllamaGenerate => "/api/generate",
+                Dialect::OllamaEmbeddings => "/api/embeddings",
+                Dialect::CohereChat => "/v2/chat",
+                Dialect::CohereEmbeddings => "/v2/embed",
                 Dialect::BedrockConverse => "/model/{model}/converse",
                 Dialect::AiSdk | Dialect::AiSdkEmbeddings => panic!("{id}: no provider is asked so"),
             };
@@ -290,17 +295,8 @@ fn operations_are_served_by_a_dialect_of_the_provider() {
     each(|id, definition| {
         for model in &definition.models {
             for operation in &model.operations {
-                let dialects: &[Dialect] = match operation {
-                    Operation::Chat => &[
-                        Dialect::OpenAiChat,
-                        Dialect::AnthropicMessages,
-                        Dialect::Gemini,
-                        Dialect::BedrockConverse,
-                    ],
-                    Operation::Completions => &[Dialect::OpenAiCompletions],
-                    Operation::Embeddings => &[Dialect::OpenAiEmbeddings, Dialect::GeminiEmbeddings],
-                };
-                let served = dialects.iter().any(|dialect| definition.dialects.contains_key(dialect));
+                let mut spoken = definition.dialects.keys().map(|dialect| codec(*dialect).outline());
+                let served = spoken.any(|outline| outline.operation == *operation && outline.for_others);
                 assert!(served, "{id}: {} cannot be asked for {operation:?}", model.native_id);
             }
         }

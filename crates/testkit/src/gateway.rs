@@ -257,8 +257,8 @@ pub async fn run_program(arguments: &[&str]) -> RunOutput {
     }
 }
 
-/// One provider for each dialect of chat (`fake-openai`, `fake-anthropic`, `fake-gemini`, `fake-responses`, `fake-bedrock`) on one
-/// upstream, each with every scenario as a model, and the key [`KEY`].
+/// One provider for each dialect of chat (`fake-openai`, `fake-anthropic`, `fake-gemini`, `fake-responses`, `fake-ollama`,
+/// `fake-bedrock`) on one upstream, each with every scenario as a model, and the key [`KEY`].
 /// Time-outs are short for what must fail fast and long for everything else.
 pub fn standard_config(upstream: &Upstream) -> String {
     let models: Vec<String> = SCENARIOS
@@ -299,6 +299,13 @@ providers:
     dialects: {{ openai_responses: {{ path: /responses }} }}
     credentials: [ {{ secret: upstream-responses-secret }} ]
     models: {{ {models} }}
+  fake-ollama:
+    type: ollama
+    base_url: \"{}\"
+    dialects: {{ ollama_chat: {{}}, ollama_generate: {{}}, ollama_embeddings: {{}} }}
+    auth: {{ scheme: bearer }}
+    credentials: [ {{ secret: upstream-ollama-secret }} ]
+    models: {{ {models} }}
   fake-bedrock:
     type: bedrock
     base_url: \"{}\"
@@ -311,6 +318,7 @@ keys:
         upstream.openai_base(),
         upstream.plain_base(),
         upstream.plain_base(),
+        upstream.openai_base(),
         upstream.openai_base(),
         upstream.plain_base(),
     )

@@ -9,6 +9,7 @@ import time
 import urllib.request
 
 import anthropic
+import ollama
 import openai
 import pytest
 from google import genai
@@ -17,7 +18,7 @@ URL = os.environ["YUMEN_URL"]
 KEY = os.environ["YUMEN_KEY"]
 SEEN = os.environ["YUMEN_UPSTREAM"] + "/_seen/"
 TEXT = "Hello from the fake gate 玉门."
-# One provider for each dialect of upstreams.
+# One provider for each dialect of upstreams; Ollama's, which can say less, stands before its own client only.
 SIDES = ["fake-openai", "fake-responses", "fake-anthropic", "fake-gemini"]
 THOUGHTS = "The gate is in the west."
 # What proves the thoughts, in dialects that have proofs.
@@ -46,6 +47,11 @@ def ant():
 def gem():
     options = genai.types.HttpOptions(base_url=URL, timeout=30_000)
     return genai.Client(api_key=KEY, http_options=options)
+
+
+@pytest.fixture
+def oll():
+    return ollama.Client(host=URL, headers={"Authorization": f"Bearer {KEY}"}, timeout=30)
 
 
 @pytest.fixture

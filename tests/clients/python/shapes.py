@@ -8,11 +8,13 @@ def limit(side, body):
         "fake-responses": lambda: body["max_output_tokens"],
         "fake-anthropic": lambda: body["max_tokens"],
         "fake-gemini": lambda: body["generationConfig"]["maxOutputTokens"],
+        "fake-ollama": lambda: body["options"]["num_predict"],
     }[side]()
 
 
 def temperature(side, body):
-    return (body["generationConfig"] if side == "fake-gemini" else body)["temperature"]
+    inner = {"fake-gemini": "generationConfig", "fake-ollama": "options"}.get(side)
+    return (body[inner] if inner else body)["temperature"]
 
 
 def stop(side, body):
@@ -22,6 +24,7 @@ def stop(side, body):
         "fake-responses": lambda: [],
         "fake-anthropic": lambda: body["stop_sequences"],
         "fake-gemini": lambda: body["generationConfig"]["stopSequences"],
+        "fake-ollama": lambda: body["options"]["stop"],
     }[side]()
     return [found] if isinstance(found, str) else found
 
@@ -40,7 +43,7 @@ def system(side, body):
         return text_of(body["systemInstruction"]["parts"])
     if body.get("instructions"):
         return body["instructions"]
-    turns = body["messages"] if side == "fake-openai" else body["input"]
+    turns = body["input"] if side == "fake-responses" else body["messages"]
     return "".join(text_of(turn["content"]) for turn in turns if turn["role"] in ("system", "developer"))
 
 
@@ -62,7 +65,7 @@ def tools(side, body):
     if side == "fake-gemini":
         functions = body["tools"][0]["functionDeclarations"]
         schema = lambda it: it.get("parametersJsonSchema") or it.get("parameters_json_schema") or it.get("parameters")
-    elif side == "fake-openai":
+    elif side in ("fake-openai", "fake-ollama"):
         functions = [tool["function"] for tool in body["tools"]]
         schema = lambda it: it["parameters"]
     else:
@@ -73,6 +76,9 @@ def tools(side, body):
 
 def images(side, body):
     """The pictures of the last turn, by their addresses; those sent whole as `data:` addresses."""
+    if side == "fake-ollama":
+        # It does not say what they are, and fetches none.
+        return [f"data:image/png;base64,{data}" for data in body["messages"][-1].get("images", [])]
 
     def address(part):
         if side == "fake-openai":
@@ -102,6 +108,7 @@ def schema(side, body):
         "fake-openai": lambda: body["response_format"]["json_schema"]["schema"],
         "fake-responses": lambda: body["text"]["format"]["schema"],
         "fake-anthropic": lambda: body["output_config"]["format"]["schema"],
+        "fake-ollama": lambda: body["format"],
         "fake-gemini": lambda: body["generationConfig"].get("responseJsonSchema")
         or body["generationConfig"]["responseSchema"],
     }[side]()

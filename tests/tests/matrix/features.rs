@@ -53,8 +53,8 @@ fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, expected: T) -> T
     if seen == expected { Ok(()) } else { Err(format!("{what}: {seen:?} and not {expected:?}")) }
 }
 
-fn not_streamed(mut body: Value) -> Value {
-    if body.get("stream").is_some() {
+fn not_streamed(surface: Surface, mut body: Value) -> Value {
+    if body.get("stream").is_some() || surface == Surface::Ollama {
         body["stream"] = json!(false);
     }
     body
@@ -111,7 +111,7 @@ impl Run<'_> {
                 .collect();
             expect("cities", asked.as_slice(), cities)?;
             let results: Vec<(Call, &str)> = calls.into_iter().map(|call| (call, "21 degrees")).collect();
-            let again = not_streamed(self.surface.again(&body, &said, &results));
+            let again = not_streamed(self.surface, self.surface.again(&body, &said, &results));
             let last = self.post(scenario, false, &again).await?;
             expect("last text", self.surface.text(&last), AFTER_TOOLS.to_owned())?;
             let sent = self.upstream.last().json().to_string();
@@ -143,6 +143,7 @@ impl Run<'_> {
                 "fake-openai" => &sent["reasoning_effort"],
                 "fake-responses" => &sent["reasoning"]["effort"],
                 "fake-anthropic" => &sent["thinking"]["type"],
+                "fake-ollama" => &sent["think"],
                 "fake-bedrock" => &sent["additionalModelRequestFields"]["thinking"]["type"],
                 _ => &sent["generationConfig"]["thinkingConfig"]["includeThoughts"],
             };
@@ -167,7 +168,7 @@ impl Run<'_> {
             let results: Vec<(Call, &str)> =
                 self.surface.calls(&said).into_iter().map(|call| (call, "21 degrees")).collect();
             let text = if results.is_empty() { TEXT } else { AFTER_TOOLS };
-            let again = not_streamed(self.surface.again(&body, &said, &results));
+            let again = not_streamed(self.surface, self.surface.again(&body, &said, &results));
             let what = format!("after {scenario}, {stream}");
             let answer = self.post(scenario, false, &again).await?;
             expect(&what, self.surface.text(&answer), text.to_owned())?;
@@ -194,6 +195,7 @@ impl Run<'_> {
             "fake-openai" => &sent["response_format"]["json_schema"]["schema"],
             "fake-responses" => &sent["text"]["format"]["schema"],
             "fake-anthropic" => &sent["output_config"]["format"]["schema"],
+            "fake-ollama" => &sent["format"],
             _ => &sent["generationConfig"]["responseJsonSchema"],
         };
         expect("the schema at the upstream", reached, &schema)
@@ -229,11 +231,12 @@ impl Run<'_> {
             let answer = self.surface.ask(&self.client, &self.model(&format!("fake-{status}")), false).await;
             expect("status", answer.status, status)?;
             let error = &answer.json()["error"];
-            let message = error["message"].as_str().unwrap_or_default().to_owned();
+            let message = self.surface.error_message(&answer.json());
             expect("message", message.contains(&format!("fake upstream says {status}")), true)?;
             match self.surface {
                 Surface::Messages => expect("type", &error["type"], &json!(anthropic))?,
                 Surface::Gemini => expect("status word", &error["status"], &json!(google))?,
+                Surface::Ollama => {}
                 _ => expect("type", error["type"].is_string(), true)?,
             }
             expect("retry-after", answer.header("retry-after"), if status == 429 { "7" } else { "" })?;

@@ -9,24 +9,39 @@ use crate::features::Feature;
 pub enum Gap {
     /// The upstream gives no proofs.
     NoProofsGiven,
+    /// The client has nowhere to keep them.
+    NoProofsKept,
+    /// The client cannot give an address.
+    NoAddressesGiven,
     /// The upstream looks nothing up on the web.
     NoAddresses,
+    /// What was cached is not told.
+    NoCacheTold,
 }
 
 /// Every gap, in the order of the footnotes.
-pub const GAPS: [Gap; 2] = [Gap::NoProofsGiven, Gap::NoAddresses];
+pub const GAPS: [Gap; 5] =
+    [Gap::NoProofsGiven, Gap::NoProofsKept, Gap::NoAddressesGiven, Gap::NoAddresses, Gap::NoCacheTold];
 
 impl Gap {
     /// The footnote.
     pub fn note(self) -> &'static str {
         match self {
             Self::NoProofsGiven => {
-                "Chat Completions has nothing that proves a model's thoughts: there is nothing to be brought back."
+                "Chat Completions and Ollama have nothing that proves a model's thoughts: there is nothing to be brought \
+                 back."
+            }
+            Self::NoProofsKept => {
+                "A message of Ollama's has no place for what proves thoughts, so its clients cannot bring it back."
+            }
+            Self::NoAddressesGiven => {
+                "Ollama's clients send pictures whole, and cannot give an address. Whole ones arrive."
             }
             Self::NoAddresses => {
-                "Converse reads pictures that are sent whole, or that lie in Amazon's own storage (`s3://`): one from the web \
-                 is left out, and named as lost."
+                "Ollama reads pictures that are sent whole, Converse those and what lies in Amazon's own storage (`s3://`): one \
+                 from the web is left out, and named as lost."
             }
+            Self::NoCacheTold => "Ollama tells input and output, and nothing of what was cached.",
         }
     }
 }
@@ -34,8 +49,11 @@ impl Gap {
 /// Why a cell does not work.
 pub fn of(surface: Surface, provider: &str, feature: Feature) -> Option<Gap> {
     match (feature, surface, provider) {
-        (Feature::Proofs, _, "fake-openai") => Some(Gap::NoProofsGiven),
-        (Feature::Images, _, "fake-bedrock") => Some(Gap::NoAddresses),
+        (Feature::Proofs, _, "fake-openai" | "fake-ollama") => Some(Gap::NoProofsGiven),
+        (Feature::Proofs, Surface::Ollama, _) => Some(Gap::NoProofsKept),
+        (Feature::Images, Surface::Ollama, _) => Some(Gap::NoAddressesGiven),
+        (Feature::Images, _, "fake-ollama" | "fake-bedrock") => Some(Gap::NoAddresses),
+        (Feature::Usage, Surface::Ollama, _) | (Feature::Usage, _, "fake-ollama") => Some(Gap::NoCacheTold),
         _ => None,
     }
 }

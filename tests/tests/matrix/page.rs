@@ -50,6 +50,7 @@ fn client(surface: Surface) -> &'static str {
         Surface::Responses => "OpenAI Responses",
         Surface::Messages => "Anthropic Messages",
         Surface::Gemini => "Google Gemini",
+        Surface::Ollama => "Ollama",
     }
 }
 
@@ -59,6 +60,7 @@ fn dialect(provider: &str) -> &'static str {
         "fake-openai" => "openai_chat",
         "fake-responses" => "openai_responses",
         "fake-anthropic" => "anthropic_messages",
+        "fake-ollama" => "ollama_chat",
         "fake-gemini" => "gemini",
         _ => "bedrock_converse",
     }

@@ -60,8 +60,11 @@ pub(super) fn check(
             continue;
         };
         let own = chosen.base_url.as_deref();
+        // What stands beside the definition's base belongs to the definition's path.
+        let beside = defined.filter(|_| chosen.path.is_none());
+        let base = base.as_deref().map(|base| beside.map_or(base, |defined| defined.base_of(base)));
         let defined_base = defined.and_then(|defined| defined.base_url.as_deref());
-        let Some(base) = own.or(defined_base.filter(|_| spec.base_url.is_none())).or(base.as_deref()) else {
+        let Some(base) = own.or(defined_base.filter(|_| spec.base_url.is_none())).or(base) else {
             if resource.whole {
                 let hint = Some("write for example `base_url: http://127.0.0.1:8000/v1`".to_owned());
                 place.error(found, format!("{} lacks the field `base_url`", place.path), hint);

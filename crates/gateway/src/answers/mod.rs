@@ -4,9 +4,11 @@
 
 mod ai_sdk;
 mod models;
+mod ollama;
 mod openrouter;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header, request};
+use hyper::body::Incoming;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,14 +21,16 @@ use crate::kinds::llm::Answer;
 use crate::rejection::{Code, Rejection};
 use crate::route::{Lookup, Route};
 use crate::stages;
+use crate::upload;
 use crate::worker::Worker;
 
-/// Answers a route that asks no model.
+/// Answers a route that asks no model. What is not read of the body is left to the caller.
 pub async fn answer(
     worker: &Worker,
     snapshot: &Arc<Snapshot>,
     route: &Route,
     head: &request::Parts,
+    body: &mut Incoming,
 ) -> Result<Answer, Rejection> {
     let gateway = &worker.gateway;
     match route {
@@ -56,6 +60,20 @@ pub async fn answer(
         Route::Generation => {
             let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
             generation(worker, &key, head).await
+        }
+        Route::Tags => {
+            let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
+            Ok(ollama::tags(snapshot, &key))
+        }
+        Route::Show => {
+            let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
+            let asked = upload::collect(&snapshot.gateway, head, body).await?;
+            ollama::show(snapshot, &key, &asked.expand(snapshot.gateway.max_body_bytes)?)
+        }
+        Route::Version => Ok(ollama::version()),
+        Route::Loaded => {
+            stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
+            Ok(ollama::loaded())
         }
         Route::Llm(_) => Err(Rejection::new(Code::Internal, "A model's route has come to the wrong place.")),
     }

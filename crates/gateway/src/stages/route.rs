@@ -5,7 +5,8 @@ use yumen_llm::dialects::Dialect;
 
 use crate::rejection::{Code, Rejection};
 use crate::route::{
-    InPath, LlmRoute, Lookup, Route, Skin, Task, below_ai_sdk, below_version, google_model, percent_decode,
+    InPath, LlmRoute, Lookup, Route, Skin, Task, below_ai_sdk, below_ollama, below_version, google_model,
+    percent_decode,
 };
 
 /// Finds what serves a request.
@@ -49,6 +50,9 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
     if let Some(id) = path.strip_prefix("/v1beta/models/") {
         return Some((READ, Route::Models { id: Some(percent_decode(id)) }));
     }
+    if let Some(path) = below_ollama(path) {
+        return ollama(path);
+    }
     if let Some((version, path)) = below_ai_sdk(path) {
         let llm = |dialect| {
             let route = LlmRoute { dialect, task: Task::Generate, skin: Skin::Plain, in_path: None };
@@ -79,6 +83,24 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
             let id = path.strip_prefix("/models/").filter(|id| !id.is_empty())?;
             Some((READ, Route::Models { id: Some(percent_decode(id)) }))
         }
+    }
+}
+
+/// A path of Ollama's.
+fn ollama(path: &str) -> Option<(&'static [Method], Route)> {
+    let llm = |dialect| {
+        let route = LlmRoute { dialect, task: Task::Generate, skin: Skin::Plain, in_path: None };
+        Some((POST, Route::Llm(route)))
+    };
+    match path {
+        "chat" => llm(Dialect::OllamaChat),
+        "generate" => llm(Dialect::OllamaGenerate),
+        "embed" | "embeddings" => llm(Dialect::OllamaEmbeddings),
+        "tags" => Some((READ, Route::Tags)),
+        "show" => Some((POST, Route::Show)),
+        "version" => Some((READ, Route::Version)),
+        "ps" => Some((READ, Route::Loaded)),
+        _ => None,
     }
 }
 
@@ -235,6 +257,33 @@ mod tests {
         }
         assert_eq!(ask("POST", "/v1beta/m:generateContent").unwrap_err().code, Code::RouteNotFound);
         assert_eq!(ask("GET", "/v1beta/models/gemini").unwrap(), Route::Models { id: Some("gemini".into()) });
+    }
+
+    #[test]
+    fn ollamas_paths_are_beside_the_versions_of_others() {
+        for (path, dialect) in [
+            ("/api/chat", Dialect::OllamaChat),
+            ("/api/generate", Dialect::OllamaGenerate),
+            ("/api/embed", Dialect::OllamaEmbeddings),
+            ("/api/embeddings", Dialect::OllamaEmbeddings),
+            ("/api/v1/embeddings", Dialect::OpenAiEmbeddings),
+            ("/api/v1/messages", Dialect::AnthropicMessages),
+        ] {
+            let Route::Llm(route) = ask("POST", path).unwrap() else { panic!("{path}") };
+            assert_eq!(route.dialect, dialect, "{path}");
+        }
+        for (method, path, route) in [
+            ("GET", "/api/tags", Route::Tags),
+            ("POST", "/api/show", Route::Show),
+            ("GET", "/api/version", Route::Version),
+            ("GET", "/api/ps", Route::Loaded),
+            ("HEAD", "/", Route::Root),
+            ("GET", "/api/v1/models", Route::Models { id: None }),
+        ] {
+            assert_eq!(ask(method, path).unwrap(), route, "{path}");
+        }
+        assert_eq!(ask("GET", "/api/chat").unwrap_err().code, Code::MethodNotAllowed);
+        assert_eq!(ask("POST", "/api/pull").unwrap_err().code, Code::RouteNotFound);
     }
 
     #[test]

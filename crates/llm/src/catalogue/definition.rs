@@ -34,6 +34,18 @@ pub struct DialectPath {
     /// base: an operator who sets another base and says nothing of this one must not be served from here.
     #[serde(default)]
     pub base_url: Option<String>,
+    /// An end of the provider's base URL, such as `/v1`, below which this wire format is not: its path stands beside it.
+    /// It holds for a base that an operator sets, too, which may lack it.
+    #[serde(default)]
+    pub beside: Option<String>,
+}
+
+impl DialectPath {
+    /// The base URL of this wire format, where `base` is the provider's.
+    pub fn base_of<'b>(&self, base: &'b str) -> &'b str {
+        let base = base.trim_end_matches('/');
+        self.beside.as_deref().and_then(|end| base.strip_suffix(end)).unwrap_or(base)
+    }
 }
 
 /// What a provider does with the data it is sent, as its own documents say.
@@ -112,8 +124,9 @@ impl ProviderDefinition {
     /// Where a wire format is spoken, when the provider speaks it and has a base URL for it. Parameters stand as they are.
     pub fn url(&self, dialect: Dialect) -> Option<String> {
         let entry = self.dialects.get(&dialect)?;
-        let base = entry.base_url.as_deref().or(self.base_url.as_deref())?;
-        Some(format!("{}{}", base.trim_end_matches('/'), entry.path))
+        let own = entry.base_url.as_deref().map(|base| base.trim_end_matches('/'));
+        let base = own.or_else(|| Some(entry.base_of(self.base_url.as_deref()?)))?;
+        Some(format!("{base}{}", entry.path))
     }
 
     /// The model that an operator means by `name`: a native id, else a canonical id, else an alias.

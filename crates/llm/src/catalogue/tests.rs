@@ -281,6 +281,36 @@ fn credentials_that_do_not_fit_their_scheme_are_told() {
 }
 
 #[test]
+fn a_path_may_stand_beside_the_end_of_the_base() {
+    let file = |base: &str, entry: &str| {
+        format!(
+            "id = \"acme\"\nname = \"Acme\"\nbase_url = \"{base}\"\nauth = {{ scheme = \"none\" }}\n\
+             [dialects]\nollama_chat = {{ path = \"/api/chat\", {entry} }}\n"
+        )
+    };
+    let mut catalogue = Catalogue::default();
+    catalogue.add("acme", &file("http://acme.test/v1", "beside = \"/v1\""), None).unwrap();
+    let acme = &catalogue.providers["acme"];
+    assert_eq!(acme.url(Dialect::OllamaChat).as_deref(), Some("http://acme.test/api/chat"));
+    let entry = &acme.dialects[&Dialect::OllamaChat];
+    for (base, expected) in [
+        ("http://other.test/v1", "http://other.test"),
+        ("http://other.test/v1/", "http://other.test"),
+        ("http://other.test", "http://other.test"),
+        ("http://other.test/v11", "http://other.test/v11"),
+    ] {
+        assert_eq!(entry.base_of(base), expected);
+    }
+    for (base, entry) in [
+        ("http://acme.test/v2", "beside = \"/v1\""),
+        ("http://acme.test/v1", "beside = \"/v1\", base_url = \"http://acme.test\""),
+    ] {
+        let faults = messages("acme", &file(base, entry), None);
+        assert!(faults.len() == 1 && faults[0].contains("must be the end of"), "{faults:?}");
+    }
+}
+
+#[test]
 fn parameters_that_do_not_fit_the_urls_are_told() {
     let provider = r#"
 id = "acme"

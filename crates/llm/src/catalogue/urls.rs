@@ -59,6 +59,15 @@ impl<'a> Urls<'a> {
             for (name, path) in paths.into_iter().filter_map(|(name, path)| Some((name, path?))) {
                 self.check_path(*dialect, name, path, faults);
             }
+            if let Some(end) = &entry.beside {
+                self.check_path(*dialect, "beside", end, faults);
+                let is_end = |url: &str| url.len() > end.len() && url.ends_with(end.as_str());
+                if entry.base_url.is_some() || !self.base_url.is_some_and(is_end) {
+                    let problem =
+                        "must be the end of the provider's `base_url`, and has no use beside one's own";
+                    faults.add(format!("{dialect:?}: `beside` {end:?} {problem}"));
+                }
+            }
             if let Some(url) = &entry.base_url {
                 self.check_base_url(&format!("{dialect:?}: base_url"), url, faults);
             }

@@ -8,13 +8,21 @@ mod ai_sdk_embeddings;
 mod anthropic_messages;
 mod balance;
 mod bedrock_converse;
+mod calls;
 mod claude;
+mod cohere_chat;
+mod cohere_embeddings;
 mod fault;
 mod gemini;
 mod gemini_embeddings;
+mod held_calls;
 mod json_mode;
 mod losses;
 mod no_stream;
+mod ollama;
+mod ollama_chat;
+mod ollama_embeddings;
+mod ollama_generate;
 mod openai;
 mod openai_chat;
 mod openai_completions;
@@ -24,6 +32,7 @@ mod operation;
 mod outline;
 mod read;
 mod seal;
+mod stopwatch;
 mod tally;
 mod target;
 mod tier;
@@ -39,11 +48,13 @@ use crate::price::Price;
 
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, proves_what_follows, read_gemini_count_tokens};
-pub use gemini_embeddings::embeds_batch;
 pub use openai_embeddings::recode_embeddings;
 pub use seal::holds_sealed;
+pub use stopwatch::Stopwatch;
 pub use target::{Quirk, Target, Thinking};
 
+use calls::{CallIds, Calls};
+use held_calls::write_arguments;
 use losses::Losses;
 pub use operation::Operation;
 use operation::{as_chat, as_chat_with, refuse};
@@ -79,6 +90,16 @@ pub enum Dialect {
     /// Google's `models/{model}:embedContent` and `:batchEmbedContents`.
     #[serde(rename = "gemini_embeddings")]
     GeminiEmbeddings,
+    /// Ollama's own chat, `POST /api/chat`.
+    OllamaChat,
+    /// Ollama's `POST /api/generate`: one prompt, one answer.
+    OllamaGenerate,
+    /// Ollama's `POST /api/embed`, and `POST /api/embeddings` before it.
+    OllamaEmbeddings,
+    /// Cohere's second chat API, `POST /v2/chat`.
+    CohereChat,
+    /// Cohere's embeddings, `POST /v2/embed`.
+    CohereEmbeddings,
     /// The AI SDK's gateway protocol, `POST /v4/ai/language-model`; clients only.
     #[serde(rename = "ai_sdk")]
     AiSdk,
@@ -126,8 +147,10 @@ pub struct AnswerContext {
     pub include_usage: bool,
     /// Whether a Gemini client reads its stream as one JSON array and not as events (it left out `alt=sse`).
     pub json_array: bool,
-    /// Whether a client of Gemini's embeddings sent a batch, also if that holds one text only.
+    /// Whether the request was of its dialect's form for several inputs, also if it holds one only: [`Codec::is_batch`].
     pub embeds_batch: bool,
+    /// How long the client has been waiting, for dialects that say it.
+    pub stopwatch: Stopwatch,
     /// Names of the functions that the client knows as custom tools: [`ir::Chat::custom_tools`].
     pub custom_tools: Vec<String>,
     /// The version of the AI SDK's specification in which its client is answered.
@@ -173,9 +196,14 @@ pub struct Outline {
     pub name: &'static str,
     /// What it asks of a model.
     pub operation: Operation,
+    /// Whether requests of other dialects are said in it. One that can say less than its provider's others is there for
+    /// its own clients.
+    pub for_others: bool,
     /// Whether model and streaming are chosen by the path: neither stands in the body then, so requests are read
     /// without them and written without them, and whoever knows the path sets both.
     pub model_in_path: bool,
+    /// Whether a request that does not say so is answered by a stream.
+    pub streams_by_default: bool,
     /// The member of a request without which there is nothing to answer.
     pub content: &'static str,
     /// The member that may stand in its place, where a request has two shapes.
@@ -203,6 +231,8 @@ pub enum ErrorShape {
     OpenAi,
     Anthropic,
     Google,
+    Ollama,
+    Cohere,
     AiSdk,
     Aws,
 }
@@ -220,6 +250,11 @@ pub trait Codec: Sync + Send {
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError>;
     /// Writes an upstream's request.
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError>;
+    /// Whether a request's body, a client's or one for an upstream, is of the form that holds several inputs, in
+    /// dialects that have two: it may go to a path of its own, and is answered otherwise.
+    fn is_batch(&self, _body: &[u8]) -> bool {
+        false
+    }
     /// Reads an upstream's whole answer.
     fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError>;
     /// Writes a client's whole answer.
@@ -234,7 +269,7 @@ pub trait Codec: Sync + Send {
     fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts;
     /// Writes an error answer's JSON body.
     fn encode_error(&self, error: &ErrorFacts) -> Vec<u8>;
-    /// Writes the bytes that tell of an error after a stream has begun, terminator included.
+    /// Writes the bytes of the frame that tells of an error after a stream has begun, terminator included.
     fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8>;
 
     /// Reads what the record needs from a whole answer that passes through. Never fails: unreadable is empty.
@@ -245,7 +280,7 @@ pub trait Codec: Sync + Send {
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 10] = [
+pub const ALL: [&dyn Codec; 15] = [
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
@@ -256,6 +291,11 @@ pub const ALL: [&dyn Codec; 10] = [
     &gemini_embeddings::GeminiEmbeddings,
     &ai_sdk::AiSdk,
     &ai_sdk_embeddings::AiSdkEmbeddings,
+    &ollama_chat::OllamaChat,
+    &ollama_generate::OllamaGenerate,
+    &ollama_embeddings::OllamaEmbeddings,
+    &cohere_chat::CohereChat,
+    &cohere_embeddings::CohereEmbeddings,
 ];
 
 /// The codec of `dialect`.
@@ -271,6 +311,11 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::GeminiEmbeddings => &gemini_embeddings::GeminiEmbeddings,
         Dialect::AiSdk => &ai_sdk::AiSdk,
         Dialect::AiSdkEmbeddings => &ai_sdk_embeddings::AiSdkEmbeddings,
+        Dialect::OllamaChat => &ollama_chat::OllamaChat,
+        Dialect::OllamaGenerate => &ollama_generate::OllamaGenerate,
+        Dialect::OllamaEmbeddings => &ollama_embeddings::OllamaEmbeddings,
+        Dialect::CohereChat => &cohere_chat::CohereChat,
+        Dialect::CohereEmbeddings => &cohere_embeddings::CohereEmbeddings,
     }
 }
 
@@ -281,7 +326,7 @@ pub fn sayable_in(client: Dialect) -> impl Iterator<Item = &'static Outline> {
     let same = move |other: &&'static Outline| own.operation == other.operation;
     let others = || {
         let all = ALL.iter().map(|codec| codec.outline());
-        all.filter(move |other| other.dialect != client && other.dialect.asks_providers())
+        all.filter(move |other| other.dialect != client && other.for_others)
     };
     let near = move |other: &&'static Outline| !same(other) && own.operation.can_be(other.operation);
     let asks = |own: &&'static Outline| own.dialect.asks_providers();

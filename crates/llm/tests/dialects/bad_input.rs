@@ -248,7 +248,11 @@ fn texts() -> Vec<Vec<u8>> {
     for dialect in dialects() {
         found.extend(fixtures("requests", dialect).into_iter().map(|(_, text)| text.into_bytes()));
         for (_, text) in fixtures("streams", dialect) {
-            found.extend(crate::support::frames([text.as_bytes()]).into_iter().map(|(_, data)| data));
+            found.extend(
+                crate::support::frames_of(dialect, &[&crate::support::wire(dialect, &text)])
+                    .into_iter()
+                    .map(|(_, data)| data),
+            );
         }
     }
     found

@@ -5,8 +5,8 @@ use yumen_llm::dialects::Dialect::{
     AnthropicMessages, Gemini, GeminiEmbeddings, OpenAiChat, OpenAiEmbeddings,
 };
 use yumen_llm::dialects::{
-    AnswerContext, ErrorFacts, ErrorKind, JsonArray, Tap, codec, embeds_batch, gemini_count_tokens_answer,
-    holds_sealed, read_gemini_count_tokens,
+    AnswerContext, ErrorFacts, ErrorKind, JsonArray, Tap, codec, gemini_count_tokens_answer, holds_sealed,
+    read_gemini_count_tokens,
 };
 use yumen_llm::ir::{Content, FinishReason, Response, StreamEvent};
 use yumen_llm::usage::Usage;
@@ -407,9 +407,8 @@ fn embeddings_answer_one_or_many() {
         serde_json::from_slice::<Value>(&batch).expect("JSON"),
         json!({ "embeddings": [one["embedding"]] })
     );
-    assert!(
-        embeds_batch(br#"{"requests":[]}"#) && !embeds_batch(br#"{"content":{}}"#) && !embeds_batch(b"[]")
-    );
+    let is_batch = |body: &[u8]| codec(GeminiEmbeddings).is_batch(body);
+    assert!(is_batch(br#"{"requests":[]}"#) && !is_batch(br#"{"content":{}}"#) && !is_batch(b"[]"));
     for body in
         ["{}", r#"{"embedding":{}}"#, r#"{"embeddings":[{"values":["a"]}]}"#, r#"{"error":{"message":"no"}}"#]
     {

@@ -4,7 +4,9 @@
 
 use yumen_llm::dialects::{Dialect, Tap, codec, sayable_in};
 
-use crate::support::{context, convert, decode, encode, fixtures, frames_of, name, streamed, wire};
+use crate::support::{
+    context, convert, decode, encode, fixtures, frames_of, name, payloads_of, streamed, wire,
+};
 
 /// The dialects whose clients such a stream may have to answer.
 fn clients(from: Dialect) -> Vec<Dialect> {
@@ -63,6 +65,12 @@ fn a_stream_ends_exactly_once_whatever_the_upstream_does() {
                 .map(|end| responses.matches(&format!("event: {end}\n")).count())
                 .sum();
             assert_eq!(ends, 1, "{case}: {responses}");
+            for to in [Dialect::OllamaChat, Dialect::OllamaGenerate] {
+                let lines = payloads_of(to, &convert(from, to, &stream));
+                let is_end = |line: &&serde_json::Value| line["done"] == true || line["error"].is_string();
+                assert_eq!(lines.iter().filter(is_end).count(), 1, "{case}: {lines:?}");
+                assert!(lines.last().as_ref().is_some_and(is_end), "{case}: {lines:?}");
+            }
         }
     }
 }

@@ -80,7 +80,7 @@ fn frames_in<'p>(framing: Framing, pieces: impl IntoIterator<Item = &'p [u8]>) -
 /// before its name.
 pub fn wire(dialect: Dialect, fixture: &str) -> Vec<u8> {
     match codec(dialect).outline().framing {
-        Framing::Sse => fixture.as_bytes().to_vec(),
+        Framing::Sse | Framing::Lines => fixture.as_bytes().to_vec(),
         Framing::AwsEventStream => {
             let mut out = Vec::new();
             for (event, data) in frames([fixture.as_bytes()]) {
@@ -98,7 +98,7 @@ pub fn wire(dialect: Dialect, fixture: &str) -> Vec<u8> {
 /// What a client is sent, as a text: binary messages as the events that they are.
 fn shown(dialect: Dialect, said: Vec<u8>) -> String {
     match codec(dialect).outline().framing {
-        Framing::Sse => String::from_utf8(said).expect("UTF-8"),
+        Framing::Sse | Framing::Lines => String::from_utf8(said).expect("UTF-8"),
         Framing::AwsEventStream => {
             let mut out = Vec::new();
             for (event, data) in frames_of(dialect, &[&said]) {
@@ -134,9 +134,14 @@ pub fn convert(from: Dialect, to: Dialect, stream: &str) -> String {
     encode(to, &decode(from, &[&wire(from, stream)]), context())
 }
 
-/// The JSON payloads of a stream's events.
+/// The JSON payloads of a stream of server-sent events.
 pub fn payloads(stream: &str) -> Vec<serde_json::Value> {
-    let events = frames([stream.as_bytes()]);
+    payloads_of(Dialect::OpenAiChat, stream)
+}
+
+/// The JSON payloads of a dialect's stream.
+pub fn payloads_of(dialect: Dialect, stream: &str) -> Vec<serde_json::Value> {
+    let events = frames_of(dialect, &[stream.as_bytes()]);
     events
         .iter()
         .filter(|(_, data)| data != b"[DONE]")

@@ -1,7 +1,8 @@
-//! Server-sent events as a client reads them, by the letter of the standard: this is the judge, so it is strict and
-//! simple, and shares nothing with the gateway's own framer.
+//! Streams as a client reads them, by the letter of the standard: this is the judge, so it is strict and simple, and
+//! shares nothing with the gateway's own framers.
 
 use bytes::{Buf, BytesMut};
+use http::HeaderMap;
 use serde_json::Value;
 
 /// One server-sent event.
@@ -27,10 +28,36 @@ impl Event {
     }
 }
 
+/// How a stream is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Server-sent events.
+    Events,
+    /// One JSON object per line, each told as an event without a name.
+    Lines,
+}
+
+impl Form {
+    /// The form that an answer says it has.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let kind = headers.get("content-type").map(|value| value.as_bytes());
+        if kind.is_some_and(|kind| kind.starts_with(b"application/x-ndjson")) {
+            Self::Lines
+        } else {
+            Self::Events
+        }
+    }
+}
+
 /// Takes the next whole event off the buffer. Events without data but with comments are given, too.
-pub(super) fn next(buffer: &mut BytesMut) -> Option<Event> {
-    let text = std::str::from_utf8(whole(buffer)?).expect("a stream in UTF-8").to_owned();
+pub(super) fn next(form: Form, buffer: &mut BytesMut) -> Option<Event> {
+    let text = std::str::from_utf8(whole(form, buffer)?).expect("a stream in UTF-8").to_owned();
     buffer.advance(text.len());
+    if form == Form::Lines {
+        let data = text.trim().to_owned();
+        assert!(!data.is_empty(), "a line without an object");
+        return Some(Event { name: String::new(), data, comments: Vec::new() });
+    }
     let mut event = Event { name: String::new(), data: String::new(), comments: Vec::new() };
     let mut data: Vec<String> = Vec::new();
     for line in text.replace("\r\n", "\n").replace('\r', "\n").lines() {
@@ -48,12 +75,16 @@ pub(super) fn next(buffer: &mut BytesMut) -> Option<Event> {
 }
 
 /// Whether the buffer has a whole event.
-pub(super) fn complete(buffer: &BytesMut) -> bool {
-    whole(buffer).is_some()
+pub(super) fn complete(form: Form, buffer: &BytesMut) -> bool {
+    whole(form, buffer).is_some()
 }
 
-/// Up to and with the blank line.
-fn whole(buffer: &BytesMut) -> Option<&[u8]> {
+/// Up to and with the blank line, or the line's end.
+fn whole(form: Form, buffer: &BytesMut) -> Option<&[u8]> {
+    if form == Form::Lines {
+        let end = buffer.iter().position(|byte| *byte == b'\n')?;
+        return Some(&buffer[..=end]);
+    }
     const ENDS: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
     let mut from = 0;
     loop {
@@ -75,10 +106,10 @@ mod tests {
         let mut buffer = BytesMut::from(
             ": hi\n\nevent: a\r\ndata:1\r\ndata: 2\r\n\r\ndata: [DONE]\r\rdata: cut".as_bytes(),
         );
-        assert_eq!(next(&mut buffer).unwrap().comments, ["hi"]);
-        let second = next(&mut buffer).unwrap();
+        assert_eq!(next(Form::Events, &mut buffer).unwrap().comments, ["hi"]);
+        let second = next(Form::Events, &mut buffer).unwrap();
         assert_eq!((second.name.as_str(), second.data.as_str()), ("a", "1\n2"));
-        assert!(next(&mut buffer).unwrap().is_done());
-        assert_eq!(next(&mut buffer), None);
+        assert!(next(Form::Events, &mut buffer).unwrap().is_done());
+        assert_eq!(next(Form::Events, &mut buffer), None);
     }
 }

@@ -18,6 +18,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 pub use event::Event;
+use event::Form;
 pub use raw::raw_exchange;
 
 use crate::patience::{PATIENCE, within};
@@ -161,11 +162,11 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().expect("a readable header"))
     }
 
-    /// The body as server-sent events.
+    /// The body as the events, or lines, of a stream.
     pub fn events(&self) -> Vec<Event> {
-        let mut pending = BytesMut::from(self.body.as_ref());
+        let (form, mut pending) = (Form::of(&self.headers), BytesMut::from(self.body.as_ref()));
         let mut events = Vec::new();
-        while let Some(event) = event::next(&mut pending) {
+        while let Some(event) = event::next(form, &mut pending) {
             events.push(event);
         }
         assert!(pending.is_empty(), "the stream ends within an event: {pending:?}");
@@ -196,10 +197,11 @@ impl Incoming {
         }
     }
 
-    /// The next server-sent event; `None` at the end of the body. Panics when the body breaks off.
+    /// The next event or line; `None` at the end of the body. Panics when the body breaks off.
     pub async fn next_event(&mut self) -> Option<Event> {
+        let form = Form::of(&self.headers);
         loop {
-            if let Some(event) = event::next(&mut self.pending) {
+            if let Some(event) = event::next(form, &mut self.pending) {
                 return Some(event);
             }
             match self.next_frame().await {
@@ -212,8 +214,9 @@ impl Incoming {
 
     /// Whether the next event has come within this time.
     pub async fn has_event_within(&mut self, time: Duration) -> bool {
+        let form = Form::of(&self.headers);
         loop {
-            if event::complete(&self.pending) {
+            if event::complete(form, &self.pending) {
                 return true;
             }
             match tokio::time::timeout(time, self.next_frame()).await {

@@ -1,4 +1,4 @@
-//! Fake upstreams: one server on a free port that speaks the dialects of OpenAI (both), Anthropic, Google and
+//! Fake upstreams: one server on a free port that speaks the dialects of OpenAI (both), Anthropic, Google, Ollama and
 //! Amazon.
 //!
 //! In: requests. Out: realistic answers, faults included, chosen by the model's name (see [`SCENARIOS`]) or by a
@@ -8,6 +8,7 @@ mod anthropic;
 mod bedrock;
 mod content;
 mod gemini;
+mod ollama;
 mod openai;
 mod reply;
 mod responses;

@@ -53,6 +53,13 @@ impl Reply {
         reply.header("cache-control", "no-cache")
     }
 
+    /// A stream of JSON objects, one on a line.
+    pub fn lines<T: Into<Bytes>>(pieces: impl IntoIterator<Item = T>) -> Self {
+        let mut reply = Self::stream(pieces);
+        reply.headers.retain(|(name, _)| name != "content-type");
+        reply.header("content-type", "application/x-ndjson")
+    }
+
     /// A stream of Amazon's binary messages, each in a write of its own. Given are they as server-sent events, exceptions
     /// with `exception` in place of `event`; what has no name is none of them and left out.
     pub fn binary_stream<T: AsRef<str>>(events: impl IntoIterator<Item = T>) -> Self {

@@ -11,7 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::content::{self, Content};
-use super::{Received, Reply, Step, anthropic, bedrock, gemini, openai, responses};
+use super::{Received, Reply, Step, anthropic, bedrock, gemini, ollama, openai, responses};
 
 /// The names that mean something. `fake-NNN` (such as `fake-429`) answers with that status.
 pub const SCENARIOS: &[&str] = &[
@@ -82,6 +82,7 @@ enum Dialect {
     Responses,
     Anthropic,
     Gemini,
+    Ollama,
     Bedrock,
 }
 
@@ -116,7 +117,9 @@ pub(super) fn answer(request: &Received) -> Reply {
         return Reply::json(400, &anthropic::no_threads());
     }
     let content = content::of(possible(dialect, &model), &body);
+    let by_default = dialect == Dialect::Ollama && body["stream"] != false;
     let streamed = body["stream"] == true
+        || by_default
         || path.ends_with(":streamGenerateContent")
         || path.ends_with("/converse-stream");
     let reply = match events(dialect, task, &model, &content, &body) {
@@ -129,6 +132,8 @@ pub(super) fn answer(request: &Received) -> Reply {
 fn dialect_of(request: &Received, path: &str) -> Dialect {
     if path.starts_with("/v1beta/") {
         Dialect::Gemini
+    } else if path.starts_with("/api/") {
+        Dialect::Ollama
     } else if path.starts_with("/model/") {
         Dialect::Bedrock
     } else if path.contains("/messages") || request.headers.contains_key("anthropic-version") {
@@ -149,16 +154,20 @@ fn task_of(path: &str) -> Option<Task> {
         | "generateContent"
         | "streamGenerateContent"
         | "converse"
-        | "converse-stream" => Some(Task::Chat),
-        "embeddings" | "embedContent" | "batchEmbedContents" => Some(Task::Embeddings),
+        | "converse-stream"
+        | "chat" => Some(Task::Chat),
+        "generate" => Some(Task::Completion),
+        "embeddings" | "embedContent" | "batchEmbedContents" | "embed" => Some(Task::Embeddings),
         "count_tokens" | "countTokens" => Some(Task::CountTokens),
         _ => None,
     }
 }
 
-/// The scenario, or the plain one where the dialect cannot have it: arguments of a call are whole in Google's.
+/// The scenario, or the plain one where the dialect cannot have it: arguments of a call are whole in Google's and
+/// Ollama's.
 fn possible(dialect: Dialect, model: &str) -> &str {
-    if dialect == Dialect::Gemini && model == "fake-cut-arguments" { "fake-chat" } else { model }
+    let whole_calls = matches!(dialect, Dialect::Gemini | Dialect::Ollama);
+    if whole_calls && model == "fake-cut-arguments" { "fake-chat" } else { model }
 }
 
 fn models(dialect: Dialect) -> Value {
@@ -166,6 +175,7 @@ fn models(dialect: Dialect) -> Value {
         Dialect::OpenAi | Dialect::Responses => openai::models(SCENARIOS),
         Dialect::Anthropic => anthropic::models(SCENARIOS),
         Dialect::Gemini => gemini::models(SCENARIOS),
+        Dialect::Ollama => ollama::models(SCENARIOS),
         // Its models are listed by another service.
         Dialect::Bedrock => json!({}),
     }
@@ -176,12 +186,15 @@ fn whole(dialect: Dialect, task: Task, model: &str, content: &Content, body: &Va
         (Task::CountTokens, Dialect::Gemini) => json!({ "totalTokens": 42 }),
         (Task::CountTokens, _) => json!({ "input_tokens": 42 }),
         (Task::Embeddings, Dialect::Gemini) => gemini::embeddings(body),
+        (Task::Embeddings, Dialect::Ollama) => ollama::embeddings(model, body),
         (Task::Embeddings, _) => openai::embeddings(model, body),
+        (Task::Completion, Dialect::Ollama) => ollama::generate(model, content),
         (Task::Completion, _) => openai::completion(model, content),
         (Task::Chat, Dialect::OpenAi) => openai::chat(model, content),
         (Task::Chat, Dialect::Responses) => responses::response(model, content),
         (Task::Chat, Dialect::Anthropic) => anthropic::message(model, content),
         (Task::Chat, Dialect::Gemini) => gemini::answer(model, content),
+        (Task::Chat, Dialect::Ollama) => ollama::chat(model, content),
         (Task::Chat, Dialect::Bedrock) => bedrock::answer(content),
     }
 }
@@ -190,11 +203,13 @@ fn events(dialect: Dialect, task: Task, model: &str, content: &Content, body: &V
     let include_usage = body["stream_options"]["include_usage"] == true;
     match (task, dialect) {
         (Task::CountTokens | Task::Embeddings, _) => None,
+        (Task::Completion, Dialect::Ollama) => Some(ollama::generate_lines(model, content)),
         (Task::Completion, _) => Some(openai::completion_events(model, content, include_usage)),
         (Task::Chat, Dialect::OpenAi) => Some(openai::chat_events(model, content, include_usage)),
         (Task::Chat, Dialect::Responses) => Some(responses::events(model, content)),
         (Task::Chat, Dialect::Anthropic) => Some(anthropic::events(model, content)),
         (Task::Chat, Dialect::Gemini) => Some(gemini::events(model, content)),
+        (Task::Chat, Dialect::Ollama) => Some(ollama::chat_lines(model, content)),
         (Task::Chat, Dialect::Bedrock) => Some(bedrock::events(content)),
     }
 }
@@ -206,14 +221,19 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
         Dialect::Responses => responses::error_event(),
         Dialect::Anthropic => anthropic::error_event(),
         Dialect::Gemini => gemini::error_event(),
+        Dialect::Ollama => ollama::error_line(),
         Dialect::Bedrock => bedrock::error_event(),
     };
+    // Lines have neither comments nor fields, and one way to end; an empty one is all that can stand between them.
+    let in_lines = dialect == Dialect::Ollama;
+    let comment = |text: &str| if in_lines { "\n".to_owned() } else { format!(": {text}\n\n") };
     let respell = |events: &mut Vec<String>, end: &str| {
         events.iter_mut().for_each(|event| *event = event.replace("\r\n", "\n").replace('\n', end));
     };
     match model {
         "fake-lf" => respell(&mut events, "\n"),
         "fake-crlf" => respell(&mut events, "\r\n"),
+        "fake-cr" | "fake-no-space" | "fake-fields" if in_lines => {}
         "fake-cr" => respell(&mut events, "\r"),
         "fake-no-space" => {
             events
@@ -221,14 +241,14 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
                 .for_each(|event| *event = event.replace("data: ", "data:").replace("event: ", "event:"));
         }
         "fake-comments" => {
-            events.iter_mut().for_each(|event| event.insert_str(0, ": OPENROUTER PROCESSING\n\n"));
+            events.iter_mut().for_each(|event| event.insert_str(0, &comment("OPENROUTER PROCESSING")));
         }
         "fake-fields" => {
             events.iter_mut().for_each(|event| event.insert_str(0, ":\nid: 7\nretry: 1000\nunknown\n"));
         }
         "fake-heartbeat" => {
-            events.insert(events.len() - 1, ": still here\n\n".to_owned());
-            events.push(": still here\n\n".to_owned());
+            events.insert(events.len() - 1, comment("still here"));
+            events.push(comment("still here"));
         }
         // The others' last event holds what makes the answer complete.
         "fake-no-done" if matches!(dialect, Dialect::OpenAi | Dialect::Anthropic) => drop(events.pop()),
@@ -247,6 +267,7 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
     }
     let reply = match dialect {
         Dialect::Bedrock => Reply::binary_stream(events),
+        Dialect::Ollama => Reply::lines(events),
         _ => Reply::stream(events),
     };
     match model {
@@ -307,6 +328,7 @@ fn error(dialect: Dialect, status: u16) -> Reply {
             Dialect::OpenAi | Dialect::Responses => openai::error(status),
             Dialect::Anthropic => anthropic::error(status),
             Dialect::Gemini => gemini::error(status),
+            Dialect::Ollama => ollama::error(status),
             Dialect::Bedrock => bedrock::error(status),
         },
     );

@@ -47,6 +47,7 @@ fn question(dialect: &str, model: &str, stream: bool) -> (String, Value) {
         }
         "gemini" => (format!("/v1beta/models/{model}:generateContent"), json!({ "contents": contents })),
         "responses" => ("/v1/responses".into(), json!({ "model": model, "stream": stream, "input": "Hi" })),
+        "ollama" => ("/api/chat".into(), chat(model, stream)),
         path => (format!("/v1/{path}"), chat(model, stream)),
     }
 }
@@ -60,7 +61,7 @@ async fn every_dialect_answers_every_scenario_that_ends() {
         if endless.iter().any(|name| model.starts_with(name)) {
             continue;
         }
-        for dialect in ["chat/completions", "messages", "responses", "gemini"] {
+        for dialect in ["chat/completions", "messages", "responses", "gemini", "ollama"] {
             for stream in [false, true] {
                 let (path, body) = question(dialect, model, stream);
                 let answer = client.try_send(Method::POST, &path, body.to_string()).await;

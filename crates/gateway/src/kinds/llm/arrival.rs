@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
-use yumen_llm::dialects::{AnswerContext, Dialect, codec, embeds_batch, recode_embeddings};
+use yumen_llm::dialects::{AnswerContext, Dialect, codec, recode_embeddings};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir::{EmbeddingFormat, Response};
 
@@ -203,9 +203,12 @@ impl Reading<'_> {
         if said.trim_ascii_start().first() != Some(&b'{') {
             return Err(self.invalid("it is not a JSON object"));
         }
+        let recoded = |told: Bytes| {
+            let recoded = (call.dialect == Dialect::OpenAiEmbeddings).then(|| recoded(call, &told)).flatten();
+            recoded.unwrap_or(told)
+        };
         if self.attempt.same_dialect() && !call.stream {
-            let recoded = (call.dialect == Dialect::OpenAiEmbeddings).then(|| recoded(call, said)).flatten();
-            return Ok(recoded.unwrap_or_else(|| said.clone()));
+            return Ok(recoded(said.clone()));
         }
         let response =
             codec(step.dialect).decode_response(said).map_err(|error| self.unreadable(&error.message))?;
@@ -222,7 +225,7 @@ impl Reading<'_> {
                 encoder.finish(&mut out);
                 Ok(out.into())
             }
-            response => Ok(client.encode_response(&response, &context).into()),
+            response => Ok(recoded(client.encode_response(&response, &context).into())),
         }
     }
 
@@ -244,7 +247,8 @@ impl Reading<'_> {
             created: exchange.created(),
             include_usage: call.tells_usage(),
             json_array: call.json_array,
-            embeds_batch: call.dialect == Dialect::GeminiEmbeddings && embeds_batch(&call.body),
+            embeds_batch: codec(call.dialect).is_batch(&call.body),
+            stopwatch: exchange.stopwatch(),
             custom_tools: self.custom_tools.clone(),
             ai_sdk_version: call.ai_sdk_version,
             provider: told.then(|| step.provider().id.to_string()),

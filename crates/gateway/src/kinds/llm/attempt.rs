@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
-use yumen_llm::dialects::{Dialect, Target, codec, embeds_batch};
+use yumen_llm::dialects::{Dialect, Target, codec};
 use yumen_llm::ir::Request;
 use yumen_llm::json::Pieces;
 
@@ -239,10 +239,9 @@ impl Try<'_> {
     }
 
     fn uri(&self, endpoint: &Endpoint, pieces: &Pieces) -> Result<http::Uri, Failure> {
-        let in_batch = || {
-            self.step.dialect == Dialect::GeminiEmbeddings
-                && pieces.first().is_some_and(|body| embeds_batch(body))
-        };
+        let own = || pieces.first().is_some_and(|body| codec(self.step.dialect).is_batch(body));
+        let in_batch =
+            || if self.passes() { codec(self.call.dialect).is_batch(&self.call.body) } else { own() };
         let path = match self.call.task {
             Task::Generate if in_batch() => endpoint.batch_path.as_ref(),
             Task::Generate if self.call.stream => Some(&endpoint.stream_path),

@@ -1,23 +1,20 @@
 //! decode: body → Call. Reads the body once and keeps its bytes; never edits them.
 
 use std::borrow::Cow;
-use std::error::Error as _;
-use std::io::{self, ErrorKind};
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
-use http::{Version, request};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
-use yumen_config::GatewaySettings;
-use yumen_llm::dialects::{Dialect, Outline, codec, holds_sealed};
+use bytes::Bytes;
+use http::request;
+use hyper::body::Incoming;
+use yumen_config::{GatewaySettings, Snapshot};
+use yumen_llm::dialects::{Dialect, ErrorShape, Outline, codec, holds_sealed};
 use yumen_llm::json::{Kind, Object, Read, ScanReason, scan_object};
 
 use super::call::Call;
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
 use crate::route::{LlmRoute, Task};
-use crate::upstream::{Encoding, expand};
+use crate::upload;
 
 /// Members that the gateway acts on: one that is repeated, differs only by case or is spelt with escapes could be
 /// read differently by an upstream, and would be a way around a permission.
@@ -50,87 +47,24 @@ const NAME_BYTES_MOST: usize = 256;
 /// Reads the request. What it does not read of the body is left to the caller.
 pub async fn decode(
     exchange: &mut Exchange,
-    settings: &GatewaySettings,
+    snapshot: &Snapshot,
     route: LlmRoute,
     head: &request::Parts,
     body: &mut Incoming,
 ) -> Result<Call, Rejection> {
-    let encoding = Encoding::of(&head.headers).ok_or_else(|| {
-        let message = "The body's content-encoding is not one of gzip, deflate, br, zstd and identity.";
-        Rejection::new(Code::UnsupportedEncoding, message)
-    })?;
+    let settings = &snapshot.gateway;
     let asked = Instant::now();
-    let collected =
-        tokio::time::timeout(settings.body_read_timeout, collect(settings.max_body_bytes, head, body)).await;
+    let uploaded = upload::collect(settings, head, body).await;
     // The client's upload is no work of ours.
     exchange.waited += asked.elapsed();
-    let raw = collected.map_err(|_| {
-        let seconds = settings.body_read_timeout.as_secs_f64();
-        Rejection::new(Code::BodyTimeout, format!("The body did not come whole within {seconds} s."))
-    })??;
-    let body = match encoding {
-        Encoding::Identity => raw,
-        encoding => expand(encoding, &raw, settings.max_body_bytes)
-            .map_err(|error| {
-                Rejection::new(
-                    Code::BodyUnreadable,
-                    format!("The body is not what its content-encoding says: {error}."),
-                )
-            })?
-            .ok_or_else(|| too_large(settings.max_body_bytes))?,
-    };
+    let body = uploaded?.expand(settings.max_body_bytes)?;
     let mut call = read(settings, route, body)?;
     let asked = head.headers.get(TRACE_HEADER).and_then(|value| value.to_str().ok());
     call.wants_trace = asked.is_some_and(|value| value.eq_ignore_ascii_case("enabled"));
+    if codec(call.dialect).outline().errors == ErrorShape::Ollama {
+        call.model = tagged(snapshot, call.model);
+    }
     Ok(call)
-}
-
-async fn collect(limit: usize, head: &request::Parts, body: &mut Incoming) -> Result<Bytes, Rejection> {
-    let announced = head.headers.get(http::header::CONTENT_LENGTH);
-    let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit as u64) {
-        return Err(too_large(limit));
-    }
-    let Some(first) = next(head.version, body).await? else { return Ok(Bytes::new()) };
-    if body.is_end_stream() && first.len() <= limit {
-        return Ok(first);
-    }
-    let expected = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(first.len() * 2);
-    let mut whole = BytesMut::with_capacity(expected.min(limit).min(4 << 20).max(first.len()));
-    whole.extend_from_slice(&first);
-    while let Some(chunk) = next(head.version, body).await? {
-        if whole.len() + chunk.len() > limit {
-            return Err(too_large(limit));
-        }
-        whole.extend_from_slice(&chunk);
-    }
-    if whole.len() > limit {
-        return Err(too_large(limit));
-    }
-    Ok(whole.freeze())
-}
-
-async fn next(version: Version, body: &mut Incoming) -> Result<Option<Bytes>, Rejection> {
-    while let Some(frame) = body.frame().await {
-        if let Ok(chunk) = frame.map_err(|error| broken_off(version, &error))?.into_data() {
-            return Ok(Some(chunk));
-        }
-    }
-    Ok(None)
-}
-
-/// A body that broke off: badly framed, or left by its client. In HTTP/2 the frames are not the body's own, so
-/// only the client can have ended it.
-fn broken_off(version: Version, error: &hyper::Error) -> Rejection {
-    let kind = error.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
-    if version < Version::HTTP_2 && matches!(kind, Some(ErrorKind::InvalidInput | ErrorKind::InvalidData)) {
-        return Rejection::new(Code::BodyUnreadable, "The body is not framed as its head says.").cause(error);
-    }
-    Rejection::new(Code::ClientGone, "The client left before its body was whole.")
-}
-
-fn too_large(limit: usize) -> Rejection {
-    Rejection::new(Code::BodyTooLarge, format!("The body is larger than {limit} bytes."))
 }
 
 /// Reads the facts of a whole body.
@@ -165,7 +99,8 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         Some(said) => (named(Some(Cow::Owned(said.model)))?, said.stream),
         None => {
             let stream = expect("stream", "true or false", object.bool(&body, "stream"))?;
-            (named(expect("model", "a string", object.string(&body, "model"))?)?, stream.unwrap_or(false))
+            let model = expect("model", "a string", object.string(&body, "model"))?;
+            (named(model)?, stream.unwrap_or(codec(dialect).outline().streams_by_default))
         }
     };
     Ok(Call {
@@ -184,6 +119,18 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         body,
         object,
     })
+}
+
+/// The tag that Ollama's clients add to a model's name, or leave out, as they like.
+const TAG: &str = ":latest";
+
+/// The model that an Ollama client means: as it says, else with or without the usual tag.
+pub fn tagged(snapshot: &Snapshot, model: String) -> String {
+    if snapshot.models.contains_key(&*model) {
+        return model;
+    }
+    let other = model.strip_suffix(TAG).map_or_else(|| format!("{model}{TAG}"), str::to_owned);
+    if snapshot.models.contains_key(&*other) { other } else { model }
 }
 
 fn wrong(name: &'static str, expected: &str) -> Rejection {

@@ -29,6 +29,7 @@ const OWN: &[&str] = &[
     "tools",
     "functions",
     "response_format",
+    "format",
     "text",
     "output_format",
     "output_config",

@@ -62,8 +62,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
     match arrival.answer {
         Arrived::Stream(stream, held) => {
             exchange.record.streamed = true;
-            let kind = if stream.in_array() { "application/json" } else { "text/event-stream" };
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(stream.content_type()));
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
             exchange.stamp(&mut headers);
@@ -84,7 +83,8 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
                 Some(dress) => dress.answer(told, &tap),
                 None => told,
             };
-            let kind = if streamed && !call.json_array { "text/event-stream" } else { "application/json" };
+            let framing = codec(call.dialect).outline().framing;
+            let kind = if streamed && !call.json_array { framing.media_type() } else { "application/json" };
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
             exchange.first_byte();
             exchange.stamp(&mut headers);

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use yumen_config::GatewaySettings;
 use yumen_llm::dialects::{AnswerContext, Codec, Dialect, ErrorFacts, ErrorKind, JsonArray, Tap, codec};
 use yumen_llm::framing::{Framer, Framing};
-use yumen_llm::sse::{Frame, write_event};
+use yumen_llm::sse::Frame;
 
 use super::bare::Bare;
 use super::call::Call;
@@ -268,7 +268,7 @@ impl StreamRelay {
             array.element(&mut out, |out| out.extend_from_slice(&data));
             return Ok(out.into());
         }
-        if !self.framer.is_sse() {
+        if self.framer.framing() != self.framing() {
             return Ok(self.reframed(&frame.event, &data));
         }
         Ok(match &self.dress {
@@ -284,28 +284,38 @@ impl StreamRelay {
             return self.client.encode_error_event(facts).into();
         }
         let mut out = Vec::with_capacity(data.len() + event.len() + 24);
-        write_event(event, data, &mut out);
+        self.framing().write(event, data, &mut out);
         out.into()
     }
 
-    /// A comment keeps the connection alive in every dialect whose clients can read it; a JSON array has none.
+    /// A comment keeps the connection alive in every dialect whose clients can read it; a JSON array has none, nor have
+    /// lines, in which an empty one would be read as an answer.
     fn comment(&mut self, raw: Bytes) -> Bytes {
         // The rest of a line end may have come after its event was known to be whole.
         let is_end = raw.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+        let reads_lines = self.framing() == Framing::Lines;
+        let in_lines = reads_lines || self.framer.framing() == Framing::Lines;
         match (&self.bare, &mut self.transcoder) {
             _ if self.in_array => Bytes::new(),
+            _ if is_end && in_lines => Bytes::new(),
             _ if is_end => raw,
             // What follows a reason would be read as more of the answer.
             (Some(_), _) if self.tap.finish_reason.is_some() => Bytes::new(),
             (Some(_), Some(transcoder)) => transcoder.ping(),
             (Some(bare), None) => bare.alive(),
+            (None, Some(transcoder)) if reads_lines => transcoder.ping(),
+            (None, None) if reads_lines => Bytes::new(),
             (None, _) => raw,
         }
     }
 
-    /// Whether the client reads one JSON array.
-    pub fn in_array(&self) -> bool {
-        self.in_array
+    fn framing(&self) -> Framing {
+        self.client.outline().framing
+    }
+
+    /// The media type of what the client reads.
+    pub fn content_type(&self) -> &'static str {
+        if self.in_array { "application/json" } else { self.framing().media_type() }
     }
 
     /// Events that were written here, in the client's dialect.
@@ -343,11 +353,12 @@ impl StreamRelay {
         }
         let mut out = BytesMut::new();
         while let Some(frame) = self.framer.finish() {
-            let complete = ends_with_blank_line(&frame.raw);
+            let lacking = self.framing().lacking(&frame.raw);
             let said = self.frame(frame)?;
             out.extend_from_slice(&said);
-            if !complete && !said.is_empty() && self.transcoder.is_none() {
-                out.extend_from_slice(b"\n\n");
+            let is_its_own = self.transcoder.is_none() && self.framer.framing() == self.framing();
+            if !said.is_empty() && is_its_own {
+                out.extend_from_slice(lacking);
             }
         }
         let has_end = self.tap.error.is_some() || self.tap.finished || self.tap.finish_reason.is_some();
@@ -377,10 +388,6 @@ fn is_usage_only(data: &[u8]) -> bool {
                 choices.get().bytes().all(|byte| matches!(byte, b'[' | b']') || byte.is_ascii_whitespace())
             })
     })
-}
-
-fn ends_with_blank_line(raw: &[u8]) -> bool {
-    [&b"\n\n"[..], b"\r\n\r\n", b"\r\r"].iter().any(|end| raw.ends_with(end))
 }
 
 fn join(mut parts: SmallVec<[Bytes; 4]>) -> Bytes {

@@ -6,42 +6,12 @@ use smallvec::SmallVec;
 use super::FORMAT;
 use super::chunk::{Call, Piece};
 use super::media::{at_address, inline};
+use crate::dialects::CallIds;
 use crate::dialects::read::{At, Object};
 use crate::ir::{Content, Json};
 
 /// What one part says: a signature that stands on it comes first, by itself.
 pub(super) type Contents = SmallVec<[Content; 2]>;
-
-/// Ids for calls that come without: unique in the answer, and different from answer to answer, since a conversation
-/// holds the calls of many.
-#[derive(Default)]
-pub(super) struct CallIds {
-    answer: Option<String>,
-    next: u64,
-}
-
-impl CallIds {
-    /// Learns the answer's own id; the bytes that a call came in stand in for it.
-    pub(super) fn answer(&mut self, id: Option<&str>) {
-        if self.answer.is_none() {
-            self.answer = id.map(str::to_owned);
-        }
-    }
-
-    fn make(&mut self, seed: &[u8]) -> String {
-        let answer = self.answer.get_or_insert_with(|| format!("{:016x}", hash(seed)));
-        let id = format!("call_{answer}_{}", self.next);
-        self.next += 1;
-        id
-    }
-}
-
-/// FNV-1a: the same bytes always give the same id.
-fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
 
 /// Reads one part; `seed` is what the ids of calls are made of when the answer has none.
 pub(super) fn read_part(raw: &RawValue, ids: &mut CallIds, seed: &[u8]) -> Contents {

@@ -11,7 +11,7 @@ use super::FORMAT;
 use super::media::write_media;
 use super::proof::signature;
 use crate::dialects::read::{At, Object, is_object};
-use crate::dialects::{Losses, write};
+use crate::dialects::{Losses, write, write_arguments};
 use crate::ir::{Content, Json, Part};
 
 /// One part of the wire.
@@ -104,7 +104,7 @@ impl Said<'_> {
     }
 }
 
-/// Writes a call. Its arguments must be an object: broken or cut-off ones are kept as text in one field.
+/// Writes a call.
 pub(super) fn write_call(
     id: &str,
     name: &str,
@@ -117,14 +117,6 @@ pub(super) fn write_call(
             call.text("id", id);
         }
         call.text("name", name);
-        let trimmed = arguments.trim();
-        if trimmed.is_empty() || trimmed == "null" {
-            call.raw("args", "{}");
-        } else if is_object(trimmed) {
-            call.raw("args", trimmed);
-        } else {
-            losses.note("messages.tool_calls.arguments");
-            call.object("args", |args| args.text("raw_arguments", arguments));
-        }
+        write_arguments("args", arguments, call, losses);
     });
 }

@@ -1,13 +1,13 @@
 //! Whole answers, and the answers to `countTokens`.
 
-use super::answer::{CallIds, read_part};
+use super::answer::read_part;
 use super::chunk::{Candidate, Chunk};
 use super::finish::{blocked, finish_word, read_finish};
 use super::logprobs::{read_logprobs, write_logprobs};
 use super::part::{Said, is_own_kind, signed};
 use super::usage::{read_usage, write_usage};
 use crate::dialects::read::{At, Object};
-use crate::dialects::{AnswerContext, DecodeError, Losses, fault, write};
+use crate::dialects::{AnswerContext, CallIds, DecodeError, Losses, fault, write};
 use crate::ir::{Answer, Choice, Content, Finish, Part, Response, Source};
 
 /// Reads an upstream's answer.

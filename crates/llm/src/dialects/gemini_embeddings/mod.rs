@@ -1,8 +1,7 @@
 //! Google's embeddings, `models/{model}:embedContent` and `:batchEmbedContents`. There are no streams.
 //!
 //! One codec speaks both: a body with `requests` is a batch, one with `content` a single text, and answers differ
-//! likewise. A single text is asked for as one, several as a batch; [`embeds_batch`] says of a body which path it
-//! goes to.
+//! likewise. A single text is asked for as one, several as a batch.
 
 mod request;
 mod response;
@@ -15,13 +14,13 @@ use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
-pub use request::is_batch as embeds_batch;
-
 const OUTLINE: Outline = Outline {
     dialect: Dialect::GeminiEmbeddings,
     name: "gemini_embeddings",
     operation: Operation::Embeddings,
+    for_others: true,
     model_in_path: true,
+    streams_by_default: false,
     content: "content",
     content_or: Some("requests"),
     content_kinds: &[Kind::Object, Kind::Array],
@@ -50,6 +49,10 @@ impl Codec for GeminiEmbeddings {
             ir::Request::Embeddings(embeddings) => request::encode(embeddings, target),
             _ => Err(refuse("model", "this model makes embeddings, it does not generate text")),
         }
+    }
+
+    fn is_batch(&self, body: &[u8]) -> bool {
+        request::is_batch(body)
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError> {

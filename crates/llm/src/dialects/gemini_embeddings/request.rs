@@ -16,7 +16,7 @@ enum Content {
 }
 
 /// Whether a request's body, a client's or one for an upstream, is a batch and goes to `:batchEmbedContents`.
-pub fn is_batch(body: &[u8]) -> bool {
+pub(super) fn is_batch(body: &[u8]) -> bool {
     Object::body(body).is_ok_and(|mut body| body.take("requests").is_some())
 }
 

@@ -1,7 +1,5 @@
 //! Answers: one vector, or a list of them.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -51,10 +49,12 @@ pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
     write::object(&mut out, |body| {
         match data.as_slice() {
             [one] if !context.embeds_batch => {
-                body.object("embedding", |object| write_vector(&one.vector, object));
+                body.object("embedding", |object| object.number("values", &*one.vector.floats()));
             }
             several => body.list("embeddings", |list| {
-                several.iter().for_each(|one| list.object(|object| write_vector(&one.vector, object)));
+                several.iter().for_each(|one| {
+                    list.object(|object| object.number("values", &*one.vector.floats()));
+                });
             }),
         }
         if let Some(usage) = answer.usage {
@@ -65,19 +65,6 @@ pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
         }
     });
     out
-}
-
-/// Vectors are numbers here, whatever they were at the provider.
-fn write_vector(vector: &Vector, out: &mut write::Object<'_>) {
-    match vector {
-        Vector::Floats(floats) => out.number("values", floats),
-        Vector::Base64(text) => {
-            let bytes = STANDARD.decode(text).unwrap_or_default();
-            let floats: Vec<f32> =
-                bytes.as_chunks::<4>().0.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect();
-            out.number("values", &floats);
-        }
-    }
 }
 
 #[derive(Deserialize, Default)]

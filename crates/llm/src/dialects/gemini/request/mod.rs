@@ -3,7 +3,6 @@
 //! is asked for.
 
 mod asides;
-mod calls;
 mod config;
 mod decode;
 mod encode;

@@ -7,9 +7,8 @@ use super::super::answer::is_aside;
 use super::super::media::{at_address, inline};
 use super::super::proof::proof;
 use super::asides::keep;
-use super::calls::Calls;
-use crate::dialects::DecodeError;
 use crate::dialects::read::{At, Object, list, string};
+use crate::dialects::{Calls, DecodeError};
 use crate::ir::{Content, Json, Message, Part, Role};
 
 /// The reader's state.

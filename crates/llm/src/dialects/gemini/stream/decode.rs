@@ -3,12 +3,12 @@
 //! Each event holds whole parts: a piece of text, or a whole call. A finish reason may stand in an event of its own,
 //! in that of the last part, or (with older models) in every one; so the last that came is said at the end.
 
-use super::super::answer::{CallIds, read_part};
+use super::super::answer::read_part;
 use super::super::chunk::{Candidate, Chunk};
 use super::super::finish::{blocked, read_finish};
 use super::super::logprobs::read_logprobs;
 use super::super::usage::read_usage;
-use crate::dialects::{DecodeError, StreamDecoder, fault, raise};
+use crate::dialects::{CallIds, DecodeError, StreamDecoder, fault, raise};
 use crate::ir::{Content, Json, Start, StreamEvent};
 use crate::usage::Usage;
 

@@ -11,13 +11,10 @@ use super::super::part::write_call;
 use super::super::proof::signature;
 use super::super::usage::write_usage;
 use super::array::JsonArray;
-use crate::dialects::balance::Balance;
+use crate::dialects::held_calls::{HELD_LIMIT, HeldCalls};
 use crate::dialects::{AnswerContext, Losses, StreamEncoder, fault, write};
 use crate::ir::{ErrorFacts, Finish, Json, Start, StreamEvent};
 use crate::usage::Usage;
-
-/// How many bytes of arguments are held back at most.
-const HELD_LIMIT: usize = 16 * 1024 * 1024;
 
 /// The writer's state.
 pub(in super::super) struct Encoder {
@@ -35,21 +32,10 @@ pub(in super::super) struct Encoder {
 #[derive(Default)]
 struct Choice {
     index: u32,
-    /// Calls whose arguments are not complete, and those that wait behind them, in order.
-    held: Vec<HeldCall>,
+    held: HeldCalls,
     /// A signature that stands on the part that comes next.
     signature: Option<String>,
     finish: Option<Finish>,
-}
-
-struct HeldCall {
-    call: u32,
-    id: String,
-    name: String,
-    arguments: String,
-    balance: Balance,
-    complete: bool,
-    signature: Option<String>,
 }
 
 impl Encoder {
@@ -175,23 +161,14 @@ impl Encoder {
     fn start_call(&mut self, index: u32, call: u32, id: &str, name: &str) {
         let Some(choice) = self.choice(index) else { return };
         let signature = choice.signature.take();
-        choice.held.push(HeldCall {
-            call,
-            id: id.to_owned(),
-            name: name.to_owned(),
-            arguments: String::new(),
-            balance: Balance::default(),
-            complete: false,
-            signature,
-        });
+        choice.held.start(call, id, name, signature);
     }
 
     fn arguments(&mut self, index: u32, call: u32, arguments: &str, out: &mut Vec<u8>) {
         let Some(choice) = self.choice(index) else { return };
-        let Some(held) = choice.held.iter_mut().find(|held| held.call == call) else { return };
-        held.arguments.push_str(arguments);
-        held.balance.feed(arguments);
-        held.complete |= held.balance.is_complete();
+        if !choice.held.add(call, arguments) {
+            return;
+        }
         self.held_bytes += arguments.len();
         if self.held_bytes > HELD_LIMIT {
             self.fail(&fault::plain(502, "The provider's tool calls are too large to be held."), out);
@@ -203,10 +180,7 @@ impl Encoder {
     /// Writes the calls that are complete, in their order; `all` of them when nothing follows.
     fn release(&mut self, index: u32, all: bool, out: &mut Vec<u8>) {
         let Some(choice) = self.choice(index) else { return };
-        let ready =
-            if all { choice.held.len() } else { choice.held.iter().take_while(|held| held.complete).count() };
-        let calls: Vec<HeldCall> = choice.held.drain(..ready).collect();
-        for call in calls {
+        for call in choice.held.release(all) {
             self.held_bytes = self.held_bytes.saturating_sub(call.arguments.len());
             self.part(index, None, out, |part| {
                 write_call(&call.id, &call.name, &call.arguments, part, &mut Losses::default());

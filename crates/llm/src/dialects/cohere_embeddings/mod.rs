@@ -1,0 +1,86 @@
+//! Cohere's embeddings, `POST /v2/embed`. There are no streams.
+//!
+//! No client's surface is built on it: it is there for upstreams. Source: <https://docs.cohere.com/v2/reference/embed>.
+
+mod request;
+mod response;
+
+use super::{
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, cohere_chat, fault, no_stream::NoStream, refuse,
+};
+use crate::framing::Framing;
+use crate::ir;
+use crate::json::Kind;
+
+const OUTLINE: Outline = Outline {
+    dialect: Dialect::CohereEmbeddings,
+    name: "cohere_embeddings",
+    operation: Operation::Embeddings,
+    for_others: true,
+    model_in_path: false,
+    streams_by_default: false,
+    content: "texts",
+    content_or: Some("inputs"),
+    content_kinds: &[Kind::Array],
+    content_wanted: "a list of strings",
+    seals: false,
+    count_suffix: None,
+    errors: ErrorShape::Cohere,
+    framing: Framing::Sse,
+    stream_end: b"",
+};
+
+/// The codec.
+pub(super) struct CohereEmbeddings;
+
+impl Codec for CohereEmbeddings {
+    fn outline(&self) -> &'static Outline {
+        &OUTLINE
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError> {
+        request::decode(body).map(|request| ir::Request::Embeddings(Box::new(request)))
+    }
+
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError> {
+        match request {
+            ir::Request::Embeddings(embeddings) => request::encode(embeddings, target),
+            _ => Err(refuse("model", "this model makes embeddings, it does not generate text")),
+        }
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError> {
+        response::decode(body).map(|answer| ir::Response::Embeddings(Box::new(answer)))
+    }
+
+    fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
+        response::encode(response, context)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(NoStream(cohere_chat::encode_error_event))
+    }
+
+    fn stream_encoder(&self, _: AnswerContext) -> Box<dyn StreamEncoder> {
+        Box::new(NoStream(cohere_chat::encode_error_event))
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
+        fault::read(status, body)
+    }
+
+    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
+        cohere_chat::encode_error(error)
+    }
+
+    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
+        cohere_chat::encode_error_event(error)
+    }
+
+    fn tap_response(&self, body: &[u8], tap: &mut Tap) {
+        response::tap(body, tap);
+    }
+
+    fn tap_event(&self, _: &[u8], _: &[u8], _: &mut Tap) {}
+}

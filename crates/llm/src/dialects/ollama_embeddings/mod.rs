@@ -1,0 +1,92 @@
+//! Ollama's embeddings. There are no streams.
+//!
+//! One codec speaks both endpoints: a body with `prompt` is one of the older `/api/embeddings`, which takes one text and
+//! answers with one vector; one with `input` is of `/api/embed`, which takes several. Upstreams are asked in the latter
+//! form. Source: <https://docs.ollama.com/api/embed>.
+
+mod request;
+mod response;
+
+use super::{
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, fault, no_stream::NoStream, ollama, refuse,
+};
+use crate::framing::Framing;
+use crate::ir;
+use crate::json::Kind;
+
+const OUTLINE: Outline = Outline {
+    dialect: Dialect::OllamaEmbeddings,
+    name: "ollama_embeddings",
+    operation: Operation::Embeddings,
+    for_others: true,
+    model_in_path: false,
+    streams_by_default: false,
+    content: "input",
+    content_or: Some("prompt"),
+    content_kinds: &[Kind::Array, Kind::String],
+    content_wanted: "a string or a list of strings",
+    seals: false,
+    count_suffix: None,
+    errors: ErrorShape::Ollama,
+    framing: Framing::Lines,
+    stream_end: b"",
+};
+
+/// The codec.
+pub(super) struct OllamaEmbeddings;
+
+impl Codec for OllamaEmbeddings {
+    fn outline(&self) -> &'static Outline {
+        &OUTLINE
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError> {
+        request::decode(body).map(|request| ir::Request::Embeddings(Box::new(request)))
+    }
+
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError> {
+        match request {
+            ir::Request::Embeddings(embeddings) => request::encode(embeddings, target),
+            _ => Err(refuse("model", "this model makes embeddings, it does not generate text")),
+        }
+    }
+
+    fn is_batch(&self, body: &[u8]) -> bool {
+        request::is_batch(body)
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError> {
+        response::decode(body).map(|answer| ir::Response::Embeddings(Box::new(answer)))
+    }
+
+    fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
+        response::encode(response, context)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(NoStream(ollama::encode_error_event))
+    }
+
+    fn stream_encoder(&self, _: AnswerContext) -> Box<dyn StreamEncoder> {
+        Box::new(NoStream(ollama::encode_error_event))
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
+        fault::read(status, body)
+    }
+
+    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
+        ollama::encode_error(error)
+    }
+
+    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
+        ollama::encode_error_event(error)
+    }
+
+    fn tap_response(&self, body: &[u8], tap: &mut Tap) {
+        response::tap(body, tap);
+    }
+
+    fn tap_event(&self, _: &[u8], _: &[u8], _: &mut Tap) {}
+}
