@@ -10,18 +10,18 @@ pub enum Gap {
     /// The upstream gives no proofs.
     NoProofsGiven,
     /// The client has nowhere to keep them.
-    NoProofsKept,
+    ProofsNotKept,
     /// The client cannot give an address.
-    NoAddressesGiven,
+    WholePicturesOnly,
     /// The upstream looks nothing up on the web.
     NoAddresses,
     /// What was cached is not told.
-    NoCacheTold,
+    CacheNotTold,
 }
 
 /// Every gap, in the order of the footnotes.
 pub const GAPS: [Gap; 5] =
-    [Gap::NoProofsGiven, Gap::NoProofsKept, Gap::NoAddressesGiven, Gap::NoAddresses, Gap::NoCacheTold];
+    [Gap::NoProofsGiven, Gap::ProofsNotKept, Gap::WholePicturesOnly, Gap::NoAddresses, Gap::CacheNotTold];
 
 impl Gap {
     /// The footnote.
@@ -31,17 +31,17 @@ impl Gap {
                 "Chat Completions and Ollama have nothing that proves a model's thoughts: there is nothing to be brought \
                  back."
             }
-            Self::NoProofsKept => {
+            Self::ProofsNotKept => {
                 "A message of Ollama's has no place for what proves thoughts, so its clients cannot bring it back."
             }
-            Self::NoAddressesGiven => {
+            Self::WholePicturesOnly => {
                 "Ollama's clients send pictures whole, and cannot give an address. Whole ones arrive."
             }
             Self::NoAddresses => {
                 "Ollama reads pictures that are sent whole, Converse those and what lies in Amazon's own storage (`s3://`): one \
                  from the web is left out, and named as lost."
             }
-            Self::NoCacheTold => "Ollama tells input and output, and nothing of what was cached.",
+            Self::CacheNotTold => "Ollama tells input and output, and nothing of what was cached.",
         }
     }
 }
@@ -50,10 +50,10 @@ impl Gap {
 pub fn of(surface: Surface, provider: &str, feature: Feature) -> Option<Gap> {
     match (feature, surface, provider) {
         (Feature::Proofs, _, "fake-openai" | "fake-ollama") => Some(Gap::NoProofsGiven),
-        (Feature::Proofs, Surface::Ollama, _) => Some(Gap::NoProofsKept),
-        (Feature::Images, Surface::Ollama, _) => Some(Gap::NoAddressesGiven),
+        (Feature::Proofs, Surface::Ollama, _) => Some(Gap::ProofsNotKept),
+        (Feature::Images, Surface::Ollama, _) => Some(Gap::WholePicturesOnly),
         (Feature::Images, _, "fake-ollama" | "fake-bedrock") => Some(Gap::NoAddresses),
-        (Feature::Usage, Surface::Ollama, _) | (Feature::Usage, _, "fake-ollama") => Some(Gap::NoCacheTold),
+        (Feature::Usage, Surface::Ollama, _) | (Feature::Usage, _, "fake-ollama") => Some(Gap::CacheNotTold),
         _ => None,
     }
 }

@@ -278,7 +278,7 @@ mod tests {
             ("GET", "/api/version", Route::Version),
             ("GET", "/api/ps", Route::Loaded),
             ("HEAD", "/", Route::Root),
-            ("GET", "/api/v1/models", Route::Models { id: None }),
+            ("GET", "/api/v1/models", Route::OpenRouter(Lookup::Models)),
         ] {
             assert_eq!(ask(method, path).unwrap(), route, "{path}");
         }
