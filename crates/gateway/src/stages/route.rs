@@ -2,11 +2,11 @@
 
 use http::{HeaderValue, Method, Uri, request};
 use yumen_llm::dialects::Dialect;
+use yumen_llm::percent::percent_decode;
 
 use crate::rejection::{Code, Rejection};
 use crate::route::{
     InPath, LlmRoute, Lookup, Route, Skin, Task, below_ai_sdk, below_ollama, below_version, google_model,
-    percent_decode,
 };
 
 /// Finds what serves a request.
