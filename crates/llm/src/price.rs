@@ -377,7 +377,8 @@ mod tests {
             assert_eq!(price.cost_of(None, &Units::default()), None, "what is not told is not guessed");
         }
         assert_eq!(sound.cost_of(None, &Units { audio_ms: Some(45), ..Units::default() }), Some(500));
-        let both = UnitPrices { image: PerToken::each("1"), search: PerToken::each("1"), ..UnitPrices::default() };
+        let both =
+            UnitPrices { image: PerToken::each("1"), search: PerToken::each("1"), ..UnitPrices::default() };
         let half = Units { images: Some(1), ..Units::default() };
         assert_eq!(sold_by(both).cost_of(None, &half), None, "half a cost is none");
         let absurd = Units { audio_ms: Some(u64::MAX), ..Units::default() };
@@ -395,14 +396,19 @@ mod tests {
         assert_eq!(both.cost_of(Some(&usage), &second), Some(2100), "not both");
         assert_eq!(both.cost_of(None, &second), Some(100_000));
         assert_eq!(plain.cost_of(None, &second), None);
-        assert_eq!(Price::default().cost_of(None, &second), Some(0), "what is free is free however much it is");
+        assert_eq!(
+            Price::default().cost_of(None, &second),
+            Some(0),
+            "what is free is free however much it is"
+        );
     }
 
     #[test]
     fn tokens_of_pictures_and_sound_have_prices_of_their_own() {
         let nano = |count: u64| Some(PerToken(count * 1_000_000));
         let units = UnitPrices { image_input: nano(10), audio_output: nano(20), ..UnitPrices::default() };
-        let price = Price { input: PerToken(1_000_000), output: PerToken(2_000_000), units, ..Price::default() };
+        let price =
+            Price { input: PerToken(1_000_000), output: PerToken(2_000_000), units, ..Price::default() };
         let usage = Usage { input: 100, cached_input: 50, output: 10, ..Usage::default() };
         let of = |image_input, audio_output| {
             let units = Units { image_input, audio_output, audio_input: 9, ..Units::default() };

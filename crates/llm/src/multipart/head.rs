@@ -31,8 +31,7 @@ impl Head {
             if !readable || line.iter().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0')) {
                 return Err(fault(at, FormReason::HeadLine));
             }
-            const KNOWN: [&[u8]; 3] =
-                [b"content-disposition", b"content-type", b"content-transfer-encoding"];
+            const KNOWN: [&[u8]; 3] = [b"content-disposition", b"content-type", b"content-transfer-encoding"];
             let known = KNOWN.iter().position(|known| name.eq_ignore_ascii_case(known));
             if let Some(seen) = known.and_then(|known| seen.get_mut(known))
                 && std::mem::replace(seen, true)

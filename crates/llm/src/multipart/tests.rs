@@ -125,7 +125,9 @@ fn a_name_that_an_upstream_might_take_for_ours_is_found() {
     for other in ["modell", "my_model", "models", "image[]", "file"] {
         assert_eq!(ambiguous(&format!("{model}{}", part(&format!("name=\"{other}\"")))), None, "{other}");
     }
-    for twin in ["model", "Model", "model[]", "[model]", "model[0]", " model", "mo\\del", "%6dodel", "m%4Fdel"] {
+    for twin in
+        ["model", "Model", "model[]", "[model]", "model[0]", " model", "mo\\del", "%6dodel", "m%4Fdel"]
+    {
         assert_eq!(
             ambiguous(&format!("{model}{}", part(&format!("name=\"{twin}\"")))),
             Some("model"),
