@@ -166,7 +166,7 @@ impl Price {
     }
 
     /// Whether any tokens are charged for.
-    fn is_per_token(&self) -> bool {
+    pub fn is_per_token(&self) -> bool {
         let UnitPrices { image_input, audio_input, image_output, audio_output, .. } = self.units;
         let special = [image_input, audio_input, image_output, audio_output].into_iter().flatten();
         special.chain([self.input, self.output]).any(|price| price.0 > 0)

@@ -100,6 +100,7 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         fallbacks: Vec::new(),
         stream,
         json_array: false,
+        ai_sdk_version: 0,
         include_usage: false,
         require_parameters: false,
         wants_trace: false,

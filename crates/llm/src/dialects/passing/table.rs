@@ -22,7 +22,7 @@ const OUTLINE: Outline = Outline {
     seals: false,
     count_suffix: None,
     errors: ErrorShape::OpenAi,
-    framing: Framing::Events,
+    framing: Framing::Sse,
     stream_end: b"",
 };
 
