@@ -237,7 +237,10 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::Rerank => "/rerank",
             };
             if let Some(url) = definition.url(*dialect) {
-                let fits = url.ends_with(end) || url == "builtin://demo/v1/messages";
+                let (url, _) = url.split_once("?api-version=").unwrap_or((&url, ""));
+                // OpenRouter makes pictures at a path of its own.
+                let odd = ["builtin://demo/v1/messages", "https://openrouter.ai/api/v1/images"];
+                let fits = url.ends_with(end) || odd.contains(&url);
                 assert!(fits && !url.contains("/v1/v1/"), "{id}: {dialect:?} at {url}");
             }
         }

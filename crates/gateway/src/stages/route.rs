@@ -79,6 +79,8 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
         "/messages" => llm(Dialect::AnthropicMessages, Task::Generate),
         "/messages/count_tokens" => llm(Dialect::AnthropicMessages, Task::CountTokens),
         "/images/generations" => llm(Dialect::OpenAiImages, Task::Generate),
+        // OpenRouter's clients ask for them here.
+        "/images" if skin == Skin::OpenRouter => llm(Dialect::OpenAiImages, Task::Generate),
         "/images/edits" => llm(Dialect::OpenAiImageEdits, Task::Generate),
         "/images/variations" => llm(Dialect::OpenAiImageVariations, Task::Generate),
         "/audio/speech" => llm(Dialect::OpenAiSpeech, Task::Generate),
@@ -255,6 +257,7 @@ mod tests {
             }
         }
         assert_eq!(dialect("/v2/rerank"), Dialect::Rerank);
+        assert_eq!(dialect("/api/v1/images"), Dialect::OpenAiImages);
         for path in ["/v2/chat", "/v2/rerank/", "/v2/embeddings"] {
             assert_eq!(ask("POST", path).unwrap_err().code, Code::RouteNotFound, "{path}");
         }

@@ -87,6 +87,8 @@ fn usage_members(mut walk: Walk<'_>, units: &mut Units, total: &mut Option<u64>)
         match key {
             b"seconds" | b"prompt_audio_seconds" => units.audio_ms = milliseconds(value).or(units.audio_ms),
             b"total_tokens" => *total = whole_number(value),
+            // OpenRouter's rerankings.
+            b"search_units" => units.searches = whole_number(value).or(units.searches),
             _ => {}
         }
     }

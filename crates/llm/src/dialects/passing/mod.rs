@@ -57,6 +57,21 @@ pub(super) struct PassThrough {
     passing: &'static Passing,
 }
 
+impl PassThrough {
+    /// What comes out is all pictures, or all sound, unless the answer itself says how much of it was.
+    fn tell_output(&self, tap: &mut Tap) {
+        let output = tap.usage.map_or(0, |usage| usage.output);
+        let place = match self.passing {
+            Passing { makes_pictures: true, .. } => &mut tap.units.image_output,
+            Passing { spoken: Some(_), .. } => &mut tap.units.audio_output,
+            _ => return,
+        };
+        if *place == 0 {
+            *place = output;
+        }
+    }
+}
+
 fn nothing_to_convert() -> DecodeError {
     refuse("model", "what is asked here goes only to providers that speak this very API")
 }
@@ -109,9 +124,11 @@ impl Codec for PassThrough {
 
     fn tap_response(&self, body: &[u8], tap: &mut Tap) {
         answer::tap(self.outline.operation, body, tap);
+        self.tell_output(tap);
     }
 
     fn tap_event(&self, event: &[u8], data: &[u8], tap: &mut Tap) {
         event::tap(event, data, tap);
+        self.tell_output(tap);
     }
 }

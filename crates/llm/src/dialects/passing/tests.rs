@@ -94,6 +94,8 @@ fn rerankings_tell_searches_or_tokens() {
     let cohere = r#"{"id":"r1","results":[],"meta":{"api_version":{"version":"2"},"billed_units":{"search_units":2}}}"#;
     let tap = whole(Dialect::Rerank, cohere);
     assert_eq!((tap.id.as_deref(), tap.units.searches, tap.usage), (Some("r1"), Some(2), None));
+    let router = r#"{"id":"r1","results":[],"usage":{"search_units":3,"total_tokens":38,"cost":0.006}}"#;
+    assert_eq!(whole(Dialect::Rerank, router).units.searches, Some(3));
     for body in [
         r#"{"model":"m","usage":{"total_tokens":38},"results":[]}"#,
         r#"{"model":"m","usage":{"prompt_tokens":38,"total_tokens":38},"data":[]}"#,
@@ -113,7 +115,7 @@ fn streams_have_begun_with_their_first_piece_and_ended_with_their_last() {
     assert!(begun.content_seen && begun.finish_reason.is_none() && begun.units.images.is_none());
     let done = events(Dialect::OpenAiImageEdits, &[partial, last]);
     assert_eq!((done.finish_reason.as_deref(), done.units.images), (Some("completed"), Some(1)));
-    assert_eq!((done.usage.unwrap().output, done.units.image_input), (7, 3));
+    assert_eq!((done.usage.unwrap().output, done.units.image_input, done.units.image_output), (7, 3, 7));
     let delta = r#"{"type":"transcript.text.delta","delta":"h"}"#;
     let text = r#"{"type":"transcript.text.done","text":"hi","usage":{"type":"duration","seconds":3}}"#;
     let tap = events(Dialect::OpenAiTranscriptions, &[delta, text, "[DONE]"]);
@@ -125,6 +127,7 @@ fn streams_have_begun_with_their_first_piece_and_ended_with_their_last() {
         r#"{"type":"speech.audio.done","usage":{"input_tokens":4,"output_tokens":9,"total_tokens":13}}"#;
     let tap = events(Dialect::OpenAiSpeech, &[r#"{"type":"speech.audio.delta","audio":"AA=="}"#, spoken]);
     assert_eq!(tap.usage, Some(Usage { input: 4, output: 9, ..Usage::default() }));
+    assert_eq!((tap.units.audio_output, tap.units.image_output), (9, 0));
     let several = r#"{"type":"image_generation.partial_succeeded","url":"u"}"#;
     let tap = events(Dialect::OpenAiImages, &[several, several, r#"{"type":"image_generation.completed"}"#]);
     assert_eq!(tap.units.images, Some(2));
