@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use serde_json::Value;
+use yumen_llm::dialects::{ALL, Pictures, Tap};
 use yumen_llm::eventstream;
 use yumen_llm::framing::{Framer, Framing};
 use yumen_llm::json::{self, Edit, MAX_FIELDS, Read, scan_object};
+use yumen_llm::multipart::{Form, boundary};
 use yumen_llm::sse::Frame;
 use yumen_llm::tokens;
 
@@ -183,4 +185,62 @@ fn rejoined(frames: Vec<Frame>) -> Vec<Frame> {
         }
     }
     joined
+}
+
+/// What is taken apart can be put together: an edited form reads as the same one with another value, and no part that
+/// is not ambiguous has a twin.
+pub(crate) fn multipart(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        let _ = boundary(text);
+    }
+    let form = match Form::scan(data, "b1") {
+        Ok(form) => form,
+        Err(error) => return assert!(error.position <= data.len(), "{error:?}"),
+    };
+    for part in &form.parts {
+        assert!(data.get(part.name.clone()).is_some() && data.get(part.value.clone()).is_some(), "{part:?}");
+    }
+    let body = Bytes::copy_from_slice(data);
+    if form.ambiguous(data, &["model"]).is_some() {
+        return;
+    }
+    let same = form.names(data).filter(|name| name.eq_ignore_ascii_case("model")).count();
+    assert!(same <= 1, "the model is ambiguous");
+    assert_eq!(form.with_value(&body, "model", Bytes::from_static(b"a\nb")), None);
+    let value = Bytes::from_static(b"another");
+    let edited = form.with_value(&body, "model", value.clone()).map(|pieces| pieces.concat());
+    let edited = edited.unwrap_or_else(|| panic!("a plain value cannot be put in"));
+    match Form::scan(&edited, "b1") {
+        Ok(again) => {
+            assert_eq!(again.value(&edited, "model"), Some(&*value));
+            assert_eq!(again.parts.len(), form.parts.len() + usize::from(same == 0));
+        }
+        // Only one part more may be too many.
+        Err(error) => assert_eq!(form.parts.len(), 256, "{error}"),
+    }
+}
+
+/// Whatever an answer says, its side reader survives, and pictures are counted the same however the bytes are cut.
+pub(crate) fn passing(data: &[u8]) {
+    for codec in ALL.iter().filter(|codec| codec.passing().is_some()) {
+        codec.tap_response(data, &mut Tap::default());
+        codec.tap_event(b"", data, &mut Tap::default());
+        codec.decode_error(400, data);
+    }
+    let (mut at_once, mut bytewise) = (Pictures::default(), Pictures::default());
+    at_once.push(data);
+    data.chunks(1).for_each(|byte| bytewise.push(byte));
+    assert_eq!(at_once.count(), bytewise.count());
+    let value = serde_json::from_slice::<Value>(data).ok();
+    let listed = value.as_ref().and_then(|value| value.as_object()?.get("data")?.as_array());
+    // A repeated or escaped name is another matter.
+    let names = occurrences(data, b"\"data\"");
+    if let Some(listed) = listed.filter(|_| names == 1 && !data.contains(&b'\\')) {
+        let objects = listed.iter().filter(|item| item.is_object()).count();
+        assert_eq!(at_once.count(), Some(objects as u64));
+    }
+}
+
+fn occurrences(data: &[u8], needle: &[u8]) -> usize {
+    data.windows(needle.len()).filter(|window| *window == needle).count()
 }

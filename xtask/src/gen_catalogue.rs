@@ -32,7 +32,22 @@ const REPORT: &str = "providers/.sources/REPORT.md";
 const PAGE: &str = "docs/reference/providers.md";
 
 /// Prices in the order in which they are written.
-const PRICES: &[&str] = &["input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning"];
+const PRICES: &[&str] = &[
+    "input",
+    "output",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "reasoning",
+    "image",
+    "audio_hour",
+    "characters",
+    "search",
+    "image_input",
+    "audio_input",
+    "image_output",
+    "audio_output",
+];
 /// The operations that a dialect serves.
 const SERVED: &[(&str, &str)] = &[
     ("openai_chat", "chat"),
@@ -43,6 +58,14 @@ const SERVED: &[(&str, &str)] = &[
     ("ollama_embeddings", "embeddings"),
     ("cohere_chat", "chat"),
     ("cohere_embeddings", "embeddings"),
+    ("openai_images", "images"),
+    ("openai_image_edits", "image_edits"),
+    ("openai_image_variations", "image_variations"),
+    ("openai_speech", "speech"),
+    ("openai_transcriptions", "transcription"),
+    ("openai_translations", "translation"),
+    ("openai_moderations", "moderation"),
+    ("rerank", "rerank"),
 ];
 
 /// A model as fields.
@@ -211,8 +234,8 @@ mod tests {
         for line in [
             "2 models, 1 of them listed by hand.",
             "- No price is known of 1: `Some/B-fp8`.",
-            "- Left out (another operation): `c`.",
-            "- Refused: Some/B-fp8: price.input must be over 0 and under 1000 dollars per million tokens.",
+            "- Left out (a dialect that is not spoken): `c`.",
+            "- Refused: Some/B-fp8: price.input must be over 0 and under 1000 dollars.",
         ] {
             assert!(report.contains(line), "{line} is not in {report}");
         }

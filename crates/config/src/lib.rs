@@ -44,7 +44,7 @@ mod yaml;
 
 // Part of this crate's own interface: whoever reads a configuration hands over a catalogue and shows prices.
 pub use yumen_llm::catalogue::{Catalogue, Day, Word};
-pub use yumen_llm::price::PerToken;
+pub use yumen_llm::price::{PerToken, Price};
 
 pub use check::{Checked, SecretFiles, from_environment, parse_and_check};
 pub use credential::{

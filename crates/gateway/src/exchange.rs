@@ -13,8 +13,8 @@ use yumen_config::VirtualKey;
 use yumen_llm::dialects::{Stopwatch, codec};
 use yumen_llm::price::Price;
 use yumen_llm::tokens;
-use yumen_llm::usage::Usage;
-use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource};
+use yumen_llm::usage::{Units, Usage};
+use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCounts};
 
 use crate::limits::Permit;
 use crate::rejection::Code;
@@ -39,10 +39,20 @@ pub struct Trying {
     pub attempt: AttemptRecord,
     /// When it began.
     pub began: Instant,
-    /// The request that the upstream works on.
-    pub request: Bytes,
+    /// What the request that the upstream works on tells by itself.
+    pub asked: Asked,
     /// The deployment's price.
     pub price: Option<Price>,
+}
+
+/// What a request tells by itself of what its answer uses.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// The request as JSON, for an estimate until the upstream has counted; none where files and pictures are no ground
+    /// for one.
+    pub text: Option<Bytes>,
+    /// What can be counted in the request.
+    pub units: Units,
 }
 
 /// One request with its answer.
@@ -135,9 +145,26 @@ impl Exchange {
         headers.insert(OVERHEAD_US, HeaderValue::from(self.head_sent()));
     }
 
-    /// Notes what was used and what it costs. A figure that no exchange can have is cut off and marked as no count: sums
-    /// over the ledger must stay right whatever a provider says.
-    pub fn counted(&mut self, usage: &Usage, source: TokenSource, price: Option<&Price>) {
+    /// Notes what was used and what it costs; without `tokens` nobody has counted any. A figure that no exchange can have is
+    /// cut off and marked as no count: sums over the ledger must stay right whatever a provider says.
+    pub fn counted(&mut self, tokens: Option<(Usage, TokenSource)>, units: &Units, price: Option<&Price>) {
+        let bounded = |count: Option<u64>| count.map(|count| count.min(TOKENS_MOST));
+        let units = Units {
+            images: bounded(units.images),
+            audio_ms: bounded(units.audio_ms),
+            characters: bounded(units.characters),
+            searches: bounded(units.searches),
+            ..*units
+        };
+        let Units { images, audio_ms, characters, searches, .. } = units;
+        self.record.units = UnitCounts { images, audio_ms, characters, searches };
+        let usage = tokens.map(|(usage, source)| self.bounded(&usage, source));
+        let cost = price.and_then(|price| price.cost_of(usage.as_ref(), &units));
+        self.record.cost_nanos = cost.map(|cost| cost.min(COST_NANOS_MOST));
+    }
+
+    /// Notes tokens as far as an exchange can have so many.
+    fn bounded(&mut self, usage: &Usage, source: TokenSource) -> Usage {
         let figures = [
             usage.input,
             usage.cached_input,
@@ -149,7 +176,6 @@ impl Exchange {
         let absurd = figures.iter().any(|figure| *figure > TOKENS_MOST);
         let [input, cached_input, cache_write, cache_write_1h, output, reasoning] =
             figures.map(|figure| figure.min(TOKENS_MOST));
-        let usage = Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning };
         self.record.tokens = TokenCounts {
             input,
             cached_input,
@@ -158,7 +184,7 @@ impl Exchange {
             reasoning,
             source: if absurd { TokenSource::Estimated } else { source },
         };
-        self.record.cost_nanos = price.map(|price| price.cost_nanos(&usage).min(COST_NANOS_MOST));
+        Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning }
     }
 
     /// Appends one try.
@@ -222,8 +248,10 @@ impl Exchange {
         trying.attempt.duration_us = micros(trying.began.elapsed());
         trying.attempt.cause = Some("client_gone".to_owned());
         self.record.provider = Some(trying.attempt.provider.clone());
-        let usage = Usage { input: tokens::estimate_json(&trying.request), ..Usage::default() };
-        self.counted(&usage, TokenSource::Estimated, trying.price.as_ref());
+        let Asked { text, units } = &trying.asked;
+        let estimate = |text: &Bytes| Usage { input: tokens::estimate_json(text), ..Usage::default() };
+        let tokens = text.as_ref().map(|text| (estimate(text), TokenSource::Estimated));
+        self.counted(tokens, units, trying.price.as_ref());
         self.attempted(trying.attempt);
     }
 

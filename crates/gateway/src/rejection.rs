@@ -76,6 +76,7 @@ codes! {
     JsonTooDeep "json_too_deep" 400 InvalidRequest Client Never "The body is nested deeper than the limit.";
     InvalidRequest "invalid_request" 400 InvalidRequest Client Never "A field is missing, has the wrong type or cannot be said in the dialect of the only upstream; `param` names it.";
     AmbiguousField "ambiguous_field" 400 InvalidRequest Client Never "A field that the gateway acts on is repeated, spelt with escapes or equals one but for case, so an upstream could read it differently.";
+    InvalidForm "invalid_form" 400 InvalidRequest Client Never "The body is no well-formed form (multipart/form-data), or two readers could take it apart differently; the message names what is wrong and where.";
     BodyUnreadable "body_unreadable" 400 InvalidRequest Client Never "The body is not framed as its head says, or is not what its content-encoding says.";
     ConflictingLengths "conflicting_lengths" 400 InvalidRequest Client Never "The head says the body's length both by content-length and by transfer-encoding, so two readers could take different bytes for the next request.";
     MissingKey "missing_key" 401 Authentication Client Never "No virtual key was sent.";
@@ -88,6 +89,7 @@ codes! {
     BodyTimeout "body_timeout" 408 Timeout Client Same "The client took too long to send its body.";
     BodyTooLarge "body_too_large" 413 PayloadTooLarge Client Never "The body, or what it expands to, is larger than the limit.";
     UnsupportedEncoding "unsupported_encoding" 415 InvalidRequest Client Never "The body's content-encoding is not one of gzip, deflate, br, zstd and identity.";
+    UnsupportedMedia "unsupported_media_type" 415 InvalidRequest Client Never "The body is not written as this path takes it; the message names what its content-type may be.";
     RateLimited "rate_limited" 429 RateLimited Client Same "The virtual key has used up its requests per minute; Retry-After says when to come back.";
     ConcurrencyLimited "concurrency_limited" 429 RateLimited Client Same "The virtual key has as many exchanges open as it may have.";
     ClientGone "client_gone" 499 InvalidRequest Client Never "The client left before its body was whole; only the record can show this.";

@@ -4,6 +4,7 @@
 
 use http::{HeaderMap, request};
 use yumen_llm::dialects::Dialect;
+use yumen_llm::percent::percent_decode;
 
 /// What serves a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,24 +186,4 @@ pub fn below_ollama(path: &str) -> Option<&str> {
 pub fn below_ai_sdk(path: &str) -> Option<(u8, &str)> {
     const BASES: [(&str, u8); 4] = [("/v4/ai/", 4), ("/v3/ai/", 3), ("/v2/ai/", 2), ("/v1/ai/", 2)];
     BASES.iter().find_map(|(base, version)| Some((*version, path.strip_prefix(base)?)))
-}
-
-/// Decodes `%2F` and the like; anything that is not UTF-8 afterwards is kept as it came.
-pub fn percent_decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let hex = |index: usize| after.get(index).and_then(|digit| char::from(*digit).to_digit(16));
-        match (first, hex(0), hex(1)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
-                rest = after.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }

@@ -11,6 +11,8 @@ pub mod framing;
 pub mod ir;
 pub mod json;
 pub mod lines;
+pub mod multipart;
+pub mod percent;
 pub mod price;
 pub mod skins;
 pub mod sse;

@@ -1,13 +1,13 @@
 //! Prices as decimal integers, and the cost of an exchange, rounded once.
 //!
-//! In: published prices and the counted tokens of one exchange. Out: nano-dollars. Nothing here is ever a
+//! In: published prices and what was counted of one exchange. Out: nano-dollars. Nothing here is ever a
 //! float, and a price that is not known is absent, never zero.
 
 use std::fmt;
 
-use crate::usage::Usage;
+use crate::usage::{Units, Usage};
 
-/// US dollars per token in units of 1e-15 dollars ("femto"), so that every published per-token price is exact.
+/// US dollars per token, or per other unit, in units of 1e-15 dollars ("femto"), so that every published price is exact.
 ///
 /// 1 dollar per million tokens is 1e9 of these.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +30,30 @@ pub struct Price {
     pub reasoning: Option<PerToken>,
     /// Charged in place of the prices above when the prompt is long.
     pub long: Option<LongPrice>,
+    /// What is charged by other units, and for tokens that are no text.
+    pub units: UnitPrices,
+}
+
+/// What is charged by other units than tokens, and for tokens that stand for pictures or sound; absent where a model is
+/// not sold so. What is sold both by tokens and by other units is charged by tokens where those were counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UnitPrices {
+    /// Each picture that is made.
+    pub image: Option<PerToken>,
+    /// An hour of sound: the unit in which prices per second, minute and hour are all exact.
+    pub audio_hour: Option<PerToken>,
+    /// Each character that is spoken.
+    pub characters: Option<PerToken>,
+    /// Each search unit.
+    pub search: Option<PerToken>,
+    /// Prompt tokens that stand for pictures.
+    pub image_input: Option<PerToken>,
+    /// Prompt tokens that stand for sound.
+    pub audio_input: Option<PerToken>,
+    /// Generated tokens that stand for pictures.
+    pub image_output: Option<PerToken>,
+    /// Generated tokens that stand for sound.
+    pub audio_output: Option<PerToken>,
 }
 
 /// What some providers charge for the whole exchange once its prompt passes a length.
@@ -58,6 +82,9 @@ const PER_MILLION: u64 = 1_000_000_000;
 /// [`PerToken`] units in one dollar per token.
 const PER_DOLLAR: u64 = 1_000_000_000_000_000;
 
+/// Milliseconds in the hour for which sound is priced.
+const MS_PER_HOUR: u128 = 3_600_000;
+
 impl PerToken {
     /// From a decimal price in dollars per million tokens, such as `0.0375` or `15`.
     ///
@@ -73,10 +100,15 @@ impl PerToken {
         let fraction: u64 = format!("{fraction:0<9}").parse().ok()?;
         Some(Self(whole * PER_MILLION + fraction))
     }
+
+    /// From a decimal price in dollars for each single unit, such as `0.04`: up to nine decimals, and 18,446 dollars.
+    pub fn each(decimal: &str) -> Option<Self> {
+        Some(Self(Self::per_million(decimal)?.0.checked_mul(1_000_000)?))
+    }
 }
 
 impl PerToken {
-    /// Dollars for one token as an exact decimal, such as `0.0000025`.
+    /// Dollars for one token, or other unit, as an exact decimal, such as `0.0000025`.
     pub fn dollars(self) -> String {
         let text = format!("{}.{:015}", self.0 / PER_DOLLAR, self.0 % PER_DOLLAR);
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -102,27 +134,74 @@ impl fmt::Display for PerToken {
 }
 
 impl Price {
-    /// The cost in nano-dollars (1e-9), rounded half up once.
+    /// The cost of tokens in nano-dollars (1e-9), rounded half up once.
     pub fn cost_nanos(&self, usage: &Usage) -> u64 {
+        nanos(self.femto(usage, &Units::default()), FEMTO_PER_NANO)
+    }
+
+    /// The cost in nano-dollars (1e-9) of all that was used, rounded half up once. `usage` is absent where nobody has counted
+    /// tokens. `None` when the price needs a count that nobody has told.
+    pub fn cost_of(&self, usage: Option<&Usage>, units: &Units) -> Option<u64> {
+        let prices = &self.units;
+        match usage {
+            Some(usage) if self.is_per_token() || !prices.has_units() => {
+                Some(nanos(self.femto(usage, units), FEMTO_PER_NANO))
+            }
+            None if !prices.has_units() => (!self.is_per_token()).then_some(0),
+            _ => {
+                let each = [
+                    (prices.image, units.images),
+                    (prices.characters, units.characters),
+                    (prices.search, units.searches),
+                ];
+                let mut femto = 0_u128;
+                for (price, count) in each {
+                    femto = femto.saturating_add(amount(price, count)?);
+                }
+                let sound = amount(prices.audio_hour, units.audio_ms)?;
+                let parts = femto.saturating_mul(MS_PER_HOUR).saturating_add(sound);
+                Some(nanos(parts, FEMTO_PER_NANO * MS_PER_HOUR))
+            }
+        }
+    }
+
+    /// Whether any tokens are charged for.
+    pub fn is_per_token(&self) -> bool {
+        let UnitPrices { image_input, audio_input, image_output, audio_output, .. } = self.units;
+        let special = [image_input, audio_input, image_output, audio_output].into_iter().flatten();
+        special.chain([self.input, self.output]).any(|price| price.0 > 0)
+    }
+
+    /// What tokens cost, in femto-dollars. The counts come from upstreams: absurd ones must end at the maximum, not in
+    /// an overflow.
+    fn femto(&self, usage: &Usage, units: &Units) -> u128 {
         let price = self.at(usage.input);
         let cache_write = price.cache_write.unwrap_or(price.input);
         let cache_write_1h = price.cache_write_1h.unwrap_or(cache_write);
         let special_input =
             usage.cached_input.saturating_add(usage.cache_write).saturating_add(usage.cache_write_1h);
+        let mut input = usage.input.saturating_sub(special_input);
+        let mut output = usage.output.saturating_sub(usage.reasoning);
+        // What has a price of its own is taken out of the rest, and is never more than that.
+        let take = |rest: &mut u64, count: u64, price: Option<PerToken>| {
+            let taken = price.map_or(0, |_| count.min(*rest));
+            *rest -= taken;
+            (taken, price.unwrap_or_default())
+        };
         let parts = [
-            (usage.input.saturating_sub(special_input), price.input),
+            take(&mut input, units.image_input, price.units.image_input),
+            take(&mut input, units.audio_input, price.units.audio_input),
+            take(&mut output, units.image_output, price.units.image_output),
+            take(&mut output, units.audio_output, price.units.audio_output),
+            (input, price.input),
             (usage.cached_input, price.cache_read.unwrap_or(price.input)),
             (usage.cache_write, cache_write),
             (usage.cache_write_1h, cache_write_1h),
-            (usage.output.saturating_sub(usage.reasoning), price.output),
+            (output, price.output),
             (usage.reasoning, price.reasoning.unwrap_or(price.output)),
         ];
-        // The counts come from upstreams: absurd ones must end at the maximum, not in an overflow.
-        let femto = parts
-            .iter()
-            .map(|(tokens, price)| u128::from(*tokens) * u128::from(price.0))
-            .fold(FEMTO_PER_NANO / 2, u128::saturating_add);
-        u64::try_from(femto / FEMTO_PER_NANO).unwrap_or(u64::MAX)
+        let amounts = parts.iter().map(|(tokens, price)| u128::from(*tokens) * u128::from(price.0));
+        amounts.fold(0, u128::saturating_add)
     }
 
     /// The prices that hold for a prompt of this length.
@@ -136,10 +215,31 @@ impl Price {
                 cache_write_1h: long.cache_write_1h,
                 reasoning: None,
                 long: None,
+                units: self.units,
             },
             _ => *self,
         }
     }
+}
+
+impl UnitPrices {
+    /// Whether anything is charged by other units than tokens.
+    pub fn has_units(&self) -> bool {
+        [self.image, self.audio_hour, self.characters, self.search].iter().any(Option::is_some)
+    }
+}
+
+/// What a count costs; `None` when it is charged for and not told.
+fn amount(price: Option<PerToken>, count: Option<u64>) -> Option<u128> {
+    match price {
+        None => Some(0),
+        Some(price) => Some(u128::from(count?) * u128::from(price.0)),
+    }
+}
+
+/// Parts of nano-dollars as whole ones, rounded half up.
+fn nanos(parts: u128, in_one: u128) -> u64 {
+    u64::try_from(parts.saturating_add(in_one / 2) / in_one).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -235,5 +335,87 @@ mod tests {
             reasoning: u64::MAX,
         };
         assert_eq!(price.cost_nanos(&usage), u64::MAX);
+    }
+
+    #[test]
+    fn prices_for_single_units_are_exact() {
+        assert_eq!(PerToken::each("0.04"), Some(PerToken(40_000_000_000_000)));
+        assert_eq!(PerToken::each("0.000000001"), Some(PerToken(1_000_000)));
+        assert_eq!(PerToken::each("18447"), None);
+        for text in ["0", "0.04", "18446", "0.000000001"] {
+            assert_eq!(PerToken::each(text).map(PerToken::dollars).as_deref(), Some(text));
+        }
+    }
+
+    fn sold_by(units: UnitPrices) -> Price {
+        Price { units, ..Price::default() }
+    }
+
+    #[test]
+    fn pictures_sound_characters_and_searches_cost_what_they_are_sold_for() {
+        let picture = sold_by(UnitPrices { image: PerToken::each("0.04"), ..UnitPrices::default() });
+        let speech = sold_by(UnitPrices { characters: PerToken::per_million("15"), ..UnitPrices::default() });
+        let search = sold_by(UnitPrices { search: PerToken::each("0.002"), ..UnitPrices::default() });
+        let sound = sold_by(UnitPrices { audio_hour: PerToken::each("0.04"), ..UnitPrices::default() });
+        let told = Units {
+            images: Some(3),
+            characters: Some(7),
+            searches: Some(2),
+            audio_ms: Some(8_470),
+            ..Units::default()
+        };
+        for (price, nanos) in [
+            (picture, 120_000_000),
+            (speech, 105_000),
+            (search, 4_000_000),
+            // 0.04 dollars × 8.47 s ÷ 3600 s, rounded once
+            (sound, 94_111),
+        ] {
+            assert_eq!(price.cost_of(None, &told), Some(nanos), "{price:?}");
+            // Tokens that nobody charges for change nothing.
+            assert_eq!(price.cost_of(Some(&Usage { input: 9, ..Usage::default() }), &told), Some(nanos));
+            assert_eq!(price.cost_of(None, &Units::default()), None, "what is not told is not guessed");
+        }
+        assert_eq!(sound.cost_of(None, &Units { audio_ms: Some(45), ..Units::default() }), Some(500));
+        let both =
+            UnitPrices { image: PerToken::each("1"), search: PerToken::each("1"), ..UnitPrices::default() };
+        let half = Units { images: Some(1), ..Units::default() };
+        assert_eq!(sold_by(both).cost_of(None, &half), None, "half a cost is none");
+        let absurd = Units { audio_ms: Some(u64::MAX), ..Units::default() };
+        let dear = UnitPrices { audio_hour: Some(PerToken(u64::MAX)), ..UnitPrices::default() };
+        assert_eq!(sold_by(dear).cost_of(None, &absurd), Some(u64::MAX));
+    }
+
+    #[test]
+    fn tokens_are_charged_where_they_were_counted() {
+        let usage = Usage { input: 100, output: 1000, ..Usage::default() };
+        let plain = Price { input: PerToken(1_000_000), output: PerToken(2_000_000), ..Price::default() };
+        let units = UnitPrices { audio_hour: PerToken::each("0.36"), ..UnitPrices::default() };
+        let both = Price { units, ..plain };
+        let second = Units { audio_ms: Some(1000), ..Units::default() };
+        assert_eq!(both.cost_of(Some(&usage), &second), Some(2100), "not both");
+        assert_eq!(both.cost_of(None, &second), Some(100_000));
+        assert_eq!(plain.cost_of(None, &second), None);
+        assert_eq!(
+            Price::default().cost_of(None, &second),
+            Some(0),
+            "what is free is free however much it is"
+        );
+    }
+
+    #[test]
+    fn tokens_of_pictures_and_sound_have_prices_of_their_own() {
+        let nano = |count: u64| Some(PerToken(count * 1_000_000));
+        let units = UnitPrices { image_input: nano(10), audio_output: nano(20), ..UnitPrices::default() };
+        let price =
+            Price { input: PerToken(1_000_000), output: PerToken(2_000_000), units, ..Price::default() };
+        let usage = Usage { input: 100, cached_input: 50, output: 10, ..Usage::default() };
+        let of = |image_input, audio_output| {
+            let units = Units { image_input, audio_output, audio_input: 9, ..Units::default() };
+            price.cost_of(Some(&usage), &units).unwrap()
+        };
+        assert_eq!(of(0, 0), 100 + 20);
+        assert_eq!(of(30, 4), 30 * 10 + 70 + 4 * 20 + 6 * 2);
+        assert_eq!(of(1000, 1000), 50 * 10 + 50 + 10 * 20, "no more than there are");
     }
 }

@@ -1,4 +1,4 @@
-//! Token counts of one exchange, in one meaning for every dialect.
+//! What one exchange has used, in one meaning for every dialect: tokens, and what else models are sold by.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,4 +20,26 @@ pub struct Usage {
     pub output: u64,
     /// Generated tokens that were reasoning.
     pub reasoning: u64,
+}
+
+/// What an exchange has used beside text tokens: counts in other units, `None` where nobody has told them, and how
+/// many of its tokens stood for pictures and sound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Units {
+    /// Pictures that were made.
+    pub images: Option<u64>,
+    /// Milliseconds of sound that were read or spoken.
+    pub audio_ms: Option<u64>,
+    /// Characters (Unicode scalar values) that were spoken.
+    pub characters: Option<u64>,
+    /// Search units, as Cohere counts them: one query with up to a hundred documents.
+    pub searches: Option<u64>,
+    /// Of the prompt tokens, those that stood for pictures.
+    pub image_input: u64,
+    /// Of the prompt tokens, those that stood for sound.
+    pub audio_input: u64,
+    /// Of the generated tokens, those that stood for pictures.
+    pub image_output: u64,
+    /// Of the generated tokens, those that stood for sound.
+    pub audio_output: u64,
 }

@@ -227,9 +227,20 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::CohereEmbeddings => "/v2/embed",
                 Dialect::BedrockConverse => "/model/{model}/converse",
                 Dialect::AiSdk | Dialect::AiSdkEmbeddings => panic!("{id}: no provider is asked so"),
+                Dialect::OpenAiImages => "/images/generations",
+                Dialect::OpenAiImageEdits => "/images/edits",
+                Dialect::OpenAiImageVariations => "/images/variations",
+                Dialect::OpenAiSpeech => "/audio/speech",
+                Dialect::OpenAiTranscriptions => "/audio/transcriptions",
+                Dialect::OpenAiTranslations => "/audio/translations",
+                Dialect::OpenAiModerations => "/moderations",
+                Dialect::Rerank => "/rerank",
             };
             if let Some(url) = definition.url(*dialect) {
-                let fits = url.ends_with(end) || url == "builtin://demo/v1/messages";
+                let (url, _) = url.split_once("?api-version=").unwrap_or((&url, ""));
+                // OpenRouter makes pictures at a path of its own.
+                let odd = ["builtin://demo/v1/messages", "https://openrouter.ai/api/v1/images"];
+                let fits = url.ends_with(end) || odd.contains(&url);
                 assert!(fits && !url.contains("/v1/v1/"), "{id}: {dialect:?} at {url}");
             }
         }
@@ -248,9 +259,17 @@ fn models_have_one_meaning_and_facts_that_can_be_right() {
         if let (Some(context), Some(max_output)) = (model.context, model.max_output) {
             assert!(max_output <= context, "{name}: an answer longer than the window");
         }
-        assert!(model.facts.input.has(Modality::Text) && !model.facts.output.is_empty(), "{name}");
+        let hears = [Operation::Transcription, Operation::Translation];
+        let hears = hears.iter().any(|hears| model.operations.contains(hears));
+        let sense = if hears { Modality::Audio } else { Modality::Text };
+        assert!(model.facts.input.has(sense) && !model.facts.output.is_empty(), "{name}");
         assert!(!embeds || model.operations.len() == 1, "{name}: embeds and talks");
         let Some(price) = model.price else { return };
+        let talks = [Operation::Chat, Operation::Completions, Operation::Embeddings];
+        if !talks.iter().any(|talks| model.operations.contains(talks)) {
+            check_unit_price(&name, &price, model);
+            return;
+        }
         // Only what says so in its name costs nothing; any other price of nothing is one that is not known.
         if model.native_id.ends_with(":free") {
             assert_eq!(price, Price::default(), "{name}");
@@ -277,6 +296,21 @@ fn models_have_one_meaning_and_facts_that_can_be_right() {
     });
 }
 
+/// Prices of what makes no texts: by tokens, by the unit, or for nothing where that is OpenAI's moderation.
+fn check_unit_price(name: &str, price: &Price, model: &ModelDefinition) {
+    let free = PerToken(0);
+    let units = price.units;
+    let tokens = [units.image_input, units.audio_input, units.image_output, units.audio_output];
+    let tokens = tokens.into_iter().chain([price.cache_read]).flatten().chain([price.input, price.output]);
+    assert!(tokens.clone().all(|amount| amount < ABSURD), "{name}: {price:?}");
+    let each = [units.image, units.audio_hour, units.characters, units.search].into_iter().flatten();
+    // A hundred dollars for one picture or one hour.
+    let dear = PerToken::each("100").unwrap();
+    assert!(each.clone().all(|amount| amount > free && amount < dear), "{name}: {price:?}");
+    let sold = each.count() > 0 || tokens.clone().any(|amount| amount > free);
+    assert!(sold || model.operations == [Operation::Moderation], "{name}: costs nothing");
+}
+
 #[test]
 fn the_catalogue_knows_what_people_ask_for() {
     let (mut offers, mut priced, mut canonical) = (0, 0, BTreeSet::new());
@@ -295,8 +329,11 @@ fn operations_are_served_by_a_dialect_of_the_provider() {
     each(|id, definition| {
         for model in &definition.models {
             for operation in &model.operations {
-                let mut spoken = definition.dialects.keys().map(|dialect| codec(*dialect).outline());
-                let served = spoken.any(|outline| outline.operation == *operation && outline.for_others);
+                let mut spoken = definition.dialects.keys().map(|dialect| codec(*dialect));
+                let served = spoken.any(|codec| {
+                    let outline = codec.outline();
+                    outline.operation == *operation && (outline.for_others || codec.passing().is_some())
+                });
                 assert!(served, "{id}: {} cannot be asked for {operation:?}", model.native_id);
             }
         }

@@ -76,6 +76,7 @@ fn migrations() -> Migrator {
         migration(2, "virtual keys", include_str!("../migrations/0002_virtual_keys.sql")),
         migration(3, "records by id", include_str!("../migrations/0003_records_by_id.sql")),
         migration(4, "usage by key", include_str!("../migrations/0004_usage_by_key.sql")),
+        migration(5, "units", include_str!("../migrations/0005_units.sql")),
     ])
 }
 

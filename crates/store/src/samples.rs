@@ -1,6 +1,6 @@
 //! Records for tests.
 
-use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource};
+use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCounts};
 
 /// A time in the middle of an hour, in Unix microseconds.
 pub(crate) const NOON_US: i64 = 1_763_640_000_000_000 + 1_800_000_000;
@@ -48,6 +48,7 @@ pub(crate) fn record(number: u64) -> ExchangeRecord {
             reasoning: number % 5,
             source: if answered { TokenSource::Reported } else { TokenSource::None },
         },
+        units: UnitCounts { images: (number % 4 == 0).then_some(number), ..UnitCounts::default() },
         cost_nanos: answered.then_some(1000 * number),
         first_byte_us: answered.then_some(5000),
         total_us: 9000,

@@ -13,5 +13,5 @@ mod sink;
 pub use log_line::JsonLog;
 pub use metrics::{BuildInfo, CONTENT_TYPE, Metrics, MetricsObserver, Reading};
 pub use observe::RecordObserver;
-pub use record::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource};
+pub use record::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCounts};
 pub use sink::{AppendError, GenerationLookup, LookupError, RecordSink, RecordWriter};

@@ -45,6 +45,9 @@ fn write_line(record: &ExchangeRecord, time: &str, out: &mut String) {
     line.number("output_tokens", tokens.output);
     line.number("reasoning_tokens", tokens.reasoning);
     line.text("token_source", tokens.source.as_str());
+    for (name, count) in record.units.all().into_iter().filter(|(_, count)| count.is_some()) {
+        line.optional_number(name, count);
+    }
     line.optional_number("cost_nanos", record.cost_nanos);
     line.optional_number("first_byte_us", record.first_byte_us);
     line.number("total_us", record.total_us);

@@ -84,6 +84,41 @@ pub struct TokenCounts {
     pub source: TokenSource,
 }
 
+/// What was used beside tokens; `None` where nobody has counted it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UnitCounts {
+    /// Pictures that were made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<u64>,
+    /// Milliseconds of sound that were read or spoken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audio_ms: Option<u64>,
+    /// Characters that were spoken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub characters: Option<u64>,
+    /// Search units of a reranking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub searches: Option<u64>,
+}
+
+impl UnitCounts {
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Each unit with its count.
+    pub fn all(&self) -> [(&'static str, Option<u64>); 4] {
+        [
+            ("images", self.images),
+            ("audio_ms", self.audio_ms),
+            ("characters", self.characters),
+            ("searches", self.searches),
+        ]
+    }
+}
+
 /// One try at one upstream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRecord {
@@ -140,7 +175,8 @@ pub struct ExchangeRecord {
     pub key_name: Option<String>,
     /// The client's dialect, such as `openai_chat`.
     pub dialect: String,
-    /// The operation in OpenTelemetry's words: `chat`, `text_completion`, `embeddings`, `count_tokens`, `models`.
+    /// The operation in OpenTelemetry's words, such as `chat`, `text_completion`, `embeddings`; `count_tokens`, and what has no
+    /// word there: `image_generation`, `speech`, `transcription`, `rerank` and the like.
     pub operation: String,
     /// The model as the client asked for it; empty when the request could not be read.
     pub model_requested: String,
@@ -164,7 +200,10 @@ pub struct ExchangeRecord {
     pub streamed: bool,
     /// Tokens.
     pub tokens: TokenCounts,
-    /// Cost in nano-dollars (1e-9); `None` when the deployment has no price.
+    /// What was used beside tokens.
+    #[serde(default, skip_serializing_if = "UnitCounts::is_empty")]
+    pub units: UnitCounts,
+    /// Cost in nano-dollars (1e-9); `None` when the deployment has no price, or one for what nobody has counted.
     pub cost_nanos: Option<u64>,
     /// Microseconds from arrival to the first content (streams) or the response head sent to the client.
     pub first_byte_us: Option<u64>,
@@ -235,6 +274,7 @@ pub(crate) mod samples {
                 reasoning: 8,
                 source: TokenSource::Reported,
             },
+            units: UnitCounts::default(),
             cost_nanos: Some(42_000),
             first_byte_us: Some(30_000),
             total_us: 200_000,

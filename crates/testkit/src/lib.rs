@@ -19,4 +19,4 @@ pub use gateway::{
     Gateway, GatewayBuilder, KEY, RunOutput, run_program, standard_config, workspace_root, yumen_program,
 };
 pub use patience::{PATIENCE, eventually, within};
-pub use upstream::{Counts, Received, Reply, SCENARIOS, Step, Upstream, closed_port};
+pub use upstream::{Counts, Received, Reply, SCENARIOS, Step, Upstream, closed_port, form};

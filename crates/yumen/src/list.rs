@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table};
-use serde_json::json;
-use yumen_config::{Day, Deployment, Listed, ModelPatterns, ModelQuery, PerToken, Word};
+use serde_json::{Value, json};
+use yumen_config::{Day, Deployment, Listed, ModelPatterns, ModelQuery, PerToken, Price, Word};
 
 use crate::cli::{ModelsOptions, SettingsOptions, say};
 use crate::settings::Source;
@@ -45,15 +45,15 @@ pub fn models(options: &ModelsOptions) -> anyhow::Result<ExitCode> {
     for (model, deployment) in rows {
         let served = &deployment.model;
         let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
-        let price = |price: Option<PerToken>| price.map(|price| price.to_string()).unwrap_or_default();
+        let [input, output] = served.price.as_ref().map(shown).unwrap_or_default();
         table.add_row([
             model.name.to_owned(),
             deployment.provider.id.to_string(),
             words(deployment.input().iter()).join(" "),
             number(served.context),
             number(served.max_output),
-            price(served.price.map(|price| price.input)),
-            price(served.price.map(|price| price.output)),
+            input,
+            output,
         ]);
     }
     say(&table.to_string());
@@ -74,6 +74,9 @@ fn as_json(model: Listed<'_>, deployment: &Deployment) -> serde_json::Value {
             "input": price.input.to_string(), "output": price.output.to_string(),
             "cache_read": special(price.cache_read), "cache_write": special(price.cache_write),
             "cache_write_1h": special(price.cache_write_1h), "reasoning": special(price.reasoning), "long": long,
+            "characters": special(price.units.characters), "image_input": special(price.units.image_input),
+            "audio_input": special(price.units.audio_input), "image_output": special(price.units.image_output),
+            "audio_output": special(price.units.audio_output),
         })
     });
     json!({
@@ -84,6 +87,7 @@ fn as_json(model: Listed<'_>, deployment: &Deployment) -> serde_json::Value {
         "released": text(facts.released), "knowledge_cutoff": text(facts.knowledge),
         "expiration_date": text(facts.deprecated), "open_weights": facts.open_weights,
         "license": facts.licence, "distillable": facts.distillable, "usd_per_million": price,
+        "usd_each": served.price.filter(|price| price.units.has_units()).as_ref().map(each),
     })
 }
 
@@ -140,4 +144,25 @@ pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
     table
+}
+
+/// What is charged for each single unit.
+fn each(price: &Price) -> Value {
+    let units = &price.units;
+    let all = [("image", units.image), ("audio_hour", units.audio_hour), ("search", units.search)];
+    all.into_iter().filter_map(|(name, price)| Some((name.to_owned(), price?.dollars()))).collect()
+}
+
+/// What a table has room for of a price: what tokens cost on either side, else what the unit costs that it is sold by.
+fn shown(price: &Price) -> [String; 2] {
+    let units = &price.units;
+    let each = |price: Option<PerToken>, unit: &str| Some(format!("{}/{unit}", price?.dollars()));
+    let by_unit = each(units.image, "picture")
+        .or_else(|| each(units.audio_hour, "hour"))
+        .or_else(|| each(units.search, "search"))
+        .or_else(|| Some(format!("{}/M characters", units.characters?)));
+    match by_unit.filter(|_| price.input == PerToken::default()) {
+        Some(by_unit) => [by_unit, String::new()],
+        None => [price.input.to_string(), price.output.to_string()],
+    }
 }

@@ -139,7 +139,19 @@ fn listed(section: &Section, extract: &Extract) -> Vec<Draft> {
 }
 
 /// Operations that the catalogue knows so far. The extract already tells of others by their names.
-const OPERATIONS: &[&str] = &["chat", "completions", "embeddings"];
+const OPERATIONS: &[&str] = &[
+    "chat",
+    "completions",
+    "embeddings",
+    "images",
+    "image_edits",
+    "image_variations",
+    "speech",
+    "transcription",
+    "translation",
+    "moderation",
+    "rerank",
+];
 
 /// The models that only the packages know, completed, without those that cannot be asked or are gone.
 fn found(
@@ -164,6 +176,7 @@ fn found(
         let mut model = complete::complete(&entry, &section.sources, extract);
         let retired = model.remove("retired").is_some();
         let open = model.remove("open").is_some();
+        keep_served(&mut model, served);
         match reason_to_leave_out(&model, retired, served, day) {
             Some(reason) => notes.leave_out(reason, id),
             None => {
@@ -176,6 +189,14 @@ fn found(
         }
     }
     drafts
+}
+
+/// Of a model that can do several things, those that its provider can be asked for.
+fn keep_served(model: &mut Model, served: &[&str]) {
+    let Some(Value::Array(operations)) = model.get_mut("operations") else { return };
+    if operations.iter().any(|operation| served.iter().any(|served| operation == served)) {
+        operations.retain(|operation| served.iter().any(|served| operation == served));
+    }
 }
 
 fn reason_to_leave_out(model: &Model, retired: bool, served: &[&str], day: &str) -> Option<&'static str> {
@@ -205,6 +226,21 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn only_what_can_be_asked_of_a_model_is_kept() {
+        let kept = |operations: Value, served: &[&str]| {
+            let mut model = Map::from_iter([("operations".to_owned(), operations)]);
+            keep_served(&mut model, served);
+            model["operations"].clone()
+        };
+        assert_eq!(kept(json!(["images", "image_edits"]), &["chat", "images"]), json!(["images"]));
+        assert_eq!(
+            kept(json!(["images"]), &["chat"]),
+            json!(["images"]),
+            "which is then a reason to leave it out"
+        );
+    }
+
+    #[test]
     fn what_cannot_be_asked_or_is_gone_is_left_out() {
         let reason = |model: Value, retired| {
             let model = model.as_object().unwrap().clone();
@@ -215,7 +251,10 @@ mod tests {
         assert_eq!(reason(plain, true), Some("withdrawn"));
         let gone = json!({ "id": "a", "operations": ["chat"], "deprecated": "2026-11-20" });
         assert_eq!(reason(gone, false), Some("withdrawn"));
-        assert_eq!(reason(json!({ "id": "a", "operations": ["rerank"] }), false), Some("another operation"));
+        assert_eq!(
+            reason(json!({ "id": "a", "operations": ["realtime"] }), false),
+            Some("another operation")
+        );
         let embeds = json!({ "id": "a", "operations": ["embeddings"] });
         assert_eq!(reason(embeds, false), Some("a dialect that is not spoken"));
         assert_eq!(reason(json!({ "id": "a b", "operations": ["chat"] }), false), Some("no usable id"));

@@ -8,6 +8,7 @@ mod decimals;
 mod litellm;
 mod modelsdev;
 mod pi;
+mod units;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -180,9 +181,9 @@ mod tests {
     #[test]
     fn what_is_no_conversation_is_told_in_one_word() {
         let image = litellm::fact_of(&json!({ "mode": "image_generation", "input_cost_per_token": 1e-6 }));
-        assert_eq!(image, json!({ "operations": ["images"] }));
+        assert_eq!(image, json!({ "operations": ["images"], "input": ["text"], "output": ["image"] }));
         let spoken =
             modelsdev::fact_of(&json!({ "id": "s", "input": ["text"], "output": ["audio"], "prices": [] }));
-        assert_eq!(spoken, json!({ "operations": ["speech"] }));
+        assert_eq!(spoken, json!({ "operations": ["other"] }));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use yumen_llm::catalogue::{Facts, ModelDefinition, ProviderDefinition};
-use yumen_llm::price::{LongPrice, PerToken, Price};
+use yumen_llm::price::{LongPrice, PerToken, Price, UnitPrices};
 
 use crate::diagnostic::{Diagnostics, shown};
 use crate::place::Place;
@@ -100,14 +100,34 @@ impl Prices<'_, '_> {
             .long
             .as_ref()
             .map(|long| Prices { place: &self.place.field("long"), found: self.found }.read_long(long));
+        let units = UnitPrices {
+            image: self.each("image", spec.image.as_ref()),
+            audio_hour: self.each("audio_hour", spec.audio_hour.as_ref()),
+            characters: self.optional("characters", spec.characters.as_ref()),
+            search: self.each("search", spec.search.as_ref()),
+            image_input: self.optional("image_input", spec.image_input.as_ref()),
+            audio_input: self.optional("audio_input", spec.audio_input.as_ref()),
+            image_output: self.optional("image_output", spec.image_output.as_ref()),
+            audio_output: self.optional("audio_output", spec.audio_output.as_ref()),
+        };
+        let by_unit = [&spec.image, &spec.audio_hour, &spec.characters, &spec.search];
+        if spec.input.is_none() && by_unit.into_iter().all(Option::is_none) {
+            let hint = Some("write for example `input: 0.15`, or `image: 0.04`".to_owned());
+            self.place.error(self.found, format!("{} lacks the field `input`", self.place.path), hint);
+            return None;
+        }
         let price = Price {
-            input: self.exact("input", &spec.input)?,
+            input: match &spec.input {
+                Some(input) => self.exact("input", input)?,
+                None => PerToken::default(),
+            },
             output: self.optional("output", spec.output.as_ref()).unwrap_or_default(),
             cache_read: self.optional("cache_read", spec.cache_read.as_ref()),
             cache_write: self.optional("cache_write", spec.cache_write.as_ref()),
             cache_write_1h: self.optional("cache_write_1h", spec.cache_write_1h.as_ref()),
             reasoning: self.optional("reasoning", spec.reasoning.as_ref()),
             long: long.flatten(),
+            units,
         };
         Some(price)
     }
@@ -125,6 +145,20 @@ impl Prices<'_, '_> {
 
     fn optional(&mut self, field: &str, decimal: Option<&Decimal>) -> Option<PerToken> {
         self.exact(field, decimal?)
+    }
+
+    /// Dollars for each single unit.
+    fn each(&mut self, field: &str, decimal: Option<&Decimal>) -> Option<PerToken> {
+        let price = PerToken::each(&decimal?.0);
+        if price.is_none() {
+            let here = self.place.field(field);
+            here.error(
+                self.found,
+                format!("{} is no price", here.with_value()),
+                Some("write dollars, such as `0.04`".to_owned()),
+            );
+        }
+        price
     }
 
     fn exact(&mut self, field: &str, decimal: &Decimal) -> Option<PerToken> {

@@ -223,12 +223,14 @@ pub struct ModelSpec {
     pub price: Option<PriceSpec>,
 }
 
-/// Prices in US dollars per million tokens, as exact decimals.
+/// Prices in US dollars per million tokens where nothing else is said, as exact decimals. One that names a price for
+/// tokens and one for another unit is charged by tokens where those were counted. What nobody has counted has no cost.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceSpec {
-    /// Uncached prompt tokens.
-    pub input: Decimal,
+    /// Uncached prompt tokens. Only what is sold by `image`, `audio_hour`, `characters` or `search` can go without it.
+    #[serde(default)]
+    pub input: Option<Decimal>,
     /// Generated tokens. Without it: free, as for embeddings.
     #[serde(default)]
     pub output: Option<Decimal>,
@@ -247,6 +249,30 @@ pub struct PriceSpec {
     /// What holds for the whole exchange once its prompt is long.
     #[serde(default)]
     pub long: Option<LongPriceSpec>,
+    /// Each picture that is made, in dollars.
+    #[serde(default)]
+    pub image: Option<Decimal>,
+    /// An hour of sound, in dollars: 60 times the price of a minute, 3600 times that of a second.
+    #[serde(default)]
+    pub audio_hour: Option<Decimal>,
+    /// A million characters that are spoken.
+    #[serde(default)]
+    pub characters: Option<Decimal>,
+    /// Each search unit of a reranking, in dollars.
+    #[serde(default)]
+    pub search: Option<Decimal>,
+    /// Prompt tokens that stand for pictures. Without it: as `input`.
+    #[serde(default)]
+    pub image_input: Option<Decimal>,
+    /// Prompt tokens that stand for sound. Without it: as `input`.
+    #[serde(default)]
+    pub audio_input: Option<Decimal>,
+    /// Generated tokens that stand for pictures. Without it: as `output`.
+    #[serde(default)]
+    pub image_output: Option<Decimal>,
+    /// Generated tokens that stand for sound. Without it: as `output`.
+    #[serde(default)]
+    pub audio_output: Option<Decimal>,
 }
 
 /// Prices for exchanges with a long prompt, in US dollars per million tokens.

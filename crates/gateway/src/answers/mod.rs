@@ -135,6 +135,7 @@ fn generation_data(record: &ExchangeRecord) -> Value {
         "native_tokens_cache_creation": tokens.cache_write,
         "billable_web_search_calls": 0,
         "tokens_source": tokens.source,
+        "units": record.units,
         "usage": dollars,
         "total_cost": dollars,
         "cost_nanos": record.cost_nanos,

@@ -5,9 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, Uri};
 use yumen_config::{Snapshot, VirtualKey};
+use yumen_llm::percent::percent_decode;
 
 use crate::rejection::{Code, Rejection};
-use crate::route::percent_decode;
 use crate::worker::Gateway;
 
 /// Finds who calls.

@@ -2,11 +2,11 @@
 
 use http::{HeaderValue, Method, Uri, request};
 use yumen_llm::dialects::Dialect;
+use yumen_llm::percent::percent_decode;
 
 use crate::rejection::{Code, Rejection};
 use crate::route::{
     InPath, LlmRoute, Lookup, Route, Skin, Task, below_ai_sdk, below_ollama, below_version, google_model,
-    percent_decode,
 };
 
 /// Finds what serves a request.
@@ -65,7 +65,8 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
             _ => None,
         };
     }
-    let path = below_version(path)?;
+    // Cohere's own clients have a version of their own.
+    let path = if path == "/v2/rerank" { "/rerank" } else { below_version(path)? };
     if let Some(lookup) = looked_up(path).filter(|_| skin == Skin::OpenRouter) {
         return Some((READ, Route::OpenRouter(lookup)));
     }
@@ -77,6 +78,16 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
         "/embeddings" => llm(Dialect::OpenAiEmbeddings, Task::Generate),
         "/messages" => llm(Dialect::AnthropicMessages, Task::Generate),
         "/messages/count_tokens" => llm(Dialect::AnthropicMessages, Task::CountTokens),
+        "/images/generations" => llm(Dialect::OpenAiImages, Task::Generate),
+        // OpenRouter's clients ask for them here.
+        "/images" if skin == Skin::OpenRouter => llm(Dialect::OpenAiImages, Task::Generate),
+        "/images/edits" => llm(Dialect::OpenAiImageEdits, Task::Generate),
+        "/images/variations" => llm(Dialect::OpenAiImageVariations, Task::Generate),
+        "/audio/speech" => llm(Dialect::OpenAiSpeech, Task::Generate),
+        "/audio/transcriptions" => llm(Dialect::OpenAiTranscriptions, Task::Generate),
+        "/audio/translations" => llm(Dialect::OpenAiTranslations, Task::Generate),
+        "/moderations" => llm(Dialect::OpenAiModerations, Task::Generate),
+        "/rerank" => llm(Dialect::Rerank, Task::Generate),
         "/models" => Some((READ, Route::Models { id: None })),
         "/generation" => Some((READ, Route::Generation)),
         _ => {
@@ -223,6 +234,33 @@ mod tests {
             ask("GET", "/api/v1/models//endpoints").unwrap(),
             Route::Models { id: Some("/endpoints".into()) }
         );
+    }
+
+    #[test]
+    fn what_is_no_chat_has_paths_of_its_own() {
+        let dialect = |path: &str| match ask("POST", path).unwrap() {
+            Route::Llm(LlmRoute { dialect, task: Task::Generate, in_path: None, .. }) => dialect,
+            other => panic!("{other:?}"),
+        };
+        for prefix in ["/v1", "/api/v1"] {
+            for (path, expected) in [
+                ("/images/generations", Dialect::OpenAiImages),
+                ("/images/edits", Dialect::OpenAiImageEdits),
+                ("/images/variations", Dialect::OpenAiImageVariations),
+                ("/audio/speech", Dialect::OpenAiSpeech),
+                ("/audio/transcriptions", Dialect::OpenAiTranscriptions),
+                ("/audio/translations", Dialect::OpenAiTranslations),
+                ("/moderations", Dialect::OpenAiModerations),
+                ("/rerank", Dialect::Rerank),
+            ] {
+                assert_eq!(dialect(&format!("{prefix}{path}")), expected);
+            }
+        }
+        assert_eq!(dialect("/v2/rerank"), Dialect::Rerank);
+        assert_eq!(dialect("/api/v1/images"), Dialect::OpenAiImages);
+        for path in ["/v2/chat", "/v2/rerank/", "/v2/embeddings"] {
+            assert_eq!(ask("POST", path).unwrap_err().code, Code::RouteNotFound, "{path}");
+        }
     }
 
     #[test]

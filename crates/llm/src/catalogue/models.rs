@@ -1,7 +1,7 @@
 //! `models.toml`: what a provider serves, under which names and at which prices.
 //!
 //! In: the file's text. Out: [`ModelDefinition`]s whose names are unambiguous within the provider, or faults.
-//! Prices are decimal strings in dollars per million tokens, so that none of them ever is a float.
+//! Prices are decimal strings, mostly in dollars per million tokens, so that none of them ever is a float.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::CatalogueError;
 use super::facts::{Day, Facts, Feature, Modality, Words};
 use super::fields::{Faults, Fields};
 use crate::dialects::{Operation, Thinking};
-use crate::price::{LongPrice, PerToken, Price};
+use crate::price::{LongPrice, PerToken, Price, UnitPrices};
 
 /// One entry of `models.toml`, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct ModelDefinition {
     pub context: Option<u64>,
     /// Largest answer in tokens.
     pub max_output: Option<u64>,
-    /// Which operations it serves: `chat`, `completions`, `embeddings`.
+    /// Which operations it serves, such as `chat`, `embeddings` or `speech`.
     pub operations: Vec<Operation>,
     /// How it is asked to think.
     pub thinking: Thinking,
@@ -152,14 +152,29 @@ fn read_price(table: toml::Table, place: &str, faults: &mut Faults<'_>) -> Price
     let mut fields = Fields::new(table, place, faults);
     let long: Option<toml::Table> =
         fields.optional("long", r#"{ above = 200000, input = "4", output = "18" }"#);
+    let units = UnitPrices {
+        image: each("image", &mut fields),
+        audio_hour: each("audio_hour", &mut fields),
+        characters: amount("characters", &mut fields),
+        search: each("search", &mut fields),
+        image_input: amount("image_input", &mut fields),
+        audio_input: amount("audio_input", &mut fields),
+        image_output: amount("image_output", &mut fields),
+        audio_output: amount("audio_output", &mut fields),
+    };
     let price = Price {
-        input: required_amount("input", &mut fields),
+        // What is sold by other units has no price for tokens.
+        input: match units.has_units() {
+            true => amount("input", &mut fields).unwrap_or_default(),
+            false => required_amount("input", &mut fields),
+        },
         output: amount("output", &mut fields).unwrap_or_default(),
         cache_read: amount("cache_read", &mut fields),
         cache_write: amount("cache_write", &mut fields),
         cache_write_1h: amount("cache_write_1h", &mut fields),
         reasoning: amount("reasoning", &mut fields),
         long: None,
+        units,
     };
     fields.finish();
     let long = long.map(|table| {
@@ -186,6 +201,18 @@ fn required_amount(name: &'static str, fields: &mut Fields<'_, '_>) -> PerToken 
 fn amount(name: &'static str, fields: &mut Fields<'_, '_>) -> Option<PerToken> {
     let text: Option<String> = fields.optional(name, r#""0.15""#);
     exact(name, text, fields)
+}
+
+/// A price in dollars for each single unit.
+fn each(name: &'static str, fields: &mut Fields<'_, '_>) -> Option<PerToken> {
+    let text: Option<String> = fields.optional(name, r#""0.04""#);
+    let text = text?;
+    let exact = PerToken::each(&text);
+    if exact.is_none() {
+        fields
+            .fault(format!("`{name}` {text:?} must be dollars with at most nine decimals, such as \"0.04\""));
+    }
+    exact
 }
 
 fn exact(name: &str, text: Option<String>, fields: &mut Fields<'_, '_>) -> Option<PerToken> {

@@ -30,6 +30,7 @@ mod openai_embeddings;
 mod openai_responses;
 mod operation;
 mod outline;
+mod passing;
 mod read;
 mod seal;
 mod stopwatch;
@@ -49,6 +50,7 @@ use crate::price::Price;
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, proves_what_follows, read_gemini_count_tokens};
 pub use openai_embeddings::recode_embeddings;
+pub use passing::{BodyForm, Passing, Pictures};
 pub use seal::holds_sealed;
 pub use stopwatch::Stopwatch;
 pub use target::{Quirk, Target, Thinking};
@@ -60,7 +62,7 @@ pub use operation::Operation;
 use operation::{as_chat, as_chat_with, refuse};
 use tally::{raise, raise_tap_usage};
 
-use crate::usage::Usage;
+use crate::usage::{Units, Usage};
 
 /// The name of a wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -106,6 +108,30 @@ pub enum Dialect {
     /// The same, `POST /v4/ai/embedding-model`; clients only.
     #[serde(rename = "ai_sdk_embeddings")]
     AiSdkEmbeddings,
+    /// OpenAI's pictures from a text, `POST /v1/images/generations`.
+    #[serde(rename = "openai_images")]
+    OpenAiImages,
+    /// OpenAI's pictures from pictures, `POST /v1/images/edits`.
+    #[serde(rename = "openai_image_edits")]
+    OpenAiImageEdits,
+    /// OpenAI's former `POST /v1/images/variations`, which other servers still have.
+    #[serde(rename = "openai_image_variations")]
+    OpenAiImageVariations,
+    /// OpenAI's speech from a text, `POST /v1/audio/speech`.
+    #[serde(rename = "openai_speech")]
+    OpenAiSpeech,
+    /// OpenAI's texts from speech, `POST /v1/audio/transcriptions`.
+    #[serde(rename = "openai_transcriptions")]
+    OpenAiTranscriptions,
+    /// OpenAI's English texts from speech, `POST /v1/audio/translations`.
+    #[serde(rename = "openai_translations")]
+    OpenAiTranslations,
+    /// OpenAI's moderations, `POST /v1/moderations`.
+    #[serde(rename = "openai_moderations")]
+    OpenAiModerations,
+    /// Rerankings as Cohere made them and many servers know them, `POST /v1/rerank` and `/v2/rerank`.
+    #[serde(rename = "rerank")]
+    Rerank,
 }
 
 impl Dialect {
@@ -174,6 +200,8 @@ pub struct Tap {
     pub finish_reason: Option<String>,
     /// Usage as reported, merged over the events seen so far (see pitfall 26: the last or largest, never the sum).
     pub usage: Option<Usage>,
+    /// What was used beside text tokens.
+    pub units: Units,
     /// Whether the answer says that it was served at another service tier (flex, priority, batch …) than the one of the
     /// price list.
     pub other_tier: bool,
@@ -246,6 +274,11 @@ pub trait Codec: Sync + Send {
         self.outline().dialect
     }
 
+    /// What is known of a dialect that only passes through; none for those that can be converted.
+    fn passing(&self) -> Option<&'static Passing> {
+        None
+    }
+
     /// Reads a client's request. The body is known to be valid JSON with bounded nesting.
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError>;
     /// Writes an upstream's request.
@@ -280,7 +313,7 @@ pub trait Codec: Sync + Send {
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 15] = [
+pub const ALL: [&dyn Codec; 23] = [
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
@@ -296,6 +329,14 @@ pub const ALL: [&dyn Codec; 15] = [
     &ollama_embeddings::OllamaEmbeddings,
     &cohere_chat::CohereChat,
     &cohere_embeddings::CohereEmbeddings,
+    &passing::IMAGES,
+    &passing::IMAGE_EDITS,
+    &passing::IMAGE_VARIATIONS,
+    &passing::SPEECH,
+    &passing::TRANSCRIPTIONS,
+    &passing::TRANSLATIONS,
+    &passing::MODERATIONS,
+    &passing::RERANK,
 ];
 
 /// The codec of `dialect`.
@@ -316,6 +357,14 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OllamaEmbeddings => &ollama_embeddings::OllamaEmbeddings,
         Dialect::CohereChat => &cohere_chat::CohereChat,
         Dialect::CohereEmbeddings => &cohere_embeddings::CohereEmbeddings,
+        Dialect::OpenAiImages => &passing::IMAGES,
+        Dialect::OpenAiImageEdits => &passing::IMAGE_EDITS,
+        Dialect::OpenAiImageVariations => &passing::IMAGE_VARIATIONS,
+        Dialect::OpenAiSpeech => &passing::SPEECH,
+        Dialect::OpenAiTranscriptions => &passing::TRANSCRIPTIONS,
+        Dialect::OpenAiTranslations => &passing::TRANSLATIONS,
+        Dialect::OpenAiModerations => &passing::MODERATIONS,
+        Dialect::Rerank => &passing::RERANK,
     }
 }
 

@@ -8,7 +8,7 @@ pub(super) struct NoStream(pub(super) fn(&ErrorFacts) -> Vec<u8>);
 
 impl StreamDecoder for NoStream {
     fn decode(&mut self, _: &[u8], _: &[u8], _: &mut Vec<StreamEvent>) -> Result<(), DecodeError> {
-        Err(DecodeError { message: "embeddings are not streamed".to_owned(), param: None })
+        Err(DecodeError { message: "what is asked here is not streamed".to_owned(), param: None })
     }
 
     fn finish(&mut self, out: &mut Vec<StreamEvent>) {

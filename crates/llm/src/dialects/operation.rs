@@ -15,6 +15,14 @@ pub enum Operation {
     Chat,
     Completions,
     Embeddings,
+    Images,
+    ImageEdits,
+    ImageVariations,
+    Speech,
+    Transcription,
+    Translation,
+    Moderation,
+    Rerank,
 }
 
 impl Operation {
@@ -24,6 +32,14 @@ impl Operation {
             Self::Chat => "chat",
             Self::Completions => "text_completion",
             Self::Embeddings => "embeddings",
+            Self::Images => "image_generation",
+            Self::ImageEdits => "image_edit",
+            Self::ImageVariations => "image_variation",
+            Self::Speech => "speech",
+            Self::Transcription => "transcription",
+            Self::Translation => "translation",
+            Self::Moderation => "moderation",
+            Self::Rerank => "rerank",
         }
     }
 

@@ -8,6 +8,7 @@ mod text;
 mod walk;
 
 pub use object::{Field, Kind, Object, ScanError, ScanReason};
+pub(crate) use read::folds_to;
 pub use read::{Read, decode_text, whole_number};
 pub use scan::{MAX_FIELDS, scan_object, scan_value};
 pub use splice::{Edit, Pieces, edit_value, splice};

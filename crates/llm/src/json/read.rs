@@ -130,7 +130,7 @@ fn taken_for<'n>(field: &Field, body: &[u8], names: &[&'n str]) -> Option<&'n st
 
 /// Whether `key` equals `name` for a reader that ignores case. Each character is taken to upper case and back,
 /// and only the first character of the result counts: that is wider than any one reader's rule, as it should be.
-fn folds_to(key: &str, name: &str) -> bool {
+pub(crate) fn folds_to(key: &str, name: &str) -> bool {
     let fold = |c: char| c.to_uppercase().next().unwrap_or(c).to_lowercase().next().unwrap_or(c);
     key.chars().map(fold).eq(name.chars().map(fold))
 }

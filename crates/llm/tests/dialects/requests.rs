@@ -66,7 +66,7 @@ fn every_dialect_of_the_list_is_found_by_its_name() {
     let listed: Vec<Dialect> = yumen_llm::dialects::ALL.iter().map(|codec| codec.dialect()).collect();
     let distinct: std::collections::BTreeSet<Dialect> = listed.iter().copied().collect();
     assert_eq!(distinct.len(), listed.len());
-    for dialect in dialects() {
+    for dialect in listed {
         assert_eq!(codec(dialect).dialect(), dialect);
         assert_eq!(codec(dialect).outline().name, name(dialect));
     }

@@ -9,9 +9,9 @@ use yumen_llm::dialects::{ALL, AnswerContext, Dialect, Operation, Target, codec}
 use yumen_llm::framing::{Framer, Framing};
 use yumen_llm::ir::StreamEvent;
 
-/// Every dialect.
+/// Every dialect that can be converted.
 pub fn dialects() -> impl Iterator<Item = Dialect> {
-    ALL.iter().map(|codec| codec.dialect())
+    ALL.iter().filter(|codec| codec.passing().is_none()).map(|codec| codec.dialect())
 }
 
 /// The dialects that speak of conversations: each can serve the others' clients.

@@ -179,7 +179,9 @@ fn bind_record<'a>(
     arguments.add(record.first_byte_us.map(signed))?;
     arguments.add(signed(record.total_us))?;
     arguments.add(signed(record.overhead_us))?;
-    arguments.add(lossy)
+    arguments.add(lossy)?;
+    let units = if record.units.is_empty() { None } else { Some(serde_json::to_string(&record.units)?) };
+    arguments.add(units)
 }
 
 /// What one batch adds to one row of `usage_hours`.

@@ -2,12 +2,12 @@
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
-use yumen_telemetry::{ExchangeRecord, Outcome, TokenCounts, TokenSource};
+use yumen_telemetry::{ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCounts};
 
 use crate::error::StoreError;
 
 /// The columns of `records`, in the order in which they are written.
-pub(crate) const COLUMNS: [&str; 27] = [
+pub(crate) const COLUMNS: [&str; 28] = [
     "id",
     "started_at_us",
     "key_id",
@@ -35,6 +35,7 @@ pub(crate) const COLUMNS: [&str; 27] = [
     "total_us",
     "overhead_us",
     "lossy",
+    "units",
 ];
 
 /// The record with this id, when this key (or any, for `None`) made it.
@@ -57,6 +58,7 @@ fn record(row: &SqliteRow) -> Result<ExchangeRecord, StoreError> {
     let attempts: &str = row.try_get("attempts")?;
     let lossy: Option<&str> = row.try_get("lossy")?;
     let status: i64 = row.try_get("status")?;
+    let units: Option<&str> = row.try_get("units")?;
     let strange = |what: &str| StoreError::Row(what.to_owned());
     Ok(ExchangeRecord {
         id: row.try_get("id")?,
@@ -90,6 +92,10 @@ fn record(row: &SqliteRow) -> Result<ExchangeRecord, StoreError> {
         lossy: match lossy {
             Some(text) => serde_json::from_str(text).map_err(|_| strange("lossy"))?,
             None => Vec::new(),
+        },
+        units: match units {
+            Some(text) => serde_json::from_str(text).map_err(|_| strange("units"))?,
+            None => UnitCounts::default(),
         },
     })
 }

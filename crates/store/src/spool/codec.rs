@@ -50,6 +50,9 @@ pub(crate) fn encode(record: &ExchangeRecord, out: &mut Vec<u8>) {
     for name in record.lossy.iter().take(MAX_ITEMS) {
         optional_text(out, 27, Some(name));
     }
+    for ((_, count), field) in record.units.all().into_iter().zip(28..) {
+        optional_number(out, field, count);
+    }
 }
 
 fn encode_attempt(attempt: &AttemptRecord, out: &mut Vec<u8>) {
@@ -99,6 +102,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<ExchangeRecord, Unreadable> {
             25 => record.total_us = value.number()?,
             26 => record.overhead_us = value.number()?,
             27 => record.lossy.push(value.text()?),
+            28 => record.units.images = Some(value.number()?),
+            29 => record.units.audio_ms = Some(value.number()?),
+            30 => record.units.characters = Some(value.number()?),
+            31 => record.units.searches = Some(value.number()?),
             _ => {}
         }
     }

@@ -8,6 +8,7 @@ mod anthropic;
 mod bedrock;
 mod content;
 mod gemini;
+mod media;
 mod ollama;
 mod openai;
 mod reply;
@@ -29,6 +30,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+pub use media::form;
 pub use reply::{Reply, Step};
 pub use scenario::SCENARIOS;
 
@@ -67,8 +69,26 @@ impl Received {
         let in_path = in_path.or_else(amazons);
         match in_path {
             Some((model, _)) => model.to_owned(),
-            None => self.json()["model"].as_str().unwrap_or_default().to_owned(),
+            None => match self.part("model") {
+                Some(model) => String::from_utf8_lossy(&model).into_owned(),
+                None => self.json()["model"].as_str().unwrap_or_default().to_owned(),
+            },
         }
+    }
+
+    /// The value of a part of a form, read by the letter: the boundary that the head names, and names in quotes.
+    pub fn part(&self, name: &str) -> Option<Bytes> {
+        let boundary = self.header("content-type").strip_prefix("multipart/form-data; boundary=")?;
+        let delimiter = format!("\r\n--{}", boundary.trim_matches('"'));
+        let body = [b"\r\n".as_slice(), &self.body].concat();
+        let finder = memchr::memmem::Finder::new(&delimiter);
+        let places: Vec<usize> = finder.find_iter(&body).collect();
+        places.windows(2).find_map(|place| {
+            let part = &body[place[0] + delimiter.len()..place[1]];
+            let head = memchr::memmem::find(part, b"\r\n\r\n")?;
+            let is_named = String::from_utf8_lossy(&part[..head]).contains(&format!(" name=\"{name}\""));
+            is_named.then(|| Bytes::copy_from_slice(&part[head + 4..]))
+        })
     }
 
     /// A header's value, empty when it is not there.

@@ -47,10 +47,13 @@ impl Reply {
 
     /// A stream of server-sent events, each text in a write of its own.
     pub fn stream<T: Into<Bytes>>(pieces: impl IntoIterator<Item = T>) -> Self {
-        let mut reply = Self::whole(200, "text/event-stream; charset=utf-8", Bytes::new());
-        reply.body = pieces.into_iter().map(|piece| Step::Send(piece.into())).collect();
-        reply.sized = false;
-        reply.header("cache-control", "no-cache")
+        Self::flow("text/event-stream; charset=utf-8", pieces).header("cache-control", "no-cache")
+    }
+
+    /// A body of this type without its length, each piece in a write of its own.
+    pub fn flow<T: Into<Bytes>>(content_type: &str, pieces: impl IntoIterator<Item = T>) -> Self {
+        let body = pieces.into_iter().map(|piece| Step::Send(piece.into())).collect();
+        Self { body, sized: false, ..Self::whole(200, content_type, Bytes::new()) }
     }
 
     /// A stream of JSON objects, one on a line.

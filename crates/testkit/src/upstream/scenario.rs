@@ -11,6 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::content::{self, Content};
+use super::media::{self, Media};
 use super::{Received, Reply, Step, anthropic, bedrock, gemini, ollama, openai, responses};
 
 /// The names that mean something. `fake-NNN` (such as `fake-429`) answers with that status.
@@ -103,10 +104,23 @@ pub(super) fn answer(request: &Received) -> Reply {
         return Reply::json(200, &models(dialect));
     }
     let (model, body) = (request.model(), request.json());
+    let media = media::answer(request, path, &model).filter(|_| request.method == Method::POST);
+    if let Some(media) = media.filter(|_| !model.is_empty()) {
+        return match status_of(&model) {
+            Some(status) => error(dialect, status),
+            None => head_fault(
+                &model,
+                match media {
+                    Media::Events(events) => stream(dialect, &model, events),
+                    Media::Whole(reply) => whole_fault(&model, reply),
+                },
+            ),
+        };
+    }
     let Some(task) = task_of(path).filter(|_| request.method == Method::POST && !model.is_empty()) else {
         return error(dialect, 404);
     };
-    if let Some(status) = model.strip_prefix("fake-").and_then(|text| text.parse().ok()) {
+    if let Some(status) = status_of(&model) {
         return error(dialect, status);
     }
     let checks = matches!(dialect, Dialect::Anthropic | Dialect::Gemini | Dialect::Bedrock);
@@ -127,6 +141,11 @@ pub(super) fn answer(request: &Received) -> Reply {
         _ => whole_fault(&model, Reply::json(200, &whole(dialect, task, &model, &content, &body))),
     };
     head_fault(&model, reply)
+}
+
+/// The status with which a model of this name answers.
+fn status_of(model: &str) -> Option<u16> {
+    model.strip_prefix("fake-")?.parse().ok()
 }
 
 fn dialect_of(request: &Received, path: &str) -> Dialect {

@@ -49,6 +49,9 @@ pub(super) fn complete(entry: &Model, sources: &[Source], extract: &Extract) -> 
         model.insert("operations".to_owned(), json!(["embeddings"]));
     }
     model.entry("operations").or_insert_with(|| json!(["chat"]));
+    if !entry.contains_key("input") && hears(&model) {
+        model.insert("input".to_owned(), json!(["audio"]));
+    }
     // Two sources may each be right of a window and wrong of the other's answer.
     let number = |name: &str| model.get(name).and_then(Value::as_u64);
     if !entry.contains_key("max_output") && number("max_output") > number("context") {
@@ -59,6 +62,13 @@ pub(super) fn complete(entry: &Model, sources: &[Source], extract: &Extract) -> 
         model.insert("price".to_owned(), json!({ "input": "0", "output": "0" }));
     }
     model
+}
+
+/// Whether it reads nothing but speech.
+fn hears(model: &Model) -> bool {
+    let hears = |operation: &Value| operation == "transcription" || operation == "translation";
+    let operations = model.get("operations").and_then(Value::as_array);
+    operations.is_some_and(|operations| !operations.is_empty() && operations.iter().all(hears))
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ fn limits(model: &Model) -> Vec<(&'static str, String)> {
     let number = |field: &str| model.get(field).and_then(Value::as_u64);
     let mut faults = Vec::new();
     let context = number("context");
-    let least = if embeds(model) { 256 } else { 1024 };
+    let least = if embeds(model) || !talks(model) { 256 } else { 1024 };
     if model.contains_key("context")
         && !context.is_some_and(|context| (least..=CONTEXT_MOST).contains(&context))
     {
@@ -79,26 +79,34 @@ fn embeds(model: &Model) -> bool {
     model.get("operations").and_then(|operations| operations.get(0)) == Some(&Value::from("embeddings"))
 }
 
+/// Whether it makes texts, which have a length and are sold by it.
+fn talks(model: &Model) -> bool {
+    let operations = model.get("operations").and_then(Value::as_array);
+    let talks = |operation: &Value| ["chat", "completions"].iter().any(|talks| operation == talks);
+    operations.is_none_or(|operations| operations.iter().any(talks))
+}
+
 fn price_faults(model: &Model, price: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let amount = |of: &Value, name: &str| of.get(name)?.as_str()?.parse::<f64>().ok();
     let long = price.get("long");
-    let free = text(model, "id").ends_with(":free");
+    let moderates =
+        model.get("operations").and_then(|operations| operations.get(0)) == Some(&Value::from("moderation"));
+    let free = text(model, "id").ends_with(":free") || moderates;
     for (place, prices) in [("price", Some(price)), ("price.long", long)] {
         let Some(fields) = prices.and_then(Value::as_object) else { continue };
         for name in fields.keys().filter(|name| !["long", "above"].contains(&name.as_str())) {
             let right = amount(&Value::Object(fields.clone()), name)
                 .is_some_and(|amount| (amount > 0.0 || free) && amount < PRICE_MOST);
             if !right {
-                faults
-                    .push(format!("{place}.{name} must be over 0 and under 1000 dollars per million tokens"));
+                faults.push(format!("{place}.{name} must be over 0 and under 1000 dollars"));
             }
         }
     }
     if embeds(model) && amount(price, "input").is_some_and(|amount| amount >= EMBEDDING_MOST) {
         faults.push(format!("price.input must be under {EMBEDDING_MOST} dollars for embeddings"));
     }
-    if !embeds(model) && price.get("output").is_none() {
+    if talks(model) && price.get("output").is_none() {
         faults.push("price.output is not known".to_owned());
     }
     if amount(price, "output") > amount(price, "input").map(|input| input * OUTPUT_MOST) && !free {

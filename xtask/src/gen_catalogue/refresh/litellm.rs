@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use super::super::read;
+use super::units;
 use super::{Facts, amounts, fact, text, with_long};
 
 /// Our price and its name here.
@@ -20,19 +21,13 @@ const NAMES: &[(&str, &str)] = &[
     ("cache_write_1h", "cache_creation_input_token_cost_above_1hr"),
     ("reasoning", "output_cost_per_reasoning_token"),
 ];
-/// The mode and the operation that it is to us.
+/// The mode and the operation that it is to us. What makes no texts is read by [`units`].
 const OPERATIONS: &[(&str, &str)] = &[
     ("chat", "chat"),
     ("completion", "completions"),
     ("embedding", "embeddings"),
     ("responses", "responses"),
-    ("rerank", "rerank"),
-    ("image_generation", "images"),
-    ("image_edit", "images"),
     ("video_generation", "videos"),
-    ("audio_speech", "speech"),
-    ("audio_transcription", "transcriptions"),
-    ("moderation", "moderations"),
     ("realtime", "realtime"),
 ];
 /// What a flag says of a model, in the order in which it is written.
@@ -68,6 +63,9 @@ fn id<'a>(provider: &str, key: &'a str) -> &'a str {
 
 pub(super) fn fact_of(entry: &Value) -> Value {
     let mode = text(entry, "mode");
+    if let Some(fact) = units::fact_of(mode, entry) {
+        return fact;
+    }
     let operation = OPERATIONS.iter().find(|(name, _)| *name == mode).map_or("other", |(_, ours)| *ours);
     let operations = Some(json!([operation]));
     if !["chat", "completions", "embeddings"].contains(&operation) {

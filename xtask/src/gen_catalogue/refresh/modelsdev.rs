@@ -103,22 +103,11 @@ fn operation(model: &Value) -> &'static str {
     {
         return "embeddings";
     }
-    let named = [
-        ("rerank", "rerank"),
-        ("transcribe", "transcriptions"),
-        ("whisper", "transcriptions"),
-        ("-tts", "speech"),
-        ("-image", "images"),
-        ("nano-banana", "images"),
-    ];
-    if let Some((_, operation)) = named.iter().find(|(part, _)| id.contains(part)) {
-        return operation;
-    }
+    // It has no endpoints: what a name or a modality tells is no ground for asking a model for pictures or speech.
+    let named = ["rerank", "transcribe", "whisper", "-tts", "-image", "nano-banana"];
     match () {
-        () if comes_out("image") => "images",
-        () if comes_out("video") => "videos",
-        () if comes_out("audio") => "speech",
-        () if !goes_in("text") && goes_in("audio") => "transcriptions",
+        () if named.iter().any(|part| id.contains(part)) => "other",
+        () if ["image", "video", "audio"].into_iter().any(comes_out) => "other",
         () if !comes_out("text") || !goes_in("text") => "other",
         () => "chat",
     }

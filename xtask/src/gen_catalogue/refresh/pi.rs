@@ -48,7 +48,6 @@ pub(super) fn facts(folder: &Path) -> Result<Facts> {
 pub(super) fn fact_of(entry: &Value) -> Value {
     match text(entry, "type") {
         "chat" => {}
-        "image" => return json!({ "operations": ["images"] }),
         _ => return json!({ "operations": ["other"] }),
     }
     // The package lists only models that call tools.

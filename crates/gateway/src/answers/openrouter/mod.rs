@@ -17,11 +17,12 @@ use http::{HeaderMap, HeaderValue, StatusCode, header, request};
 use serde::Serialize;
 use serde_json::{Value, json};
 use yumen_config::{Deployment, Listed, ModelPatterns, ModelQuery, Provider, Snapshot, may_use};
+use yumen_llm::percent::percent_decode;
 
 use crate::body::Body;
 use crate::kinds::llm::Answer;
 use crate::rejection::{Code, Rejection};
-use crate::route::{Lookup, percent_decode};
+use crate::route::Lookup;
 use crate::stages;
 use crate::worker::{Gateway, Worker};
 

@@ -42,6 +42,8 @@ struct Override {
 impl Pricing {
     pub(super) fn of(price: Option<Price>) -> Self {
         let dollars = |price: Option<PerToken>| price.map(PerToken::dollars);
+        // What is sold by the picture or the hour has no price for tokens, which is not one of nothing.
+        let price = price.filter(|price| price.is_per_token() || !price.units.has_units());
         Self {
             prompt: price.map_or_else(|| UNKNOWN.to_owned(), |price| price.input.dollars()),
             completion: price.map_or_else(|| UNKNOWN.to_owned(), |price| price.output.dollars()),
@@ -71,6 +73,7 @@ impl Override {
 mod tests {
     use super::*;
     use serde_json::{json, to_value};
+    use yumen_llm::price::UnitPrices;
 
     #[test]
     fn prices_are_exact_strings_and_unknown_ones_are_not_free() {
@@ -92,6 +95,13 @@ mod tests {
             "overrides": [{ "min_prompt_tokens": 272_000, "prompt": "0.000005", "completion": "0.0000225" }],
         });
         assert_eq!(to_value(Pricing::of(Some(price))).unwrap(), expected);
+        let units = UnitPrices { image: PerToken::each("0.04"), ..UnitPrices::default() };
+        let by_picture = Price { units, ..Price::default() };
+        assert_eq!(
+            Pricing::of(Some(by_picture)),
+            Pricing::of(None),
+            "no price for tokens is not one of nothing"
+        );
         assert_eq!(to_value(Pricing::of(Some(Price::default()))).unwrap()["prompt"], "0");
     }
 }

@@ -1,13 +1,12 @@
 //! What an answer has used: from the upstream's own count, or estimated and marked so.
 
-use bytes::Bytes;
 use yumen_llm::dialects::Tap;
 use yumen_llm::price::Price;
 use yumen_llm::tokens;
-use yumen_llm::usage::Usage;
+use yumen_llm::usage::{Units, Usage};
 use yumen_telemetry::{Outcome, TokenSource};
 
-use crate::exchange::Exchange;
+use crate::exchange::{Asked, Exchange};
 use crate::stages::{Ending, record};
 
 /// What is needed to count an answer when it has ended.
@@ -15,33 +14,37 @@ use crate::stages::{Ending, record};
 pub struct Account {
     /// The deployment's price.
     pub price: Option<Price>,
-    /// The request's body, kept for an estimate until the upstream has counted.
-    pub request: Bytes,
+    /// What the request tells by itself, kept until the upstream has counted.
+    pub asked: Asked,
 }
 
 impl Account {
     /// Closes the exchange with what the tap has learned. A count that came with or after the finish reason is the
     /// upstream's last word, whoever left afterwards. The rule for an answer that broke off or that the
     /// client left: the upstream's count of the input stands, of the output the larger of its count and the
-    /// estimate of what was seen; without a count both are estimates.
+    /// estimate of what was seen; without a count both are estimates, where the request and the answer are texts.
     pub fn close(&self, exchange: &mut Exchange, tap: &Tap, outcome: Outcome) {
         exchange.record.upstream_id.clone_from(&tap.id);
         exchange.record.finish_reason.clone_from(&tap.finish_reason);
         let counted = outcome == Outcome::Completed || tap.finish_reason.is_some();
-        let usage = match (tap.usage, counted) {
-            (Some(usage), true) => (usage, TokenSource::Reported),
+        let Asked { text, units } = &self.asked;
+        let usage = match (tap.usage, text) {
+            (Some(usage), _) if counted => Some((usage, TokenSource::Reported)),
             (Some(usage), _) => {
                 let output = usage.output.max(tokens::estimate_bytes(tap.output_bytes));
-                (Usage { output, ..usage }, TokenSource::Estimated)
+                Some((Usage { output, ..usage }, TokenSource::Estimated))
             }
-            (None, _) => {
-                let input = tokens::estimate_json(&self.request);
+            (None, Some(text)) => {
+                let input = tokens::estimate_json(text);
                 let output = tokens::estimate_bytes(tap.output_bytes);
-                (Usage { input, output, ..Usage::default() }, TokenSource::Estimated)
+                Some((Usage { input, output, ..Usage::default() }, TokenSource::Estimated))
             }
+            // Of sound and pictures no tokens can be told.
+            (None, None) => None,
         };
+        let units = Units { characters: units.characters, ..tap.units };
         // What another service tier costs is not known; an empty cost is better than a wrong one.
         let price = self.price.filter(|_| !tap.other_tier);
-        record(exchange, &Ending { outcome, usage: Some(usage), price });
+        record(exchange, &Ending { outcome, usage, units, price });
     }
 }

@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 use yumen_llm::dialects::{AnswerContext, Dialect, codec, recode_embeddings};
@@ -16,6 +16,7 @@ use super::attempt::Try;
 use super::call::Call;
 use super::classify::{Failure, Said};
 use super::dress::Dress;
+use super::headers;
 use super::resolve::Step;
 use super::scrub::Scrub;
 use super::stream::StreamRelay;
@@ -67,7 +68,7 @@ pub enum Arrived {
         /// Whether it is told as a stream.
         streamed: bool,
     },
-    /// The beginning of a large answer, and the rest as it comes.
+    /// The beginning of an answer that is large or heard while it comes, and the rest of it.
     Large(Bytes, AnswerBody),
     /// A stream, read up to its first content.
     Stream(Box<StreamRelay>, SmallVec<[Bytes; 4]>),
@@ -133,11 +134,12 @@ impl Reading<'_> {
 
     /// Reads an answer as far as a retry would still be invisible to the client.
     pub async fn arrive(&self, exchange: &mut Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
-        let kind =
-            self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        let is_json = kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json");
+        let (kind, is_json) = (headers::media_type(self.headers), headers::is_json(self.headers));
         match (self.attempt.call.stream, Framing::of_media_type(kind)) {
+            // These pass as they come, whatever they are: sound, pictures, texts in several forms.
+            (_, None) if self.attempt.call.passing().is_some() && !is_json => {
+                self.begin(exchange, body, kind).await
+            }
             (true, Some(framing)) => self.hold(exchange, body, framing).await,
             // Some servers forget to say that theirs is a stream.
             (true, None) if !is_json => {
@@ -149,21 +151,49 @@ impl Reading<'_> {
         }
     }
 
+    /// Waits for the first bytes of an answer that is sent on as it comes.
+    async fn begin(
+        &self,
+        exchange: &mut Exchange,
+        mut body: AnswerBody,
+        kind: &str,
+    ) -> Result<Arrived, Failure> {
+        if kind.eq_ignore_ascii_case("text/html") {
+            return Err(self.invalid("it is a web page"));
+        }
+        let idle = self.attempt.step.provider().timeouts.idle;
+        match self.next_chunk(exchange, &mut body, idle).await? {
+            Some(first) => Ok(Arrived::Large(first, body)),
+            None => Err(self.invalid("it is empty")),
+        }
+    }
+
+    /// The next bytes; `None` at the end.
+    async fn next_chunk(
+        &self,
+        exchange: &mut Exchange,
+        body: &mut AnswerBody,
+        idle: Duration,
+    ) -> Result<Option<Bytes>, Failure> {
+        // Most answers have come with their head: no clock is needed then.
+        let chunk = match body.chunk_at_once().await {
+            Poll::Ready(chunk) => chunk,
+            Poll::Pending => self.wait_for_chunk(exchange, body, idle).await?,
+        };
+        chunk.transpose().map_err(|error| self.broke(&error))
+    }
+
     async fn hold_whole(&self, exchange: &mut Exchange, mut body: AnswerBody) -> Result<Arrived, Failure> {
         let attempt = self.attempt;
         let idle = attempt.step.provider().timeouts.idle;
-        let passes = attempt.same_dialect() && !attempt.call.stream && attempt.call.skin == Skin::Plain;
+        let only_passes = attempt.call.passing().is_some();
+        let dressed = attempt.call.stream || attempt.call.skin != Skin::Plain;
+        let passes = only_passes || attempt.same_dialect() && !dressed;
         let most = if passes { HOLD_BYTES } else { attempt.settings.max_answer_bytes };
         let mut parts: SmallVec<[Bytes; 2]> = SmallVec::new();
         let mut size = 0;
         while !body.is_done() {
-            // Most answers have come with their head: no clock is needed then.
-            let chunk = match body.chunk_at_once().await {
-                Poll::Ready(chunk) => chunk,
-                Poll::Pending => self.wait_for_chunk(exchange, &mut body, idle).await?,
-            };
-            let Some(chunk) = chunk else { break };
-            let chunk = chunk.map_err(|error| self.broke(&error))?;
+            let Some(chunk) = self.next_chunk(exchange, &mut body, idle).await? else { break };
             size += chunk.len();
             parts.push(chunk);
             if size > most {
@@ -179,7 +209,7 @@ impl Reading<'_> {
             return Err(self.said(status, said));
         }
         let told = self.tell(exchange, &said)?;
-        Ok(Arrived::Whole { said, told, streamed: attempt.call.stream })
+        Ok(Arrived::Whole { said, told, streamed: attempt.call.stream && !only_passes })
     }
 
     async fn wait_for_chunk(
@@ -202,6 +232,9 @@ impl Reading<'_> {
         let Try { call, step, .. } = self.attempt;
         if said.trim_ascii_start().first() != Some(&b'{') {
             return Err(self.invalid("it is not a JSON object"));
+        }
+        if call.passing().is_some() {
+            return Ok(said.clone());
         }
         let recoded = |told: Bytes| {
             let recoded = (call.dialect == Dialect::OpenAiEmbeddings).then(|| recoded(call, &told)).flatten();

@@ -159,6 +159,14 @@ impl Try<'_> {
             thinking: model.thinking,
             quirks,
         };
+        if let Some(form) = &call.form {
+            let native_id = Bytes::copy_from_slice(model.native_id.as_bytes());
+            let pieces = form.with_value(&call.body, "model", native_id).ok_or_else(|| {
+                let message = format!("The model `{}` cannot be named in a form.", model.native_id);
+                Failure::unsayable(message, Some("model".to_owned()))
+            })?;
+            return Ok(Prepared { pieces, ..Prepared::default() });
+        }
         if self.passes() {
             let (pieces, withhold_usage) = edited(call, &model.native_json, &target, self.client_headers);
             return Ok(Prepared { pieces, withhold_usage, ..Prepared::default() });
@@ -219,7 +227,7 @@ impl Try<'_> {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));
             *request.method_mut() = http::Method::POST;
             *request.uri_mut() = uri.clone();
-            *request.headers_mut() = headers::to_upstream(endpoint, client, framing);
+            *request.headers_mut() = headers::to_upstream(endpoint, client, self.call, framing);
             pass.put_on(&mut request, &pieces, SystemTime::now);
             request
         };

@@ -4,9 +4,12 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use memchr::memmem::Finder;
-use yumen_llm::dialects::Dialect;
+use yumen_llm::dialects::{Dialect, Passing, codec};
 use yumen_llm::json::Object;
+use yumen_llm::multipart::Form;
+use yumen_llm::usage::Units;
 
+use crate::exchange::Asked;
 use crate::route::{Skin, Task};
 
 static CANDIDATES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("andidate"));
@@ -22,8 +25,12 @@ pub struct Call {
     pub skin: Skin,
     /// The body as it was sent (expanded, when it was compressed).
     pub body: Bytes,
-    /// Where its top-level members stand.
+    /// Where its top-level members stand; none in a form.
     pub object: Object,
+    /// Where its parts stand, when it is a form.
+    pub form: Option<Form>,
+    /// What it tells by itself of what will be used.
+    pub units: Units,
     /// Whether reasoning in it was proved by another dialect's provider, which no provider takes as it stands.
     pub holds_sealed: bool,
     /// The model asked for.
@@ -50,8 +57,28 @@ impl Call {
         self.include_usage || self.skin == Skin::OpenRouter
     }
 
+    /// What is known of the client's dialect when it only passes through.
+    pub fn passing(&self) -> Option<&'static Passing> {
+        codec(self.dialect).passing()
+    }
+
+    /// What the request tells by itself of what an answer uses. A small body is copied, so that it does not keep the
+    /// connection's read buffer alive as long as the answer lasts; one of which nothing can be estimated is not kept.
+    pub fn asked(&self) -> Asked {
+        const SMALL: usize = 4096;
+        let is_text = self.passing().is_none_or(|passing| passing.is_text);
+        let kept = || match self.body.len() {
+            ..=SMALL => Bytes::copy_from_slice(&self.body),
+            _ => self.body.clone(),
+        };
+        Asked { text: is_text.then(kept), units: self.units }
+    }
+
     /// Whether several answers to one question may be asked for, each with an end of its own.
     pub fn may_have_several_answers(&self) -> bool {
+        if let Some(form) = &self.form {
+            return form.value(&self.body, "n").is_some_and(|number| number != b"1");
+        }
         let member = |name| Some(self.object.get(&self.body, name)?.value(&self.body));
         member("n").is_some_and(|number| number != b"1")
             || member("prompt").is_some_and(|prompt| prompt.starts_with(b"["))

@@ -6,11 +6,14 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::request;
 use hyper::body::Incoming;
+use smallvec::SmallVec;
 use yumen_config::{GatewaySettings, Snapshot};
-use yumen_llm::dialects::{Dialect, ErrorShape, Outline, codec, holds_sealed};
+use yumen_llm::dialects::{Dialect, ErrorShape, Outline, Passing, codec, holds_sealed};
 use yumen_llm::json::{Kind, Object, Read, ScanReason, scan_object};
+use yumen_llm::usage::Units;
 
 use super::call::Call;
+use super::form;
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
 use crate::route::{LlmRoute, Task};
@@ -18,7 +21,7 @@ use crate::upload;
 
 /// Members that the gateway acts on: one that is repeated, differs only by case or is spelt with escapes could be
 /// read differently by an upstream, and would be a way around a permission.
-const ACTED_ON: &[&str] = &[
+pub(super) const ACTED_ON: &[&str] = &[
     "model",
     "models",
     "stream",
@@ -34,7 +37,7 @@ const ACTED_ON: &[&str] = &[
 ];
 
 /// Members that would let an upstream choose another model than the one that was permitted here.
-const REFUSED: &[&str] = &["route", "preset", "fallbacks"];
+pub(super) const REFUSED: &[&str] = &["route", "preset", "fallbacks"];
 
 /// With it a client asks how its request was routed.
 const TRACE_HEADER: &str = "x-openrouter-metadata";
@@ -58,7 +61,12 @@ pub async fn decode(
     // The client's upload is no work of ours.
     exchange.waited += asked.elapsed();
     let body = uploaded?.expand(settings.max_body_bytes)?;
-    let mut call = read(settings, route, body)?;
+    let passing = codec(route.dialect).passing();
+    let boundary = passing.map(|passing| form::boundary_of(passing, &head.headers)).transpose()?.flatten();
+    let mut call = match (passing, boundary) {
+        (Some(passing), Some(boundary)) => form::read(passing, route, &boundary, body)?,
+        _ => read(settings, route, body)?,
+    };
     let asked = head.headers.get(TRACE_HEADER).and_then(|value| value.to_str().ok());
     call.wants_trace = asked.is_some_and(|value| value.eq_ignore_ascii_case("enabled"));
     if codec(call.dialect).outline().errors == ErrorShape::Ollama {
@@ -73,7 +81,10 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         let code = if error.reason == ScanReason::TooDeep { Code::JsonTooDeep } else { Code::InvalidJson };
         Rejection::new(code, format!("The body cannot be read: {} (byte {}).", error.reason, error.position))
     })?;
-    if let Some((name, position)) = object.ambiguous(&body, ACTED_ON) {
+    let counted = codec(route.dialect).passing().map(|passing| [passing.stream_format, passing.spoken]);
+    let counted: SmallVec<[&str; 2]> = counted.into_iter().flatten().flatten().collect();
+    let ambiguous = object.ambiguous(&body, ACTED_ON).or_else(|| object.ambiguous(&body, &counted));
+    if let Some((name, position)) = ambiguous {
         let message = format!(
             "The field at byte {position} could be read as a second `{name}`: it is repeated, spelt with escapes or \
              equals it but for case. Send `{name}` once, spelt plainly."
@@ -83,24 +94,22 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
     if let Some(name) =
         REFUSED.iter().find(|name| object.get(&body, name).is_some_and(|field| field.kind != Kind::Null))
     {
-        let message = format!(
-            "`{name}` chooses models at the provider, past this gateway; use a model alias or `models`."
-        );
-        return Err(Rejection::new(Code::InvalidRequest, message).param(*name));
+        return Err(refused_choice(name));
     }
     // Google's clients may have tokens counted of a whole request inside the body.
     if !(route.task == Task::CountTokens && object.get(&body, "generateContentRequest").is_some()) {
         expect_shapes(route.dialect, &object, &body)?;
     }
     let LlmRoute { dialect, task, skin, in_path } = route;
+    let passing = codec(dialect).passing();
     let json_array = in_path.as_ref().is_some_and(|said| said.json_array);
     let ai_sdk_version = in_path.as_ref().map_or(0, |said| said.ai_sdk_version);
     let (model, stream) = match in_path {
         Some(said) => (named(Some(Cow::Owned(said.model)))?, said.stream),
         None => {
-            let stream = expect("stream", "true or false", object.bool(&body, "stream"))?;
             let model = expect("model", "a string", object.string(&body, "model"))?;
-            (named(model)?, stream.unwrap_or(codec(dialect).outline().streams_by_default))
+            let usual = passing.and_then(|passing| passing.default_model).map(Cow::Borrowed);
+            (named(model.or(usual))?, streams(dialect, &object, &body)?)
         }
     };
     Ok(Call {
@@ -116,6 +125,8 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         include_usage: includes_usage(&object, &body)?,
         require_parameters: requires_parameters(&object, &body)?,
         wants_trace: false,
+        form: None,
+        units: spoken(passing, &object, &body)?,
         body,
         object,
     })
@@ -131,6 +142,13 @@ pub fn tagged(snapshot: &Snapshot, model: String) -> String {
     }
     let other = model.strip_suffix(TAG).map_or_else(|| format!("{model}{TAG}"), str::to_owned);
     if snapshot.models.contains_key(&*other) { other } else { model }
+}
+
+/// The refusal of a member that would choose models elsewhere.
+pub(super) fn refused_choice(name: &str) -> Rejection {
+    let message =
+        format!("`{name}` chooses models at the provider, past this gateway; use a model alias or `models`.");
+    Rejection::new(Code::InvalidRequest, message).param(name)
 }
 
 fn wrong(name: &'static str, expected: &str) -> Rejection {
@@ -152,6 +170,10 @@ fn expect_shapes(dialect: Dialect, object: &Object, body: &[u8]) -> Result<(), R
         expect(name, "a whole number that is not negative", object.u64(body, name))?;
     }
     let Outline { content, content_or, content_kinds, content_wanted, .. } = codec(dialect).outline();
+    let mut others = codec(dialect).passing().map_or(&[][..], |passing| passing.wants).iter();
+    if object.get(body, content).is_none() && others.any(|other| object.get(body, other).is_some()) {
+        return Ok(());
+    }
     let given = object.get(body, content).or_else(|| content_or.and_then(|other| object.get(body, other)));
     match given {
         None => Err(Rejection::new(Code::InvalidRequest, format!("`{content}` is missing.")).param(*content)),
@@ -160,7 +182,25 @@ fn expect_shapes(dialect: Dialect, object: &Object, body: &[u8]) -> Result<(), R
     }
 }
 
-fn named(model: Option<Cow<'_, str>>) -> Result<String, Rejection> {
+/// Whether a stream is asked for, in the way of this dialect.
+fn streams(dialect: Dialect, object: &Object, body: &[u8]) -> Result<bool, Rejection> {
+    let codec = codec(dialect);
+    if let Some(name) = codec.passing().and_then(|passing| passing.stream_format) {
+        let format = expect(name, "a string", object.string(body, name))?;
+        return Ok(format.is_some_and(|format| format == "sse"));
+    }
+    let stream = expect("stream", "true or false", object.bool(body, "stream"))?;
+    Ok(stream.unwrap_or(codec.outline().streams_by_default))
+}
+
+/// The characters of a text that is to be spoken.
+fn spoken(passing: Option<&Passing>, object: &Object, body: &[u8]) -> Result<Units, Rejection> {
+    let Some(name) = passing.and_then(|passing| passing.spoken) else { return Ok(Units::default()) };
+    let text = expect(name, "a string", object.string(body, name))?;
+    Ok(Units { characters: text.map(|text| text.chars().count() as u64), ..Units::default() })
+}
+
+pub(super) fn named(model: Option<Cow<'_, str>>) -> Result<String, Rejection> {
     let Some(model) = model.filter(|model| !model.is_empty()) else {
         return Err(Rejection::new(Code::InvalidRequest, "`model` is missing.").param("model"));
     };

@@ -246,7 +246,7 @@ fn trying(exchange: &Exchange, attempt: &Try<'_>) -> Trying {
         started_us: micros(began.saturating_duration_since(exchange.started)),
         duration_us: 0,
     };
-    Trying { attempt, began, request: call.body.clone(), price: model.price }
+    Trying { attempt, began, asked: call.asked(), price: model.price }
 }
 
 fn note(exchange: &mut Exchange, result: &Result<Arrival, Failure>) {

@@ -149,6 +149,8 @@ mod tests {
             task: Task::Generate,
             stream: object.get(&body, "stream").is_some(),
             object,
+            form: None,
+            units: yumen_llm::usage::Units::default(),
             body,
             model: "m".into(),
             fallbacks: Vec::new(),

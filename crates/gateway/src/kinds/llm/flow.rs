@@ -1,6 +1,5 @@
-//! Answers that flow to the client while they come, and the closing of their exchange at the end.
+//! Streams that flow to the client while they come, and the closing of their exchange at the end.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,7 +9,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 use tokio::time::Sleep;
 use yumen_config::Timeouts;
-use yumen_llm::dialects::{Dialect, Operation, Tap, codec};
+use yumen_llm::dialects::Tap;
 use yumen_telemetry::Outcome;
 
 use super::account::Account;
@@ -18,7 +17,6 @@ use super::stream::{StreamRelay, error_code};
 use crate::body::{BrokenOff, Flow};
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
-use crate::upstream::AnswerBody;
 
 /// How long the rest of a finished answer is awaited so that its connection can be used again.
 const REST_MOST: Duration = Duration::from_secs(2);
@@ -26,22 +24,19 @@ const REST_MOST: Duration = Duration::from_secs(2);
 /// How long the end of a stream is awaited whose answer is complete: some servers forget it and stay connected.
 const END_MOST: Duration = Duration::from_secs(3);
 
-/// What a large answer says of itself stands before or behind its content: so much of both is kept.
-const HEAD_MOST: usize = 16 * 1024;
-const TAIL_LEAST: usize = 64 * 1024;
-
 /// Watches for silence of the upstream and for the end of the time allowed.
-struct Patience {
+pub(super) struct Patience {
     idle: Duration,
     deadline: Instant,
-    last: Instant,
+    /// When the upstream was last heard of.
+    pub(super) last: Instant,
     /// When the end of a complete answer is awaited no longer.
     end: Option<Instant>,
     timer: Pin<Box<Sleep>>,
 }
 
 /// What is over.
-enum Over {
+pub(super) enum Over {
     /// A time-out has passed.
     TimeOut(&'static str),
     /// The wait for the end of a complete answer.
@@ -49,7 +44,7 @@ enum Over {
 }
 
 impl Patience {
-    fn new(exchange: &Exchange, timeouts: &Timeouts) -> Self {
+    pub(super) fn new(exchange: &Exchange, timeouts: &Timeouts) -> Self {
         let now = Instant::now();
         let deadline = exchange.started + timeouts.total;
         let timer = Box::pin(tokio::time::sleep_until(deadline.min(now + timeouts.idle).into()));
@@ -71,7 +66,7 @@ impl Patience {
     }
 
     /// Whether a time has passed. The timer is only moved when it fires: a busy stream costs it nothing.
-    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             if self.end.is_some_and(|end| now >= end) {
@@ -231,143 +226,9 @@ fn timed_out(phase: &str) -> Rejection {
 }
 
 /// Notes at the last try why its answer did not come to its end.
-fn blame(exchange: &mut Exchange, outcome: Outcome) {
+pub(super) fn blame(exchange: &mut Exchange, outcome: Outcome) {
     let code = exchange.record.error_code.clone();
     if let Some(attempt) = exchange.record.attempts.last_mut() {
         attempt.cause = code.or_else(|| (outcome == Outcome::ClientGone).then(|| "client_gone".to_owned()));
-    }
-}
-
-/// The beginning and the end of what has passed.
-struct Seen {
-    head: Bytes,
-    tail: VecDeque<Bytes>,
-    tail_size: usize,
-    passed: u64,
-}
-
-impl Seen {
-    fn new(begin: &Bytes) -> Self {
-        let head = Bytes::copy_from_slice(begin.get(..HEAD_MOST).unwrap_or(begin));
-        let mut seen = Self { head, tail: VecDeque::new(), tail_size: 0, passed: 0 };
-        seen.push(begin.clone());
-        seen
-    }
-
-    fn push(&mut self, bytes: Bytes) {
-        self.passed += bytes.len() as u64;
-        self.tail_size += bytes.len();
-        self.tail.push_back(bytes);
-        while let Some(first) = self.tail.front()
-            && self.tail_size - first.len() >= TAIL_LEAST
-        {
-            self.tail_size -= first.len();
-            self.tail.pop_front();
-        }
-    }
-
-    /// What is left, as one: all of it, or its beginning and its end.
-    fn joined(&self) -> Vec<u8> {
-        let whole = self.tail_size as u64 == self.passed;
-        let mut joined = Vec::with_capacity(HEAD_MOST + self.tail_size);
-        joined.extend_from_slice(if whole { b"" } else { &self.head });
-        self.tail.iter().for_each(|bytes| joined.extend_from_slice(bytes));
-        joined
-    }
-}
-
-/// A large whole answer that passes through while it comes.
-pub struct LargeFlow {
-    exchange: Box<Exchange>,
-    begin: Option<Bytes>,
-    rest: AnswerBody,
-    dialect: Dialect,
-    seen: Seen,
-    account: Account,
-    patience: Patience,
-    over: bool,
-}
-
-impl LargeFlow {
-    /// The answer whose beginning has been read.
-    pub fn new(
-        exchange: Box<Exchange>,
-        begin: Bytes,
-        rest: AnswerBody,
-        account: Account,
-        dialect: Dialect,
-        timeouts: &Timeouts,
-    ) -> Self {
-        let patience = Patience::new(&exchange, timeouts);
-        let seen = Seen::new(&begin);
-        Self { exchange, begin: Some(begin), rest, dialect, seen, account, patience, over: false }
-    }
-
-    fn close(&mut self, outcome: Outcome) {
-        self.over = true;
-        let (codec, mut tap) = (codec(self.dialect), Tap::default());
-        codec.tap_response(&self.seen.joined(), &mut tap);
-        // Vectors are no tokens.
-        if tap.usage.is_none() && tap.output_bytes == 0 && codec.outline().operation != Operation::Embeddings
-        {
-            tap.output_bytes = self.seen.passed;
-        }
-        if outcome != Outcome::Completed {
-            blame(&mut self.exchange, outcome);
-        }
-        self.account.close(&mut self.exchange, &tap, outcome);
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
-        if let Some(begin) = self.begin.take() {
-            self.exchange.first_byte();
-            return Poll::Ready(Some(Ok(begin)));
-        }
-        if self.over {
-            return Poll::Ready(None);
-        }
-        match self.rest.poll_chunk(cx) {
-            Poll::Ready(Some(Ok(bytes))) => {
-                self.patience.last = Instant::now();
-                self.seen.push(bytes.clone());
-                if self.rest.is_done() {
-                    self.close(Outcome::Completed);
-                }
-                Poll::Ready(Some(Ok(bytes)))
-            }
-            Poll::Ready(None) => {
-                self.close(Outcome::Completed);
-                Poll::Ready(None)
-            }
-            Poll::Ready(Some(Err(_))) => self.fail(Code::UpstreamBroken),
-            Poll::Pending => match self.patience.poll_over(cx) {
-                Poll::Ready(_) => self.fail(Code::UpstreamTimeout),
-                Poll::Pending => Poll::Pending,
-            },
-        }
-    }
-
-    fn fail(&mut self, code: Code) -> Poll<Option<Result<Bytes, BrokenOff>>> {
-        self.exchange.record.error_code = Some(code.row().name.to_owned());
-        self.close(Outcome::Failed);
-        Poll::Ready(Some(Err(BrokenOff)))
-    }
-}
-
-impl Flow for LargeFlow {
-    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
-        let entered = Instant::now();
-        let polled = self.poll(cx);
-        self.exchange.worked += entered.elapsed();
-        polled
-    }
-}
-
-impl Drop for LargeFlow {
-    fn drop(&mut self) {
-        if !self.over {
-            let outcome = self.exchange.gone();
-            self.close(outcome);
-        }
     }
 }

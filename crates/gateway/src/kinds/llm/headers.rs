@@ -4,6 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use yumen_config::Endpoint;
 use yumen_llm::framing::Framing;
 
+use super::call::Call;
+
 /// A client's headers that its own dialect's upstream needs.
 static TO_UPSTREAM: [HeaderName; 4] = [
     HeaderName::from_static("anthropic-version"),
@@ -40,14 +42,36 @@ fn pick(from: &HeaderMap, names: &[HeaderName], to: &mut HeaderMap) {
 
 /// The headers of a request to a provider, but for the proof of who asks. `stream` is the framing of the stream that is
 /// asked for.
-pub fn to_upstream(endpoint: &Endpoint, client: Option<&HeaderMap>, stream: Option<Framing>) -> HeaderMap {
+pub fn to_upstream(
+    endpoint: &Endpoint,
+    client: Option<&HeaderMap>,
+    call: &Call,
+    stream: Option<Framing>,
+) -> HeaderMap {
     let mut headers = endpoint.headers.clone();
-    let accept = stream.map_or("application/json", Framing::media_type);
+    let whole = if call.passing().is_some() { "*/*" } else { "application/json" };
+    let accept = stream.map_or(whole, Framing::media_type);
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Some(client) = client {
         pick(client, &TO_UPSTREAM, &mut headers);
+        // It names the boundary of the form.
+        if call.form.is_some() {
+            pick(client, &[header::CONTENT_TYPE], &mut headers);
+        }
     }
     headers
+}
+
+/// What a body is, without parameters.
+pub fn media_type(headers: &HeaderMap) -> &str {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim()
+}
+
+/// Whether a body is JSON.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    let kind = media_type(headers);
+    kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json")
 }
 
 /// The headers of an upstream's answer that the client sees.

@@ -50,6 +50,16 @@ pub fn permit_nested(consumer: &VirtualKey, call: &Call) -> Result<(), Rejection
     if is_rewritten || consumer.models.as_slice().iter().any(|pattern| &**pattern == "*") {
         return Ok(());
     }
+    if let Some(form) = &call.form {
+        let mut names = form.names(&call.body);
+        let chosen = names.find(|name| {
+            name != "model" && (is_selector(name) || FREE_FORM.contains(&name.as_str()) || name == "tools")
+        });
+        return match chosen {
+            Some(name) => Err(further_model(&name)),
+            None => Ok(()),
+        };
+    }
     let present = |name: &str| call.object.get(&call.body, name).filter(|field| field.kind != Kind::Null);
     if let Some((name, position)) =
         call.object.ambiguous(&call.body, &["tools", "plugins", "providerOptions"])
@@ -67,9 +77,7 @@ pub fn permit_nested(consumer: &VirtualKey, call: &Call) -> Result<(), Rejection
     for field in &call.object.fields {
         let name = field.key(&call.body);
         if !OWN.contains(&&*name) && selects(&name, field.value(&call.body)) {
-            let message =
-                format!("`{name}` chooses a further model, and the virtual key is for some models only.");
-            return Err(Rejection::new(Code::ModelNotAllowed, message).param(name.into_owned()));
+            return Err(further_model(&name));
         }
     }
     let Some(tools) = present("tools") else { return Ok(()) };
@@ -85,6 +93,11 @@ pub fn permit_nested(consumer: &VirtualKey, call: &Call) -> Result<(), Rejection
         }
         None => Ok(()),
     }
+}
+
+fn further_model(name: &str) -> Rejection {
+    let message = format!("`{name}` chooses a further model, and the virtual key is for some models only.");
+    Rejection::new(Code::ModelNotAllowed, message).param(name)
 }
 
 /// Whether a member selects a model, by its own name or below.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use yumen_config::Timeouts;
 use yumen_llm::dialects::{Tap, codec};
@@ -11,8 +10,9 @@ use yumen_telemetry::Outcome;
 use super::account::Account;
 use super::arrival::{Arrival, Arrived};
 use super::call::Call;
-use super::flow::{LargeFlow, StreamFlow};
+use super::flow::StreamFlow;
 use super::headers;
+use super::large::{LargeFlow, Watch};
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::route::Task;
@@ -45,7 +45,7 @@ impl Answer {
 
 /// Sends an answer on. The exchange closes when the last of it is handed to the socket's writer.
 pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answer {
-    let mut account = Account { price: None, request: kept(&call.body) };
+    let mut account = Account { price: None, asked: call.asked() };
     let mut timeouts = OWN_ANSWER;
     if let Some(step) = &arrival.step {
         let model = &step.deployment.model;
@@ -71,7 +71,10 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
         }
         Arrived::Large(begin, rest) => {
             exchange.stamp(&mut headers);
-            let body = LargeFlow::new(exchange, begin, rest, account, arrival.dialect, &timeouts);
+            // Sound says nothing of itself.
+            let is_told = call.passing().is_none() || headers::is_json(&arrival.headers);
+            let watch = Watch::new(arrival.dialect, is_told, &begin);
+            let body = LargeFlow::new(exchange, begin, rest, account, watch, &timeouts);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
         Arrived::Whole { said, told, streamed } => {
@@ -83,9 +86,12 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
                 Some(dress) => dress.answer(told, &tap),
                 None => told,
             };
-            let framing = codec(call.dialect).outline().framing;
-            let kind = if streamed && !call.json_array { framing.media_type() } else { "application/json" };
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            if call.passing().is_none() {
+                let framing = codec(call.dialect).outline().framing;
+                let kind =
+                    if streamed && !call.json_array { framing.media_type() } else { "application/json" };
+                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            }
             exchange.first_byte();
             exchange.stamp(&mut headers);
             match call.task {
@@ -95,10 +101,4 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             Answer { status: arrival.status, headers, body: Body::full(told) }
         }
     }
-}
-
-/// A small body is copied, so that it does not keep the connection's read buffer alive as long as the answer lasts.
-fn kept(body: &Bytes) -> Bytes {
-    const SMALL: usize = 4096;
-    if body.len() <= SMALL { Bytes::copy_from_slice(body) } else { body.clone() }
 }

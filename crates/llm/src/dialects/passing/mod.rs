@@ -1,0 +1,134 @@
+//! Dialects that only pass through: pictures, speech, transcripts, moderations and rerankings. Nobody else can say what
+//! they say, so there is nothing to convert: requests and answers go through in their own bytes.
+//!
+//! In: a row of the table, and bodies and events to look at. Out: facts for the record. Converting is refused in words.
+
+mod answer;
+mod event;
+mod pictures;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use super::{
+    AnswerContext, Codec, DecodeError, Encoded, ErrorFacts, Outline, StreamDecoder, StreamEncoder, Tap,
+    Target, fault, no_stream::NoStream, openai, refuse,
+};
+use crate::ir;
+
+pub use pictures::Pictures;
+pub(super) use table::{
+    IMAGE_EDITS, IMAGE_VARIATIONS, IMAGES, MODERATIONS, RERANK, SPEECH, TRANSCRIPTIONS, TRANSLATIONS,
+};
+
+/// What is known of a dialect that only passes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passing {
+    /// How its requests are written.
+    pub body: BodyForm,
+    /// The model of a request that names none, where the API has a default of its own.
+    pub default_model: Option<&'static str>,
+    /// Members of which a request has one at least, else there is nothing to answer.
+    pub wants: &'static [&'static str],
+    /// The member that asks for a stream by the word `sse`, where that is not `stream`.
+    pub stream_format: Option<&'static str>,
+    /// The member whose characters are spoken.
+    pub spoken: Option<&'static str>,
+    /// Whether request and answer are texts, whose tokens can be estimated where nobody has counted them.
+    pub is_text: bool,
+    /// Whether answers are pictures, to be counted.
+    pub makes_pictures: bool,
+}
+
+/// How requests are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyForm {
+    /// As one JSON object.
+    Json,
+    /// As a form with files, or as one JSON object.
+    FormOrJson,
+    /// As a form with files.
+    Form,
+}
+
+/// The codec of one row of the table.
+pub(super) struct PassThrough {
+    outline: &'static Outline,
+    passing: &'static Passing,
+}
+
+impl PassThrough {
+    /// What comes out is all pictures, or all sound, unless the answer itself says how much of it was.
+    fn tell_output(&self, tap: &mut Tap) {
+        let output = tap.usage.map_or(0, |usage| usage.output);
+        let place = match self.passing {
+            Passing { makes_pictures: true, .. } => &mut tap.units.image_output,
+            Passing { spoken: Some(_), .. } => &mut tap.units.audio_output,
+            _ => return,
+        };
+        if *place == 0 {
+            *place = output;
+        }
+    }
+}
+
+fn nothing_to_convert() -> DecodeError {
+    refuse("model", "what is asked here goes only to providers that speak this very API")
+}
+
+impl Codec for PassThrough {
+    fn outline(&self) -> &'static Outline {
+        self.outline
+    }
+
+    fn passing(&self) -> Option<&'static Passing> {
+        Some(self.passing)
+    }
+
+    fn decode_request(&self, _: &[u8]) -> Result<ir::Request, DecodeError> {
+        Err(nothing_to_convert())
+    }
+
+    fn encode_request(&self, _: &ir::Request, _: &Target<'_>) -> Result<Encoded, DecodeError> {
+        Err(nothing_to_convert())
+    }
+
+    fn decode_response(&self, _: &[u8]) -> Result<ir::Response, DecodeError> {
+        Err(nothing_to_convert())
+    }
+
+    /// No answer comes here: its request could not have been written for another dialect.
+    fn encode_response(&self, _: &ir::Response, _: &AnswerContext) -> Vec<u8> {
+        b"{}".to_vec()
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(NoStream(openai::encode_error_event))
+    }
+
+    fn stream_encoder(&self, _: AnswerContext) -> Box<dyn StreamEncoder> {
+        Box::new(NoStream(openai::encode_error_event))
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
+        fault::read(status, body)
+    }
+
+    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
+        openai::encode_error(error)
+    }
+
+    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
+        openai::encode_error_event(error)
+    }
+
+    fn tap_response(&self, body: &[u8], tap: &mut Tap) {
+        answer::tap(self.outline.operation, body, tap);
+        self.tell_output(tap);
+    }
+
+    fn tap_event(&self, event: &[u8], data: &[u8], tap: &mut Tap) {
+        event::tap(event, data, tap);
+        self.tell_output(tap);
+    }
+}
