@@ -87,6 +87,8 @@ pub enum Skin {
     Plain,
     /// As OpenRouter does.
     OpenRouter,
+    /// As Vercel's gateway does, for requests that address it.
+    Vercel,
 }
 
 impl Skin {

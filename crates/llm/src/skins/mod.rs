@@ -4,3 +4,4 @@
 //! other gateway look for. A skin never takes anything away and never changes what was generated.
 
 pub mod openrouter;
+pub mod vercel;

@@ -16,7 +16,7 @@ use super::call::Call;
 use super::form;
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
-use crate::route::{LlmRoute, Task};
+use crate::route::{LlmRoute, Skin, Task};
 use crate::upload;
 
 /// Members that the gateway acts on: one that is repeated, differs only by case or is spelt with escapes could be
@@ -112,13 +112,14 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
             (named(model.or(usual))?, streams(dialect, &object, &body)?)
         }
     };
+    let addressed = addressed(&object, &body)?;
     Ok(Call {
         dialect,
         task,
-        skin,
+        skin: if skin == Skin::Plain && addressed.is_some() { Skin::Vercel } else { skin },
         holds_sealed: codec(dialect).outline().seals && holds_sealed(&body),
         model,
-        fallbacks: fallbacks(&object, &body)?,
+        fallbacks: fallbacks(&object, &body, addressed.as_ref())?,
         stream: stream && task == Task::Generate,
         json_array,
         ai_sdk_version,
@@ -210,14 +211,17 @@ pub(super) fn named(model: Option<Cow<'_, str>>) -> Result<String, Rejection> {
     Ok(model.into_owned())
 }
 
-fn fallbacks(object: &Object, body: &[u8]) -> Result<Vec<String>, Rejection> {
+fn fallbacks(object: &Object, body: &[u8], addressed: Option<&Addressed>) -> Result<Vec<String>, Rejection> {
     let expected = "a list of at most 8 model names";
     let (name, names) = match object.get(body, "models").filter(|field| field.kind != Kind::Null) {
         Some(field) => {
             let names: Option<Vec<String>> = serde_json::from_slice(field.value(body)).ok();
             ("models", names)
         }
-        None => ("providerOptions.gateway.models", vercels_fallbacks(object, body)),
+        None => {
+            let named = addressed.and_then(|addressed| addressed.models.as_ref());
+            ("providerOptions.gateway.models", Some(named.cloned().unwrap_or_default()))
+        }
     };
     let names = names.ok_or_else(|| wrong(name, expected))?;
     if names.len() > FALLBACKS_MOST || names.iter().any(|name| name.len() > NAME_BYTES_MOST) {
@@ -226,24 +230,27 @@ fn fallbacks(object: &Object, body: &[u8]) -> Result<Vec<String>, Rejection> {
     Ok(names)
 }
 
-/// `providerOptions.gateway.models`, Vercel's way to name further models; none where it cannot be read.
+/// What a request says to a gateway in Vercel's way; of all of it only further models are acted on.
 /// <https://vercel.com/docs/ai-gateway/models-and-providers/model-fallbacks>
-fn vercels_fallbacks(object: &Object, body: &[u8]) -> Option<Vec<String>> {
-    #[derive(serde::Deserialize, Default)]
+#[derive(serde::Deserialize)]
+struct Addressed {
+    #[serde(default)]
+    models: Option<Vec<String>>,
+}
+
+/// `providerOptions.gateway`.
+fn addressed(object: &Object, body: &[u8]) -> Result<Option<Addressed>, Rejection> {
+    #[derive(serde::Deserialize)]
     struct Options {
         #[serde(default)]
-        gateway: Option<Gateway>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Gateway {
-        #[serde(default)]
-        models: Option<Vec<String>>,
+        gateway: Option<Addressed>,
     }
     let Some(field) = object.get(body, "providerOptions").filter(|field| field.kind != Kind::Null) else {
-        return Some(Vec::new());
+        return Ok(None);
     };
-    let options: Options = serde_json::from_slice(field.value(body)).ok()?;
-    Some(options.gateway.and_then(|gateway| gateway.models).unwrap_or_default())
+    let options: Result<Options, _> = serde_json::from_slice(field.value(body));
+    let expected = "an object in which `gateway.models` is a list of model names";
+    Ok(options.map_err(|_| wrong("providerOptions", expected))?.gateway)
 }
 
 fn includes_usage(object: &Object, body: &[u8]) -> Result<bool, Rejection> {

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use yumen_config::Deployment;
-use yumen_llm::dialects::{Dialect, ErrorFacts, Tap};
+use yumen_llm::dialects::{Dialect, ErrorFacts, Tap, codec};
 use yumen_llm::price::Price;
 use yumen_llm::skins::openrouter::{self, ErrorContext, Facts};
+use yumen_llm::skins::vercel;
 
 use super::attempt::Try;
 use crate::exchange::Exchange;
@@ -18,10 +19,14 @@ use crate::route::Skin;
 
 /// What an answer is dressed with.
 pub struct Dress {
+    skin: Skin,
     id: String,
     created: i64,
     provider: Arc<str>,
+    provider_id: Arc<str>,
+    requested: String,
     model: Arc<str>,
+    native_model: Arc<str>,
     price: Option<Price>,
     trace: Option<Value>,
 }
@@ -31,18 +36,26 @@ impl Dress {
     pub fn of(attempt: &Try<'_>, exchange: &Exchange) -> Option<Self> {
         let call = attempt.call;
         // Other dialects have no place for it.
-        let dressed = matches!(
-            call.dialect,
-            Dialect::OpenAiChat | Dialect::OpenAiCompletions | Dialect::OpenAiEmbeddings
-        );
-        if call.skin != Skin::OpenRouter || !dressed {
+        let dressed = match call.skin {
+            Skin::Plain => false,
+            Skin::Vercel => call.dialect == Dialect::OpenAiChat,
+            Skin::OpenRouter => matches!(
+                call.dialect,
+                Dialect::OpenAiChat | Dialect::OpenAiCompletions | Dialect::OpenAiEmbeddings
+            ),
+        };
+        if !dressed {
             return None;
         }
         let Deployment { provider, model } = &attempt.step.deployment;
         Some(Self {
+            skin: call.skin,
             id: exchange.record.id.clone(),
             created: exchange.created(),
             provider: Arc::clone(&provider.name),
+            provider_id: Arc::clone(&provider.id),
+            requested: call.model.clone(),
+            native_model: Arc::clone(&model.native_id),
             model: Arc::clone(model.canonical_id.as_ref().unwrap_or(&model.native_id)),
             price: model.price,
             trace: call.wants_trace.then(|| trace(attempt, exchange)),
@@ -61,14 +74,36 @@ impl Dress {
         }
     }
 
+    fn vercels<'a>(&'a self, tap: &'a Tap) -> vercel::Facts<'a> {
+        vercel::Facts {
+            id: &self.id,
+            requested: &self.requested,
+            provider: Some(&self.provider_id),
+            native_model: Some(&self.native_model),
+            usage: tap.usage.as_ref(),
+            price: self.price.as_ref().filter(|_| !tap.other_tier),
+        }
+    }
+
     /// A whole answer.
     pub fn answer(&self, told: Bytes, tap: &Tap) -> Bytes {
-        openrouter::answer(&told, &self.facts(tap)).map_or(told, Bytes::from)
+        let dressed = match self.skin {
+            Skin::Vercel => vercel::answer(&told, &self.vercels(tap)),
+            _ => openrouter::answer(&told, &self.facts(tap)),
+        };
+        dressed.map_or(told, Bytes::from)
+    }
+
+    fn chunk(&self, data: &[u8], tap: &Tap) -> Option<Vec<u8>> {
+        match self.skin {
+            Skin::Vercel => vercel::chunk(data, &self.vercels(tap)),
+            _ => openrouter::chunk(data, &self.facts(tap)),
+        }
     }
 
     /// One event of a stream as it came, of which `data` is the payload.
     pub fn event(&self, raw: Bytes, data: &[u8], tap: &Tap) -> Bytes {
-        match openrouter::chunk(data, &self.facts(tap)) {
+        match self.chunk(data, tap) {
             Some(chunk) => [b"data: ".as_slice(), &chunk, b"\n\n"].concat().into(),
             None => raw,
         }
@@ -83,7 +118,7 @@ impl Dress {
         {
             rest = after;
             let data = event.strip_prefix(b"data: ").map(<[u8]>::trim_ascii_end).unwrap_or_default();
-            match openrouter::chunk(data, &self.facts(tap)) {
+            match self.chunk(data, tap) {
                 Some(chunk) => {
                     dressed.extend_from_slice(b"data: ");
                     dressed.extend_from_slice(&chunk);
@@ -98,6 +133,9 @@ impl Dress {
 
     /// The event that tells of an error, and the end of the stream.
     pub fn error_event(&self, error: &ErrorFacts, tap: &Tap) -> Bytes {
+        if self.skin == Skin::Vercel {
+            return codec(Dialect::OpenAiChat).encode_error_event(error).into();
+        }
         let context = ErrorContext { provider: Some(&self.provider), ..ErrorContext::default() };
         openrouter::error_chunk(error, &context, &self.facts(tap), self.created).into()
     }

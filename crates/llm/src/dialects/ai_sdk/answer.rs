@@ -4,7 +4,7 @@ use super::finish::{write_finish, write_usage};
 use super::metadata::Proof;
 use crate::dialects::{AnswerContext, tier, write};
 use crate::ir::{Content, Finish, Part, Response, Source, Start};
-use crate::price::dollars;
+use crate::skins::vercel::{Facts, gateway};
 use crate::usage::Usage;
 
 /// Writes a client's answer. The protocol knows one choice: the first.
@@ -100,24 +100,21 @@ pub(super) fn write_end(
     });
 }
 
-/// The member `gateway` of `providerMetadata`. The cost is a text, and absent when it is not known.
+/// The member `gateway` of `providerMetadata`.
 pub(in crate::dialects) fn write_gateway(
     usage: Option<&Usage>,
     context: &AnswerContext,
     metadata: &mut write::Object<'_>,
 ) {
-    metadata.object("gateway", |gateway| {
-        gateway.object("routing", |routing| {
-            routing.text("originalModelId", &context.model);
-            routing.maybe_text("resolvedProvider", context.provider.as_deref());
-            routing.maybe_text("resolvedProviderApiModelId", context.native_model.as_deref());
-            routing.maybe_text("finalProvider", context.provider.as_deref());
-        });
-        if let (Some(usage), Some(price)) = (usage, &context.price) {
-            gateway.text("cost", &dollars(price.cost_nanos(usage)));
-        }
-        gateway.text("generationId", &context.id);
-    });
+    let facts = Facts {
+        id: &context.id,
+        requested: &context.model,
+        provider: context.provider.as_deref(),
+        native_model: context.native_model.as_deref(),
+        usage,
+        price: context.price.as_ref(),
+    };
+    metadata.raw("gateway", &gateway(&facts).to_string());
 }
 
 /// Id, model and time of an answer.
