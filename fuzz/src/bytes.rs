@@ -209,7 +209,8 @@ pub(crate) fn multipart(data: &[u8]) {
     assert_eq!(form.with_value(&body, "model", Bytes::from_static(b"a\nb")), None);
     let value = Bytes::from_static(b"another");
     let edited = form.with_value(&body, "model", value.clone()).map(|pieces| pieces.concat());
-    let edited = edited.unwrap_or_else(|| panic!("a plain value cannot be put in"));
+    assert!(edited.is_some(), "a plain value cannot be put in");
+    let Some(edited) = edited else { return };
     match Form::scan(&edited, "b1") {
         Ok(again) => {
             assert_eq!(again.value(&edited, "model"), Some(&*value));

@@ -48,7 +48,7 @@ pub(crate) fn record(number: u64) -> ExchangeRecord {
             reasoning: number % 5,
             source: if answered { TokenSource::Reported } else { TokenSource::None },
         },
-        units: UnitCounts { images: (number % 4 == 0).then_some(number), ..UnitCounts::default() },
+        units: UnitCounts { images: number.is_multiple_of(4).then_some(number), ..UnitCounts::default() },
         cost_nanos: answered.then_some(1000 * number),
         first_byte_us: answered.then_some(5000),
         total_us: 9000,

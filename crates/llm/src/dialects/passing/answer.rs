@@ -125,5 +125,5 @@ fn milliseconds(value: &[u8]) -> Option<u64> {
     }
     let tenths: u64 = format!("{:0<4}", fraction.get(..fraction.len().min(4))?).parse().ok()?;
     let whole = whole.parse::<u64>().ok()?.checked_mul(1000)?;
-    whole.checked_add(tenths.div_ceil(10) - u64::from(tenths % 10 != 0 && tenths % 10 < 5))
+    whole.checked_add((tenths + 5) / 10)
 }

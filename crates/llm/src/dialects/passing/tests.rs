@@ -36,7 +36,7 @@ fn pictures_are_counted_and_their_tokens_told_apart() {
     let units = Units { images: Some(2), image_input: 40, image_output: 90, ..Units::default() };
     assert_eq!(tap.units, units);
     // Of a large one the middle is missing; who carries it counts the pictures.
-    let cut = format!("{}{}", &body[..40], &body[70..]);
+    let cut = format!("{}{}", body.split_at(40).0, body.split_at(70).1);
     let tap = whole(Dialect::OpenAiImageEdits, &cut);
     assert_eq!((tap.usage.map(|usage| usage.output), tap.units.image_input), (Some(100), 40));
     let none = whole(Dialect::OpenAiImages, r#"{"created":1,"data":[]}"#);
