@@ -19,6 +19,7 @@ async fn life_of_a_key() {
     let keys = store.keys();
     let spec = KeySpec {
         models: vec!["openai/*".into()],
+        access: vec!["files".into()],
         expires_at: Some(2_000_000_000),
         requests_per_minute: Some(60),
         concurrency: Some(4),
