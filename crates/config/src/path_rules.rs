@@ -121,7 +121,7 @@ enum Segment {
 pub enum RuleFault {
     #[error("names the method `{0}`, which cannot go through")]
     Method(String),
-    #[error("has more than a list of methods and a path")]
+    #[error("must be a path, or methods joined by commas and a path")]
     Words,
     #[error("has `*` beside other characters; it stands for one whole segment")]
     Star,
