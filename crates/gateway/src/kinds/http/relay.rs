@@ -28,7 +28,15 @@ pub fn relay(mut exchange: Box<Exchange>, arrival: Arrival) -> Answer {
     let body = match (answer, provider) {
         (Answered::Flow(rest), Some(provider)) => {
             let patience = Patience::new(&exchange, &provider.timeouts);
-            Body::Flow(Box::new(PlainFlow { exchange, rest, mask, patience, left: length, over: false }))
+            Body::Flow(Box::new(PlainFlow {
+                exchange,
+                rest,
+                mask,
+                patience,
+                left: length,
+                over: false,
+                broken: false,
+            }))
         }
         (Answered::Whole(bytes), _) => {
             exchange.first_byte();
@@ -53,6 +61,8 @@ struct PlainFlow {
     /// Bytes that are still to come, where that is known.
     left: Option<u64>,
     over: bool,
+    /// Whether it did not come to its end.
+    broken: bool,
 }
 
 impl PlainFlow {
@@ -64,20 +74,23 @@ impl PlainFlow {
         self.exchange.close(outcome);
     }
 
-    fn fail(&mut self, code: Code) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+    /// Notes the end. It is told at the next poll: until then the connection sends what it was given before.
+    fn fail(&mut self, code: Code, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
         self.exchange.record.error_code = Some(code.row().name.to_owned());
         self.close(Outcome::Failed);
-        Poll::Ready(Some(Err(BrokenOff)))
+        self.broken = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
         if self.over {
-            return Poll::Ready(None);
+            return Poll::Ready(self.broken.then_some(Err(BrokenOff)));
         }
         match self.poll_told(cx) {
             Poll::Ready(Some(Ok(bytes))) => {
                 if self.patience.is_past_deadline() {
-                    return self.fail(Code::UpstreamTimeout);
+                    return self.fail(Code::UpstreamTimeout, cx);
                 }
                 self.exchange.first_byte();
                 self.left = self.left.map(|left| left.saturating_sub(bytes.len() as u64));
@@ -90,9 +103,9 @@ impl PlainFlow {
                 self.close(Outcome::Completed);
                 Poll::Ready(None)
             }
-            Poll::Ready(Some(Err(_))) => self.fail(Code::UpstreamBroken),
+            Poll::Ready(Some(Err(_))) => self.fail(Code::UpstreamBroken, cx),
             Poll::Pending => match self.patience.poll_over(cx) {
-                Poll::Ready(_) => self.fail(Code::UpstreamTimeout),
+                Poll::Ready(_) => self.fail(Code::UpstreamTimeout, cx),
                 Poll::Pending => Poll::Pending,
             },
         }
