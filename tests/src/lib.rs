@@ -1,6 +1,7 @@
 //! What the integration tests in `tests/tests/` share: requests as clients send them, and how to read answers.
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "only tests use this")]
 
+mod files;
 mod surface;
 mod turns;
 mod usage;
@@ -8,6 +9,7 @@ mod usage;
 use serde_json::{Value, json};
 use yumen_testkit::{Answer, Client, Event, Gateway, Upstream, eventually};
 
+pub use files::{FakeFiles, form};
 pub use surface::{PROVIDERS, SURFACES, Surface, combinations};
 pub use turns::{Call, PIXEL};
 

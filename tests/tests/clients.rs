@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use yumen_testkit::{Gateway, KEY, Upstream, standard_config, workspace_root};
+use yumen_tests::FakeFiles;
 
 const MORE_CONFIG: &str = r#"  - { name: narrow, secret: "sk-yu-narrow-0123456789abcdefghijklmn", models: [smart] }
   - { name: slow, secret: "sk-yu-slow-0123456789abcdefghijklmnop", models: ["*"], requests_per_minute: 1 }
+  - { name: filing, secret: "sk-yu-filing-0123456789abcdefghijklmn", access: [files] }
+files: { provider: fake-openai }
 models:
   smart:
     deployments: [ { provider: fake-openai, model: fake-chat } ]
@@ -38,7 +41,11 @@ async fn node_clients() {
 
 async fn run_against_gateway(mut command: Command) {
     let upstream = Upstream::start().await;
-    let gateway = Gateway::start(&(standard_config(&upstream) + MORE_CONFIG)).await;
+    let files = FakeFiles::default();
+    upstream.script(move |request| files.answer(request));
+    let config =
+        standard_config(&upstream).replace("models: [\"*\"] }", "models: [\"*\"], access: [files] }");
+    let gateway = Gateway::start(&(config + MORE_CONFIG)).await;
     command
         .env("YUMEN_URL", gateway.url())
         .env("YUMEN_KEY", KEY)

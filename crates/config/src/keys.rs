@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::access::Access;
 use crate::patterns::ModelPatterns;
 use crate::secret::KeyHash;
 
@@ -21,6 +22,8 @@ pub struct VirtualKey {
     pub name: Arc<str>,
     /// Allowed models.
     pub models: ModelPatterns,
+    /// What it may do beyond asking models.
+    pub access: Access,
     /// Unix seconds after which it is no longer good.
     pub expires_at: Option<i64>,
     /// Switched off.
@@ -95,6 +98,7 @@ mod tests {
             id: Arc::from(name),
             name: Arc::from(name),
             models: ModelPatterns::all(),
+            access: Access::default(),
             expires_at: None,
             disabled: false,
             requests_per_minute: None,

@@ -22,6 +22,8 @@
 //! `environment`) → `check` (Spec to the checked form in `snapshot`, `provider`, `keys`). `diagnostic` and
 //! `place` say what is wrong and where; `reference` writes the documentation page.
 
+mod access;
+mod base;
 mod check;
 mod credential;
 mod diagnostic;
@@ -30,6 +32,7 @@ mod environment;
 mod keys;
 mod listing;
 mod near;
+mod path_rules;
 mod patterns;
 mod place;
 mod provider;
@@ -46,6 +49,8 @@ mod yaml;
 pub use yumen_llm::catalogue::{Catalogue, Day, Word};
 pub use yumen_llm::price::{PerToken, Price};
 
+pub use access::{Access, AccessFault, access_word};
+pub use base::Base;
 pub use check::{Checked, SecretFiles, from_environment, parse_and_check};
 pub use credential::{
     AwsKey, Credential, GoogleServiceAccount, GoogleUser, OauthClient, Proof, SigningKey, TencentKey,
@@ -55,6 +60,7 @@ pub use diagnostic::{Diagnostic, Position, Severity};
 pub use endpoint::{Endpoint, EndpointError, RequestPath, Scheme, encoded, push_encoded};
 pub use keys::{KeyTable, VirtualKey};
 pub use listing::{Listed, ModelQuery, Page, QueryError, may_use};
+pub use path_rules::{PathFault, PathRules, PlainPath};
 pub use patterns::ModelPatterns;
 pub use provider::{Provider, ServedModel, Timeouts};
 pub use reference::reference_markdown;

@@ -27,6 +27,11 @@ impl ModelPatterns {
         self.patterns.iter().any(|pattern| matches(pattern, name))
     }
 
+    /// Whether every model is allowed, also those that nobody knows yet.
+    pub fn allows_every(&self) -> bool {
+        self.patterns.iter().any(|pattern| !pattern.is_empty() && pattern.bytes().all(|byte| byte == b'*'))
+    }
+
     /// The patterns as they were written.
     pub fn as_slice(&self) -> &[Arc<str>] {
         &self.patterns
@@ -72,6 +77,10 @@ mod tests {
             assert_eq!(ModelPatterns::new([pattern]).allows(name), expected, "{pattern} {name}");
         }
         assert!(!ModelPatterns::default().allows("gpt-4o"), "no pattern allows nothing");
+        assert!(
+            ModelPatterns::new(["x", "*"]).allows_every()
+                && !ModelPatterns::new(["*/*", "", "x"]).allows_every()
+        );
     }
 
     /// The obvious matcher that tries everything.

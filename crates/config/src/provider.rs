@@ -8,8 +8,10 @@ use yumen_llm::catalogue::{DataPolicy, Facts, Links, Operation, Quirk};
 use yumen_llm::dialects::{Dialect, Thinking};
 use yumen_llm::price::Price;
 
+use crate::base::Base;
 use crate::credential::Credential;
 use crate::endpoint::Endpoint;
+use crate::path_rules::PathRules;
 use crate::rotation::Rotation;
 
 /// One configured provider.
@@ -23,6 +25,10 @@ pub struct Provider {
     pub name: Arc<str>,
     /// Where each wire format is spoken.
     pub endpoints: BTreeMap<Dialect, Endpoint>,
+    /// Its base URL, below which calls go through; none for what is answered inside the gateway.
+    pub base: Option<Base>,
+    /// Which calls go through.
+    pub passthrough: PathRules,
     /// Headers of its own, which all endpoints send with each request; a client's own value wins for those we pass on.
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
     /// Credentials in weighted rotation; empty when none is needed.

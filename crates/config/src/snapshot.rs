@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub process: Arc<ProcessSettings>,
     /// Configured providers by their entry's name.
     pub providers: Arc<BTreeMap<Arc<str>, Arc<Provider>>>,
+    /// The provider that keeps files and batches.
+    pub files: Option<Arc<str>>,
     /// Every public model name and what it stands for: aliases, canonical ids, `provider/native-id`, and native
     /// ids that only one provider has. Earlier kinds win.
     pub models: Arc<HashMap<Arc<str>, Arc<ModelTarget>>>,

@@ -14,11 +14,13 @@ use yumen_llm::dialects::{Stopwatch, codec};
 use yumen_llm::price::Price;
 use yumen_llm::tokens;
 use yumen_llm::usage::{Units, Usage};
-use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCounts};
+use yumen_telemetry::{
+    AttemptRecord, ExchangeRecord, ObjectKind, Outcome, TokenCounts, TokenSource, UnitCounts,
+};
 
 use crate::limits::Permit;
 use crate::rejection::Code;
-use crate::route::{LlmRoute, Task};
+use crate::route::{HttpRoute, LlmRoute, Task};
 use crate::worker::Worker;
 
 const GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
@@ -131,6 +133,19 @@ impl Exchange {
         };
     }
 
+    /// Notes a call that goes through as it is.
+    pub fn routed_through(&mut self, route: &HttpRoute) {
+        "http".clone_into(&mut self.record.dialect);
+        let operation = match route {
+            HttpRoute::Through { .. } => "passthrough",
+            HttpRoute::Files(path) => match path.kind() {
+                ObjectKind::File => "files",
+                ObjectKind::Batch => "batches",
+            },
+        };
+        operation.clone_into(&mut self.record.operation);
+    }
+
     /// Notes who calls.
     pub fn identified(&mut self, consumer: &VirtualKey) {
         self.record.key_id = Some(consumer.id.to_string());
@@ -190,6 +205,15 @@ impl Exchange {
     /// Appends one try.
     pub fn attempted(&mut self, attempt: AttemptRecord) {
         self.record.attempts.push(attempt);
+    }
+
+    /// Notes at the last try why its answer did not come to its end.
+    pub fn blame(&mut self, outcome: Outcome) {
+        let code = self.record.error_code.clone();
+        if let Some(attempt) = self.record.attempts.last_mut() {
+            attempt.cause =
+                code.or_else(|| (outcome == Outcome::ClientGone).then(|| "client_gone".to_owned()));
+        }
     }
 
     /// Marks the first byte or content sent to the client; later calls change nothing.

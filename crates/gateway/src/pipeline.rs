@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Request, Response, Version, header, request};
+use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, request};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use yumen_config::Snapshot;
@@ -16,11 +16,12 @@ use yumen_telemetry::Outcome;
 use crate::answers;
 use crate::body::Body;
 use crate::exchange::Exchange;
+use crate::kinds::http;
 use crate::kinds::llm::{self, Answer};
 use crate::rejection::{Code, Origin, Rejection};
-use crate::route::{LlmRoute, Route, Skin, Surface, Task};
+use crate::route::{HttpRoute, LlmRoute, Route, Skin, Surface, Task};
 use crate::stages;
-use crate::worker::Worker;
+use crate::worker::{Gateway, Worker};
 
 /// The stages in their order; ARCHITECTURE.md and the concepts page are compared with it.
 pub const STAGES: [&str; 9] =
@@ -44,6 +45,12 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, two_lengths
             match Box::pin(serve(&mut exchange, &snapshot, route, &head, &mut body)).await {
                 // relay owns the exchange from here on; record runs when the answer's last byte is released.
                 Ok((call, arrival)) => Ok(llm::relay(exchange, &call, arrival)),
+                Err(rejection) => Err((exchange, rejection)),
+            }
+        }
+        Ok(Route::Http(route)) => {
+            match Box::pin(serve_through(&mut exchange, &snapshot, route, &head, &mut body)).await {
+                Ok(arrival) => Ok(http::relay(exchange, arrival)),
                 Err(rejection) => Err((exchange, rejection)),
             }
         }
@@ -79,11 +86,7 @@ async fn serve(
     let worker = Arc::clone(exchange.worker());
     let gateway = &worker.gateway;
     exchange.routed(&route);
-    if gateway.draining.load(Ordering::Relaxed) {
-        return Err(
-            Rejection::new(Code::Draining, "The gateway is stopping and takes no new work.").retry_after(1)
-        );
-    }
+    takes_work(gateway)?;
     let consumer = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
     exchange.identified(&consumer);
     let call = llm::decode(exchange, snapshot, route, head, body).await?;
@@ -102,6 +105,36 @@ async fn serve(
         Task::CountTokens => llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?,
     };
     Ok((call, arrival))
+}
+
+/// The same for a call that goes through as it is. What its head alone tells is looked at before its body is read.
+async fn serve_through(
+    exchange: &mut Exchange,
+    snapshot: &Snapshot,
+    route: HttpRoute,
+    head: &request::Parts,
+    body: &mut Incoming,
+) -> Result<http::Arrival, Rejection> {
+    let worker = Arc::clone(exchange.worker());
+    let gateway = &worker.gateway;
+    exchange.routed_through(&route);
+    takes_work(gateway)?;
+    let consumer = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
+    exchange.identified(&consumer);
+    http::permit(snapshot, &consumer, &head.method, &route)?;
+    let call = http::decode(exchange, &snapshot.gateway, route, head, body).await?;
+    exchange.permit = Some(stages::admit(gateway, snapshot, &consumer, std::iter::empty())?);
+    let call = stages::inspect(call)?;
+    let plan = http::resolve(&worker, snapshot, &consumer, &call).await?;
+    http::dispatch(exchange, &snapshot.gateway, &consumer, &call, &plan).await
+}
+
+fn takes_work(gateway: &Gateway) -> Result<(), Rejection> {
+    if gateway.draining.load(Ordering::Relaxed) {
+        let message = "The gateway is stopping and takes no new work.";
+        return Err(Rejection::new(Code::Draining, message).retry_after(1));
+    }
+    Ok(())
 }
 
 fn conflicting_lengths() -> Rejection {
@@ -178,8 +211,7 @@ fn refuse(
         _ if upstream.is_some() || !refused => Outcome::Failed,
         _ => Outcome::Refused,
     });
-    let status =
-        http::StatusCode::from_u16(rejection.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let status = StatusCode::from_u16(rejection.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Answer { status, headers, body: Body::full(body) }
 }
 

@@ -5,12 +5,15 @@
 use http::{HeaderMap, request};
 use yumen_llm::dialects::Dialect;
 use yumen_llm::percent::percent_decode;
+use yumen_telemetry::ObjectKind;
 
 /// What serves a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// A model is asked.
     Llm(LlmRoute),
+    /// A call that goes through to a provider as it is.
+    Http(HttpRoute),
     /// `GET /v1/models`, or one model of the list.
     Models {
         /// The one asked for.
@@ -77,6 +80,52 @@ pub struct LlmRoute {
     pub skin: Skin,
     /// What the path or headers say, in dialects whose bodies do not.
     pub in_path: Option<InPath>,
+}
+
+/// A call that goes through to a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HttpRoute {
+    /// Any call at `/providers/{id}/{path…}`.
+    Through {
+        /// The provider that is named.
+        provider: String,
+        /// The path behind it, as it was sent, with its slash.
+        path: String,
+    },
+    /// Files and batches, as OpenAI has them.
+    Files(FilesPath),
+}
+
+/// What of files and batches is asked, at `/v1/files` and `/v1/batches`; the method says for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilesPath {
+    /// `/files`, or `/batches`.
+    All(ObjectKind),
+    /// `/files/{id}`, or `/batches/{id}`.
+    One(ObjectKind, String),
+    /// `/files/{id}/content`.
+    Content(String),
+    /// `/batches/{id}/cancel`.
+    Cancel(String),
+}
+
+impl FilesPath {
+    /// The kind of what is asked for.
+    pub fn kind(&self) -> ObjectKind {
+        match self {
+            Self::All(kind) | Self::One(kind, _) => *kind,
+            Self::Content(_) => ObjectKind::File,
+            Self::Cancel(_) => ObjectKind::Batch,
+        }
+    }
+
+    /// The id of what is asked for, if it is a single one.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::All(_) => None,
+            Self::One(_, id) | Self::Content(id) | Self::Cancel(id) => Some(id),
+        }
+    }
 }
 
 /// How answers are dressed for clients of another gateway.

@@ -21,7 +21,7 @@ pub struct Upload {
     encoding: Encoding,
 }
 
-/// Reads a body to its end.
+/// Reads a body to its end, to be expanded.
 pub async fn collect(
     settings: &GatewaySettings,
     head: &request::Parts,
@@ -31,12 +31,20 @@ pub async fn collect(
         let message = "The body's content-encoding is not one of gzip, deflate, br, zstd and identity.";
         Rejection::new(Code::UnsupportedEncoding, message)
     })?;
+    Ok(Upload { raw: collect_raw(settings, head, body).await?, encoding })
+}
+
+/// Reads a body to its end, to be kept as it was sent.
+pub async fn collect_raw(
+    settings: &GatewaySettings,
+    head: &request::Parts,
+    body: &mut Incoming,
+) -> Result<Bytes, Rejection> {
     let whole = read(settings.max_body_bytes, head, body);
-    let raw = tokio::time::timeout(settings.body_read_timeout, whole).await.map_err(|_| {
+    tokio::time::timeout(settings.body_read_timeout, whole).await.map_err(|_| {
         let seconds = settings.body_read_timeout.as_secs_f64();
         Rejection::new(Code::BodyTimeout, format!("The body did not come whole within {seconds} s."))
-    })??;
-    Ok(Upload { raw, encoding })
+    })?
 }
 
 impl Upload {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use yumen_config::{KeyHasher, Snapshot};
-use yumen_telemetry::{ExchangeRecord, GenerationLookup, Outcome, RecordSink, RecordWriter};
+use yumen_telemetry::{ExchangeRecord, GenerationLookup, ObjectOwners, Outcome, RecordSink, RecordWriter};
 
 use crate::gauges::Gauges;
 use crate::limits::Limits;
@@ -37,6 +37,8 @@ pub struct Gateway {
     pub sink: Arc<dyn RecordSink>,
     /// Where records are found.
     pub lookup: Arc<dyn GenerationLookup>,
+    /// Who owns which files and batches.
+    pub owners: Arc<dyn ObjectOwners>,
     /// Proofs of reasoning for clients that cannot carry them.
     pub proofs: Arc<Proofs>,
     /// Turns in which long lists are made.
@@ -54,6 +56,7 @@ impl Gateway {
         hasher: KeyHasher,
         sink: Arc<dyn RecordSink>,
         lookup: Arc<dyn GenerationLookup>,
+        owners: Arc<dyn ObjectOwners>,
     ) -> Self {
         Self {
             snapshot: ArcSwap::new(snapshot),
@@ -63,6 +66,7 @@ impl Gateway {
             access_tokens: AccessTokens::default(),
             sink,
             lookup,
+            owners,
             proofs: Arc::default(),
             listings: Semaphore::new(LISTINGS_MOST),
             gauges: Arc::default(),

@@ -77,6 +77,7 @@ fn migrations() -> Migrator {
         migration(3, "records by id", include_str!("../migrations/0003_records_by_id.sql")),
         migration(4, "usage by key", include_str!("../migrations/0004_usage_by_key.sql")),
         migration(5, "units", include_str!("../migrations/0005_units.sql")),
+        migration(6, "owned objects", include_str!("../migrations/0006_owned_objects.sql")),
     ])
 }
 

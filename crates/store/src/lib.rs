@@ -7,6 +7,7 @@ mod database;
 mod error;
 mod folder;
 mod ledger;
+mod owned_objects;
 #[cfg(test)]
 mod samples;
 mod server_key;
@@ -17,6 +18,7 @@ mod virtual_keys;
 
 pub use error::StoreError;
 pub use ledger::{DrainError, Ledger};
+pub use owned_objects::OwnedObjects;
 pub use spool::{SPOOL_FOLDER, SpoolSettings};
 pub use store::Store;
 pub use usage::{GroupBy, UsageQuery, UsageRow};

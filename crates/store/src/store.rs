@@ -13,6 +13,7 @@ use crate::database::Database;
 use crate::error::StoreError;
 use crate::folder;
 use crate::ledger::{self, Ledger};
+use crate::owned_objects::OwnedObjects;
 use crate::server_key;
 use crate::spool::SpoolSettings;
 use crate::usage::{self, UsageQuery, UsageRow};
@@ -71,6 +72,11 @@ impl Store {
     /// All virtual keys first, then each change, also those that other processes make.
     pub fn changed_keys(&self) -> KeyWatch {
         KeyWatch::new(self.keys())
+    }
+
+    /// Whose files and batches are whose.
+    pub fn owned_objects(&self) -> OwnedObjects {
+        OwnedObjects::new(self.database.clone())
     }
 
     /// Sums over a span of time.

@@ -6,12 +6,14 @@
 mod json;
 mod log_line;
 mod metrics;
+mod objects;
 mod observe;
 mod record;
 mod sink;
 
 pub use log_line::JsonLog;
 pub use metrics::{BuildInfo, CONTENT_TYPE, Metrics, MetricsObserver, Reading};
+pub use objects::{Account, Doing, ObjectKind, ObjectOwners, OwnedObject};
 pub use observe::RecordObserver;
 pub use record::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCounts};
 pub use sink::{AppendError, GenerationLookup, LookupError, RecordSink, RecordWriter};

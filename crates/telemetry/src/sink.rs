@@ -1,4 +1,4 @@
-//! The two doors between the data plane and persistence; `store` implements them, `yumen` brings both together.
+//! Two doors between the data plane and persistence; `store` implements them, `yumen` brings both together.
 
 use std::future::Future;
 use std::pin::Pin;

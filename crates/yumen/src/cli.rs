@@ -124,6 +124,10 @@ pub enum KeysCommand {
         /// A model it may use; `*` stands for anything. May be given several times; all models when not given.
         #[arg(long = "model", value_name = "PATTERN")]
         models: Vec<String>,
+        /// What it may do beyond asking models: files, providers/NAME, providers/* or *. May be given several times; nothing
+        /// when not given.
+        #[arg(long, value_name = "WHAT", value_parser = access)]
+        access: Vec<String>,
         /// When it expires: a time (2027-01-31T00:00:00Z) or how long it lasts (30d, 12h).
         #[arg(long, value_name = "WHEN", value_parser = moments::expiry)]
         expires: Option<i64>,
@@ -312,6 +316,11 @@ pub enum Page {
     Configuration,
     Errors,
     Cli,
+}
+
+/// A word of `--access`.
+fn access(word: &str) -> Result<String, yumen_config::AccessFault> {
+    yumen_config::access_word(word).map(|_| word.to_owned())
 }
 
 /// Prints to standard output; a reader that has gone away (a closed pipe) is not an error.

@@ -30,9 +30,9 @@ pub fn run(options: &StoreOptions, command: KeysCommand) -> anyhow::Result<ExitC
 async fn act(store: &Store, command: KeysCommand) -> anyhow::Result<()> {
     let keys = store.keys();
     match command {
-        KeysCommand::Create { name, models, expires: expires_at, requests_per_minute, concurrency, json } => {
+        KeysCommand::Create { name, models, access, expires, requests_per_minute, concurrency, json } => {
             let models = if models.is_empty() { vec!["*".to_owned()] } else { models };
-            let spec = KeySpec { models, expires_at, requests_per_minute, concurrency };
+            let spec = KeySpec { models, access, expires_at: expires, requests_per_minute, concurrency };
             show_new(&keys.create(&name, &spec).await?, json)
         }
         KeysCommand::List { json } => show_all(&keys.list().await?, json),
@@ -79,7 +79,8 @@ fn show_all(keys: &[StoredKey], as_json: bool) -> anyhow::Result<()> {
         say("The store has no virtual keys. `yumen keys create NAME` makes one.");
         return Ok(());
     }
-    let mut table = table(&["id", "name", "secret", "models", "per minute", "at once", "expires", "state"]);
+    let mut table =
+        table(&["id", "name", "secret", "models", "access", "per minute", "at once", "expires", "state"]);
     for key in keys {
         let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
         let expired = key.spec.expires_at.is_some_and(|at| at <= Timestamp::now().as_second());
@@ -95,6 +96,7 @@ fn show_all(keys: &[StoredKey], as_json: bool) -> anyhow::Result<()> {
             key.name.clone(),
             key.prefix.clone(),
             key.spec.models.join(", "),
+            key.spec.access.join(", "),
             number(key.spec.requests_per_minute),
             number(key.spec.concurrency),
             key.spec

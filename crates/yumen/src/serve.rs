@@ -132,7 +132,8 @@ impl Running {
         let ledger = store.start_ledger(spool, vec![Box::new(metrics.observer()), Box::new(log)]).await?;
         let hasher = store.key_hasher().clone();
         let (live, lookup) = (Arc::new(settings.clone()), Arc::new(ledger.clone()));
-        let gateway = Arc::new(Gateway::new(live, hasher.clone(), ledger.sink(), lookup));
+        let owners = Arc::new(store.owned_objects());
+        let gateway = Arc::new(Gateway::new(live, hasher.clone(), ledger.sink(), lookup, owners));
         let mut publisher = Publisher::new(Arc::clone(&gateway), source, text, hasher, settings.clone());
         let _ = vitals.ledger.set(ledger.clone());
         let _ = vitals.gauges.set(Arc::clone(&gateway.gauges));

@@ -13,7 +13,16 @@ use crate::place::Place;
 use crate::read::Resource;
 use crate::spec::{DialectSpec, ProviderSpec};
 
-/// The endpoints of a provider by dialect; what is wrong is reported.
+/// Where a provider is reached.
+#[derive(Default)]
+pub(super) struct Places {
+    /// Its base URL, filled in.
+    pub(super) base: Option<String>,
+    /// Where each wire format is spoken.
+    pub(super) endpoints: BTreeMap<Dialect, Endpoint>,
+}
+
+/// The base URL of a provider and its endpoints by dialect; what is wrong is reported.
 ///
 /// A base URL that the definition gives for one dialect belongs to the definition's own base URL: when the
 /// operator sets another base, that dialect is not spoken unless the operator says where. Otherwise the
@@ -24,14 +33,14 @@ pub(super) fn check(
     definition: &ProviderDefinition,
     parameters: &mut Parameters<'_>,
     found: &mut Diagnostics,
-) -> BTreeMap<Dialect, Endpoint> {
+) -> Places {
     let place = &resource.place;
     let base = match &spec.base_url {
         Some(base) => {
             let here = place.field("base_url");
-            let Some(base) = parameters.fill(base, &here, found) else { return BTreeMap::new() };
+            let Some(base) = parameters.fill(base, &here, found) else { return Places::default() };
             if !check_base(&base, definition, &here, found) {
-                return BTreeMap::new();
+                return Places::default();
             }
             Some(base.into_owned())
         }
@@ -69,7 +78,7 @@ pub(super) fn check(
                 let hint = Some("write for example `base_url: http://127.0.0.1:8000/v1`".to_owned());
                 place.error(found, format!("{} lacks the field `base_url`", place.path), hint);
             }
-            return endpoints;
+            return Places { base: None, endpoints };
         };
         let filled = parameters.fill(base, &here.field("base_url"), found);
         let Some((base, paths)) = filled.zip(filled_paths(paths, parameters, &here, found)) else {
@@ -89,7 +98,7 @@ pub(super) fn check(
         let hint = "write for example `dialects: { openai_chat: { path: /chat/completions } }`".to_owned();
         place.error(found, message, Some(hint));
     }
-    endpoints
+    Places { base, endpoints }
 }
 
 /// The paths of a wire format. The definition's others belong to the definition's own path: where the operator sets that

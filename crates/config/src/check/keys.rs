@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::access::{Access, access_word};
 use crate::diagnostic::{Diagnostics, shown};
 use crate::keys::{KeyTable, VirtualKey};
 use crate::patterns::ModelPatterns;
@@ -46,12 +47,14 @@ pub(super) fn check(
         }
         let expires_at =
             spec.expires.as_deref().and_then(|text| check_expiry(text, &place.field("expires"), found));
+        check_access(spec, snapshot, &place.field("access"), found);
         check_patterns(spec, snapshot, &place.field("models"), found);
         if resource.whole && found.errors() == errors_before {
             let key = VirtualKey {
                 id: Arc::from(format!("file:{}", spec.name)),
                 name: Arc::from(&*spec.name),
                 models: ModelPatterns::new(spec.models.iter().map(String::as_str)),
+                access: Access::new(spec.access.iter().map(String::as_str)),
                 expires_at,
                 disabled: spec.disabled,
                 requests_per_minute: spec.requests_per_minute,
@@ -82,6 +85,19 @@ fn check_expiry(text: &str, place: &Place<'_>, found: &mut Diagnostics) -> Optio
         place.error(found, format!("{} is no moment in time", place.with_value()), hint);
     }
     moment.ok().map(jiff::Timestamp::as_second)
+}
+
+fn check_access(spec: &KeySpec, snapshot: &Snapshot, place: &Place<'_>, found: &mut Diagnostics) {
+    for (index, word) in spec.access.iter().enumerate() {
+        let here = place.item(index);
+        match access_word(word) {
+            Err(fault) => here.error(found, format!("{} {fault}", here.with_value()), None),
+            Ok(Some(name)) if !snapshot.providers.contains_key(name) => {
+                here.warn(found, format!("{}: no such provider is configured", here.with_value()), None);
+            }
+            Ok(_) => {}
+        }
+    }
 }
 
 /// A name without wildcards that no model has is most likely a slip; a key without any name can do nothing.

@@ -7,6 +7,7 @@ mod aliases;
 mod auth;
 mod credentials;
 mod endpoints;
+mod files;
 mod keys;
 mod models;
 mod names;
@@ -126,6 +127,7 @@ pub fn from_environment(
         process: Arc::new(process),
         models: Arc::new(names::table(&providers.good)),
         providers: Arc::new(providers.good),
+        files: None,
         withheld: Arc::default(),
         keys: KeyTable::default(),
     };
@@ -185,12 +187,14 @@ fn build(
     let providers = check_providers(providers, surroundings, found);
     let errors_before = found.errors();
     let (gateway, process) = server::settings(&server, &root, found);
+    let files = files::check(&server.files, &providers, &root.field("files"), found);
     let top_level_is_good = whole && found.errors() == errors_before;
     let checked = aliases::check(models, &providers, names::table(&providers.good), found);
     let snapshot = Snapshot {
         gateway: Arc::new(gateway),
         process: Arc::new(process),
         providers: Arc::new(providers.good),
+        files,
         models: Arc::new(checked.models),
         withheld: Arc::new(checked.withheld),
         keys: KeyTable::default(),

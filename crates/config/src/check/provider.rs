@@ -10,8 +10,10 @@ use yumen_llm::catalogue::{DataPolicy, ProviderDefinition};
 use super::credentials::Checking;
 use super::parameters::Parameters;
 use super::{Surroundings, auth, endpoints, models};
+use crate::base::Base;
 use crate::diagnostic::{Diagnostics, shown};
 use crate::near::nearest;
+use crate::path_rules::PathRules;
 use crate::place::Place;
 use crate::provider::{Provider, Timeouts};
 use crate::read::Resource;
@@ -50,9 +52,14 @@ pub(super) fn check(
     let auth = auth::check(spec, definition, place, found);
     let mut parameters = Parameters::gather(resource, spec, definition, auth.as_ref(), surroundings, found);
     let headers = headers(spec, definition, &place.field("headers"), found);
-    let endpoints = endpoints::check(resource, spec, definition, &mut parameters, found);
-    let endpoints =
-        endpoints.into_iter().map(|(dialect, endpoint)| (dialect, endpoint.with_headers(&headers))).collect();
+    let places = endpoints::check(resource, spec, definition, &mut parameters, found);
+    let base = places.base.as_deref().and_then(|base| base_of(base, &mut parameters, &headers, place, found));
+    let passthrough = passthrough(spec, base.as_ref(), &place.field("passthrough"), found);
+    let endpoints = places
+        .endpoints
+        .into_iter()
+        .map(|(dialect, endpoint)| (dialect, endpoint.with_headers(&headers)))
+        .collect();
     let credentials = match &auth {
         Some(auth) => {
             let checking = Checking { provider: name, resource, spec, definition, auth, surroundings };
@@ -65,6 +72,8 @@ pub(super) fn check(
         kind: Arc::from(&*definition.id),
         name: Arc::from(spec.name.as_deref().unwrap_or(&definition.name)),
         endpoints,
+        base,
+        passthrough,
         headers,
         credentials,
         quirks: spec.quirks.clone().unwrap_or_else(|| definition.quirks.clone()),
@@ -77,6 +86,44 @@ pub(super) fn check(
         models: models::check(spec, definition, &place.field("models"), found),
     };
     (resource.whole && found.errors() == errors_before).then_some(provider)
+}
+
+/// The base URL below which calls go through. One that the definition gives is filled in here; an operator's own is already.
+/// What is wrong with it has been reported where it is needed.
+fn base_of(
+    base: &str,
+    parameters: &mut Parameters<'_>,
+    headers: &[(HeaderName, HeaderValue)],
+    place: &Place<'_>,
+    found: &mut Diagnostics,
+) -> Option<Base> {
+    let base = parameters.fill(base, &place.field("base_url"), found)?;
+    Base::new(&base, headers).ok()
+}
+
+fn passthrough(
+    spec: &ProviderSpec,
+    base: Option<&Base>,
+    place: &Place<'_>,
+    found: &mut Diagnostics,
+) -> PathRules {
+    let mut rules = PathRules::default();
+    for (index, text) in spec.passthrough.iter().enumerate() {
+        if let Err(fault) = rules.add(text) {
+            let here = place.item(index);
+            let hint = "write for example `GET /fine_tuning/**`, `POST,DELETE /assistants/*` or `/x`";
+            here.error(found, format!("{} {fault}", here.with_value()), Some(hint.to_owned()));
+        }
+    }
+    if base.is_none() && !rules.is_empty() {
+        let hint = "set `base_url` to where they are to go".to_owned();
+        place.error(
+            found,
+            format!("{}: there is no base URL below which calls could go", place.path),
+            Some(hint),
+        );
+    }
+    rules
 }
 
 fn definition<'c>(

@@ -36,8 +36,19 @@ pub struct Spec {
     pub providers: BTreeMap<String, ProviderSpec>,
     /// Model aliases: public names that stand for deployments. An alias wins over a model of the same name.
     pub models: BTreeMap<String, AliasSpec>,
+    /// Files and batches (`/v1/files`, `/v1/batches`), for keys with `access: [files]`.
+    pub files: FilesSpec,
     /// Virtual keys: the secrets that we issue to consumers.
     pub keys: Vec<KeySpec>,
+}
+
+/// Files and batches, which one provider keeps.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FilesSpec {
+    /// The name of an entry under `providers`, which must have OpenAI's `/files` and `/batches` below its base URL. Without
+    /// it there are no files.
+    pub provider: Option<String>,
 }
 
 /// The data plane: the listener that clients call, its bounds and time-outs.
@@ -197,6 +208,11 @@ pub struct KeySpec {
     #[serde(default = "every_model")]
     #[schemars(length(max = 1000))]
     pub models: Vec<String>,
+    /// What it may do beyond asking models: `files` (files and batches), `providers/NAME` (calls that go through to that
+    /// provider as its `passthrough` allows), `providers/*`, or `*` for all of it. Without it: nothing.
+    #[serde(default)]
+    #[schemars(length(max = 256))]
+    pub access: Vec<String>,
     /// When it stops being good, such as `2027-01-31T00:00:00Z` (RFC 3339). Without it: never.
     #[serde(default)]
     pub expires: Option<String>,

@@ -42,6 +42,11 @@ pub struct ProviderSpec {
     pub quirks: Option<Vec<Quirk>>,
     /// Time-outs.
     pub timeouts: TimeoutSpec,
+    /// Calls that go through to it as they are, at `/providers/NAME/…` and for keys with `access: ["providers/NAME"]`: rules
+    /// such as `GET /fine_tuning/**`, `POST,DELETE /assistants/*` or `/x` for all methods. `*` stands for one segment of the
+    /// path below the base URL, `**` at the end for all that follow. Without any rule nothing goes through.
+    #[schemars(length(max = 256))]
+    pub passthrough: Vec<String>,
     /// What it does with the data it is sent, such as by a contract with it.
     pub data_policy: DataPolicySpec,
     /// Models by the provider's own id: added to those of the definition, or changed in place.

@@ -75,7 +75,9 @@ pub async fn answer(
             stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
             Ok(ollama::loaded())
         }
-        Route::Llm(_) => Err(Rejection::new(Code::Internal, "A model's route has come to the wrong place.")),
+        Route::Llm(_) | Route::Http(_) => {
+            Err(Rejection::new(Code::Internal, "A provider's route has come to the wrong place."))
+        }
     }
 }
 

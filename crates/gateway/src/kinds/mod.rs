@@ -1,3 +1,7 @@
 //! The kinds of requests: each implements decode, resolve, dispatch and relay.
 
+pub mod http;
 pub mod llm;
+mod mask;
+mod patience;
+mod scrub;

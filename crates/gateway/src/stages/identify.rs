@@ -1,5 +1,6 @@
 //! identify: head → Consumer. Checks the virtual key; never looks at limits.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,9 +18,7 @@ pub fn identify(
     headers: &HeaderMap,
     uri: &Uri,
 ) -> Result<Arc<VirtualKey>, Rejection> {
-    let presented =
-        presented(headers).map(std::borrow::Cow::Borrowed).or_else(|| in_query(uri).map(Into::into));
-    let Some(presented) = presented else {
+    let Some(presented) = presented_secret(headers, uri) else {
         return Err(Rejection::new(
             Code::MissingKey,
             "No virtual key was sent. Send it as `Authorization: Bearer sk-yu-…` or `x-api-key: sk-yu-…`.",
@@ -40,7 +39,12 @@ pub fn identify(
     Ok(Arc::clone(key))
 }
 
-/// The secret as today's clients send it.
+/// The secret with which a client says who it is.
+pub fn presented_secret<'h>(headers: &'h HeaderMap, uri: &Uri) -> Option<Cow<'h, str>> {
+    presented(headers).map(Cow::Borrowed).or_else(|| in_query(uri).map(Cow::Owned))
+}
+
+/// The secret as today's clients send it in headers.
 fn presented(headers: &HeaderMap) -> Option<&str> {
     let bearer =
         headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {

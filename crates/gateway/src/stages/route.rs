@@ -3,15 +3,20 @@
 use http::{HeaderValue, Method, Uri, request};
 use yumen_llm::dialects::Dialect;
 use yumen_llm::percent::percent_decode;
+use yumen_telemetry::ObjectKind;
 
 use crate::rejection::{Code, Rejection};
 use crate::route::{
-    InPath, LlmRoute, Lookup, Route, Skin, Task, below_ai_sdk, below_ollama, below_version, google_model,
+    FilesPath, HttpRoute, InPath, LlmRoute, Lookup, Route, Skin, Task, below_ai_sdk, below_ollama,
+    below_version, google_model,
 };
 
 /// Finds what serves a request.
 pub fn route(head: &request::Parts) -> Result<Route, Rejection> {
     let path = head.uri.path();
+    if let Some(route) = through(path) {
+        return Ok(route);
+    }
     let (allowed, route) = google(&head.uri).or_else(|| find(path)).ok_or_else(|| {
         Rejection::new(Code::RouteNotFound, format!("There is nothing at {} {path}.", head.method))
     })?;
@@ -29,14 +34,47 @@ pub fn route(head: &request::Parts) -> Result<Route, Rejection> {
 /// The methods of a path, as the header `Allow` says them.
 pub fn allowed(path: &str) -> HeaderValue {
     HeaderValue::from_static(match find(path) {
-        Some((methods, _)) if methods.contains(&Method::POST) => "POST",
-        Some(_) => "GET, HEAD",
+        Some((READ, _)) => "GET, HEAD",
+        Some((MADE, _)) => "GET, POST",
+        Some((KEPT, _)) => "GET, DELETE",
+        Some((LOOKED_AT, _)) => "GET",
+        Some(_) => "POST",
         None => "",
     })
 }
 
 const READ: &[Method] = &[Method::GET, Method::HEAD];
 const POST: &[Method] = &[Method::POST];
+const MADE: &[Method] = &[Method::GET, Method::POST];
+const KEPT: &[Method] = &[Method::GET, Method::DELETE];
+const LOOKED_AT: &[Method] = &[Method::GET];
+
+/// A call that goes through to a provider: whatever stands behind the provider's name, by any method.
+fn through(path: &str) -> Option<Route> {
+    let rest = path.strip_prefix("/providers/")?;
+    let (provider, path) = rest.split_at_checked(rest.find('/')?)?;
+    Some(Route::Http(HttpRoute::Through { provider: provider.to_owned(), path: path.to_owned() }))
+}
+
+/// Files and batches.
+fn files(path: &str) -> Option<(&'static [Method], Route)> {
+    let mut segments = path.strip_prefix("/v1/")?.split('/');
+    let kind = match segments.next()? {
+        "files" => ObjectKind::File,
+        "batches" => ObjectKind::Batch,
+        _ => return None,
+    };
+    let (id, more, end) = (segments.next(), segments.next(), segments.next());
+    let (methods, path) = match (kind, id.map(str::to_owned), more, end) {
+        (kind, None, None, None) => (MADE, FilesPath::All(kind)),
+        (ObjectKind::File, Some(id), None, None) => (KEPT, FilesPath::One(kind, id)),
+        (ObjectKind::Batch, Some(id), None, None) => (LOOKED_AT, FilesPath::One(kind, id)),
+        (ObjectKind::File, Some(id), Some("content"), None) => (LOOKED_AT, FilesPath::Content(id)),
+        (ObjectKind::Batch, Some(id), Some("cancel"), None) => (POST, FilesPath::Cancel(id)),
+        _ => return None,
+    };
+    Some((methods, Route::Http(HttpRoute::Files(path)))).filter(|_| id != Some(""))
+}
 
 fn find(path: &str) -> Option<(&'static [Method], Route)> {
     let skin = Skin::of(path);
@@ -64,6 +102,9 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
             "config" => Some((READ, Route::AiSdkConfig { version })),
             _ => None,
         };
+    }
+    if let Some(files) = files(path) {
+        return Some(files);
     }
     // Cohere's own clients have a version of their own.
     let path = if path == "/v2/rerank" { "/rerank" } else { below_version(path)? };
@@ -357,6 +398,48 @@ mod tests {
             assert_eq!(ask("/v4/ai/language-model", headers).unwrap_err().code, Code::InvalidRequest);
         }
         assert_eq!(ask("/v4/ai/video-model", &[model]).unwrap_err().code, Code::RouteNotFound);
+    }
+
+    #[test]
+    fn calls_go_through_by_any_method_and_as_they_were_sent() {
+        let through = |provider: &str, path: &str| {
+            let (provider, path) = (provider.to_owned(), path.to_owned());
+            Route::Http(HttpRoute::Through { provider, path })
+        };
+        for method in ["GET", "DELETE", "PURGE"] {
+            assert_eq!(ask(method, "/providers/openai/x?y=z").unwrap(), through("openai", "/x"));
+        }
+        assert_eq!(ask("GET", "/providers/o%2Fx/%2e%2e/a//b").unwrap(), through("o%2Fx", "/%2e%2e/a//b"));
+        assert_eq!(ask("GET", "/providers//x").unwrap(), through("", "/x"));
+        for path in ["/providers/openai", "/providers", "/v1/providers/openai/x"] {
+            assert_eq!(ask("GET", path).unwrap_err().code, Code::RouteNotFound, "{path}");
+        }
+    }
+
+    #[test]
+    fn files_and_batches_are_asked_by_path_and_method() {
+        use ObjectKind::{Batch, File};
+        let id = || "x-1".to_owned();
+        for (path, good, bad, expected) in [
+            ("/v1/files", &["GET", "POST"][..], "DELETE", FilesPath::All(File)),
+            ("/v1/files/x-1", &["GET", "DELETE"], "POST", FilesPath::One(File, id())),
+            ("/v1/files/x-1/content", &["GET"], "POST", FilesPath::Content(id())),
+            ("/v1/batches", &["GET", "POST"], "PUT", FilesPath::All(Batch)),
+            ("/v1/batches/x-1", &["GET"], "DELETE", FilesPath::One(Batch, id())),
+            ("/v1/batches/x-1/cancel", &["POST"], "GET", FilesPath::Cancel(id())),
+        ] {
+            for method in good {
+                let found = ask(method, path).unwrap();
+                assert_eq!(found, Route::Http(HttpRoute::Files(expected.clone())), "{method} {path}");
+            }
+            assert_eq!(ask(bad, path).unwrap_err().code, Code::MethodNotAllowed, "{bad} {path}");
+            assert_eq!(allowed(path), good.join(", "), "{path}");
+        }
+        for path in
+            ["/v1/files/", "/v1/files/x/y", "/v1/batches/x/content", "/v1/files//content", "/api/v1/files"]
+        {
+            assert_eq!(ask("GET", path).unwrap_err().code, Code::RouteNotFound, "{path}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::pin::Pin;
 
-use yumen_telemetry::{AppendError, LookupError};
+use yumen_telemetry::{Account, AppendError, Doing, LookupError, ObjectKind, OwnedObject};
 
 use super::*;
 
@@ -52,6 +52,37 @@ impl GenerationLookup for Shelf {
     }
 }
 
+/// No request of these tests asks for a file.
+struct NobodyOwns;
+
+impl ObjectOwners for NobodyOwns {
+    fn remember(&self, _: Vec<OwnedObject>) -> Doing<'_, bool> {
+        Box::pin(async { Ok(true) })
+    }
+
+    fn find<'a>(&'a self, _: ObjectKind, _: &'a str, _: &'a str) -> Doing<'a, Option<OwnedObject>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn accounts<'a>(&'a self, _: ObjectKind, _: &'a str) -> Doing<'a, Vec<Account>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn of_these<'a>(
+        &'a self,
+        _: ObjectKind,
+        _: &'a str,
+        _: &'a str,
+        _: Vec<String>,
+    ) -> Doing<'a, Vec<String>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn forget<'a>(&'a self, _: &'a OwnedObject) -> Doing<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
 fn record(outcome: Outcome) -> ExchangeRecord {
     ExchangeRecord {
         id: "gen-1-x".into(),
@@ -78,6 +109,7 @@ fn refusals_do_not_eat_the_room_kept_for_exchanges_under_way() {
         KeyHasher::new([0; 32]),
         Arc::clone(&shelf) as _,
         Arc::clone(&shelf) as _,
+        Arc::new(NobodyOwns),
     );
     let gateway = Arc::new(gateway);
     let worker = Worker::new(&gateway).unwrap();

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
-use yumen_config::{KeyHash, KeyHasher, ModelPatterns, Secret, VirtualKey};
+use yumen_config::{Access, KeyHash, KeyHasher, ModelPatterns, Secret, VirtualKey};
 
 use crate::database::Database;
 use crate::error::StoreError;
@@ -27,6 +27,9 @@ const MAX_NAME_CHARS: usize = 100;
 pub struct KeySpec {
     /// Allowed models, with `*` wildcards.
     pub models: Vec<String>,
+    /// What it may do beyond asking models.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub access: Vec<String>,
     /// Unix seconds after which it is no longer good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
@@ -40,7 +43,8 @@ pub struct KeySpec {
 
 impl Default for KeySpec {
     fn default() -> Self {
-        Self { models: vec!["*".into()], expires_at: None, requests_per_minute: None, concurrency: None }
+        let models = vec!["*".into()];
+        Self { models, access: Vec::new(), expires_at: None, requests_per_minute: None, concurrency: None }
     }
 }
 
@@ -237,6 +241,7 @@ fn change(row: &SqliteRow, now: i64) -> Result<(i64, KeyChange), StoreError> {
         id: key.id.into(),
         name: key.name.into(),
         models: ModelPatterns::new(key.spec.models.iter().map(String::as_str)),
+        access: Access::new(key.spec.access.iter().map(String::as_str)),
         expires_at,
         disabled: key.disabled,
         requests_per_minute: key.spec.requests_per_minute,

@@ -19,6 +19,7 @@ async fn life_of_a_key() {
     let keys = store.keys();
     let spec = KeySpec {
         models: vec!["openai/*".into()],
+        access: vec!["files".into()],
         expires_at: Some(2_000_000_000),
         requests_per_minute: Some(60),
         concurrency: Some(4),
@@ -70,13 +71,14 @@ async fn a_running_server_sees_what_another_process_changes() {
     assert!(watch.changes().await.unwrap().is_empty());
 
     let other = Store::open(dir.path(), None).await.unwrap();
-    let spec = KeySpec { concurrency: Some(2), ..KeySpec::default() };
+    let spec = KeySpec { concurrency: Some(2), access: vec!["files".into()], ..KeySpec::default() };
     let made = other.keys().create("ci", &spec).await.unwrap();
     let changes = watch.next().await;
     assert_eq!(changes.len(), 1, "only what changed");
     table = table.with_all(changes);
     let known = key_of(&table, &server, &made.secret).unwrap();
     assert_eq!((&*known.name, known.concurrency, known.models.allows("x")), ("ci", Some(2), true));
+    assert!(known.access.files() && !known.access.provider("openai"));
 
     other.keys().disable("ci").await.unwrap();
     table = table.with_all(watch.changes().await.unwrap());

@@ -18,9 +18,9 @@ use super::classify::{Failure, Said};
 use super::dress::Dress;
 use super::headers;
 use super::resolve::Step;
-use super::scrub::Scrub;
 use super::stream::StreamRelay;
 use crate::exchange::Exchange;
+use crate::kinds::scrub::Scrub;
 use crate::proofs::{Keeper, needs_keeping};
 use crate::rejection::Code;
 use crate::route::Skin;
@@ -94,7 +94,7 @@ impl Reading<'_> {
 
     /// What knows the secrets of this try.
     fn scrub(&self) -> Scrub {
-        Scrub::new(self.attempt.step, self.attempt.credential, self.token.as_ref())
+        Scrub::new(&self.attempt.step.deployment.provider, self.attempt.credential, self.token.as_ref())
     }
 
     fn invalid(&self, why: &str) -> Failure {
@@ -332,7 +332,7 @@ impl Reading<'_> {
                 }
                 Ok(None) => break,
                 Err(_) if commit.is_some() => break,
-                Err(_) => return Err(slow(self.name())),
+                Err(_) => return Err(Failure::slow(self.name())),
             }
         }
         match &stream.tap().error {
@@ -342,12 +342,6 @@ impl Reading<'_> {
             _ => Ok(Arrived::Stream(stream, held)),
         }
     }
-}
-
-/// The first byte's time-out has passed.
-pub(super) fn slow(name: &str) -> Failure {
-    let message = format!("{name} did not begin its answer within the first-byte time-out.");
-    Failure::silent(Code::UpstreamTimeout, "first_byte_timeout", message)
 }
 
 /// Vectors in the form that was asked for, when the upstream has given the other one.

@@ -12,18 +12,19 @@ use yumen_llm::dialects::{Dialect, Target, codec};
 use yumen_llm::ir::Request;
 use yumen_llm::json::Pieces;
 
-use super::arrival::{Arrival, Reading, slow};
+use super::arrival::{Arrival, Reading};
 use super::call::Call;
-use super::classify::{CONNECT_FAILED, Failure, Next};
+use super::classify::{Failure, Next};
 use super::dress::Dress;
 use super::edits::{OURS, edited};
 use super::headers;
 use super::resolve::{Plan, Step};
+use super::token::token;
 use crate::exchange::Exchange;
 use crate::proofs::needs_keeping;
 use crate::rejection::Code;
 use crate::route::Task;
-use crate::upstream::{AnswerBody, Door, Pass, Phase, RequestBody, SendError, TokenError, demo_answer};
+use crate::upstream::{AnswerBody, Pass, RequestBody, demo_answer};
 use crate::worker::Worker;
 
 /// What a try needs to know.
@@ -86,7 +87,7 @@ impl Try<'_> {
             Some(pass) => pass,
             None => {
                 // Rare, so that it takes no room in the many exchanges that need no token.
-                let taken = Box::pin(self.token(exchange.worker())).await;
+                let taken = Box::pin(token(exchange.worker(), provider, own, self.deadline)).await;
                 exchange.waited += sent.elapsed();
                 sent = Instant::now();
                 taken?
@@ -116,22 +117,6 @@ impl Try<'_> {
             lossy,
             dress: Dress::of(self, exchange),
         })
-    }
-
-    /// Takes a token; the wait is part of the try.
-    async fn token(&self, worker: &Worker) -> Result<Pass<'_>, Failure> {
-        let provider = self.step.provider();
-        let mut timeouts = provider.timeouts;
-        let patience = self.remaining(timeouts.connect + timeouts.first_byte);
-        timeouts.connect = self.remaining(timeouts.connect);
-        timeouts.first_byte = self.remaining(timeouts.first_byte);
-        let door = Door { pool: &worker.pool, timeouts, provider: &provider.id };
-        let Some(credential) = self.credential else { return Ok(Pass::None) };
-        let taken =
-            tokio::time::timeout(patience, worker.gateway.access_tokens.take(credential, &door)).await;
-        let taken = taken.unwrap_or_else(|_| Err(TokenError::slow()));
-        let (token, cached) = taken.map_err(|error| Failure::unauthenticated(&provider.name, error))?;
-        Ok(Pass::Token { token, cached })
     }
 
     /// A token that was refused is not used again. One that had been kept may have been given up meanwhile: then the same
@@ -234,7 +219,11 @@ impl Try<'_> {
         let mut timeouts = provider.timeouts;
         timeouts.connect = self.remaining_at(now, timeouts.connect);
         timeouts.first_byte = self.remaining_at(now, timeouts.first_byte);
-        let reply = worker.pool.send(endpoint, &timeouts, make).await.map_err(|error| self.unsent(&error))?;
+        let reply = worker
+            .pool
+            .send(endpoint, &timeouts, make)
+            .await
+            .map_err(|error| Failure::unsent(&provider.name, &error))?;
         let (head, body) = AnswerBody::from_reply(&worker.pool, reply, self.settings.max_answer_bytes);
         if head.status.is_success() && body.is_unreadable() {
             let message = format!(
@@ -265,31 +254,5 @@ impl Try<'_> {
             )
         })?;
         Ok(path.into())
-    }
-
-    fn unsent(&self, error: &SendError) -> Failure {
-        let name = &self.step.provider().name;
-        match error {
-            SendError::Timeout(Phase::Connect) => {
-                let message = format!("No connection to {name} within the connect time-out.");
-                Failure::silent(Code::UpstreamTimeout, "connect_timeout", message)
-            }
-            SendError::Timeout(Phase::FirstByte) => slow(name),
-            SendError::Connect(cause) => {
-                let mut failure = Failure::silent(
-                    Code::UpstreamUnreachable,
-                    CONNECT_FAILED,
-                    format!("{name} cannot be reached."),
-                );
-                failure.rejection = failure.rejection.cause(cause);
-                failure
-            }
-            SendError::Broken(cause) => {
-                let message = format!("The connection to {name} broke before an answer.");
-                let mut failure = Failure::silent(Code::UpstreamUnreachable, "connection_broken", message);
-                failure.rejection = failure.rejection.cause(cause);
-                failure
-            }
-        }
     }
 }

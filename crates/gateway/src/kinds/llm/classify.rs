@@ -7,7 +7,7 @@ use http::HeaderMap;
 use yumen_llm::dialects::{Dialect, ErrorFacts, codec};
 
 use crate::rejection::{Code, Rejection, UpstreamSaid};
-use crate::upstream::{REST_LIMITED, REST_REFUSED, REST_UNPAID, TokenError};
+use crate::upstream::{Phase, REST_LIMITED, REST_REFUSED, REST_UNPAID, SendError, TokenError};
 
 /// No connection could be made: nothing was sent.
 pub const CONNECT_FAILED: &str = "connect_failed";
@@ -129,6 +129,34 @@ impl Failure {
         // What an upstream may have begun to serve is not sent to it again.
         let next = if cause == CONNECT_FAILED { Next::Moment } else { Next::Deployment };
         Self { rejection: Rejection::new(code, message), next, rest: None, cause, status: None }
+    }
+
+    /// The first byte's time-out has passed.
+    pub fn slow(provider: &str) -> Self {
+        let message = format!("{provider} did not begin its answer within the first-byte time-out.");
+        Self::silent(Code::UpstreamTimeout, "first_byte_timeout", message)
+    }
+
+    /// The request got no response head.
+    pub fn unsent(provider: &str, error: &SendError) -> Self {
+        let (code, class, message, cause) = match error {
+            SendError::Timeout(Phase::Connect) => {
+                let message = format!("No connection to {provider} within the connect time-out.");
+                return Self::silent(Code::UpstreamTimeout, "connect_timeout", message);
+            }
+            SendError::Timeout(Phase::FirstByte) => return Self::slow(provider),
+            SendError::Connect(cause) => {
+                let message = format!("{provider} cannot be reached.");
+                (Code::UpstreamUnreachable, CONNECT_FAILED, message, cause.to_string())
+            }
+            SendError::Broken(cause) => {
+                let message = format!("The connection to {provider} broke before an answer.");
+                (Code::UpstreamUnreachable, "connection_broken", message, cause.to_string())
+            }
+        };
+        let mut failure = Self::silent(code, class, message);
+        failure.rejection = failure.rejection.cause(cause);
+        failure
     }
 
     /// There is no token with which to ask. A refused credential rests as one that the provider itself refuses; what could

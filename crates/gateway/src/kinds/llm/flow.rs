@@ -1,13 +1,10 @@
 //! Streams that flow to the client while they come, and the closing of their exchange at the end.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
-use tokio::time::Sleep;
 use yumen_config::Timeouts;
 use yumen_llm::dialects::Tap;
 use yumen_telemetry::Outcome;
@@ -16,74 +13,11 @@ use super::account::Account;
 use super::stream::{StreamRelay, error_code};
 use crate::body::{BrokenOff, Flow};
 use crate::exchange::Exchange;
+use crate::kinds::patience::{Over, Patience};
 use crate::rejection::{Code, Rejection};
 
 /// How long the rest of a finished answer is awaited so that its connection can be used again.
 const REST_MOST: Duration = Duration::from_secs(2);
-
-/// How long the end of a stream is awaited whose answer is complete: some servers forget it and stay connected.
-const END_MOST: Duration = Duration::from_secs(3);
-
-/// Watches for silence of the upstream and for the end of the time allowed.
-pub(super) struct Patience {
-    idle: Duration,
-    deadline: Instant,
-    /// When the upstream was last heard of.
-    pub(super) last: Instant,
-    /// When the end of a complete answer is awaited no longer.
-    end: Option<Instant>,
-    timer: Pin<Box<Sleep>>,
-}
-
-/// What is over.
-pub(super) enum Over {
-    /// A time-out has passed.
-    TimeOut(&'static str),
-    /// The wait for the end of a complete answer.
-    End,
-}
-
-impl Patience {
-    pub(super) fn new(exchange: &Exchange, timeouts: &Timeouts) -> Self {
-        let now = Instant::now();
-        let deadline = exchange.started + timeouts.total;
-        let timer = Box::pin(tokio::time::sleep_until(deadline.min(now + timeouts.idle).into()));
-        Self { idle: timeouts.idle, deadline, last: now, end: None, timer }
-    }
-
-    /// Whether the time allowed for the whole exchange is over.
-    fn is_past_deadline(&self) -> bool {
-        self.last >= self.deadline
-    }
-
-    /// The answer is complete since then: only its end is awaited.
-    fn await_end(&mut self, since: Instant) {
-        let end = since + END_MOST;
-        if self.end.is_none() {
-            self.timer.as_mut().reset(end.min(self.deadline).into());
-        }
-        self.end = Some(end);
-    }
-
-    /// Whether a time has passed. The timer is only moved when it fires: a busy stream costs it nothing.
-    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
-        while self.timer.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            if self.end.is_some_and(|end| now >= end) {
-                return Poll::Ready(Over::End);
-            }
-            if now >= self.deadline {
-                return Poll::Ready(Over::TimeOut("total"));
-            }
-            let idle = self.last + self.idle;
-            if now >= idle {
-                return Poll::Ready(Over::TimeOut("idle"));
-            }
-            self.timer.as_mut().reset(self.end.unwrap_or(idle).min(idle).min(self.deadline).into());
-        }
-        Poll::Pending
-    }
-}
 
 /// A stream on its way to the client.
 pub struct StreamFlow {
@@ -110,7 +44,7 @@ impl StreamFlow {
 
     fn close(&mut self, tap: &Tap, outcome: Outcome) {
         if outcome != Outcome::Completed {
-            blame(&mut self.exchange, outcome);
+            self.exchange.blame(outcome);
         }
         self.account.close(&mut self.exchange, tap, outcome);
     }
@@ -159,7 +93,7 @@ impl StreamFlow {
         }
         let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
         let polled = stream.poll_next(cx);
-        self.patience.last = stream.last_read();
+        self.patience.heard(stream.last_read());
         if let Some(since) = stream.complete_since() {
             self.patience.await_end(since);
         }
@@ -223,12 +157,4 @@ impl Drop for StreamFlow {
 
 fn timed_out(phase: &str) -> Rejection {
     Rejection::new(Code::UpstreamTimeout, format!("The provider's stream passed its {phase} time-out."))
-}
-
-/// Notes at the last try why its answer did not come to its end.
-pub(super) fn blame(exchange: &mut Exchange, outcome: Outcome) {
-    let code = exchange.record.error_code.clone();
-    if let Some(attempt) = exchange.record.attempts.last_mut() {
-        attempt.cause = code.or_else(|| (outcome == Outcome::ClientGone).then(|| "client_gone".to_owned()));
-    }
 }

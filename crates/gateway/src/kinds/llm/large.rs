@@ -14,9 +14,9 @@ use yumen_llm::dialects::{Dialect, Operation, Pictures, Tap, codec};
 use yumen_telemetry::Outcome;
 
 use super::account::Account;
-use super::flow::{Patience, blame};
 use crate::body::{BrokenOff, Flow};
 use crate::exchange::Exchange;
+use crate::kinds::patience::Patience;
 use crate::rejection::Code;
 use crate::upstream::AnswerBody;
 
@@ -136,7 +136,7 @@ impl LargeFlow {
         self.over = true;
         let tap = self.watch.tap(outcome);
         if outcome != Outcome::Completed {
-            blame(&mut self.exchange, outcome);
+            self.exchange.blame(outcome);
         }
         self.account.close(&mut self.exchange, &tap, outcome);
     }
@@ -154,7 +154,7 @@ impl LargeFlow {
         }
         match self.rest.poll_chunk(cx) {
             Poll::Ready(Some(Ok(bytes))) => {
-                self.patience.last = Instant::now();
+                self.patience.heard(Instant::now());
                 self.watch.push(&bytes);
                 if self.rest.is_done() {
                     self.close(Outcome::Completed);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use yumen_config::{Credential, Provider};
 use yumen_llm::dialects::ErrorFacts;
 
-use super::resolve::Step;
+use super::mask::Mask;
 use crate::upstream::AccessToken;
 
 /// Shorter "secrets" are no secrets, and would be found everywhere.
@@ -24,8 +24,12 @@ pub struct Scrub {
 
 impl Scrub {
     /// The secrets of a try.
-    pub fn new(step: &Step, credential: Option<&Arc<Credential>>, token: Option<&Arc<AccessToken>>) -> Self {
-        let provider = Arc::clone(&step.deployment.provider);
+    pub fn new(
+        provider: &Arc<Provider>,
+        credential: Option<&Arc<Credential>>,
+        token: Option<&Arc<AccessToken>>,
+    ) -> Self {
+        let provider = Arc::clone(provider);
         Self { provider, credential: credential.map(Arc::clone), token: token.map(Arc::clone) }
     }
 
@@ -38,6 +42,16 @@ impl Scrub {
         let held = held.map(|secret| secret.expose().as_bytes());
         let token = self.token.iter().map(|token| token.secret().as_bytes());
         held.chain(token).chain(configured).filter(|secret| secret.len() >= SECRET_BYTES_LEAST)
+    }
+
+    /// What takes the secrets out of an answer that flows.
+    pub fn mask(&self) -> Mask {
+        Mask::new(self.secrets())
+    }
+
+    /// Whether any of the secrets stands in there.
+    pub fn finds(&self, bytes: &[u8]) -> bool {
+        self.secrets().any(|secret| memchr::memmem::find(bytes, secret).is_some())
     }
 
     /// The same bytes without the secrets.

@@ -1,0 +1,87 @@
+//! resolve: Call → Plan. Which provider is asked, with which credential, at which path; for files and batches as it is
+//! remembered, which may take as long as the database does.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use yumen_config::{Credential, Provider, Snapshot, VirtualKey};
+use yumen_telemetry::OwnedObject;
+
+use super::call::Call;
+use super::files;
+use crate::rejection::{Code, Rejection};
+use crate::route::HttpRoute;
+use crate::worker::Worker;
+
+/// Where to go.
+#[derive(Debug)]
+pub struct Plan {
+    /// The places to ask. More than one only for lists, whose parts are at several accounts; none where nothing is owned.
+    pub steps: SmallVec<[Step; 1]>,
+    /// The file or batch that is asked for.
+    pub object: Option<OwnedObject>,
+}
+
+/// One place to ask.
+#[derive(Debug)]
+pub struct Step {
+    /// The provider.
+    pub provider: Arc<Provider>,
+    /// The credentials that may be used, in the order to try; `None` where none is needed.
+    pub credentials: SmallVec<[Option<Arc<Credential>>; 2]>,
+    /// The path below the provider's base URL.
+    pub path: String,
+}
+
+impl Plan {
+    /// One place.
+    pub fn one(step: Step, object: Option<OwnedObject>) -> Self {
+        Self { steps: SmallVec::from_iter([step]), object }
+    }
+}
+
+impl Step {
+    /// Whether both ask the same account, by the first credential that they try.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let first =
+            |step: &Self| step.credentials.first().and_then(Option::as_ref).map(|credential| credential.id);
+        self.provider.id == other.provider.id && first(self) == first(other)
+    }
+
+    /// A step that any of the provider's credentials may take: those first that do not rest.
+    pub fn with_any(worker: &Worker, provider: &Arc<Provider>, path: &str) -> Self {
+        let mut credentials: SmallVec<[Option<Arc<Credential>>; 2]> =
+            provider.credentials.turn().map(|credential| Some(Arc::clone(credential))).collect();
+        if credentials.is_empty() {
+            credentials.push(None);
+        }
+        // The order of the turn holds among those that rest as well: a stable sort.
+        credentials.sort_by_key(|credential| {
+            let resting = &worker.gateway.resting;
+            credential.as_ref().is_some_and(|credential| resting.rests(credential.id, NO_MODEL))
+        });
+        Self { provider: Arc::clone(provider), credentials, path: path.to_owned() }
+    }
+}
+
+/// What a credential rests for that calls like these have found refused or limited: calls like these. What a path answers
+/// says nothing of the models that the same credential is asked for.
+pub const NO_MODEL: &str = "";
+
+/// Chooses where a call goes.
+pub async fn resolve(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    key: &VirtualKey,
+    call: &Call,
+) -> Result<Plan, Rejection> {
+    match &call.route {
+        HttpRoute::Through { provider, path } => {
+            let provider = snapshot.providers.get(&**provider).ok_or_else(|| {
+                Rejection::new(Code::RouteNotFound, format!("No provider is called `{provider}` here."))
+            })?;
+            Ok(Plan::one(Step::with_any(worker, provider, path), None))
+        }
+        HttpRoute::Files(path) => files::resolve(worker, snapshot, key, call, path).await,
+    }
+}

@@ -1,0 +1,230 @@
+//! Whose files and batches are whose, at which account of which provider.
+//!
+//! In: what the data plane has seen. Out: the same, as long as it is there. No object ever changes its owner.
+
+use std::collections::BTreeSet;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
+use yumen_telemetry::{Account, Doing, LookupError, ObjectKind, ObjectOwners, OwnedObject};
+
+use crate::database::Database;
+use crate::error::StoreError;
+
+/// Ids that are looked for in one statement.
+const IDS_AT_ONCE: usize = 500;
+
+/// What is remembered of files and batches. A clone is the same.
+#[derive(Debug, Clone)]
+pub struct OwnedObjects {
+    database: Database,
+}
+
+impl OwnedObjects {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    async fn insert(&self, objects: &[OwnedObject]) -> Result<bool, StoreError> {
+        let mut transaction = self.database.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut all = true;
+        for object in objects {
+            // A change of nothing, so that the row that was there is given as well.
+            let owner: String = sqlx::query_scalar(
+                "INSERT INTO owned_objects (provider, kind, id, key_id, credential_id, credential, created_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) \
+                 ON CONFLICT (provider, kind, id) DO UPDATE SET key_id = owned_objects.key_id RETURNING key_id",
+            )
+            .bind(&object.account.provider)
+            .bind(object.kind.as_str())
+            .bind(&object.id)
+            .bind(&object.key_id)
+            .bind(&object.account.credential_id)
+            .bind(&object.account.credential)
+            .bind(object.created_at)
+            .fetch_one(&mut *transaction)
+            .await?;
+            all &= owner == object.key_id;
+        }
+        transaction.commit().await?;
+        Ok(all)
+    }
+
+    async fn one(&self, kind: ObjectKind, id: &str, key_id: &str) -> Result<Option<OwnedObject>, StoreError> {
+        let row = sqlx::query(
+            "SELECT * FROM owned_objects WHERE key_id = $1 AND kind = $2 AND id = $3 ORDER BY created_at DESC LIMIT 1",
+        )
+        .bind(key_id)
+        .bind(kind.as_str())
+        .bind(id)
+        .fetch_optional(&self.database.readers)
+        .await?;
+        row.as_ref().map(owned).transpose()
+    }
+
+    async fn accounts_of(&self, kind: ObjectKind, key_id: &str) -> Result<Vec<Account>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT provider, credential_id, credential FROM owned_objects WHERE key_id = $1 AND kind = $2 \
+             GROUP BY provider, credential_id, credential ORDER BY MIN(created_at), provider, credential_id",
+        )
+        .bind(key_id)
+        .bind(kind.as_str())
+        .fetch_all(&self.database.readers)
+        .await?;
+        rows.iter().map(account).collect()
+    }
+
+    async fn among(
+        &self,
+        kind: ObjectKind,
+        key_id: &str,
+        provider: &str,
+        ids: &[String],
+    ) -> Result<Vec<String>, StoreError> {
+        let mut found = BTreeSet::new();
+        for ids in ids.chunks(IDS_AT_ONCE) {
+            let mut query: QueryBuilder<Sqlite> =
+                QueryBuilder::new("SELECT id FROM owned_objects WHERE provider = ");
+            query.push_bind(provider).push(" AND kind = ").push_bind(kind.as_str());
+            query.push(" AND key_id = ").push_bind(key_id).push(" AND id IN (");
+            let mut list = query.separated(", ");
+            for id in ids {
+                list.push_bind(id);
+            }
+            query.push(")");
+            let rows: Vec<String> = query.build_query_scalar().fetch_all(&self.database.readers).await?;
+            found.extend(rows);
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    async fn delete(&self, object: &OwnedObject) -> Result<(), StoreError> {
+        sqlx::query(
+            "DELETE FROM owned_objects WHERE provider = $1 AND kind = $2 AND id = $3 AND key_id = $4",
+        )
+        .bind(&object.account.provider)
+        .bind(object.kind.as_str())
+        .bind(&object.id)
+        .bind(&object.key_id)
+        .execute(&self.database.writer)
+        .await?;
+        Ok(())
+    }
+}
+
+fn account(row: &SqliteRow) -> Result<Account, StoreError> {
+    Ok(Account {
+        provider: row.try_get("provider")?,
+        credential_id: row.try_get("credential_id")?,
+        credential: row.try_get("credential")?,
+    })
+}
+
+fn owned(row: &SqliteRow) -> Result<OwnedObject, StoreError> {
+    let kind: &str = row.try_get("kind")?;
+    Ok(OwnedObject {
+        kind: ObjectKind::parse(kind).ok_or_else(|| StoreError::Row(format!("the kind `{kind}`")))?,
+        id: row.try_get("id")?,
+        key_id: row.try_get("key_id")?,
+        account: account(row)?,
+        created_at: row.try_get("created_at")?,
+    })
+}
+
+fn failed(error: StoreError) -> LookupError {
+    LookupError(error.to_string())
+}
+
+impl ObjectOwners for OwnedObjects {
+    fn remember(&self, objects: Vec<OwnedObject>) -> Doing<'_, bool> {
+        Box::pin(async move { self.insert(&objects).await.map_err(failed) })
+    }
+
+    fn find<'a>(&'a self, kind: ObjectKind, id: &'a str, key_id: &'a str) -> Doing<'a, Option<OwnedObject>> {
+        Box::pin(async move { self.one(kind, id, key_id).await.map_err(failed) })
+    }
+
+    fn accounts<'a>(&'a self, kind: ObjectKind, key_id: &'a str) -> Doing<'a, Vec<Account>> {
+        Box::pin(async move { self.accounts_of(kind, key_id).await.map_err(failed) })
+    }
+
+    fn of_these<'a>(
+        &'a self,
+        kind: ObjectKind,
+        key_id: &'a str,
+        provider: &'a str,
+        ids: Vec<String>,
+    ) -> Doing<'a, Vec<String>> {
+        Box::pin(async move { self.among(kind, key_id, provider, &ids).await.map_err(failed) })
+    }
+
+    fn forget<'a>(&'a self, object: &'a OwnedObject) -> Doing<'a, ()> {
+        Box::pin(async move { self.delete(object).await.map_err(failed) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ObjectKind::{Batch, File};
+
+    async fn open(dir: &std::path::Path) -> OwnedObjects {
+        OwnedObjects::new(Database::open(&dir.join("yumen.db")).await.unwrap())
+    }
+
+    fn object(kind: ObjectKind, id: &str, key: &str, credential: &str, created_at: i64) -> OwnedObject {
+        let account = Account {
+            provider: "openai".into(),
+            credential_id: format!("id-{credential}"),
+            credential: credential.into(),
+        };
+        OwnedObject { kind, id: id.into(), key_id: key.into(), account, created_at }
+    }
+
+    #[tokio::test]
+    async fn an_object_stays_with_its_owner_and_is_found_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = open(dir.path()).await;
+        let mine = object(File, "file-1", "a", "#1", 7);
+        assert!(objects.remember(vec![mine.clone()]).await.unwrap());
+        assert!(objects.remember(vec![mine.clone()]).await.unwrap(), "again is no change");
+        let theirs = object(File, "file-1", "b", "#2", 8);
+        assert!(!objects.remember(vec![object(File, "file-2", "b", "#2", 8), theirs]).await.unwrap());
+        objects.database.close().await;
+        let objects = open(dir.path()).await;
+        assert_eq!(objects.find(File, "file-1", "a").await.unwrap(), Some(mine.clone()));
+        for (kind, id, key) in [(File, "file-1", "b"), (Batch, "file-1", "a"), (File, "file-3", "a")] {
+            assert_eq!(objects.find(kind, id, key).await.unwrap(), None, "{id} {key}");
+        }
+        assert!(objects.find(File, "file-2", "b").await.unwrap().is_some(), "the others were remembered");
+        objects.forget(&object(File, "file-1", "b", "#1", 7)).await.unwrap();
+        assert!(objects.find(File, "file-1", "a").await.unwrap().is_some(), "only its owner can");
+        objects.forget(&mine).await.unwrap();
+        assert_eq!(objects.find(File, "file-1", "a").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_keys_own_are_told_apart_in_any_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = open(dir.path()).await;
+        let many: Vec<OwnedObject> = (0..1200)
+            .map(|n| object(File, &format!("f-{n:04}"), if n % 3 == 0 { "a" } else { "b" }, "#1", n))
+            .collect();
+        objects.remember(many).await.unwrap();
+        objects
+            .remember(vec![object(File, "late", "a", "#2", 9000), object(Batch, "batch", "a", "#3", 1)])
+            .await
+            .unwrap();
+        let ids: Vec<String> = (0..1300).map(|n| format!("f-{n:04}")).collect();
+        let own = objects.of_these(File, "a", "openai", ids.clone()).await.unwrap();
+        assert_eq!((own.len(), own.first().map(String::as_str)), (400, Some("f-0000")));
+        assert!(objects.of_these(File, "a", "other", ids).await.unwrap().is_empty());
+        assert!(objects.of_these(File, "a", "openai", Vec::new()).await.unwrap().is_empty());
+        let labels = |accounts: Vec<Account>| {
+            accounts.into_iter().map(|account| account.credential).collect::<Vec<_>>()
+        };
+        assert_eq!(labels(objects.accounts(File, "a").await.unwrap()), ["#1", "#2"]);
+        assert_eq!(labels(objects.accounts(Batch, "a").await.unwrap()), ["#3"]);
+        assert!(objects.accounts(File, "nobody").await.unwrap().is_empty());
+    }
+}
