@@ -15,6 +15,7 @@ use yumen_testkit::{Client, Gateway, KEY, Reply, Step, Upstream, closed_port, ev
 use yumen_tests::{CHAT, ask, error_code, record_of};
 
 const SECRET: &str = "upstream-secret-of-ours";
+const SLOW: &str = "sk-yu-slow-0123456789abcdefghijklmnopq";
 const TOKEN: &str = "token-that-was-asked-for";
 const NARROW: &str = "sk-yu-narrow-0123456789abcdefghijklmn";
 const BARE: &str = "sk-yu-bare-0123456789abcdefghijklmnopq";
@@ -38,6 +39,7 @@ providers:
   - {{ name: test, secret: "{KEY}", access: ["providers/up", "providers/closed", "providers/by-query", "providers/gone"] }}
   - {{ name: narrow, secret: "{NARROW}", models: [up/fake-chat], access: ["*"] }}
   - {{ name: bare, secret: "{BARE}" }}
+  - {{ name: slow, secret: "{SLOW}", access: ["providers/up", files], requests_per_minute: 1 }}
 "#,
         base = upstream.openai_base(),
         closed = closed_port(),
@@ -94,6 +96,19 @@ async fn nothing_goes_through_unless_a_key_and_a_rule_allow_it() {
     assert_eq!(upstream.counts().received, 6, "none of these reached the provider");
     let chat = with(KEY).post("/providers/up/chat/completions", &ask("fake-chat")).await.expect_status(200);
     assert_eq!(chat.json()["object"], "chat.completion");
+}
+
+#[tokio::test]
+async fn the_limits_of_a_key_hold_for_what_goes_through() {
+    let (upstream, gateway) = pair().await;
+    let slow = gateway.anonymous().key(SLOW);
+    // What is refused for its path has used nothing up.
+    slow.get("/providers/up/nothing").await.expect_status(403);
+    slow.get("/providers/up/x").await.expect_status(200);
+    let refused = slow.get("/providers/up/x").await.expect_status(429);
+    assert_eq!(error_code(&refused), "rate_limited");
+    assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| (1..=61).contains(&seconds)));
+    assert_eq!(upstream.counts().received, 1);
 }
 
 #[tokio::test]
