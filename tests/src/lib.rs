@@ -1,6 +1,8 @@
 //! What the integration tests in `tests/tests/` share: requests as clients send them, and how to read answers.
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "only tests use this")]
 
+pub mod install;
+mod page;
 mod surface;
 mod turns;
 mod usage;
@@ -8,6 +10,7 @@ mod usage;
 use serde_json::{Value, json};
 use yumen_testkit::{Answer, Client, Event, Gateway, Upstream, eventually};
 
+pub use page::Page;
 pub use surface::{PROVIDERS, SURFACES, Surface, combinations};
 pub use turns::{Call, PIXEL};
 
