@@ -53,8 +53,7 @@ pub fn node(set: &str) -> Result<PathBuf, String> {
     let folder = target(set);
     let hint = "node is missing: apt-get install nodejs npm";
     let version = said(Command::new("node").arg("--version"), hint)?;
-    let lock =
-        std::fs::read_to_string(source(set).join(NODE_PINS[1])).map_err(|error| error.to_string())?;
+    let lock = std::fs::read_to_string(source(set).join(NODE_PINS[1])).map_err(|error| error.to_string())?;
     once(&folder, &(version + &lock), || {
         for name in NODE_PINS {
             std::fs::copy(source(set).join(name), folder.join(name))

@@ -68,7 +68,8 @@ async fn open_webui() {
         assert_eq!(chat_text(&events), TEXT);
         assert!(payloads(&events).iter().any(|chunk| chunk["usage"]["completion_tokens"] == 7));
         // The title of a chat.
-        let body = json!({ "model": model, "messages": messages, "stream": false, "max_completion_tokens": 1000 });
+        let body =
+            json!({ "model": model, "messages": messages, "stream": false, "max_completion_tokens": 1000 });
         assert_eq!(whole_text(&client.post(&chat, &body).await.expect_status(200)), TEXT);
         trial.expect_records(&model).await;
     }

@@ -7,7 +7,8 @@ import OpenAI from "openai";
 
 const { EDITOR_BASE_URL: baseURL, EDITOR_API_KEY: apiKey, EDITOR_MODEL: model, EDITOR_ORDER: order } = process.env;
 const client = new OpenAI({ baseURL, apiKey, maxRetries: 0 });
-const listed = await Array.fromAsync(client.models.list());
+const listed = [];
+for await (const entry of client.models.list()) listed.push(entry);
 assert.ok(
   listed.some((entry) => entry.id === model),
   `${model} is not in the list`,

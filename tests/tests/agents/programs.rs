@@ -78,7 +78,11 @@ async fn gemini_cli() {
     trial.expect_records("fake-gemini/fake-thinking").await;
     let order = "Use the tool read_file with {\"file_path\":\"gate.txt\"}";
     reads_a_file(&trial, order, &programs, |_| {}).await;
-    trial.ran(&node_version(&folder, "@google/gemini-cli"), "gemini_cli", "words, thoughts, its tool read_file");
+    trial.ran(
+        &node_version(&folder, "@google/gemini-cli"),
+        "gemini_cli",
+        "words, thoughts, its tool read_file",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use yumen_testkit::{Gateway, Upstream, eventually, standard_config};
-use yumen_tests::{PROVIDERS, Page, install};
+use yumen_tests::{PROVIDERS, Page, install, record_of};
 
 /// What is in the file that programs with tools are sent for.
 pub const SECRET_OF_THE_GATE: &str = "the gate opens at dawn";
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub struct Trial {
     program: &'static str,
     pub page: Page,
-    pub upstream: Upstream,
+    upstream: Upstream,
     pub gateway: Gateway,
     /// Its home; the folder `work` in it is a fresh repository with the file `gate.txt`.
     home: TempDir,
@@ -91,7 +91,8 @@ impl Trial {
         bounded.envs(variables.into_iter().filter_map(|(name, value)| Some((name, value?))));
         bounded.current_dir(command.get_current_dir().map_or_else(|| self.work(), Path::to_owned));
         let output = tokio::time::timeout(PATIENCE, bounded.output()).await;
-        let output = output.unwrap_or_else(|_| panic!("{}: no end after {PATIENCE:?}", self.program)).unwrap();
+        let output =
+            output.unwrap_or_else(|_| panic!("{}: no end after {PATIENCE:?}", self.program)).unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{} ended with {}:\n{said}\n{told}", self.program, output.status);
@@ -100,17 +101,25 @@ impl Trial {
         said
     }
 
-    /// Waits for the model's records; nothing that the program asked for may have failed.
+    /// Each exchange so far has its record, which names the model; nothing that the program asked for may have failed.
     pub async fn expect_records(&self, model: &str) {
-        let rows = eventually("the records", async || {
-            let usage = self.gateway.run(&["usage", "--by", "model", "--json"]).await;
-            let rows: Value = serde_json::from_str(&usage.stdout).ok()?;
-            let all = rows.as_array()?.clone();
-            all.iter().any(|row| row["name"] == model || row["group"] == model).then_some(all)
-        });
-        for row in rows.await {
-            assert_eq!(row["errors"], 0, "{}: {row}\n{}", self.program, self.gateway.log());
-            assert!(row["output_tokens"].as_u64() > Some(0), "{row}");
+        let seen = self.upstream.counts().received;
+        let exchanges: Vec<Value> = eventually("a line of the log for each request", async || {
+            let log = self.gateway.log();
+            let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let exchanges: Vec<Value> = lines.filter(|line| line["event"] == "exchange").collect();
+            (exchanges.len() >= seen).then_some(exchanges)
+        })
+        .await;
+        let failed = exchanges.iter().find(|exchange| exchange["outcome"] != "completed");
+        assert!(failed.is_none(), "{}: {failed:?}", self.program);
+        let mut asked = exchanges.iter().filter(|exchange| exchange["model"] == model).peekable();
+        assert!(asked.peek().is_some(), "{}: no exchange with {model}", self.program);
+        for exchange in asked {
+            let record = record_of(&self.gateway.client(), exchange["id"].as_str().unwrap()).await;
+            assert_eq!(record["model_requested"], model, "{record}");
+            assert_eq!(record["provider_name"], model.split('/').next().unwrap(), "{record}");
+            assert!(record["tokens_completion"].as_u64() > Some(0), "{record}");
         }
     }
 
