@@ -63,7 +63,28 @@ async fn codex() {
     trial.expect_records("fake-responses/fake-thinking").await;
     let order = "Use the tool exec_command with {\"cmd\":\"cat gate.txt\"}";
     reads_a_file(&trial, order, &programs, settle).await;
-    trial.ran(&node_version(&folder, "@openai/codex"), "codex", "words, thoughts, its tool exec_command");
+    calls_an_mcp_tool(&trial, &programs).await;
+    let what = "words, thoughts, its tool exec_command, a tool of an MCP server";
+    trial.ran(&node_version(&folder, "@openai/codex"), "codex", what);
+}
+
+/// Codex says tools of MCP servers in a namespace each, which Responses alone has. There they pass through as they are,
+/// and the fake upstream would have to know of them; elsewhere the gateway must say them in another way and back.
+async fn calls_an_mcp_tool(trial: &Trial, programs: &Path) {
+    let server = trial.work().join("gate.mjs");
+    std::fs::write(&server, include_str!("gate.mjs")).unwrap();
+    let more = format!("\n[mcp_servers.gate]\ncommand = \"node\"\nargs = [\"{}\"]\n", server.display());
+    let order = "Use the tool mcp__gate__weather with {\"city\":\"Dunhuang\"}";
+    for provider in PROVIDERS.into_iter().filter(|provider| *provider != "fake-responses") {
+        let model = Trial::model(provider);
+        trial.settle_with(".codex/config.toml", "toml", &model, &more);
+        let said = trial.shell(order, &model, programs, &[]).await;
+        assert!(
+            said.contains("The tool said:") && said.contains("21 degrees in Dunhuang"),
+            "{provider}: {said}"
+        );
+        trial.expect_records(&model).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,9 +61,14 @@ impl Trial {
 
     /// Writes a file in the program's home: the page's block of this language.
     pub fn settle(&self, file: &str, language: &str, model: &str) {
+        self.settle_with(file, language, model, "");
+    }
+
+    /// The same with something of the test's own at the end.
+    pub fn settle_with(&self, file: &str, language: &str, model: &str, more: &str) {
         let file = self.home.path().join(file);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, self.page.block(language, &self.gateway.url(), model)).unwrap();
+        std::fs::write(file, self.block(language, model) + more).unwrap();
     }
 
     /// The page's blocks of this language, as one, for this model.

@@ -48,8 +48,11 @@ fn results(request: &Value) -> Vec<&str> {
         if message["role"] == "tool" {
             texts(&message["content"], &mut found);
         }
-        for part in list(&message["content"]).iter().filter(|part| part["type"] == "tool_result") {
-            texts(&part["content"], &mut found);
+        for part in list(&message["content"]) {
+            if part["type"] == "tool_result" {
+                texts(&part["content"], &mut found);
+            }
+            texts(&part["toolResult"]["content"], &mut found);
         }
     }
     for item in list(&request["input"]).iter().filter(|item| item["type"] == "function_call_output") {
