@@ -19,7 +19,7 @@ pub const SECRET_OF_THE_GATE: &str = "the gate opens at dawn";
 /// What stands before each line of the outcome.
 const OUTCOME: &str = "client program: ";
 /// How long a program may take; a bound for what hangs, far above what any of them needs.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A program with a gateway of its own.
 pub struct Trial {

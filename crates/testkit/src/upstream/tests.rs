@@ -165,6 +165,15 @@ async fn an_errand_is_done_in_every_dialect() {
     let result = json!({ "functionResponse": { "name": "cat", "response": { "output": "dawn" } } });
     let result = json!({ "role": "user", "parts": [result] });
     assert!(ask(path, "contents", json!([user, result])).await.contains(told));
+    let user = json!({ "role": "user", "content": [{ "text": order }] });
+    let result = json!({ "toolResult": { "toolUseId": "tooluse_1", "content": [{ "text": "dawn" }] } });
+    let result = json!({ "role": "user", "content": [result] });
+    assert!(
+        ask("/model/fake-errand/converse", "messages", json!([user]))
+            .await
+            .contains(r#""input":{"file":"gate"}"#)
+    );
+    assert!(ask("/model/fake-errand/converse", "messages", json!([user, result])).await.contains(told));
     let user = json!({ "role": "user", "content": "Say \"Good morning.\" now" });
     assert!(ask("/v1/chat/completions", "messages", json!([user])).await.contains("\"Good morning.\""));
 }
