@@ -176,13 +176,19 @@ fn encode(to: &dyn Codec, events: &[ir::StreamEvent], context: AnswerContext) ->
     out
 }
 
+fn own_tools() -> ir::OwnTools {
+    let mut namespace = ir::Namespace { name: "mcp__gate".into(), ..ir::Namespace::default() };
+    namespace.push("weather".into());
+    ir::OwnTools { custom: vec!["apply_patch".into()], namespaces: vec![namespace] }
+}
+
 fn context() -> AnswerContext {
     AnswerContext {
         id: "gen-1".into(),
         model: "author/model".into(),
         created: 1,
         include_usage: true,
-        custom_tools: vec!["apply_patch".into()],
+        own_tools: own_tools(),
         ..AnswerContext::default()
     }
 }

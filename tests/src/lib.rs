@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "only tests use this")]
 
 mod files;
+pub mod install;
+mod page;
 mod surface;
 mod turns;
 mod usage;
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use yumen_testkit::{Answer, Client, Event, Gateway, Upstream, eventually};
 
 pub use files::{FakeFiles, form};
+pub use page::Page;
 pub use surface::{PROVIDERS, SURFACES, Surface, combinations};
 pub use turns::{Call, PIXEL};
 

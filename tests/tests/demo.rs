@@ -10,9 +10,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use yumen_testkit::{Client, GatewayBuilder, eventually, run_program, yumen_program};
-use yumen_tests::{CHAT, SURFACES, ask};
+use yumen_tests::{CHAT, MESSAGES, SURFACES, ask, whole_text};
 
 const FREE_PORTS: &str = "gateway: { listen: \"127.0.0.1:0\" }\nadmin: { listen: \"127.0.0.1:0\" }\n";
 
@@ -49,6 +49,19 @@ async fn the_printed_key_gets_an_answer_offline() {
         log_before.matches(&key).count(),
         "printed at the first start only"
     );
+}
+
+/// Claude Code puts a turn of instructions behind what its user says.
+#[tokio::test]
+async fn the_demo_echoes_the_user_of_claude_code_and_not_its_instructions() {
+    let key = "sk-yu-test-0123456789abcdefghijklmnop";
+    let config = format!("{FREE_PORTS}keys: [ {{ name: test, secret: \"{key}\" }} ]\n");
+    let gateway = GatewayBuilder::new(&config).argument("--demo").start().await;
+    let mut body = ask("demo/echo");
+    let instructions = json!({ "role": "system", "content": [{ "type": "text", "text": "# Environment" }] });
+    body["messages"].as_array_mut().unwrap().push(instructions);
+    let answer = Client::new(gateway.address()).key(key).post(MESSAGES, &body).await.expect_status(200);
+    assert!(whole_text(&answer).ends_with("You said: What is it?"), "{}", answer.text());
 }
 
 #[tokio::test]

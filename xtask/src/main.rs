@@ -46,7 +46,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "test",
-        usage: "test [ARGUMENTS OF cargo test]",
+        usage: "test [--clients all] [ARGUMENTS OF cargo test]",
         summary: "Everything that a change must pass: check, then all tests, official clients included",
         help: test::HELP,
         run: test::run,

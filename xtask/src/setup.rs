@@ -31,6 +31,8 @@ pub const PYTHON: Tool = Tool {
 pub const NODE: Tool = Tool { name: "Node", probe: ("node", &["--version"]), packages: &["nodejs"] };
 /// Node's package manager.
 pub const NPM: Tool = Tool { name: "npm", probe: ("npm", &["--version"]), packages: &["npm"] };
+/// Agent programs work in repositories.
+pub const GIT: Tool = Tool { name: "git", probe: ("git", &["--version"]), packages: &["git"] };
 /// The plain reverse proxy beside which we measure.
 pub const NGINX: Tool = Tool { name: "nginx", probe: ("nginx", &["-v"]), packages: &["nginx-light"] };
 

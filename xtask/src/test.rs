@@ -18,8 +18,15 @@ Installs what is missing (as root on Debian or Ubuntu; elsewhere it says what to
 fuzzing, and the official client libraries in their pinned versions. The clients are fetched from their package
 registries at the first run; the tests themselves speak to loopback only.
 
-Arguments are passed on to `cargo test`. The last line is `N passed, N failed`; a failed step counts as one.
+With `--clients all` it also runs agent programs and frameworks (Claude Code, Codex CLI, Gemini CLI, Aider, LangChain …) as the
+pages in docs/guides/agents/ say, and lists which ran and which are missing and why. They are large (about 1 GB), and
+their first run takes several minutes. One that cannot be installed counts as failed.
+
+Other arguments are passed on to `cargo test`. The last line is `N passed, N failed`; a failed step counts as one.
 ";
+
+/// What stands before each line in which the tests of `tests/tests/agents/` say what became of a program.
+const OUTCOME: &str = "client program: ";
 
 /// A step that has ended.
 struct Step {
@@ -28,16 +35,27 @@ struct Step {
     passed: bool,
 }
 
+impl Step {
+    /// Whether failed tests explain its failure.
+    fn tests(&self) -> bool {
+        ["test", "clients"].contains(&self.name)
+    }
+}
+
 /// Runs the steps.
 pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
+    let (all_clients, arguments) = wanted_clients(arguments)?;
     setup::ensure(&[setup::C_COMPILER, setup::PYTHON, setup::NODE, setup::NPM])?;
+    if all_clients {
+        setup::ensure(&[setup::GIT])?;
+    }
     let cargo = |words: &[&str]| {
         let mut command = shell::cargo();
         command.current_dir(root).args(words);
         command
     };
-    let mut results = Vec::new();
-    let steps = [
+    let (mut results, mut programs) = (Vec::new(), Vec::new());
+    let mut steps = vec![
         step("check", || check::run(root, &[])),
         // The tests start the binary; cargo builds it for them only where a test belongs to its package.
         step("build", || shell::run(&mut cargo(&["build", "--package", "yumen"]))),
@@ -47,7 +65,36 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
             if passed { Ok(()) } else { bail!("tests have failed") }
         }),
     ];
-    summarise(&steps, &results)
+    if all_clients {
+        steps.push(step("clients", || {
+            let mut command = cargo(&["test", "--package", "yumen-tests", "--features", "agents"]);
+            let passed = shell::follow(command.args(["--test", "agents"]), |line| {
+                results.extend(outcome(line));
+                programs.extend(line.split_once(OUTCOME).map(|(_, told)| told.to_owned()));
+            })?;
+            if passed { Ok(()) } else { bail!("not every program works") }
+        }));
+    }
+    summarise(&steps, &results, &programs)
+}
+
+/// Takes `--clients all` out of the arguments.
+fn wanted_clients(arguments: &[String]) -> Result<(bool, Vec<String>)> {
+    let mut rest = arguments.to_vec();
+    let Some(place) = rest.iter().position(|word| word == "--clients" || word.starts_with("--clients="))
+    else {
+        return Ok((false, rest));
+    };
+    let word = rest.remove(place);
+    let which = match word.split_once('=') {
+        Some((_, which)) => which.to_owned(),
+        None if place < rest.len() => rest.remove(place),
+        None => String::new(),
+    };
+    if which != "all" {
+        bail!("--clients takes `all`; without it, the official libraries alone are run");
+    }
+    Ok((true, rest))
 }
 
 fn step(name: &'static str, work: impl FnOnce() -> Result<()>) -> Step {
@@ -77,15 +124,22 @@ fn outcome(line: &str) -> Option<Outcome> {
     Some(Outcome { line: line.to_owned(), passed: count("passed")?, failed: count("failed")? })
 }
 
-fn summarise(steps: &[Step], results: &[Outcome]) -> Result<()> {
+fn summarise(steps: &[Step], results: &[Outcome], programs: &[String]) -> Result<()> {
     println!("\n=== summary");
     for step in steps {
         let verdict = if step.passed { "ok" } else { "FAILED" };
-        println!("{:<6} {verdict:<7} {:>7.1} s", step.name, step.took.as_secs_f64());
+        println!("{:<7} {verdict:<7} {:>7.1} s", step.name, step.took.as_secs_f64());
     }
     println!();
     for outcome in results {
         println!("{}", outcome.line);
+    }
+    if steps.iter().any(|step| step.name == "clients") {
+        println!(
+            "\nclient programs, as docs/guides/agents/ says; one that is not here failed before it said anything:"
+        );
+        programs.iter().for_each(|told| println!("  {told}"));
+        println!();
     }
     let (passed, failed) = totals(steps, results);
     println!("{passed} passed, {failed} failed");
@@ -97,8 +151,7 @@ fn summarise(steps: &[Step], results: &[Outcome]) -> Result<()> {
 fn totals(steps: &[Step], results: &[Outcome]) -> (u64, u64) {
     let passed = results.iter().map(|outcome| outcome.passed).sum();
     let failed: u64 = results.iter().map(|outcome| outcome.failed).sum();
-    let unexplained =
-        steps.iter().filter(|step| !step.passed && (step.name != "test" || failed == 0)).count();
+    let unexplained = steps.iter().filter(|step| !step.passed && (!step.tests() || failed == 0)).count();
     (passed, failed + unexplained as u64)
 }
 
@@ -116,6 +169,17 @@ mod tests {
         let read = outcome(line).map(|outcome| (outcome.passed, outcome.failed));
         assert_eq!(read, Some((12, 3)));
         assert!(outcome("running 3 tests").is_none());
+    }
+
+    #[test]
+    fn the_wish_for_clients_is_not_passed_on() {
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let wanted = |text: &str| wanted_clients(&words(text)).ok();
+        assert_eq!(wanted("chat -- --nocapture"), Some((false, words("chat -- --nocapture"))));
+        assert_eq!(wanted("--clients all chat"), Some((true, words("chat"))));
+        assert_eq!(wanted("chat --clients=all"), Some((true, words("chat"))));
+        assert_eq!(wanted("--clients some"), None);
+        assert_eq!(wanted("--clients"), None);
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub fn clippy(tree: &Tree) -> Vec<Finding> {
         "clippy",
         "--workspace",
         "--all-targets",
+        "--all-features",
         "--message-format",
         "json",
         "--",

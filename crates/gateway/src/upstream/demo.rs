@@ -221,7 +221,12 @@ fn last_text(request: &Value) -> String {
         }
         _ => String::new(),
     };
-    let last = |name: &str| request.get(name).and_then(Value::as_array).and_then(|turns| turns.last());
+    // Some clients, such as Claude Code, put instructions behind what the user says.
+    let of_user = |turn: &&Value| turn.get("role").is_some_and(|role| role == "user");
+    let last = |name: &str| {
+        let turns = request.get(name).and_then(Value::as_array)?;
+        turns.iter().rfind(of_user).or(turns.last())
+    };
     let content = last("messages").or(last("input")).and_then(|turn| turn.get("content"));
     let text = content.or(request.get("prompt")).or(request.get("input"));
     text.map_or_else(String::new, of_content)

@@ -177,8 +177,8 @@ pub struct AnswerContext {
     pub embeds_batch: bool,
     /// How long the client has been waiting, for dialects that say it.
     pub stopwatch: Stopwatch,
-    /// Names of the functions that the client knows as custom tools: [`ir::Chat::custom_tools`].
-    pub custom_tools: Vec<String>,
+    /// What the client calls its tools: [`ir::Chat::own_tools`].
+    pub own_tools: ir::OwnTools,
     /// The version of the AI SDK's specification in which its client is answered.
     pub ai_sdk_version: u8,
     /// Who answers, for dialects that say so.

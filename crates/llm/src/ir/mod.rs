@@ -8,6 +8,7 @@ mod answer;
 mod content;
 mod error;
 mod json;
+mod own_tools;
 mod request;
 mod stream;
 
@@ -15,6 +16,7 @@ pub use answer::{Answer, Choice, Embedding, EmbeddingsAnswer, Finish, FinishReas
 pub use content::{CacheControl, Content, Message, Part, Role, Source};
 pub use error::{ErrorFacts, ErrorKind};
 pub use json::Json;
+pub use own_tools::{Namespace, NamespacedTool, OwnTools, OwnWord, OwnWords, function_name};
 pub use request::{
     Chat, Completion, Effort, EmbeddingFormat, EmbeddingInput, Embeddings, Prompt, Reasoning, ReasoningMode,
     Request, ResponseFormat, Sampling, Tool, ToolChoice,

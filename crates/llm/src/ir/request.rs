@@ -1,6 +1,6 @@
 //! What a client asks for.
 
-use super::{CacheControl, Json, Message};
+use super::{CacheControl, Json, Message, OwnTools};
 
 /// A request of any operation.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,9 +42,8 @@ pub struct Chat {
     pub messages: Vec<Message>,
     /// What the model may call.
     pub tools: Vec<Tool>,
-    /// Names of the functions that the client knows as custom tools: they take free text, which is their argument
-    /// `input`.
-    pub custom_tools: Vec<String>,
+    /// What the client calls those that it does not know as plain functions.
+    pub own_tools: OwnTools,
     /// Whether and what it must call.
     pub tool_choice: Option<ToolChoice>,
     /// Whether it may call several tools at once.

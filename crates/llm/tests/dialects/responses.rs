@@ -7,7 +7,7 @@ use yumen_llm::ir::{self, StreamEvent};
 
 use crate::support::{
     answer, anthropic_answer, context, convert, decode, encode, fixtures, frames, openai_answer, payloads,
-    stream, streamed,
+    request, stream, streamed,
 };
 
 /// Members of the response object that client libraries want to find.
@@ -198,7 +198,10 @@ fn pitfall_23_a_failed_response_tells_its_usage_and_what_was_said() {
 
 /// The client's own word for a tool that takes free text.
 fn with_custom_tool() -> AnswerContext {
-    AnswerContext { custom_tools: vec!["apply_patch".to_owned()], ..context() }
+    AnswerContext {
+        own_tools: ir::OwnTools { custom: vec!["apply_patch".to_owned()], ..ir::OwnTools::default() },
+        ..context()
+    }
 }
 
 #[test]
@@ -222,7 +225,55 @@ fn calls_of_custom_tools_come_back_as_the_client_knows_them() {
         .decode_request(br#"{"model":"m","input":"x","tools":[{"type":"custom","name":"apply_patch"}]}"#)
         .expect("readable");
     let ir::Request::Chat(chat) = request else { panic!("a chat") };
-    assert_eq!(chat.custom_tools, ["apply_patch"]);
+    assert_eq!(chat.own_tools.custom, ["apply_patch"]);
+}
+
+/// Codex puts the tools of an MCP server into a namespace, and finds them by both names only.
+#[test]
+fn codex_gets_calls_of_mcp_tools_in_their_namespace() {
+    let asked = json!({"model":"m","input":[
+        {"role":"user","content":"x"},
+        {"type":"function_call","call_id":"call_0","namespace":"mcp__gate","name":"weather","arguments":"{}"},
+        {"type":"function_call_output","call_id":"call_0","output":"21 degrees"},
+    ],"tools":[{"type":"namespace","name":"mcp__gate","description":"Tools of the gate.","tools":[
+        {"type":"function","name":"weather","parameters":{"type":"object"}}, {"type":"custom","name":"say"}]}],
+    "tool_choice":{"type":"function","namespace":"mcp__gate","name":"weather"}});
+    let (sent, lossy) = request(Responses, Chat, &asked);
+    assert_eq!(lossy, ["tools.namespace.description"]);
+    let names: Vec<&Value> = (0..2).map(|tool| &sent["tools"][tool]["function"]["name"]).collect();
+    assert_eq!(names, ["mcp__gate__weather", "mcp__gate__say"]);
+    assert_eq!(sent["tool_choice"]["function"]["name"], "mcp__gate__weather");
+    assert_eq!(sent["messages"][1]["tool_calls"][0]["function"]["name"], "mcp__gate__weather");
+    // In its own dialect it is what it was.
+    let (again, lossy) = request(Responses, Responses, &asked);
+    assert!(lossy.is_empty(), "{lossy:?}");
+    assert_eq!(again["tools"][0]["tools"][1], json!({"type":"custom","name":"say"}));
+    assert_eq!(again["tools"][0]["name"], "mcp__gate");
+    assert_eq!(again["tool_choice"], json!({"type":"function","name":"weather","namespace":"mcp__gate"}));
+    assert_eq!(
+        (&again["input"][1]["name"], &again["input"][1]["namespace"]),
+        (&json!("weather"), &json!("mcp__gate"))
+    );
+
+    let read = codec(Responses).decode_request(asked.to_string().as_bytes()).expect("readable");
+    let ir::Request::Chat(read) = read else { panic!("a chat") };
+    let calls = json!({"role":"assistant","content":null,"tool_calls":[
+        {"id":"call_1","type":"function","function":{"name":"mcp__gate__weather","arguments":"{}"}},
+        {"id":"call_2","type":"function","function":{"name":"mcp__gate__say","arguments":"{\"input\":\"hi\"}"}}]});
+    let body = openai_answer(calls, "tool_calls");
+    let whole = codec(Chat).decode_response(body.to_string().as_bytes()).expect("readable");
+    let known = || AnswerContext { own_tools: read.own_tools.clone(), ..context() };
+    let said: Value =
+        serde_json::from_slice(&codec(Responses).encode_response(&whole, &known())).expect("JSON");
+    let ir::Response::Chat(whole) = whole else { panic!("a chat") };
+    let events = payloads(&encode(Responses, &whole.into_events(), known()));
+    let last = &events.last().expect("an end")["response"];
+    for output in [&said["output"], &last["output"]] {
+        let of = |item: usize| (&output[item]["type"], &output[item]["namespace"], &output[item]["name"]);
+        assert_eq!(of(0), (&json!("function_call"), &json!("mcp__gate"), &json!("weather")));
+        assert_eq!(of(1), (&json!("custom_tool_call"), &json!("mcp__gate"), &json!("say")));
+        assert_eq!(output[1]["input"], "hi");
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub(super) fn events(model: &str, content: &Content) -> Vec<String> {
     for call in &content.calls {
         let start = json!({ "type": "tool_use", "id": id(call.id), "name": call.name, "input": {} });
         // As the service does: an empty piece first, and nothing more for a call without arguments.
-        let pieces = std::iter::once(&"").chain(&call.arguments);
+        let pieces = std::iter::once("").chain(call.arguments.iter().map(AsRef::as_ref));
         let deltas = pieces.map(|piece| json!({ "type": "input_json_delta", "partial_json": piece }));
         events.extend(block(start, deltas.collect()));
     }

@@ -1,6 +1,10 @@
 //! What a fake model says, before any dialect: chosen by the model's name and the request.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
+
+use super::errand::{self, Errand};
 
 /// An answer's content.
 #[derive(Debug, Clone, Default)]
@@ -22,8 +26,8 @@ pub(super) struct Content {
 #[derive(Debug, Clone)]
 pub(super) struct Call {
     pub(super) id: &'static str,
-    pub(super) name: &'static str,
-    pub(super) arguments: Vec<&'static str>,
+    pub(super) name: Cow<'static, str>,
+    pub(super) arguments: Vec<Cow<'static, str>>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,14 +73,18 @@ pub(super) fn of(scenario: &str, request: &Value) -> Content {
         true => Content { text: vec!["It is 21 degrees".into(), " in Dunhuang.".into()], ..plain.clone() },
         false => Content { text: Vec::new(), calls, finish: Finish::Tool, ..plain.clone() },
     };
-    let weather = |id, city: Vec<&'static str>| Call { id, name: "weather", arguments: city };
+    let weather = |id, city: Vec<&'static str>| Call {
+        id,
+        name: "weather".into(),
+        arguments: city.into_iter().map(Cow::from).collect(),
+    };
     match scenario {
         "fake-tools" => tools(vec![weather("1", vec!["{\"city\":", "\"Dun", "huang\"}"])]),
         "fake-parallel-tools" => tools(vec![
             weather("1", vec!["{\"city\":", "\"Dunhuang\"}"]),
             weather("2", vec!["{\"city\":\"", "Kashgar", "\"}"]),
         ]),
-        "fake-zero-arg" => tools(vec![Call { id: "1", name: "now", arguments: Vec::new() }]),
+        "fake-zero-arg" => tools(vec![Call { id: "1", name: "now".into(), arguments: Vec::new() }]),
         "fake-text-and-tools" => Content {
             text: vec!["Let me look.".into()],
             ..tools(vec![weather("1", vec!["{\"city\":\"Dunhuang\"}"])])
@@ -88,6 +96,16 @@ pub(super) fn of(scenario: &str, request: &Value) -> Content {
         "fake-cut-arguments" => {
             Content { finish: Finish::Length, ..tools(vec![weather("1", vec!["{\"city\":", "\"Dunh"])]) }
         }
+        "fake-errand" => match errand::of(request) {
+            Some(Errand::Call(name, arguments)) => Content {
+                text: Vec::new(),
+                calls: vec![Call { id: "1", name: name.into(), arguments: vec![arguments.into()] }],
+                finish: Finish::Tool,
+                ..plain
+            },
+            Some(Errand::Say(words)) => Content { text: vec![words], ..plain },
+            None => plain,
+        },
         "fake-thinking" => Content {
             thinking: Some((THOUGHTS.to_vec(), PROOF)),
             usage: Some(Usage { output: 19, reasoning: 12, ..usage }),
@@ -139,7 +157,8 @@ fn has_tool_result(request: &Value) -> bool {
         || list(&request["contents"]).iter().any(|turn| list(&turn["parts"]).iter().any(is_result))
 }
 
-fn list(value: &Value) -> &[Value] {
+/// The entries of an array; none where it is no array.
+pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 

@@ -7,6 +7,7 @@
 mod anthropic;
 mod bedrock;
 mod content;
+mod errand;
 mod gemini;
 mod media;
 mod ollama;

@@ -68,7 +68,7 @@ pub(super) fn chat_events(model: &str, content: &Content, include_usage: bool) -
         let function = json!({ "name": call.name, "arguments": "" });
         let begin = json!({ "index": index, "id": format!("call_{}", call.id), "type": "function", "function": function });
         events.push(plain(json!({ "tool_calls": [begin] })));
-        let pieces = if call.arguments.is_empty() { vec!["{}"] } else { call.arguments.clone() };
+        let pieces = if call.arguments.is_empty() { vec!["{}".into()] } else { call.arguments.clone() };
         for piece in pieces {
             let part = json!({ "index": index, "function": { "arguments": piece } });
             events.push(plain(json!({ "tool_calls": [part] })));

@@ -131,7 +131,7 @@ impl Stream {
 
     fn call(&mut self, place: usize, item: &Value, content: &Content) {
         let call = content.calls.iter().find(|call| item["call_id"] == format!("call_{}", call.id));
-        let none = vec!["{}"];
+        let none = vec!["{}".into()];
         let pieces = call.map(|call| &call.arguments).filter(|pieces| !pieces.is_empty()).unwrap_or(&none);
         let spot = |fields: Value| {
             let mut all = json!({ "item_id": item["id"], "output_index": place });

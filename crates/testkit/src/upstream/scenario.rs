@@ -24,6 +24,7 @@ pub const SCENARIOS: &[&str] = &[
     "fake-text-and-tools",
     "fake-cut-arguments",
     "fake-signed-tools",
+    "fake-errand",
     "fake-thinking",
     "fake-json",
     "fake-length",

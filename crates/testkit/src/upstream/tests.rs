@@ -135,3 +135,45 @@ async fn errors_are_spelt_in_their_dialect() {
         ("", &json!("RESOURCE_EXHAUSTED"))
     );
 }
+
+#[tokio::test]
+async fn an_errand_is_done_in_every_dialect() {
+    let upstream = Upstream::start().await;
+    let client = Client::new(upstream.address());
+    let ask = async |path: &str, turns: &str, list: Value| {
+        let path = if turns == "contents" { "/v1beta/models/fake-errand:generateContent" } else { path };
+        client.post(path, &json!({ "model": "fake-errand", turns: list })).await.expect_status(200).text()
+    };
+    let order = "Use the tool cat with {\"file\": \"gate\"}. Thank you.";
+    let told = "The tool said: dawn";
+    let user = json!({ "role": "user", "content": order });
+    let path = "/v1/chat/completions";
+    assert!(ask(path, "messages", json!([user])).await.contains(r#"{\"file\":\"gate\"}"#));
+    let result = json!({ "role": "tool", "tool_call_id": "call_1", "content": "dawn" });
+    assert!(ask(path, "messages", json!([user, result])).await.contains(told));
+    let path = "/v1/messages";
+    assert!(ask(path, "messages", json!([user])).await.contains(r#""input":{"file":"gate"}"#));
+    let result = json!({ "type": "tool_result", "tool_use_id": "toolu_1", "content": [{ "text": "dawn" }] });
+    let result = json!({ "role": "user", "content": [result] });
+    assert!(ask(path, "messages", json!([user, result])).await.contains(told));
+    let path = "/v1/responses";
+    assert!(ask(path, "input", json!([user])).await.contains(r#"{\"file\":\"gate\"}"#));
+    let result = json!({ "type": "function_call_output", "call_id": "call_1", "output": "dawn" });
+    assert!(ask(path, "input", json!([user, result])).await.contains(told));
+    let user = json!({ "role": "user", "parts": [{ "text": order }] });
+    assert!(ask(path, "contents", json!([user])).await.contains(r#""args":{"file":"gate"}"#));
+    let result = json!({ "functionResponse": { "name": "cat", "response": { "output": "dawn" } } });
+    let result = json!({ "role": "user", "parts": [result] });
+    assert!(ask(path, "contents", json!([user, result])).await.contains(told));
+    let user = json!({ "role": "user", "content": [{ "text": order }] });
+    let result = json!({ "toolResult": { "toolUseId": "tooluse_1", "content": [{ "text": "dawn" }] } });
+    let result = json!({ "role": "user", "content": [result] });
+    assert!(
+        ask("/model/fake-errand/converse", "messages", json!([user]))
+            .await
+            .contains(r#""input":{"file":"gate"}"#)
+    );
+    assert!(ask("/model/fake-errand/converse", "messages", json!([user, result])).await.contains(told));
+    let user = json!({ "role": "user", "content": "Say \"Good morning.\" now" });
+    assert!(ask("/v1/chat/completions", "messages", json!([user])).await.contains("\"Good morning.\""));
+}

@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 use smallvec::SmallVec;
 use yumen_llm::dialects::{AnswerContext, Dialect, codec, recode_embeddings};
 use yumen_llm::framing::Framing;
-use yumen_llm::ir::{EmbeddingFormat, Response};
+use yumen_llm::ir::{EmbeddingFormat, OwnTools, Response};
 
 use super::attempt::Try;
 use super::call::Call;
@@ -83,8 +83,8 @@ pub(super) struct Reading<'a> {
     pub withhold_usage: bool,
     /// The token with which it was sent, if there was one.
     pub token: Option<Arc<AccessToken>>,
-    /// Functions that the client knows as custom tools.
-    pub custom_tools: Vec<String>,
+    /// What the client calls its tools.
+    pub own_tools: OwnTools,
 }
 
 impl Reading<'_> {
@@ -282,7 +282,7 @@ impl Reading<'_> {
             json_array: call.json_array,
             embeds_batch: codec(call.dialect).is_batch(&call.body),
             stopwatch: exchange.stopwatch(),
-            custom_tools: self.custom_tools.clone(),
+            own_tools: self.own_tools.clone(),
             ai_sdk_version: call.ai_sdk_version,
             provider: told.then(|| step.provider().id.to_string()),
             native_model: told.then(|| step.deployment.model.native_id.to_string()),

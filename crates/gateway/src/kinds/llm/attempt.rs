@@ -9,7 +9,7 @@ use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
 use yumen_llm::dialects::{Dialect, Target, codec};
-use yumen_llm::ir::Request;
+use yumen_llm::ir::{OwnTools, Request};
 use yumen_llm::json::Pieces;
 
 use super::arrival::{Arrival, Reading};
@@ -49,8 +49,8 @@ struct Prepared {
     lossy: Vec<String>,
     /// Whether it asks for usage that the client did not ask for.
     withhold_usage: bool,
-    /// Functions that the client knows as custom tools.
-    custom_tools: Vec<String>,
+    /// What the client calls its tools.
+    own_tools: OwnTools,
 }
 
 impl Try<'_> {
@@ -80,7 +80,7 @@ impl Try<'_> {
         let endpoint = provider.endpoints.get(&self.step.dialect).ok_or_else(|| {
             Failure::unsayable(format!("{} does not speak this dialect.", provider.name), None)
         })?;
-        let Prepared { pieces, lossy, withhold_usage, custom_tools } = self.body(exchange)?;
+        let Prepared { pieces, lossy, withhold_usage, own_tools } = self.body(exchange)?;
         let mut sent = Instant::now();
         let own = self.credential.map(|credential| &**credential);
         let pass = match Pass::at_once(own, &exchange.worker().gateway.access_tokens) {
@@ -98,7 +98,7 @@ impl Try<'_> {
         exchange.waited += sent.elapsed();
         let (status, headers, body) = result?;
         let token = pass.token().map(Arc::clone);
-        let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage, token, custom_tools };
+        let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage, token, own_tools };
         let answer = if status.is_success() {
             reading.arrive(exchange, body).await
         } else {
@@ -169,12 +169,12 @@ impl Try<'_> {
         if call.require_parameters && !encoded.lossy.is_empty() {
             return Err(self.loses(&encoded.lossy));
         }
-        let custom_tools = match request {
-            Request::Chat(chat) => chat.custom_tools,
-            _ => Vec::new(),
+        let own_tools = match request {
+            Request::Chat(chat) => chat.own_tools,
+            _ => OwnTools::default(),
         };
         let pieces = SmallVec::from_iter([Bytes::from(encoded.body)]);
-        Ok(Prepared { pieces, lossy: encoded.lossy, withhold_usage: false, custom_tools })
+        Ok(Prepared { pieces, lossy: encoded.lossy, withhold_usage: false, own_tools })
     }
 
     /// The client wants everything understood, and this provider would not.

@@ -4,10 +4,10 @@ use serde_json::value::RawValue;
 
 use super::part::read_content;
 use super::reasoning::read_reasoning;
-use crate::dialects::DecodeError;
 use crate::dialects::openai::custom_arguments;
 use crate::dialects::read::{At, Object, string};
-use crate::ir::{Content, Json, Message, Part, Role};
+use crate::dialects::{DecodeError, write};
+use crate::ir::{Content, Json, Message, OwnWord, Part, Role, function_name};
 
 /// Items that a provider has run or given out, which only the same API understands. They are kept as they are, and
 /// said again where that API is spoken.
@@ -77,15 +77,14 @@ pub(super) fn read_item(
         "message" => return read_message(&mut item, role, place, noted),
         "reasoning" => said(read_reasoning(&mut item, place != Place::Request)?),
         "function_call" => {
-            note(&mut item, "namespace", noted);
             let id = call_id(&mut item, place)?;
-            let name = item.need_string("name")?;
+            let name = tool_name(&mut item)?;
             let arguments = read_arguments(&mut item)?;
             said(Some(Part::new(Content::ToolCall { id, name, arguments })))
         }
         "custom_tool_call" => {
             let id = call_id(&mut item, place)?;
-            let name = item.need_string("name")?;
+            let name = tool_name(&mut item)?;
             let arguments = custom_arguments(&item.string("input")?.unwrap_or_default());
             said(Some(Part::new(Content::ToolCall { id, name, arguments })))
         }
@@ -138,6 +137,19 @@ fn read_message(
 
 fn is_empty_text(part: &Part) -> bool {
     matches!(&part.content, Content::Text(text) if text.is_empty())
+}
+
+/// The function that is called or chosen; a tool of a namespace is named by both.
+pub(super) fn tool_name(item: &mut Object<'_, '_>) -> Result<String, DecodeError> {
+    let name = item.need_string("name")?;
+    let namespace = item.string("namespace")?.filter(|namespace| !namespace.is_empty());
+    Ok(namespace.map_or_else(|| name.clone(), |namespace| function_name(&namespace, &name)))
+}
+
+/// Writes the name of a tool as its client knows it.
+pub(super) fn write_tool_name(word: OwnWord<'_>, out: &mut write::Object<'_>) {
+    out.text("name", word.name);
+    out.maybe_text("namespace", word.namespace.map(|namespace| namespace.name.as_str()));
 }
 
 /// Arguments are JSON in a string; some clients write the object itself.

@@ -29,7 +29,7 @@ pub(super) enum ItemStatus {
 pub(super) enum ItemKind {
     Message(Vec<Said>),
     Reasoning { text: String, sealed: Option<String> },
-    Call { call_id: String, name: String, arguments: String, custom: bool },
+    Call { call_id: String, name: String, namespace: Option<String>, arguments: String, custom: bool },
 }
 
 /// A part of a message.
@@ -73,11 +73,12 @@ impl OutputItem {
                 out.text("type", "reasoning");
                 write_reasoning(text, sealed.as_deref(), out);
             }
-            ItemKind::Call { call_id, name, arguments, custom } => {
+            ItemKind::Call { call_id, name, namespace, arguments, custom } => {
                 out.text("type", if *custom { "custom_tool_call" } else { "function_call" });
                 out.text("status", status);
                 out.text("call_id", call_id);
                 out.text("name", name);
+                out.maybe_text("namespace", namespace.as_deref());
                 if *custom {
                     out.text("input", &custom_input(arguments));
                 } else {
@@ -175,13 +176,15 @@ pub(super) fn items(parts: &[Part], logprobs: Option<&Json>, context: &AnswerCon
     items
 }
 
-/// A call. The client's own word for the tool decides whether it takes free text.
+/// A call, in the client's own words for the tool.
 pub(super) fn call(id: &str, name: &str, arguments: &str, context: &AnswerContext) -> ItemKind {
+    let word = context.own_tools.word(name);
     ItemKind::Call {
         call_id: id.to_owned(),
-        name: name.to_owned(),
+        name: word.name.to_owned(),
+        namespace: word.namespace.map(|namespace| namespace.name.clone()),
         arguments: arguments.to_owned(),
-        custom: context.custom_tools.iter().any(|custom| custom == name),
+        custom: word.custom,
     }
 }
 

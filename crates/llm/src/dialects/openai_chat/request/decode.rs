@@ -8,8 +8,8 @@ use crate::dialects::openai::{read_sampling, stream_usage};
 use crate::dialects::read::{At, Object, string};
 use crate::dialects::{DecodeError, refuse};
 use crate::ir::{
-    Chat, Content, Effort, Json, Message, Part, Reasoning, ReasoningMode, ResponseFormat, Role, Tool,
-    ToolChoice,
+    Chat, Content, Effort, Json, Message, OwnTools, Part, Reasoning, ReasoningMode, ResponseFormat, Role,
+    Tool, ToolChoice,
 };
 
 /// Reads a chat request.
@@ -39,7 +39,7 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
         model: body.need_string("model")?,
         messages,
         tools: read_tools(&mut body)?,
-        custom_tools: Vec::new(),
+        own_tools: OwnTools::default(),
         tool_choice: read_tool_choice(&mut body)?,
         parallel_tool_calls: body.boolean("parallel_tool_calls")?,
         response_format: read_response_format(&mut body)?,

@@ -1,7 +1,7 @@
 //! Writes an upstream's request.
 
 use super::super::reasoning::FORMAT;
-use super::tools::{Custom, write_tools};
+use super::tools::{NAMESPACE_DESCRIPTION, write_tools};
 use super::turns::write_input;
 use crate::dialects::{DecodeError, Encoded, Losses, Target, refuse, write};
 use crate::ir::{Chat, Content, Effort, Json, Reasoning, ReasoningMode, ResponseFormat};
@@ -18,11 +18,10 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
     let mut losses = Losses::default();
     let mut body = Vec::with_capacity(1024);
     let mut any = false;
-    let custom: Custom<'_> = chat.custom_tools.iter().map(String::as_str).collect();
     write::object(&mut body, |out| {
         out.text("model", target.model);
-        out.list("input", |list| any = write_input(chat, &custom, target, list, &mut losses));
-        write_tools(chat, &custom, out, &mut losses);
+        out.list("input", |list| any = write_input(chat, target, list, &mut losses));
+        write_tools(chat, out, &mut losses);
         write_text(chat, out);
         if let Some(reasoning) = &chat.reasoning {
             write_reasoning(reasoning, chat, out, &mut losses);
@@ -155,6 +154,8 @@ fn write_extra(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
             // Written in their objects.
             "verbosity" | "text.verbosity" if is_text => {}
             "reasoning.summary" if is_text && said => {}
+            // Written with its namespace.
+            NAMESPACE_DESCRIPTION => {}
             // Nothing is stored, which is what was asked for.
             "store" if value.get() == "false" => {}
             _ if SHARED.contains(&name) && is_text && !written.contains(&name) => {

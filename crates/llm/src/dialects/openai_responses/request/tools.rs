@@ -1,15 +1,15 @@
-//! Tools and the choice among them. Functions are written flat here; custom tools become functions in the IR.
-
-use std::collections::HashSet;
+//! Tools and the choice among them. Functions are written flat here; custom tools and those of namespaces become
+//! functions in the IR.
 
 use serde_json::value::RawValue;
 
+use super::super::item::{tool_name, write_tool_name};
 use crate::dialects::read::{At, Object, string};
 use crate::dialects::{DecodeError, Losses, write};
-use crate::ir::{Chat, Json, Tool, ToolChoice};
+use crate::ir::{Chat, Json, Namespace, OwnTools, OwnWord, OwnWords, Tool, ToolChoice};
 
 /// Tools that the provider runs itself, said again as they were read where this API is spoken.
-const HOSTED: [&str; 14] = [
+const HOSTED: [&str; 13] = [
     "file_search",
     "web_search",
     "web_search_preview",
@@ -22,40 +22,89 @@ const HOSTED: [&str; 14] = [
     "local_shell",
     "shell",
     "apply_patch",
-    "namespace",
     "tool_search",
 ];
 
 /// The arguments of a custom tool that is said as a function.
 const CUSTOM_PARAMETERS: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;
+/// What namespaces are for, kept aside for dialects that have none.
+pub(super) const NAMESPACE_DESCRIPTION: &str = "tools.namespace.description";
 /// The arguments of a function that has said nothing of them; the API wants a schema.
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
-/// Reads the tools, and the names of those that take free text.
-pub(super) fn read_tools(body: &mut Object<'_, '_>) -> Result<(Vec<Tool>, Vec<String>), DecodeError> {
-    let Some(raw) = body.list("tools")? else { return Ok((Vec::new(), Vec::new())) };
+/// Reads the tools, and what the client calls those that are no plain functions.
+pub(super) fn read_tools(
+    body: &mut Object<'_, '_>,
+    unread: &mut Vec<(String, Json)>,
+) -> Result<(Vec<Tool>, OwnTools), DecodeError> {
+    let Some(raw) = body.list("tools")? else { return Ok((Vec::new(), OwnTools::default())) };
     let at = body.at.key("tools");
-    let (mut tools, mut custom) = (Vec::with_capacity(raw.len()), Vec::new());
+    let (mut tools, mut own) = (Vec::with_capacity(raw.len()), OwnTools::default());
     for (index, raw) in raw.into_iter().enumerate() {
-        tools.push(read_tool(raw, at.index(index), &mut custom)?);
+        let mut tool = Object::read(raw, at.index(index))?;
+        match tool.need_string("type")?.as_str() {
+            "namespace" => read_namespace(&mut tool, &mut tools, &mut own, unread)?,
+            kind => tools.push(read_tool(kind, raw, &mut tool, None, &mut own)?),
+        }
     }
-    Ok((tools, custom))
+    Ok((tools, own))
 }
 
-fn read_tool(raw: &RawValue, at: At<'_>, custom: &mut Vec<String>) -> Result<Tool, DecodeError> {
-    let mut tool = Object::read(raw, at)?;
-    let kind = tool.need_string("type")?;
-    match kind.as_str() {
+/// Reads the tools of a namespace, which are functions like the others under joined names.
+fn read_namespace(
+    namespace: &mut Object<'_, '_>,
+    tools: &mut Vec<Tool>,
+    own: &mut OwnTools,
+    unread: &mut Vec<(String, Json)>,
+) -> Result<(), DecodeError> {
+    let mut read = Namespace { name: namespace.need_string("name")?, ..Namespace::default() };
+    read.description = namespace.string("description")?.filter(|text| !text.is_empty());
+    let parent = namespace.at;
+    let at = parent.key("tools");
+    for (index, raw) in namespace.list("tools")?.unwrap_or_default().into_iter().enumerate() {
+        let mut tool = Object::read(raw, at.index(index))?;
+        let kind = tool.need_string("type")?;
+        if !["function", "custom"].contains(&kind.as_str()) {
+            unread.push((format!("tools.namespace.{kind}"), Json::copied(raw)));
+            continue;
+        }
+        tools.push(read_tool(&kind, raw, &mut tool, Some(&mut read), own)?);
+    }
+    if !read.tools.is_empty() {
+        let description = read.description.as_ref().and_then(|text| serde_json::to_string(text).ok());
+        let description = description.and_then(|text| Json::parse(&text));
+        unread.extend(description.map(|text| (NAMESPACE_DESCRIPTION.to_owned(), text)));
+        own.namespaces.push(read);
+    }
+    Ok(())
+}
+
+fn read_tool(
+    kind: &str,
+    raw: &RawValue,
+    tool: &mut Object<'_, '_>,
+    namespace: Option<&mut Namespace>,
+    own: &mut OwnTools,
+) -> Result<Tool, DecodeError> {
+    let at = tool.at;
+    let named = |tool: &mut Object<'_, '_>| {
+        let name = tool.need_string("name")?;
+        Ok(match namespace {
+            Some(namespace) => namespace.push(name),
+            None => name,
+        })
+    };
+    match kind {
         "function" => Ok(Tool::Function {
-            name: tool.need_string("name")?,
+            name: named(tool)?,
             description: tool.string("description")?,
             parameters: tool.json_object("parameters")?,
             strict: tool.boolean("strict")?,
             cache_control: None,
         }),
         "custom" => {
-            let name = tool.need_string("name")?;
-            custom.push(name.clone());
+            let name = named(tool)?;
+            own.custom.push(name.clone());
             let description = tool.string("description")?;
             Ok(Tool::Function {
                 name,
@@ -65,7 +114,7 @@ fn read_tool(raw: &RawValue, at: At<'_>, custom: &mut Vec<String>) -> Result<Too
                 cache_control: None,
             })
         }
-        _ => Ok(Tool::Other { kind, json: Json::copied(raw) }),
+        _ => Ok(Tool::Other { kind: kind.to_owned(), json: Json::copied(raw) }),
     }
 }
 
@@ -105,7 +154,7 @@ pub(super) fn read_tool_choice(
     }
     let mut choice = Object::read(raw, at)?;
     match choice.need_string("type")?.as_str() {
-        "function" | "custom" => Ok(Some(ToolChoice::Named(choice.need_string("name")?))),
+        "function" | "custom" => Ok(Some(ToolChoice::Named(tool_name(&mut choice)?))),
         "allowed_tools" => read_allowed_tools(&mut choice, unread).map(Some),
         _ => {
             unread.push(("tool_choice".to_owned(), Json::copied(raw)));
@@ -126,23 +175,16 @@ fn read_allowed_tools(
     for (index, raw) in tools.into_iter().enumerate() {
         let mut tool = Object::read(raw, at.index(index))?;
         match tool.need_string("type")?.as_str() {
-            "function" | "custom" => names.push(tool.need_string("name")?),
+            "function" | "custom" => names.push(tool_name(&mut tool)?),
             kind => unread.push((format!("tool_choice.tools.{kind}"), Json::copied(raw))),
         }
     }
     Ok(ToolChoice::Allowed { required, names })
 }
 
-/// The names of the tools that take free text.
-pub(super) type Custom<'c> = HashSet<&'c str>;
-
 /// Writes tools, the choice among them, and whether several may be called at once.
-pub(super) fn write_tools(
-    chat: &Chat,
-    custom: &Custom<'_>,
-    out: &mut write::Object<'_>,
-    losses: &mut Losses,
-) {
+pub(super) fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
+    let own = chat.own_tools.words();
     let sayable = |tool: &&Tool| match tool {
         Tool::Function { .. } => true,
         Tool::Other { kind, .. } => HOSTED.contains(&kind.as_str()),
@@ -158,25 +200,47 @@ pub(super) fn write_tools(
         return;
     }
     out.list("tools", |list| {
-        for tool in chat.tools.iter().filter(sayable) {
-            match tool {
-                Tool::Other { json, .. } => list.json(json),
-                function => list.object(|out| write_function(function, custom, out)),
+        // The tools of a namespace follow each other, as they were read.
+        let sayable: Vec<&Tool> = chat.tools.iter().filter(sayable).collect();
+        for row in sayable.chunk_by(|one, next| namespace_of(one, &own) == namespace_of(next, &own)) {
+            match row.first().and_then(|tool| namespace_of(tool, &own)) {
+                Some(namespace) => list.object(|out| write_namespace(namespace, row, &own, out)),
+                None => row.iter().for_each(|tool| match tool {
+                    Tool::Other { json, .. } => list.json(json),
+                    function => list.object(|out| write_function(function, &own, out)),
+                }),
             }
         }
     });
     if let Some(choice) = &chat.tool_choice {
-        write_choice(choice, custom, out);
+        write_choice(choice, &own, out);
     }
     out.maybe_boolean("parallel_tool_calls", chat.parallel_tool_calls);
 }
 
-fn write_function(tool: &Tool, custom: &Custom<'_>, out: &mut write::Object<'_>) {
+fn namespace_of<'o>(tool: &'o Tool, own: &OwnWords<'o>) -> Option<&'o Namespace> {
+    match tool {
+        Tool::Function { name, .. } => own.of(name).namespace,
+        Tool::Other { .. } => None,
+    }
+}
+
+fn write_namespace(namespace: &Namespace, tools: &[&Tool], own: &OwnWords<'_>, out: &mut write::Object<'_>) {
+    out.text("type", "namespace");
+    out.text("name", &namespace.name);
+    out.maybe_text("description", namespace.description.as_deref());
+    out.list("tools", |list| {
+        tools.iter().for_each(|tool| list.object(|out| write_function(tool, own, out)));
+    });
+}
+
+fn write_function(tool: &Tool, own: &OwnWords<'_>, out: &mut write::Object<'_>) {
     let Tool::Function { name, description, parameters, strict, .. } = tool else { return };
-    out.text("type", kind(name, custom));
-    out.text("name", name);
+    let word = own.of(name);
+    out.text("type", kind(word));
+    out.text("name", word.name);
     out.maybe_text("description", description.as_deref());
-    if custom.contains(name.as_str()) {
+    if word.custom {
         return;
     }
     out.raw("parameters", parameters.as_ref().map_or(NO_PARAMETERS, Json::get));
@@ -184,30 +248,26 @@ fn write_function(tool: &Tool, custom: &Custom<'_>, out: &mut write::Object<'_>)
     out.boolean("strict", strict.unwrap_or(false));
 }
 
-fn write_choice(choice: &ToolChoice, custom: &Custom<'_>, out: &mut write::Object<'_>) {
+fn write_choice(choice: &ToolChoice, own: &OwnWords<'_>, out: &mut write::Object<'_>) {
+    let named = |name: &str, tool: &mut write::Object<'_>| {
+        tool.text("type", kind(own.of(name)));
+        write_tool_name(own.of(name), tool);
+    };
     match choice {
         ToolChoice::Auto => out.text("tool_choice", "auto"),
         ToolChoice::None => out.text("tool_choice", "none"),
         ToolChoice::Required => out.text("tool_choice", "required"),
-        ToolChoice::Named(name) => out.object("tool_choice", |choice| {
-            choice.text("type", kind(name, custom));
-            choice.text("name", name);
-        }),
+        ToolChoice::Named(name) => out.object("tool_choice", |choice| named(name, choice)),
         ToolChoice::Allowed { required, names } => out.object("tool_choice", |choice| {
             choice.text("type", "allowed_tools");
             choice.text("mode", if *required { "required" } else { "auto" });
             choice.list("tools", |list| {
-                for name in names {
-                    list.object(|tool| {
-                        tool.text("type", kind(name, custom));
-                        tool.text("name", name);
-                    });
-                }
+                names.iter().for_each(|name| list.object(|tool| named(name, tool)));
             });
         }),
     }
 }
 
-fn kind(name: &str, custom: &Custom<'_>) -> &'static str {
-    if custom.contains(name) { "custom" } else { "function" }
+fn kind(word: OwnWord<'_>) -> &'static str {
+    if word.custom { "custom" } else { "function" }
 }

@@ -2,23 +2,22 @@
 
 use std::collections::HashSet;
 
-use super::super::item::is_foreign;
+use super::super::item::{is_foreign, write_tool_name};
 use super::super::part::{keep_sayable, write_content};
 use super::super::reasoning::{FORMAT, write_reasoning};
-use super::tools::Custom;
 use crate::dialects::openai::custom_input;
 use crate::dialects::{Losses, Quirk, Target, write};
-use crate::ir::{Chat, Content, Message, Part, Role};
+use crate::ir::{Chat, Content, Message, OwnWords, Part, Role};
 
 /// Writes all turns; returns whether there was anything to say.
 pub(super) fn write_input(
     chat: &Chat,
-    custom: &Custom<'_>,
     target: &Target<'_>,
     list: &mut write::List<'_>,
     losses: &mut Losses,
 ) -> bool {
-    let mut writer = Writer { custom, custom_calls: HashSet::new(), list, losses, any: false };
+    let mut writer =
+        Writer { own: chat.own_tools.words(), custom_calls: HashSet::new(), list, losses, any: false };
     for message in &chat.messages {
         writer.losses.note_if(message.name.is_some(), "messages.name");
         match message.role {
@@ -31,7 +30,7 @@ pub(super) fn write_input(
 }
 
 struct Writer<'w, 'l> {
-    custom: &'w Custom<'w>,
+    own: OwnWords<'w>,
     /// Ids of the calls of such tools so far.
     custom_calls: HashSet<&'w str>,
     list: &'w mut write::List<'l>,
@@ -114,19 +113,23 @@ impl<'w> Writer<'w, '_> {
             Content::RedactedThinking { data, format } if own(format) => {
                 self.item("reasoning", |item| write_reasoning("", Some(data), item));
             }
-            Content::ToolCall { id, name, arguments } if self.custom.contains(name.as_str()) => {
+            Content::ToolCall { id, name, arguments } if self.own.of(name).custom => {
                 self.custom_calls.insert(id);
+                let word = self.own.of(name);
                 self.item("custom_tool_call", |item| {
                     item.text("call_id", call_id(id));
-                    item.text("name", name);
+                    write_tool_name(word, item);
                     item.text("input", &custom_input(arguments));
                 });
             }
-            Content::ToolCall { id, name, arguments } => self.item("function_call", |item| {
-                item.text("call_id", call_id(id));
-                item.text("name", name);
-                item.text("arguments", if arguments.is_empty() { "{}" } else { arguments });
-            }),
+            Content::ToolCall { id, name, arguments } => {
+                let word = self.own.of(name);
+                self.item("function_call", |item| {
+                    item.text("call_id", call_id(id));
+                    write_tool_name(word, item);
+                    item.text("arguments", if arguments.is_empty() { "{}" } else { arguments });
+                });
+            }
             content => self.foreign(content),
         }
     }
