@@ -32,6 +32,7 @@ mod environment;
 mod keys;
 mod listing;
 mod near;
+mod network;
 mod path_rules;
 mod patterns;
 mod place;
@@ -60,6 +61,7 @@ pub use diagnostic::{Diagnostic, Position, Severity};
 pub use endpoint::{Endpoint, EndpointError, RequestPath, Scheme, encoded, push_encoded};
 pub use keys::{KeyTable, VirtualKey};
 pub use listing::{Listed, ModelQuery, Page, QueryError, may_use};
+pub use network::Network;
 pub use path_rules::{PathFault, PathRules, PlainPath};
 pub use patterns::ModelPatterns;
 pub use provider::{Provider, ServedModel, Timeouts};
@@ -68,6 +70,6 @@ pub use rotation::Rotation;
 pub use schema::json_schema;
 pub use secret::{KeyHash, KeyHasher, Secret};
 pub use snapshot::{
-    Deployment, GatewaySettings, LogFormat, LogLevel, ModelTarget, ProcessSettings, Snapshot, TargetKind,
+    Deployment, FetchSettings, GatewaySettings, LogFormat, LogLevel, ModelTarget, ProcessSettings, Snapshot, TargetKind,
 };
 pub use spec::Spec;

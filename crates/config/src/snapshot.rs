@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::keys::KeyTable;
 use crate::near;
+use crate::network::Network;
 use crate::patterns::ModelPatterns;
 use crate::provider::{Provider, ServedModel};
 use crate::rotation::Rotation;
@@ -82,6 +83,23 @@ pub struct GatewaySettings {
     pub public_models: bool,
     /// Exchanges that one HTTP/2 connection may have open.
     pub max_streams: u32,
+    /// The fetching of files whose address a request gives.
+    pub fetch: Arc<FetchSettings>,
+}
+
+/// How files are fetched whose address a request gives, where the provider takes only their bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchSettings {
+    /// Whether they are; if not, they are left out and named as lost.
+    pub enabled: bool,
+    /// Networks from which may be fetched although they are not public.
+    pub allowed: Vec<Network>,
+    /// Ports from which may be fetched.
+    pub ports: Vec<u16>,
+    /// Largest file in bytes.
+    pub max_bytes: usize,
+    /// For all files of a request together.
+    pub timeout: Duration,
 }
 
 /// Settings of the process around the data plane; a change takes effect at the next start.

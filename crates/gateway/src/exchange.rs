@@ -18,6 +18,7 @@ use yumen_telemetry::{
     AttemptRecord, ExchangeRecord, ObjectKind, Outcome, TokenCounts, TokenSource, UnitCounts,
 };
 
+use crate::egress::Files;
 use crate::limits::Permit;
 use crate::rejection::Code;
 use crate::route::{HttpRoute, LlmRoute, Task};
@@ -74,6 +75,8 @@ pub struct Exchange {
     head_us: Option<u64>,
     /// The try under way, noted when the client leaves in the middle of it.
     pub trying: Option<Trying>,
+    /// Files that were fetched for it, until an answer begins.
+    pub files: Option<Box<Files>>,
     open: bool,
 }
 
@@ -98,6 +101,7 @@ impl Exchange {
             worked: Duration::ZERO,
             head_us: None,
             trying: None,
+            files: None,
             open: true,
         }
     }

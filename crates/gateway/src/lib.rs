@@ -1,4 +1,4 @@
-//! The data plane: listener, stages, kinds, upstream, limits.
+//! The data plane: listener, stages, kinds, upstream, egress, limits.
 //!
 //! In: a Snapshot, a sink for records and sockets. Out: answers and one record for each exchange. This crate
 //! never reads files, environment or arguments, never touches SQL, and a request never waits for another thread, unless that
@@ -6,6 +6,7 @@
 
 mod answers;
 mod body;
+mod egress;
 mod exchange;
 mod gauges;
 mod kinds;

@@ -80,6 +80,7 @@ codes! {
     PathAmbiguous "path_ambiguous" 400 InvalidRequest Client Never "The path of a call that goes through to a provider could be read in two ways: empty segments, dots, or characters encoded that must not be.";
     BodyUnreadable "body_unreadable" 400 InvalidRequest Client Never "The body is not framed as its head says, or is not what its content-encoding says.";
     ConflictingLengths "conflicting_lengths" 400 InvalidRequest Client Never "The head says the body's length both by content-length and by transfer-encoding, so two readers could take different bytes for the next request.";
+    FileNotFetched "file_not_fetched" 400 InvalidRequest Client Never "The provider takes files only whole, and the one at an address in the request could not be fetched, or may not be; `param` names the address, the message says why.";
     MissingKey "missing_key" 401 Authentication Client Never "No virtual key was sent.";
     InvalidKey "invalid_key" 401 Authentication Client Never "The virtual key is not known, is switched off or has expired.";
     ModelNotAllowed "model_not_allowed" 403 PermissionDenied Client Never "The virtual key may not use this model.";

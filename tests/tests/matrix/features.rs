@@ -7,7 +7,9 @@ use yumen_tests::{Call, PIXEL, Surface, TEXT, payloads, record_of};
 const THOUGHTS: &str = "The gate is in the west.";
 const PROOF: &str = "c2lnbmF0dXJlLW9mLXRoZS1nYXRl";
 const AFTER_TOOLS: &str = "It is 21 degrees in Dunhuang.";
-const ADDRESS: &str = "https://example.com/gate.png";
+/// What lies at an address, and the same in base64.
+pub const PICTURE: &[u8] = b"GIF89a the gate";
+const PICTURE_BASE64: &str = "R0lGODlhIHRoZSBnYXRl";
 
 /// A column of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,11 +123,15 @@ impl Run<'_> {
     }
 
     async fn images(&self) -> Tried {
-        let body = self.surface.with_pictures(&self.model("fake-chat"), ADDRESS);
+        let address = format!("{}/gate.gif", self.upstream.plain_base());
+        let body = self.surface.with_pictures(&self.model("fake-chat"), &address);
         self.post("fake-chat", false, &body).await?;
         let sent = self.upstream.last().json().to_string();
         expect("the picture at the upstream", sent.contains(PIXEL), true)?;
-        expect("the address at the upstream", sent.contains(ADDRESS), true)
+        let takes_bytes = matches!(self.provider, "fake-ollama" | "fake-bedrock");
+        let (what, other) = if takes_bytes { (PICTURE_BASE64, &*address) } else { (&*address, PICTURE_BASE64) };
+        expect("the second at the upstream", sent.contains(what), true)?;
+        expect("it is there in another form", sent.contains(other), false)
     }
 
     /// Thoughts are asked for and shown, whole and streamed, and are no part of the text.

@@ -13,15 +13,13 @@ pub enum Gap {
     ProofsNotKept,
     /// The client cannot give an address.
     WholePicturesOnly,
-    /// The upstream looks nothing up on the web.
-    NoAddresses,
     /// What was cached is not told.
     CacheNotTold,
 }
 
 /// Every gap, in the order of the footnotes.
-pub const GAPS: [Gap; 5] =
-    [Gap::NoProofsGiven, Gap::ProofsNotKept, Gap::WholePicturesOnly, Gap::NoAddresses, Gap::CacheNotTold];
+pub const GAPS: [Gap; 4] =
+    [Gap::NoProofsGiven, Gap::ProofsNotKept, Gap::WholePicturesOnly, Gap::CacheNotTold];
 
 impl Gap {
     /// The footnote.
@@ -37,10 +35,6 @@ impl Gap {
             Self::WholePicturesOnly => {
                 "Ollama's clients send pictures whole, and cannot give an address. Whole ones arrive."
             }
-            Self::NoAddresses => {
-                "Ollama reads pictures that are sent whole, Converse those and what lies in Amazon's own storage (`s3://`): one \
-                 from the web is left out, and named as lost."
-            }
             Self::CacheNotTold => "Ollama tells input and output, and nothing of what was cached.",
         }
     }
@@ -52,7 +46,6 @@ pub fn of(surface: Surface, provider: &str, feature: Feature) -> Option<Gap> {
         (Feature::Proofs, _, "fake-openai" | "fake-ollama") => Some(Gap::NoProofsGiven),
         (Feature::Proofs, Surface::Ollama, _) => Some(Gap::ProofsNotKept),
         (Feature::Images, Surface::Ollama, _) => Some(Gap::WholePicturesOnly),
-        (Feature::Images, _, "fake-ollama" | "fake-bedrock") => Some(Gap::NoAddresses),
         (Feature::Usage, Surface::Ollama, _) | (Feature::Usage, _, "fake-ollama") => Some(Gap::CacheNotTold),
         _ => None,
     }

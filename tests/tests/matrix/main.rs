@@ -16,15 +16,21 @@ mod gaps;
 mod page;
 mod parameters;
 
-use yumen_testkit::workspace_root;
-use yumen_tests::{combinations, pair};
+use yumen_testkit::{Gateway, Reply, Upstream, standard_config, workspace_root};
+use yumen_tests::combinations;
 
-use features::{FEATURES, Run};
+use features::{FEATURES, PICTURE, Run};
 use page::{Cell, Row};
 
 #[tokio::test]
 async fn the_page_of_dialects_says_what_the_gateway_does() {
-    let (upstream, gateway) = pair().await;
+    let upstream = Upstream::start().await;
+    upstream.script(|request| (request.path == "/gate.gif").then(|| Reply::whole(200, "image/gif", PICTURE)));
+    let fetch = format!(
+        "gateway: {{ fetch: {{ allow_private: [127.0.0.0/8], ports: [{}] }},",
+        upstream.address().port()
+    );
+    let gateway = Gateway::start(&standard_config(&upstream).replace("gateway: {", &fetch)).await;
     let (mut rows, mut faults) = (Vec::new(), Vec::new());
     for (surface, provider) in combinations() {
         let run = Run { upstream: &upstream, client: gateway.client(), surface, provider };

@@ -36,7 +36,7 @@ streams and errors are converted. What a request asks for and the upstream's dia
 const COLUMNS: &str = "
 - **text**, **stream**: an answer at once, and piece by piece.
 - **tools**, **parallel tools**: calls come whole and streamed, and their results bring the model's answer.
-- **images**: sent whole and by address.
+- **images**: sent whole and by address. Ollama and Converse take only bytes: what lies at an address is fetched for them.
 - **reasoning**: thoughts are asked for and shown beside the text, whole and streamed.
 - **proofs**: signatures and sealed thoughts come back to the upstream that gave them when the conversation goes on.
 - **JSON schema**: the answer follows a schema that reaches the upstream unchanged.

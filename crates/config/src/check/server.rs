@@ -1,12 +1,14 @@
 //! The server's own sections: `gateway`, `admin`, `store` and `log`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostics;
+use crate::network::Network;
 use crate::place::Place;
-use crate::snapshot::{GatewaySettings, ProcessSettings};
-use crate::spec::Spec;
+use crate::snapshot::{FetchSettings, GatewaySettings, ProcessSettings};
+use crate::spec::{FetchSpec, Spec};
 
 /// The checked form; what is wrong is reported.
 pub(super) fn settings(
@@ -45,6 +47,7 @@ pub(super) fn settings(
         max_head_bytes: gateway.max_head_bytes,
         max_streams: gateway.max_streams,
         public_models: gateway.public_models,
+        fetch: Arc::new(fetching(&gateway.fetch, &root.field("gateway").field("fetch"), found)),
     };
     let process = ProcessSettings {
         store_url: spec.store.url.clone(),
@@ -52,6 +55,28 @@ pub(super) fn settings(
         log_level: spec.log.level,
     };
     (settings, process)
+}
+
+fn fetching(fetch: &FetchSpec, place: &Place<'_>, found: &mut Diagnostics) -> FetchSettings {
+    let networks = place.field("allow_private");
+    let mut allowed = Vec::with_capacity(fetch.allow_private.len());
+    for (index, text) in fetch.allow_private.iter().enumerate() {
+        let place = networks.item(index);
+        match Network::parse(text) {
+            Some(network) => allowed.push(network),
+            None => {
+                let hint = "write for example `10.1.0.0/16` or `fd12:3456::/32`; bits behind the prefix must be 0";
+                place.error(found, format!("{} is not a network", place.with_value()), Some(hint.to_owned()));
+            }
+        }
+    }
+    FetchSettings {
+        enabled: fetch.enabled,
+        allowed,
+        ports: fetch.ports.clone(),
+        max_bytes: fetch.max_bytes,
+        timeout: Duration::from_millis(fetch.timeout_ms),
+    }
 }
 
 /// `address:port` with an address or a host name; names are looked up when the listener opens.

@@ -109,6 +109,41 @@ pub struct GatewaySpec {
     /// Whether OpenRouter's lists of models, deployments and providers (`/api/v1/models` …) are there for those without a
     /// virtual key, as OpenRouter has them. They then see every model.
     pub public_models: bool,
+    /// Files of which a request gives the address, where the provider takes only their bytes.
+    pub fetch: FetchSpec,
+}
+
+/// Files of which a request gives the address, where the provider takes only their bytes.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FetchSpec {
+    /// Whether they are fetched. If not, such a file is left out and named as lost.
+    pub enabled: bool,
+    /// Networks that are none of the public Internet's and from which may be fetched all the same, such as `10.1.0.0/16`.
+    /// Addresses at which clouds give credentials to their machines stay closed.
+    #[schemars(length(max = 64))]
+    pub allow_private: Vec<String>,
+    /// Ports from which may be fetched.
+    #[schemars(length(min = 1, max = 32))]
+    pub ports: Vec<u16>,
+    /// Largest file in bytes; all files of one request may have twice as many.
+    #[schemars(range(min = 1024, max = 536_870_912))]
+    pub max_bytes: usize,
+    /// How long the fetching may take for all files of a request together, in milliseconds.
+    #[schemars(range(min = 100, max = 600_000))]
+    pub timeout_ms: u64,
+}
+
+impl Default for FetchSpec {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            allow_private: Vec::new(),
+            ports: vec![80, 443],
+            max_bytes: 20 * 1024 * 1024,
+            timeout_ms: 10_000,
+        }
+    }
 }
 
 impl Default for GatewaySpec {
@@ -132,6 +167,7 @@ impl Default for GatewaySpec {
             max_head_bytes: 64 * 1024,
             max_streams: 256,
             public_models: false,
+            fetch: FetchSpec::default(),
         }
     }
 }

@@ -21,19 +21,26 @@ const HEAD_START: Duration = Duration::from_millis(250);
 const ADDRESSES_MOST: usize = 8;
 
 /// A connection to a provider.
-pub(super) enum Stream {
+pub enum Stream {
+    /// Without TLS.
     Plain(TcpStream),
+    /// With TLS.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// Opens a connection to `endpoint`.
 pub(super) async fn connect(endpoint: &Endpoint) -> io::Result<Stream> {
     let addresses = tokio::net::lookup_host((&*endpoint.host, endpoint.port)).await?;
-    let tcp = first_of(alternating(addresses.collect())).await?;
+    connect_to(addresses.collect(), endpoint.scheme, &endpoint.host).await
+}
+
+/// Opens a connection to the host of this name at one of these addresses, and nowhere else.
+pub async fn connect_to(addresses: Vec<SocketAddr>, scheme: Scheme, host: &str) -> io::Result<Stream> {
+    let tcp = first_of(alternating(addresses)).await?;
     tcp.set_nodelay(true)?;
-    match endpoint.scheme {
+    match scheme {
         Scheme::Https => {
-            let name = ServerName::try_from(endpoint.host.to_string()).map_err(io::Error::other)?;
+            let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
             let stream = tls()?.connect(name, tcp).await?;
             Ok(Stream::Tls(Box::new(stream)))
         }

@@ -14,6 +14,7 @@ mod resting;
 
 pub use answer::{AnswerBody, AnswerError};
 pub use auth::{AccessToken, AccessTokens, Door, Pass, TokenError};
+pub use connect::connect_to;
 pub use demo::answer as demo_answer;
 pub use encoding::{Encoding, expand};
 pub use pool::{Phase, Pool, RequestBody, SendError};

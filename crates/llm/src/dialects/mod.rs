@@ -283,6 +283,11 @@ pub trait Codec: Sync + Send {
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError>;
     /// Writes an upstream's request.
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError>;
+    /// Whether a picture or document that lies on the web is said in it only by its bytes, so that somebody has to fetch
+    /// them before a request is written.
+    fn needs_bytes(&self, _content: &ir::Content) -> bool {
+        false
+    }
     /// Whether a request's body, a client's or one for an upstream, is of the form that holds several inputs, in
     /// dialects that have two: it may go to a path of its own, and is answered otherwise.
     fn is_batch(&self, _body: &[u8]) -> bool {

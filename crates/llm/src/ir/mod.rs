@@ -7,6 +7,7 @@
 mod answer;
 mod content;
 mod error;
+mod files;
 mod json;
 mod own_tools;
 mod request;

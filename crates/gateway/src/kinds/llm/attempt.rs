@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
-use yumen_llm::dialects::{Dialect, Target, codec};
+use yumen_llm::dialects::{DecodeError, Dialect, Target, codec};
 use yumen_llm::ir::{OwnTools, Request};
 use yumen_llm::json::Pieces;
 
@@ -80,7 +80,19 @@ impl Try<'_> {
         let endpoint = provider.endpoints.get(&self.step.dialect).ok_or_else(|| {
             Failure::unsayable(format!("{} does not speak this dialect.", provider.name), None)
         })?;
-        let Prepared { pieces, lossy, withhold_usage, own_tools } = self.body(exchange)?;
+        let prepared = match self.untouched()? {
+            Some(prepared) => prepared,
+            None => {
+                let mut request = self.decoded(exchange)?;
+                let addresses = self.addresses(&mut request);
+                if !addresses.is_empty() {
+                    // Rare, so that it takes no room in the exchanges that need no files.
+                    Box::pin(self.bring_files(exchange, &mut request, addresses)).await?;
+                }
+                self.encoded(request)?
+            }
+        };
+        let Prepared { pieces, lossy, withhold_usage, own_tools } = prepared;
         let mut sent = Instant::now();
         let own = self.credential.map(|credential| &**credential);
         let pass = match Pass::at_once(own, &exchange.worker().gateway.access_tokens) {
@@ -107,13 +119,14 @@ impl Try<'_> {
             exchange.waited += asked.elapsed();
             Err(failure)
         };
-        let answer = answer.map_err(|failure| self.without_token(failure, &pass, exchange.worker()));
+        let answer = answer.map_err(|failure| self.without_token(failure, &pass, exchange.worker()))?;
+        exchange.files = None;
         Ok(Arrival {
             status,
             headers,
             dialect: self.step.dialect,
             step: Some(self.step.clone()),
-            answer: answer?,
+            answer,
             lossy,
             dress: Dress::of(self, exchange),
         })
@@ -133,31 +146,39 @@ impl Try<'_> {
         failure
     }
 
-    /// The body for this upstream: the client's own bytes with single values spliced, or a converted request.
-    fn body(&self, exchange: &Exchange) -> Result<Prepared, Failure> {
-        let call = self.call;
+    fn target(&self) -> Target<'_> {
         let model = &self.step.deployment.model;
-        let quirks = &self.step.provider().quirks;
-        let target = Target {
+        Target {
             model: &model.native_id,
             max_output: model.max_output,
             thinking: model.thinking,
-            quirks,
-        };
+            quirks: &self.step.provider().quirks,
+        }
+    }
+
+    /// The client's own bytes with single values spliced, where they can go through.
+    fn untouched(&self) -> Result<Option<Prepared>, Failure> {
+        let call = self.call;
+        let model = &self.step.deployment.model;
         if let Some(form) = &call.form {
             let native_id = Bytes::copy_from_slice(model.native_id.as_bytes());
             let pieces = form.with_value(&call.body, "model", native_id).ok_or_else(|| {
                 let message = format!("The model `{}` cannot be named in a form.", model.native_id);
                 Failure::unsayable(message, Some("model".to_owned()))
             })?;
-            return Ok(Prepared { pieces, ..Prepared::default() });
+            return Ok(Some(Prepared { pieces, ..Prepared::default() }));
         }
         if self.passes() {
-            let (pieces, withhold_usage) = edited(call, &model.native_json, &target, self.client_headers);
-            return Ok(Prepared { pieces, withhold_usage, ..Prepared::default() });
+            let (pieces, withhold_usage) =
+                edited(call, &model.native_json, &self.target(), self.client_headers);
+            return Ok(Some(Prepared { pieces, withhold_usage, ..Prepared::default() }));
         }
-        let unsayable =
-            |error: yumen_llm::dialects::DecodeError| Failure::unsayable(error.message, error.param);
+        Ok(None)
+    }
+
+    /// What the client asks for, to be said in another dialect.
+    fn decoded(&self, exchange: &Exchange) -> Result<Request, Failure> {
+        let call = self.call;
         let mut request = codec(call.dialect).decode_request(&call.body).map_err(unsayable)?;
         request.set_stream(call.stream);
         if let (Request::Chat(chat), true) = (&mut request, needs_keeping(call.dialect)) {
@@ -165,8 +186,14 @@ impl Try<'_> {
             exchange.worker().gateway.proofs.put_back(key_id, chat);
         }
         request.extra_mut().retain(|(name, _)| !OURS.contains(&name.as_str()));
-        let encoded = codec(self.step.dialect).encode_request(&request, &target).map_err(unsayable)?;
-        if call.require_parameters && !encoded.lossy.is_empty() {
+        Ok(request)
+    }
+
+    /// The request in the upstream's dialect.
+    fn encoded(&self, request: Request) -> Result<Prepared, Failure> {
+        let encoded =
+            codec(self.step.dialect).encode_request(&request, &self.target()).map_err(unsayable)?;
+        if self.call.require_parameters && !encoded.lossy.is_empty() {
             return Err(self.loses(&encoded.lossy));
         }
         let own_tools = match request {
@@ -255,4 +282,8 @@ impl Try<'_> {
         })?;
         Ok(path.into())
     }
+}
+
+fn unsayable(error: DecodeError) -> Failure {
+    Failure::unsayable(error.message, error.param)
 }

@@ -14,6 +14,7 @@ mod decode;
 mod dispatch;
 mod dress;
 mod edits;
+mod files;
 mod flow;
 mod form;
 mod headers;

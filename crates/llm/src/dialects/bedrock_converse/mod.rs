@@ -6,7 +6,7 @@
 //! - A cache marker is a block of its own, `cachePoint`, behind what it marks: here it belongs to the part before it.
 //! - One interface serves many makers' models. What only one of them takes (`top_k`, thinking) goes into
 //!   `additionalModelRequestFields`, in that maker's words; whose a model is, is part of its id (see [`family`]).
-//! - Pictures come whole or from Amazon's storage (`s3://`), never from the web.
+//! - Pictures and documents come whole or from Amazon's storage (`s3://`), never from the web.
 //! - Documents must have names, of few characters, each once.
 //! - A schema for the answer is JSON within a text. There is no JSON mode.
 //! - Where a conversation holds calls, tools must be offered; whether they may be called cannot be switched off.
@@ -67,6 +67,10 @@ impl Codec for BedrockConverse {
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError> {
         request::encode(&*as_chat(request)?, target)
+    }
+
+    fn needs_bytes(&self, content: &ir::Content) -> bool {
+        matches!(content, ir::Content::Image { .. } | ir::Content::File { .. })
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError> {

@@ -47,6 +47,10 @@ impl Codec for OllamaChat {
         request::encode(&*as_chat(request)?, target)
     }
 
+    fn needs_bytes(&self, content: &ir::Content) -> bool {
+        matches!(content, ir::Content::Image { .. })
+    }
+
     fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError> {
         ollama::decode(body).map(|answer| ir::Response::Chat(Box::new(answer)))
     }
