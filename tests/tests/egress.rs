@@ -19,7 +19,8 @@ const DOCUMENT_BASE64: &str = "JVBERi0xLjcgdGhlIGdhdGU=";
 
 /// A gateway with this as `gateway.fetch` and, below its providers, `more`.
 async fn gateway(upstream: &Upstream, fetch: &str, more: &str) -> Gateway {
-    let config = standard_config(upstream).replace("gateway: {", &format!("gateway: {{ fetch: {{ {fetch} }},"));
+    let config =
+        standard_config(upstream).replace("gateway: {", &format!("gateway: {{ fetch: {{ {fetch} }},"));
     Gateway::start(&(config + more)).await
 }
 
@@ -91,7 +92,8 @@ async fn by_default_no_connection_is_made_to_loopback() {
             for provider in ["fake-ollama", "fake-bedrock"] {
                 let model = format!("{provider}/fake-chat");
                 let body = surface.with_pictures(&model, &format!("http://127.0.0.1:{port}/gate"));
-                let answer = gateway.client().post(&surface.path(&model, false), &body).await.expect_status(400);
+                let answer =
+                    gateway.client().post(&surface.path(&model, false), &body).await.expect_status(400);
                 let message = surface.error_message(&answer.json());
                 assert!(message.contains("takes files only whole"), "{message}");
             }

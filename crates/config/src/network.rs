@@ -67,7 +67,9 @@ mod tests {
             assert!(network.contains(inside.parse().unwrap()), "{network:?} {inside}");
             assert!(!network.contains(outside.parse().unwrap()), "{network:?} {outside}");
         }
-        for wrong in ["10.1.0.0/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "10.0.0/24", "::/129", "host/8", ""] {
+        for wrong in
+            ["10.1.0.0/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "10.0.0/24", "::/129", "host/8", ""]
+        {
             assert_eq!(Network::parse(wrong), None, "{wrong}");
         }
     }

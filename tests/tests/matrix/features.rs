@@ -129,7 +129,8 @@ impl Run<'_> {
         let sent = self.upstream.last().json().to_string();
         expect("the picture at the upstream", sent.contains(PIXEL), true)?;
         let takes_bytes = matches!(self.provider, "fake-ollama" | "fake-bedrock");
-        let (what, other) = if takes_bytes { (PICTURE_BASE64, &*address) } else { (&*address, PICTURE_BASE64) };
+        let (what, other) =
+            if takes_bytes { (PICTURE_BASE64, &*address) } else { (&*address, PICTURE_BASE64) };
         expect("the second at the upstream", sent.contains(what), true)?;
         expect("it is there in another form", sent.contains(other), false)
     }

@@ -65,7 +65,8 @@ fn fetching(fetch: &FetchSpec, place: &Place<'_>, found: &mut Diagnostics) -> Fe
         match Network::parse(text) {
             Some(network) => allowed.push(network),
             None => {
-                let hint = "write for example `10.1.0.0/16` or `fd12:3456::/32`; bits behind the prefix must be 0";
+                let hint =
+                    "write for example `10.1.0.0/16` or `fd12:3456::/32`; bits behind the prefix must be 0";
                 place.error(found, format!("{} is not a network", place.with_value()), Some(hint.to_owned()));
             }
         }

@@ -243,7 +243,9 @@ mod tests {
         ] {
             assert_eq!(from.follow(location), Place::read(expected), "{location}");
         }
-        for location in ["file:///etc/passwd", "http:127.0.0.1", "javascript:1", "//user@host/", "//2130706433/"] {
+        for location in
+            ["file:///etc/passwd", "http:127.0.0.1", "javascript:1", "//user@host/", "//2130706433/"]
+        {
             assert!(from.follow(location).is_err(), "{location}");
         }
     }

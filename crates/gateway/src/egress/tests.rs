@@ -67,12 +67,14 @@ impl Server {
 }
 
 fn whole(body: &[u8]) -> Vec<u8> {
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
 
 fn moved(to: &str) -> Vec<u8> {
-    format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\nset-cookie: a=b\r\ncontent-length: 0\r\n\r\n").into_bytes()
+    format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\nset-cookie: a=b\r\ncontent-length: 0\r\n\r\n")
+        .into_bytes()
 }
 
 /// Settings for one server.
@@ -101,7 +103,8 @@ async fn a_file_is_what_its_bytes_say_and_nothing_of_ours_is_sent() {
     assert_eq!(fetched, Ok(("image/png", PICTURE_BASE64.to_owned())));
     let head = server.heads().concat().to_ascii_lowercase();
     assert!(head.starts_with("get /a%20b?c http/1.1\r\n"), "{head}");
-    let names: Vec<&str> = head.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name).collect();
+    let names: Vec<&str> =
+        head.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name).collect();
     assert_eq!(names, ["host", "user-agent", "accept", "accept-encoding", "connection"]);
     let name = format!("http://localhost:{}/", server.address.port());
     assert_eq!(fetch(&name, settings(&server, LOOPBACK)).await.map(|(kind, _)| kind), Ok("image/png"));
@@ -169,7 +172,11 @@ async fn each_redirect_is_checked_like_the_first_address() {
         ..settings(&server, &["127.0.0.1"])
     };
     for path in ["/relative", "/one", "/two", "/three"] {
-        assert_eq!(fetch(&server.url(path), settings()).await.map(|(kind, _)| kind), Ok("image/png"), "{path}");
+        assert_eq!(
+            fetch(&server.url(path), settings()).await.map(|(kind, _)| kind),
+            Ok("image/png"),
+            "{path}"
+        );
     }
     assert!(!server.heads().concat().to_ascii_lowercase().contains("cookie"));
     for (path, refusal) in [

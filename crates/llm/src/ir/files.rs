@@ -5,8 +5,8 @@ use super::{Chat, Content, Part, Source};
 impl Content {
     /// Where a picture or document lies on the web: an address of `http` or `https`.
     pub fn web_address(&self) -> Option<&str> {
-        let (Self::Image { source: Source::Url(address), .. } | Self::File { source: Source::Url(address), .. }) =
-            self
+        let (Self::Image { source: Source::Url(address), .. }
+        | Self::File { source: Source::Url(address), .. }) = self
         else {
             return None;
         };
