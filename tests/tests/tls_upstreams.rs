@@ -7,8 +7,8 @@
     reason = "a test ends where its ground gives way"
 )]
 
-use yumen_testkit::{Gateway, GatewayBuilder, Upstream, eventually, standard_config};
-use yumen_tests::{CHAT, TEXT, ask, ask_stream, combinations, error_code, record_of};
+use yumen_testkit::{Gateway, GatewayBuilder, Reply, Upstream, eventually, standard_config};
+use yumen_tests::{CHAT, MESSAGES, Surface, TEXT, ask, ask_stream, combinations, error_code, record_of};
 
 /// A gateway that trusts the upstream's authority, as an operator makes it trust one of his own.
 async fn trusting(upstream: &Upstream, config: &str) -> Gateway {
@@ -59,6 +59,29 @@ async fn a_stream_that_breaks_off_inside_tls_is_no_whole_answer() {
     assert!(answer.events().iter().any(|event| event.data.contains("\"upstream_broken\"")));
     let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
     assert_eq!(record["outcome"], "failed");
+}
+
+/// Files at addresses are fetched from servers that a known authority vouches for, as providers are asked.
+#[tokio::test]
+async fn a_picture_is_fetched_only_from_a_server_that_proves_its_name() {
+    let (known, unknown) = (Upstream::start_tls().await, Upstream::start_tls().await);
+    for files in [&known, &unknown] {
+        files.script(|request| {
+            (request.path == "/gate.gif").then(|| Reply::whole(200, "image/gif", "GIF89a the gate"))
+        });
+    }
+    let ports = [&known, &unknown].map(|files| files.address().port());
+    let fetch = format!("gateway: {{ fetch: {{ allow_private: [127.0.0.0/8, \"::1\"], ports: {ports:?} }},");
+    let gateway = trusting(&known, &standard_config(&known).replace("gateway: {", &fetch)).await;
+    for (files, host, status) in
+        [(&known, "localhost", 200), (&known, "127.0.0.1", 400), (&unknown, "localhost", 400)]
+    {
+        let address = format!("https://{host}:{}/gate.gif", files.address().port());
+        let body = Surface::Messages.with_pictures("fake-ollama/fake-chat", &address);
+        let answer = gateway.client().post(MESSAGES, &body).await.expect_status(status);
+        assert!(status == 200 || answer.text().contains("cannot be reached"), "{address}: {}", answer.text());
+    }
+    assert_eq!(unknown.counts().received, 0);
 }
 
 /// A plain server behind an `https` address is a failed connection, not a hang.
