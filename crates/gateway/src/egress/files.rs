@@ -58,7 +58,7 @@ impl Files {
                 (address.clone(), Arc::clone(&self.settings), Arc::clone(&self.left));
             fetching.spawn(async move {
                 let fetched = timeout_at(deadline, fetch(&address, &settings, &left)).await;
-                (address, fetched.unwrap_or_else(|_| Err(Refusal::Slow(allowed.as_millis()))))
+                (address, fetched.unwrap_or(Err(Refusal::Slow(allowed.as_millis()))))
             });
         }
         while let Some(done) = fetching.join_next().await {
