@@ -19,7 +19,7 @@ fuzzing, and the official client libraries in their pinned versions. The clients
 registries at the first run; the tests themselves speak to loopback only.
 
 With `--clients all` it also runs agent programs and frameworks (Claude Code, Codex CLI, Gemini CLI, Aider, LangChain …) as the
-pages in docs/guides/agents/ say, and lists which ran and which are missing and why. They are large (about 1 GB), and
+pages in docs/guides/agents/ say, and lists which ran and which are missing and why. They are large (about 3 GB), and
 their first run takes several minutes. One that cannot be installed counts as failed.
 
 Other arguments are passed on to `cargo test`. The last line is `N passed, N failed`; a failed step counts as one.

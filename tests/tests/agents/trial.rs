@@ -1,7 +1,7 @@
 //! One program before the gateway: its page, a place to run in, what it said, and what became of it.
 //!
 //! In: a program's name and page. Out: a line of the outcome on standard output, past the test harness, which
-//! `cargo xtask test --clients all` gathers; a program that could not be installed fails its test with the reason.
+//! `cargo xtask test --clients all` gathers: ran, not run (its calls were sent), FAILED, or missing, which is a failure too.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -135,6 +135,14 @@ impl Trial {
         let row = row.unwrap_or_else(|| panic!("{} is not in docs/guides/agents/README.md", self.program));
         assert!(row.contains(&format!(" {version} ")) && row.contains(&format!("`{test}`")), "{row}");
         tell(self.program, "ran", format!("{version}: {what}; at {}", PROVIDERS.join(", ")));
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tell(self.program, "FAILED", "its test says why");
+        }
     }
 }
 
