@@ -27,9 +27,10 @@ pub struct Proofs(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    by_call: HashMap<Key, Arc<[Content]>>,
+    /// What is kept for a call, and how much that is.
+    by_call: HashMap<Key, (Arc<[Content]>, usize)>,
     /// In the order in which they came.
-    order: VecDeque<(Key, usize)>,
+    order: VecDeque<Key>,
     bytes: usize,
 }
 
@@ -49,16 +50,15 @@ impl Proofs {
             return;
         }
         let mut kept = self.lock();
-        if kept.by_call.insert(key.clone(), proofs.into()).is_some() {
-            // Its place and its size are those of the first time; ids that come twice are a provider's slip.
-            return;
+        match kept.by_call.insert(key.clone(), (proofs.into(), bytes)) {
+            // Ids that come twice are a provider's slip: the last one counts, in the first one's place.
+            Some((_, before)) => kept.bytes -= before,
+            None => kept.order.push_back(key),
         }
-        kept.order.push_back((key, bytes));
         kept.bytes += bytes;
         while kept.bytes > KEPT_BYTES_MOST {
-            let Some((oldest, bytes)) = kept.order.pop_front() else { break };
-            kept.by_call.remove(&oldest);
-            kept.bytes -= bytes;
+            let Some(oldest) = kept.order.pop_front() else { break };
+            kept.bytes -= kept.by_call.remove(&oldest).map_or(0, |(_, bytes)| bytes);
         }
     }
 
@@ -80,7 +80,7 @@ impl Proofs {
         for part in std::mem::take(&mut message.parts) {
             if let Content::ToolCall { id, .. } = &part.content {
                 let found = self.lock().by_call.get(&(Arc::clone(key_id), Arc::from(&**id))).cloned();
-                for proof in found.iter().flat_map(|proofs| proofs.iter()) {
+                for proof in found.iter().flat_map(|(proofs, _)| proofs.iter()) {
                     // Reasoning came before anything else that was said, unless it proves the call alone.
                     let at = if proves(proof) { parts.len() } else { reasoned(&parts) };
                     parts.insert(at, Part::new(proof.clone()));

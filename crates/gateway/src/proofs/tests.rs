@@ -89,7 +89,14 @@ fn what_is_kept_is_bounded() {
     }
     let kept = proofs.lock();
     assert!(kept.bytes <= KEPT_BYTES_MOST && kept.order.len() == kept.by_call.len());
-    assert_eq!(kept.bytes, kept.order.iter().map(|(_, bytes)| bytes).sum::<usize>());
+    assert_eq!(kept.bytes, kept.by_call.values().map(|(_, bytes)| bytes).sum::<usize>());
+    drop(kept);
+    // The same call again and again, with more each time, is counted as it is.
+    for size in [1, 1000, CALL_BYTES_MOST / 2] {
+        keep(&proofs, &[thinking(&"a".repeat(size)), call("199")], true);
+    }
+    let kept = proofs.lock();
+    assert_eq!(kept.bytes, kept.by_call.values().map(|(_, bytes)| bytes).sum::<usize>());
     drop(kept);
     assert_eq!(put_back(&proofs, "k", vec![call("0")]).len(), 1, "the oldest is gone");
     assert_eq!(put_back(&proofs, "k", vec![call("199")]).len(), 2);

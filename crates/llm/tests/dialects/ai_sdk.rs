@@ -285,9 +285,46 @@ fn tools_of_providers_and_their_results_are_kept_or_named() {
             Tool::Function { name, .. } => name.as_str(),
         })
         .collect();
-    assert_eq!(kinds, ["web_search", "googleSearch", "anthropic.bash_20250124"]);
+    assert_eq!(kinds, ["web_search", "googleSearch", "provider.anthropic.bash_20250124"]);
     let names: Vec<&str> = chat.extra.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["prompt.tool-result", "prompt.tool-approval-response"]);
+}
+
+#[test]
+fn members_that_nobody_knows_reach_no_provider_under_their_own_names() {
+    let body = json!({ "prompt": [{ "role": "user", "content": [{ "type": "text", "text": "a" }] }],
+        "additionalModelRequestFields": { "tools": [{ "model": "large" }] }, "model": "large",
+        "tools": [{ "type": "provider", "id": "image_generation", "name": "x", "model": "large" },
+            { "type": "provider", "id": "openai.x\",\"model\":\"large", "name": "x" }] });
+    for dialect in [
+        Dialect::OpenAiChat,
+        Dialect::OpenAiResponses,
+        Dialect::AnthropicMessages,
+        Dialect::Gemini,
+        Dialect::BedrockConverse,
+        Dialect::OllamaChat,
+        Dialect::CohereChat,
+    ] {
+        let request = Request::Chat(Box::new(read(&body)));
+        let target = Target { model: "m", ..Target::default() };
+        let said = codec(dialect).encode_request(&request, &target).expect("sayable");
+        let sent = String::from_utf8(said.body).expect("UTF-8");
+        assert!(!sent.contains("large"), "{dialect:?}: {sent}");
+    }
+}
+
+#[test]
+fn a_text_between_the_pieces_of_a_call_takes_nothing_from_it() {
+    let events = [
+        StreamEvent::ToolCallStart { choice: 0, call: 0, id: "c".into(), name: "f".into() },
+        StreamEvent::ToolCallArguments { choice: 0, call: 0, arguments: "{\"a\":".into() },
+        StreamEvent::Text { choice: 0, text: "t".into(), logprobs: None },
+        StreamEvent::ToolCallArguments { choice: 0, call: 0, arguments: "1}".into() },
+        StreamEvent::End,
+    ];
+    let parts = streamed(&events, &context());
+    let call = parts.iter().find(|part| part["type"] == "tool-call").expect("a call");
+    assert_eq!(call["input"], "{\"a\":1}");
 }
 
 #[test]

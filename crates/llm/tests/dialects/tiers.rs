@@ -75,6 +75,16 @@ fn the_other_dialects_say_it_in_places_of_their_own() {
         let events = [json!({ "type": "response.completed", "response": response })];
         assert_eq!(streamed(Dialect::OpenAiResponses, &events), other, "{tier}");
 
+        let said = json!({ "type": tier });
+        let usage = json!({ "inputTokens": 1, "outputTokens": 1, "totalTokens": 2 });
+        let body = json!({ "output": { "message": { "role": "assistant", "content": [{ "text": "a" }] } },
+            "stopReason": "end_turn", "usage": usage, "serviceTier": said });
+        assert_eq!(whole(Dialect::BedrockConverse, &body), other, "{tier}");
+        let mut tap = Tap::default();
+        let metadata = json!({ "usage": usage, "serviceTier": said });
+        codec(Dialect::BedrockConverse).tap_event(b"metadata", metadata.to_string().as_bytes(), &mut tap);
+        assert_eq!(tap.other_tier, other, "{tier}");
+
         for member in ["serviceTier", "trafficType"] {
             let said = tier.as_str().map(str::to_uppercase);
             let body = json!({ "candidates": [{ "content": { "parts": [{ "text": "a" }] }, "finishReason": "STOP" }],

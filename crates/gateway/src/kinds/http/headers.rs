@@ -20,7 +20,7 @@ const HOP: [&str; 9] = [
 ];
 
 /// What a client says to us alone: who it is, where it comes from, how it wants its answer.
-const OURS: [&str; 17] = [
+const OURS: [&str; 20] = [
     "authorization",
     "x-api-key",
     "x-goog-api-key",
@@ -38,6 +38,10 @@ const OURS: [&str; 17] = [
     "x-openrouter-metadata",
     "x-amz-security-token",
     "x-amz-date",
+    // Which of the operator's own accounts is asked is not the client's to choose.
+    "openai-organization",
+    "openai-project",
+    "x-goog-user-project",
 ];
 
 /// With these some servers take another method or path than the request line says.

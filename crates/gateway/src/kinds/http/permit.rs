@@ -50,8 +50,10 @@ fn through(
         );
         return Err(Rejection::new(Code::PathNotAllowed, message));
     };
-    if asks_model(provider, &base.path_to(plain)) {
-        every_model(key, "A model is asked at this path, past the permissions of models")?;
+    // Whatever has a body may name a model, at once or for later, and providers have more such paths than anyone can list.
+    let may_ask = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
+    if may_ask || asks_model(provider, &base.path_to(plain)) {
+        every_model(key, "A model may be asked at this path, past the permissions of models")?;
     }
     Ok(())
 }

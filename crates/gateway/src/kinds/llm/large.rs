@@ -155,6 +155,9 @@ impl LargeFlow {
         match self.rest.poll_chunk(cx) {
             Poll::Ready(Some(Ok(bytes))) => {
                 self.patience.heard(Instant::now());
+                if self.patience.is_past_deadline() {
+                    return self.fail(Code::UpstreamTimeout);
+                }
                 self.watch.push(&bytes);
                 if self.rest.is_done() {
                     self.close(Outcome::Completed);

@@ -49,7 +49,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
     for aside in ASIDES {
         body.take(aside);
     }
-    chat.extra.extend(body.rest());
+    // Under names of their own, so that no dialect takes them for members of its own and sends them on unread.
+    chat.extra.extend(body.rest().into_iter().map(|(name, json)| (format!("options.{name}"), json)));
     Ok(chat)
 }
 

@@ -13,6 +13,8 @@ use crate::usage::Usage;
 
 /// How many bytes of calls' arguments are kept at most until they are told whole.
 const HELD_LIMIT: usize = 16 * 1024 * 1024;
+/// What a call takes beside its texts, about.
+const CALL_BYTES: usize = 128;
 
 /// The writer's state.
 pub(super) struct Encoder {
@@ -82,7 +84,6 @@ impl Encoder {
             return;
         }
         self.close_open(None, out);
-        self.close_calls(out);
         self.open = Some(kind);
         part(out, &format!("{}-start", kind.word()), |object| object.text("id", &self.next.to_string()));
     }
@@ -121,6 +122,9 @@ impl Encoder {
     fn begin_call(&mut self, number: u32, id: &str, name: &str, out: &mut Vec<u8>) {
         self.any_call = true;
         self.close_open(None, out);
+        if !self.hold(id.len() + name.len() + CALL_BYTES, out) {
+            return;
+        }
         part(out, "tool-input-start", |object| {
             object.text("id", id);
             object.text("toolName", name);
@@ -129,15 +133,22 @@ impl Encoder {
         self.calls.push(Call { number, id, name, arguments: String::new() });
     }
 
-    fn arguments(&mut self, number: u32, piece: &str, out: &mut Vec<u8>) {
-        let Some(call) = self.calls.iter_mut().rfind(|call| call.number == number) else { return };
-        self.held_bytes = self.held_bytes.saturating_add(piece.len());
+    /// Counts what is held of calls; when it is too much the stream is over.
+    fn hold(&mut self, bytes: usize, out: &mut Vec<u8>) -> bool {
+        self.held_bytes = self.held_bytes.saturating_add(bytes);
         if self.held_bytes > HELD_LIMIT {
             self.over = true;
-            let message = "The arguments of the provider's tool calls are too large to be told whole.";
+            let message = "The provider's tool calls are too large to be told whole.";
             out.extend_from_slice(&encode_event(&fault::plain(502, message)));
+        }
+        !self.over
+    }
+
+    fn arguments(&mut self, number: u32, piece: &str, out: &mut Vec<u8>) {
+        if !self.hold(piece.len(), out) {
             return;
         }
+        let Some(call) = self.calls.iter_mut().rfind(|call| call.number == number) else { return };
         call.arguments.push_str(piece);
         part(out, "tool-input-delta", |object| {
             object.text("id", &call.id);

@@ -36,27 +36,24 @@ fn read_tool(raw: &RawValue, at: At<'_>, unread: &mut Vec<(String, Json)>) -> Re
     })
 }
 
-/// A provider's own tool. Google's and OpenAI's without arguments are those that other dialects know under the same
-/// name; the arguments of the rest are in the SDK's words.
+/// Providers' own tools that other dialects know, when nothing is said of how they are to work: the SDK's id, the kind, and the
+/// tool as that dialect has it.
+const KNOWN: [(&str, &str, &str); 5] = [
+    ("openai.web_search", "web_search", r#"{"type":"web_search"}"#),
+    ("openai.web_search_preview", "web_search_preview", r#"{"type":"web_search_preview"}"#),
+    ("google.google_search", "googleSearch", r#"{"googleSearch":{}}"#),
+    ("google.url_context", "urlContext", r#"{"urlContext":{}}"#),
+    ("google.code_execution", "codeExecution", r#"{"codeExecution":{}}"#),
+];
+
+/// A provider's own tool. The rest has arguments in the SDK's words, and a kind that no dialect takes for one of its own.
 fn read_provider_tool(tool: &mut Object<'_, '_>, raw: &RawValue) -> Result<Tool, DecodeError> {
     let id = tool.need_string("id")?;
-    let args = tool.json("args");
-    let plain = args.as_ref().is_none_or(|args| args.get() == "{}");
-    let known = match id.split_once('.') {
-        Some(("openai", name)) if plain => Some((name.to_owned(), format!(r#"{{"type":"{name}"}}"#))),
-        Some(("google", "google_search")) if plain => {
-            Some(("googleSearch".to_owned(), r#"{"googleSearch":{}}"#.to_owned()))
-        }
-        Some(("google", "url_context")) if plain => {
-            Some(("urlContext".to_owned(), r#"{"urlContext":{}}"#.to_owned()))
-        }
-        Some(("google", "code_execution")) if plain => {
-            Some(("codeExecution".to_owned(), r#"{"codeExecution":{}}"#.to_owned()))
-        }
-        _ => None,
-    };
-    let known = known.and_then(|(kind, json)| Some(Tool::Other { kind, json: Json::parse(&json)? }));
-    Ok(known.unwrap_or_else(|| Tool::Other { kind: id, json: Json::copied(raw) }))
+    let plain = tool.json("args").is_none_or(|args| args.get() == "{}");
+    let known = KNOWN.iter().find(|(known, ..)| plain && *known == id);
+    let known = known
+        .and_then(|(_, kind, json)| Some(Tool::Other { kind: (*kind).to_owned(), json: Json::parse(json)? }));
+    Ok(known.unwrap_or_else(|| Tool::Other { kind: format!("provider.{id}"), json: Json::copied(raw) }))
 }
 
 /// Reads `toolChoice`.

@@ -53,7 +53,7 @@ fn decode(body: &[u8]) -> Result<Embeddings, DecodeError> {
         }
     }
     body.take("headers");
-    embeddings.extra.extend(body.rest());
+    embeddings.extra.extend(body.rest().into_iter().map(|(name, json)| (format!("options.{name}"), json)));
     Ok(embeddings)
 }
 

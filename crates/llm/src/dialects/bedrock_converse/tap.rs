@@ -6,7 +6,7 @@ use super::response::decode;
 use super::stream::Event;
 use super::usage::read_usage;
 use crate::dialects::read::{At, Object};
-use crate::dialects::{Tap, fault, raise_tap_usage};
+use crate::dialects::{Tap, fault, raise_tap_usage, tier};
 use crate::ir::Content;
 
 /// Reads a whole answer.
@@ -24,6 +24,7 @@ pub(super) fn read_response(body: &[u8], tap: &mut Tap) {
         tap.finish_reason = choice.finish.and_then(|finish| finish.native).or(tap.finish_reason.take());
     }
     raise_tap_usage(tap, answer.usage);
+    tap.other_tier = answer.service_tier.as_deref().is_some_and(tier::is_other_word);
     tap.finished = true;
 }
 
@@ -47,10 +48,18 @@ pub(super) fn read_event(event: &[u8], data: &[u8], tap: &mut Tap) {
         }
         b"metadata" => {
             raise_tap_usage(tap, usage(data));
+            tap.other_tier = service_tier(data).as_deref().is_some_and(tier::is_other_word);
             tap.finished = true;
         }
         _ => {}
     }
+}
+
+/// The tier, which stands beside the usage.
+fn service_tier(data: &[u8]) -> Option<String> {
+    let raw: &RawValue = serde_json::from_slice(data).ok()?;
+    let tier = Object::read(raw, At::BODY).ok()?.take("serviceTier")?;
+    Object::read(tier, At::BODY).ok()?.string("type").ok()?
 }
 
 fn usage(data: &[u8]) -> Option<crate::usage::Usage> {

@@ -9,7 +9,7 @@ mod account;
 mod list;
 mod seen;
 
-use http::Method;
+use http::{Method, header};
 use yumen_config::{GatewaySettings, Snapshot, VirtualKey};
 use yumen_llm::json::{Read, scan_object};
 use yumen_telemetry::{LookupError, ObjectKind, OwnedObject};
@@ -150,6 +150,14 @@ async fn owned(
 
 /// The file whose lines a new batch is made of.
 fn input_of(call: &Call, max_depth: usize) -> Result<String, Rejection> {
+    // A provider that reads the same bytes as a form, or the query as well, could take another file's id from them.
+    let kind = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") || !call.query.is_empty() {
+        let message =
+            "A batch is asked for in JSON, with `content-type: application/json` and without a query.";
+        return Err(Rejection::new(Code::InvalidRequest, message));
+    }
     let object = scan_object(&call.body, max_depth).map_err(|error| {
         let message = format!("The body cannot be read: {} (byte {}).", error.reason, error.position);
         Rejection::new(Code::InvalidJson, message)

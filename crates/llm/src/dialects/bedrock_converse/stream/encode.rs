@@ -124,7 +124,9 @@ impl Encoder {
     fn end_part(&mut self, out: &mut Vec<u8>) {
         if self.open.is_some() {
             self.close_block(out);
-        } else if let Some((_, index)) = self.calls.pop() {
+        } else if let [(_, index)] = *self.calls.as_slice() {
+            // Which of several calls is complete is not said.
+            self.calls.clear();
             Self::stop(index, out);
         }
     }
