@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 pub use crate::snapshot::{LogFormat, LogLevel};
 pub use provider::{
-    AuthScheme, AuthSpec, CredentialSpec, Decimal, DialectSpec, LongPriceSpec, ModelSpec, PriceSpec,
+    AuthScheme, AuthSpec, CredentialSpec, Decimal, DialectSpec, DiscoverySpec, LongPriceSpec, ModelSpec, PriceSpec,
     ProviderSpec, TimeoutSpec,
 };
 
