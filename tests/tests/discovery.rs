@@ -51,8 +51,7 @@ fn model(id: &str, context: u64) -> Value {
 
 /// The entry of OpenRouter's list for a model.
 async fn listed(gateway: &Gateway, name: &str) -> Option<Value> {
-    let answer = gateway.client().get("/api/v1/models").await;
-    answer.expect_status(200);
+    let answer = gateway.client().get("/api/v1/models").await.expect_status(200);
     answer.json()["data"].as_array()?.iter().find(|model| model["id"] == name).cloned()
 }
 
@@ -82,8 +81,7 @@ async fn a_model_appears_when_the_server_learns_it() {
     assert_eq!(entry["context_length"], 40_960);
     assert_eq!(upstream.requests()[0].header("authorization"), "Bearer s3cret");
     assert_eq!(upstream.requests()[0].header("content-type"), "");
-    let answer = gateway.client().post(CHAT, &ask("fake-chat")).await;
-    answer.expect_status(200);
+    let answer = gateway.client().post(CHAT, &ask("fake-chat")).await.expect_status(200);
     assert_eq!(whole_text(&answer), TEXT);
 
     gateway.client().post(CHAT, &ask("fake-cached")).await.expect_status(404);
