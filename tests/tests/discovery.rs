@@ -74,9 +74,13 @@ async fn after_another_round(upstream: &Upstream) {
 async fn a_model_appears_when_the_server_learns_it() {
     let upstream = Upstream::start().await;
     let shelf = shelve(&upstream, vec![model("fake-chat", 40_960)]);
-    let gateway =
-        Gateway::start(&config(&provider("mine", "vllm", &upstream, ", credentials: [ { secret: s3cret } ]")))
-            .await;
+    let gateway = Gateway::start(&config(&provider(
+        "mine",
+        "vllm",
+        &upstream,
+        ", credentials: [ { secret: s3cret } ]",
+    )))
+    .await;
     let entry = until_listed(&gateway, "mine/fake-chat").await;
     assert_eq!(entry["context_length"], 40_960);
     assert_eq!(upstream.requests()[0].header("authorization"), "Bearer s3cret");
@@ -123,8 +127,7 @@ async fn what_is_configured_wins() {
     shelve(&upstream, vec![model("fake-chat", 40_960), model("fake-cached", 1_024)]);
     let own = ", models: { fake-chat: { context: 5000, price: { input: 2, output: 4 } }, fake-json: {} }";
     let aliases = "models:\n  smart: { deployments: [ { provider: mine, model: fake-cached } ] }\n";
-    let gateway =
-        Gateway::start(&(config(&provider("mine", "vllm", &upstream, own)) + aliases)).await;
+    let gateway = Gateway::start(&(config(&provider("mine", "vllm", &upstream, own)) + aliases)).await;
     until_listed(&gateway, "mine/fake-cached").await;
     let entry = listed(&gateway, "mine/fake-chat").await.unwrap();
     assert_eq!((&entry["context_length"], &entry["pricing"]["prompt"]), (&json!(5_000), &json!("0.000002")));
@@ -200,14 +203,20 @@ async fn llama_cpp_and_ollama_tell_more() {
         _ => None,
     });
     ollama.script(|request| match request.path.as_str() {
-        "/api/tags" => Some(Reply::json(200, &json!({ "models": [
+        "/api/tags" => Some(Reply::json(
+            200,
+            &json!({ "models": [
             { "name": "fake-tools:latest", "model": "fake-tools:latest", "digest": "d1" },
             { "name": "broken", "model": "broken", "digest": "d2" },
-        ] }))),
-        "/api/show" if request.model() == "fake-tools:latest" => Some(Reply::json(200, &json!({
-            "model_info": { "general.architecture": "qwen3", "qwen3.context_length": 32768 },
-            "capabilities": ["completion", "tools", "thinking"],
-        }))),
+        ] }),
+        )),
+        "/api/show" if request.model() == "fake-tools:latest" => Some(Reply::json(
+            200,
+            &json!({
+                "model_info": { "general.architecture": "qwen3", "qwen3.context_length": 32768 },
+                "capabilities": ["completion", "tools", "thinking"],
+            }),
+        )),
         "/api/show" => Some(Reply::json(500, &json!({ "error": "broken" }))),
         _ => None,
     });

@@ -205,7 +205,8 @@ impl Publisher {
         }
         self.settings = settings;
         let providers = &self.settings.providers;
-        self.discovered.retain(|name, found| providers.get(name).is_some_and(|provider| found.is_of(provider)));
+        self.discovered
+            .retain(|name, found| providers.get(name).is_some_and(|provider| found.is_of(provider)));
         let store_keys = self.store_keys.iter().filter(|(hash, _)| self.settings.keys.get(hash).is_none());
         let store_keys: Vec<_> = store_keys.map(|(hash, key)| (*hash, Some(Arc::clone(key)))).collect();
         let keys = self.settings.keys.with_all(store_keys);

@@ -100,10 +100,7 @@ pub fn openai_models(body: &[u8]) -> Result<ModelList<DiscoveredModel>, Discover
 
 /// Adds what `GET /props` of llama.cpp tells: the window of one request, and what the model reads. It tells of the model
 /// that is loaded, so that of several it says nothing.
-pub fn add_llama_cpp_props(
-    list: &mut ModelList<DiscoveredModel>,
-    body: &[u8],
-) -> Result<(), DiscoveryError> {
+pub fn add_llama_cpp_props(list: &mut ModelList<DiscoveredModel>, body: &[u8]) -> Result<(), DiscoveryError> {
     let props = json(body)?;
     let settings = props.get("default_generation_settings");
     let settings = settings.ok_or(DiscoveryError::Lacks("default_generation_settings"))?;

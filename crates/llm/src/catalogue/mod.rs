@@ -23,8 +23,8 @@ pub use crate::dialects::{Operation, Quirk, Thinking};
 pub use auth::{Auth, CredentialField, CredentialPart, ENTRA_TOKEN_URL, Part, is_query_name};
 pub use definition::{DataPolicy, DialectPath, Links, ProviderDefinition};
 pub use discovery::{
-    DISCOVERED_MOST, DiscoveredModel, Discovery, DiscoveryError, ModelList, add_llama_cpp_props, ollama_model,
-    ollama_tags, openai_models,
+    DISCOVERED_MOST, DiscoveredModel, Discovery, DiscoveryError, ModelList, add_llama_cpp_props,
+    ollama_model, ollama_tags, openai_models,
 };
 pub use facts::{Day, Facts, Feature, Modality, Word, Words};
 pub use models::ModelDefinition;

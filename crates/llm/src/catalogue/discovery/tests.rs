@@ -10,7 +10,6 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::catalogue::Word as _;
 
 /// As vLLM answers `GET /v1/models`, with an adapter beside the model.
 const VLLM: &str = r#"{"object":"list","data":[
