@@ -25,12 +25,14 @@ admin: {{ listen: \"127.0.0.1:0\" }}
 providers:
   one:
     type: openai-compatible
+    discovery: off
     base_url: \"{base}\"
     auth: {{ scheme: oauth_client_credentials, token_url: \"{token_url}\" }}
     credentials: [ {{ secret: {SECRET}, fields: {{ client_id: the-client-id }} }} ]
     timeouts: {{ first_byte_ms: 2000, connect_ms: 2000 }}
   spare:
     type: openai-compatible
+    discovery: off
     base_url: \"{base}\"
     credentials: [ {{ secret: spare-secret }} ]
 models:

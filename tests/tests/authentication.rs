@@ -26,6 +26,7 @@ admin: {{ listen: \"127.0.0.1:0\" }}
 providers:
   one:
     type: openai-compatible
+    discovery: off
     base_url: \"{}\"
 {entry}
 keys:

@@ -23,7 +23,7 @@ fn config(upstream: &Upstream, credentials: &str) -> String {
         r#"gateway: {{ listen: "127.0.0.1:0" }}
 admin: {{ listen: "127.0.0.1:0" }}
 providers:
-  up: {{ type: openai-compatible, base_url: "{}", credentials: [ {credentials} ] }}
+  up: {{ type: openai-compatible, discovery: off, base_url: "{}", credentials: [ {credentials} ] }}
 files: {{ provider: up }}
 keys:
   - {{ name: test, secret: "{KEY}", access: [files] }}

@@ -27,14 +27,15 @@ admin: {{ listen: "127.0.0.1:0" }}
 providers:
   up:
     type: openai-compatible
+    discovery: off
     base_url: "{base}"
     credentials: [ {{ secret: {SECRET} }} ]
     headers: {{ x-organisation: "organisation-of-ours" }}
     passthrough: ["GET /fine_tuning/**", "POST,DELETE,HEAD /assistants/*", "/x", "POST /chat/completions", "/echo/**"]
     timeouts: {{ first_byte_ms: 2000, idle_ms: 1000 }}
-  closed: {{ type: openai-compatible, base_url: "{base}", credentials: [ {{ secret: {SECRET} }} ] }}
-  other: {{ type: openai-compatible, base_url: "{base}", credentials: [ {{ secret: {SECRET} }} ], passthrough: ["/**"] }}
-  gone: {{ type: openai-compatible, base_url: "http://{closed}/v1", auth: {{ scheme: none }}, passthrough: ["/**"] }}
+  closed: {{ type: openai-compatible, discovery: off, base_url: "{base}", credentials: [ {{ secret: {SECRET} }} ] }}
+  other: {{ type: openai-compatible, discovery: off, base_url: "{base}", credentials: [ {{ secret: {SECRET} }} ], passthrough: ["/**"] }}
+  gone: {{ type: openai-compatible, discovery: off, base_url: "http://{closed}/v1", auth: {{ scheme: none }}, passthrough: ["/**"] }}
 {more}keys:
   - {{ name: test, secret: "{KEY}", access: ["providers/up", "providers/closed", "providers/by-query", "providers/gone"] }}
   - {{ name: narrow, secret: "{NARROW}", models: [up/fake-chat], access: ["*"] }}
@@ -375,12 +376,12 @@ async fn no_answer_shows_a_secret_and_no_call_takes_another_along() {
         )
     });
     let more = format!(
-        "  by-query: {{ type: openai-compatible, base_url: \"{}?version=1\", auth: {{ scheme: query, name: token }}, credentials: \
+        "  by-query: {{ type: openai-compatible, discovery: off, base_url: \"{}?version=1\", auth: {{ scheme: query, name: token }}, credentials: \
          [ {{ secret: {SECRET} }} ], passthrough: [\"/**\"] }}\n",
         upstream.openai_base()
     );
     let asked = format!(
-        "  asked: {{ type: openai-compatible, base_url: \"{}\", auth: {{ scheme: oauth_client_credentials, token_url: \
+        "  asked: {{ type: openai-compatible, discovery: off, base_url: \"{}\", auth: {{ scheme: oauth_client_credentials, token_url: \
          \"{}/token\" }}, credentials: [ {{ secret: {SECRET}, fields: {{ client_id: me }} }} ], passthrough: [\"/**\"] }}\n",
         upstream.openai_base(),
         upstream.plain_base()

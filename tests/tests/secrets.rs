@@ -129,7 +129,7 @@ async fn no_scheme_lets_a_secret_or_a_token_out() {
         .map(|(name, entry)| {
             let entry = entry.replace("SECRET", SECRET).replace("HOST", &upstream.address().to_string());
             format!(
-                "  {name}: {{ type: openai-compatible, base_url: \"{}\", {entry} }}\n",
+                "  {name}: {{ type: openai-compatible, discovery: off, base_url: \"{}\", {entry} }}\n",
                 upstream.openai_base()
             )
         })

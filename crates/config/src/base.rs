@@ -11,7 +11,7 @@ use crate::endpoint::{Endpoint, EndpointError, RequestPath, Scheme};
 use crate::path_rules::PlainPath;
 
 /// The base URL of a provider.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Base {
     /// Where to connect, and the headers that each call has. Its paths are those of the base alone.
     pub endpoint: Endpoint,

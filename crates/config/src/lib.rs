@@ -27,6 +27,7 @@ mod base;
 mod check;
 mod credential;
 mod diagnostic;
+mod discovered;
 mod endpoint;
 mod environment;
 mod keys;
@@ -58,13 +59,14 @@ pub use credential::{
     TokenSource,
 };
 pub use diagnostic::{Diagnostic, Position, Severity};
+pub use discovered::Discovered;
 pub use endpoint::{Endpoint, EndpointError, RequestPath, Scheme, encoded, push_encoded};
 pub use keys::{KeyTable, VirtualKey};
 pub use listing::{Listed, ModelQuery, Page, QueryError, may_use};
 pub use network::Network;
 pub use path_rules::{PathFault, PathRules, PlainPath};
 pub use patterns::ModelPatterns;
-pub use provider::{Provider, ServedModel, Timeouts};
+pub use provider::{ModelSource, Provider, ServedModel, Timeouts};
 pub use reference::reference_markdown;
 pub use rotation::Rotation;
 pub use schema::json_schema;

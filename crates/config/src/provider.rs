@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use yumen_llm::catalogue::{DataPolicy, Facts, Links, Operation, Quirk};
+use yumen_llm::catalogue::{DataPolicy, Discovery, Facts, Links, Operation, Quirk};
 use yumen_llm::dialects::{Dialect, Thinking};
 use yumen_llm::price::Price;
 
@@ -15,7 +15,7 @@ use crate::path_rules::PathRules;
 use crate::rotation::Rotation;
 
 /// One configured provider.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Provider {
     /// The entry's name in the configuration.
     pub id: Arc<str>,
@@ -31,8 +31,8 @@ pub struct Provider {
     pub passthrough: PathRules,
     /// Headers of its own, which all endpoints send with each request; a client's own value wins for those we pass on.
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
-    /// Credentials in weighted rotation; empty when none is needed.
-    pub credentials: Rotation<Arc<Credential>>,
+    /// Credentials in weighted rotation; empty when none is needed. Copies of the provider share the turns.
+    pub credentials: Arc<Rotation<Arc<Credential>>>,
     /// Differences from the dialects.
     pub quirks: Vec<Quirk>,
     /// Time-outs.
@@ -41,6 +41,8 @@ pub struct Provider {
     pub data_policy: DataPolicy,
     /// Its pages for people.
     pub links: Links,
+    /// Where its server is asked for its models; `None` when it is not asked.
+    pub model_source: Option<ModelSource>,
     /// Models it is known to serve, by native id.
     pub models: BTreeMap<Arc<str>, Arc<ServedModel>>,
 }
@@ -58,8 +60,29 @@ pub struct Timeouts {
     pub total: Duration,
 }
 
+/// Where a provider's server tells which models it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelSource {
+    /// How it tells.
+    pub discovery: Discovery,
+    /// Where its list is.
+    pub list: Endpoint,
+    /// Where it tells more, if it does.
+    pub detail: Option<Endpoint>,
+    /// How often it is asked.
+    pub interval: Duration,
+}
+
+impl ModelSource {
+    /// Whether both ask the same of the same server, however often.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        let parts = |source: &Self| (source.discovery, source.list.clone(), source.detail.clone());
+        parts(self) == parts(other)
+    }
+}
+
 /// A model as one provider serves it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServedModel {
     /// The provider's own id.
     pub native_id: Arc<str>,

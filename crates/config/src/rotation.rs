@@ -29,6 +29,13 @@ impl<T> Rotation<T> {
         Self::new(items.into_iter().map(|item| (item, 1)))
     }
 
+    /// The same rotation over other items, each made from one of these, with the turn where it was.
+    pub fn map<U>(&self, make: impl FnMut(&T) -> U) -> Rotation<U> {
+        let items = self.items.iter().map(make).collect();
+        let cursor = AtomicUsize::new(self.cursor.load(Ordering::Relaxed));
+        Rotation { items, order: self.order.clone(), cursor }
+    }
+
     /// The items in the order in which they were declared.
     pub fn items(&self) -> &[T] {
         &self.items

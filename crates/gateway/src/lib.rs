@@ -6,6 +6,7 @@
 
 mod answers;
 mod body;
+mod discovery;
 mod egress;
 mod exchange;
 mod gauges;
@@ -21,6 +22,7 @@ mod upload;
 mod upstream;
 mod worker;
 
+pub use discovery::{Told, discover};
 pub use gauges::Gauges;
 pub use listener::DataPlane;
 pub use pipeline::STAGES;

@@ -301,6 +301,7 @@ providers:
     models: {{ {models} }}
   fake-ollama:
     type: ollama
+    discovery: off
     base_url: \"{}\"
     dialects: {{ ollama_chat: {{}}, ollama_generate: {{}}, ollama_embeddings: {{}} }}
     auth: {{ scheme: bearer }}

@@ -1,9 +1,10 @@
-//! The live settings: the file, the files of secrets that it names and the store are watched, and a change is published as
-//! a new Snapshot.
+//! The live settings: the file, the files of secrets that it names, the store and what servers tell of their models are
+//! watched, and a change is published as a new Snapshot.
 //!
 //! A file is looked at a few times in a second, by what its path leads to: so a rewrite, a rename over it and a
 //! swapped symbolic link above it (as Kubernetes does) are all the same, on every file system.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use std::time::Duration;
 
 use anyhow::bail;
 use tokio::sync::mpsc;
-use yumen_config::{KeyHash, KeyHasher, Severity, Snapshot, VirtualKey};
-use yumen_gateway::Gateway;
+use yumen_config::{Discovered, KeyHash, KeyHasher, KeyTable, Severity, Snapshot, VirtualKey};
+use yumen_gateway::{Gateway, Told};
 use yumen_store::KeyChange;
 
 use crate::settings::{SecretFile, Source};
@@ -71,7 +72,7 @@ impl Watched {
     }
 }
 
-/// Publishes Snapshots: the file's settings together with the store's keys.
+/// Publishes Snapshots: the file's settings together with the store's keys and the models that servers tell of.
 pub struct Publisher {
     gateway: Arc<Gateway>,
     source: Source,
@@ -79,6 +80,8 @@ pub struct Publisher {
     /// The settings as the file has them, without the store's keys.
     settings: Snapshot,
     store_keys: std::collections::HashMap<KeyHash, Arc<VirtualKey>>,
+    /// What the servers of providers have told last.
+    discovered: BTreeMap<Arc<str>, Discovered>,
     /// The file's text that was last looked into, whether or not it was taken.
     text: Option<String>,
     file: Watched,
@@ -102,6 +105,7 @@ impl Publisher {
             hasher,
             settings,
             store_keys: std::collections::HashMap::new(),
+            discovered: BTreeMap::new(),
             text,
             file: Watched::default(),
             secrets: Vec::new(),
@@ -134,6 +138,25 @@ impl Publisher {
             taken.push((hash, key));
         }
         self.gateway.publish(Arc::new(live.with_keys(live.keys.with_all(taken))));
+    }
+
+    /// Takes what a provider's server has told of its models, if that is anything new.
+    pub fn take_models(&mut self, (name, found): Told) {
+        // What was asked before a reload may be of a place that is not asked any more.
+        let is_asked = self.settings.providers.get(&name).is_some_and(|provider| found.is_of(provider));
+        let is_known = self.discovered.get(&name).is_some_and(|known| known.models == found.models);
+        if !is_asked || is_known {
+            return;
+        }
+        tracing::info!(provider = &*name, models = found.models.len(), "the server has told its models");
+        self.discovered.insert(name, found);
+        let keys = self.gateway.snapshot.load().keys.clone();
+        self.publish(keys);
+    }
+
+    fn publish(&self, keys: KeyTable) {
+        let settings = self.settings.with_discovered(&self.discovered);
+        self.gateway.publish(Arc::new(settings.with_keys(keys)));
     }
 
     /// Looks whether the text of a file has changed and, if so, takes it.
@@ -181,22 +204,30 @@ impl Publisher {
             tracing::warn!("a change of `listen`, `store` or `log` takes effect at the next start");
         }
         self.settings = settings;
+        let providers = &self.settings.providers;
+        self.discovered
+            .retain(|name, found| providers.get(name).is_some_and(|provider| found.is_of(provider)));
         let store_keys = self.store_keys.iter().filter(|(hash, _)| self.settings.keys.get(hash).is_none());
         let store_keys: Vec<_> = store_keys.map(|(hash, key)| (*hash, Some(Arc::clone(key)))).collect();
         let keys = self.settings.keys.with_all(store_keys);
-        self.gateway.publish(Arc::new(self.settings.with_keys(keys)));
+        self.publish(keys);
         self.reloads.ok.fetch_add(1, Ordering::Relaxed);
         tracing::info!(providers = self.settings.providers.len(), "the changed configuration was taken");
         Ok(())
     }
 
-    /// Watches the file and the store until the process stops.
-    pub async fn watch(mut self, mut key_changes: mpsc::Receiver<Vec<KeyChange>>) {
+    /// Watches the file, the store and what servers tell until the process stops.
+    pub async fn watch(
+        mut self,
+        mut key_changes: mpsc::Receiver<Vec<KeyChange>>,
+        mut told: mpsc::Receiver<Told>,
+    ) {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = look.tick() => self.look(),
+                Some(told) = told.recv() => self.take_models(told),
                 changes = key_changes.recv() => match changes {
                     Some(changes) => self.change_keys(changes),
                     None => return,

@@ -159,7 +159,9 @@ impl Running {
         }
         let (changed, key_changes) = mpsc::channel(16);
         tokio::spawn(async move { while changed.send(key_watch.next().await).await.is_ok() {} });
-        let watcher = tokio::spawn(publisher.watch(key_changes));
+        let (told, models) = mpsc::channel(16);
+        tokio::spawn(yumen_gateway::discover(Arc::clone(&gateway), told));
+        let watcher = tokio::spawn(publisher.watch(key_changes, models));
         Ok(Self { data_dir: options.data_dir.clone(), gateway, plane, ledger, store, admin, watcher })
     }
 

@@ -222,7 +222,8 @@ impl<'a> Checker<'a, '_> {
     /// A model that the provider's list does not have works all the same; but where there is a list, it is most
     /// likely a slip, and price and limits are not known.
     fn unlisted(&mut self, place: &Place<'_>, provider: &Provider, name: &str) -> Arc<ServedModel> {
-        if !provider.models.is_empty() {
+        // Of a server that is asked, not all models are known yet.
+        if !provider.models.is_empty() && provider.model_source.is_none() {
             let known =
                 provider.models.values().flat_map(|model| model.aliases.iter().chain([&model.native_id]));
             let known = known.map(|name| &**name);

@@ -6,11 +6,12 @@
 mod aliases;
 mod auth;
 mod credentials;
+mod discovery;
 mod endpoints;
 mod files;
 mod keys;
 mod models;
-mod names;
+pub(crate) mod names;
 mod parameters;
 mod proof;
 mod provider;

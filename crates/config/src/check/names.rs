@@ -12,7 +12,7 @@ use crate::rotation::Rotation;
 use crate::snapshot::{Deployment, ModelTarget, TargetKind};
 
 /// What each name stands for.
-pub(super) fn table(providers: &BTreeMap<Arc<str>, Arc<Provider>>) -> HashMap<Arc<str>, Arc<ModelTarget>> {
+pub(crate) fn table(providers: &BTreeMap<Arc<str>, Arc<Provider>>) -> HashMap<Arc<str>, Arc<ModelTarget>> {
     let mut table = HashMap::new();
     for (name, deployments) in canonical(providers) {
         let target = ModelTarget {

@@ -9,7 +9,7 @@ use yumen_llm::catalogue::{DataPolicy, ProviderDefinition};
 
 use super::credentials::Checking;
 use super::parameters::Parameters;
-use super::{Surroundings, auth, endpoints, models};
+use super::{Surroundings, auth, discovery, endpoints, models};
 use crate::base::Base;
 use crate::diagnostic::{Diagnostics, shown};
 use crate::near::nearest;
@@ -60,6 +60,10 @@ pub(super) fn check(
         .into_iter()
         .map(|(dialect, endpoint)| (dialect, endpoint.with_headers(&headers)))
         .collect();
+    let model_source = match found.errors() == errors_before {
+        true => discovery::check(spec, definition, &mut parameters, place, found),
+        false => None,
+    };
     let credentials = match &auth {
         Some(auth) => {
             let checking = Checking { provider: name, resource, spec, definition, auth, surroundings };
@@ -75,7 +79,8 @@ pub(super) fn check(
         base,
         passthrough,
         headers,
-        credentials,
+        credentials: Arc::new(credentials),
+        model_source,
         quirks: spec.quirks.clone().unwrap_or_else(|| definition.quirks.clone()),
         timeouts: timeouts(&spec.timeouts),
         data_policy: DataPolicy {

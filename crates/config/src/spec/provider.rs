@@ -40,6 +40,12 @@ pub struct ProviderSpec {
     /// Known differences from the dialects; when given, exactly these.
     #[schemars(schema_with = "named::optional_list::<Quirk>")]
     pub quirks: Option<Vec<Quirk>>,
+    /// How its server is asked for its models while the gateway runs: `off` asks nothing. Without it as the definition says;
+    /// a server of the type `openai-compatible` is asked only when this entry names no `models`.
+    pub discovery: Option<DiscoverySpec>,
+    /// How often its server is asked for its models, in milliseconds. Without it: 60000.
+    #[schemars(range(min = 1000, max = 86_400_000))]
+    pub discovery_ms: Option<u64>,
     /// Time-outs.
     pub timeouts: TimeoutSpec,
     /// Calls that go through to it as they are, at `/providers/NAME/…` and for keys with `access: ["providers/NAME"]`: rules
@@ -146,6 +152,21 @@ impl AuthScheme {
     pub fn name(self) -> &'static str {
         named::names::<Self>().get(self as usize).copied().unwrap_or_default()
     }
+}
+
+/// How a server tells its models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DiscoverySpec {
+    /// It is not asked.
+    Off,
+    /// `GET /models` below its base URL.
+    #[serde(rename = "openai")]
+    OpenAi,
+    /// The same, and `GET /props`.
+    LlamaCpp,
+    /// `GET /api/tags`, and `POST /api/show` for each model.
+    Ollama,
 }
 
 /// Where a wire format is spoken.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::auth::{self, Auth, CredentialField};
+use super::discovery::Discovery;
 use super::fields::{Faults, Fields};
 use super::parameters::{self, ParameterDefinition};
 use super::urls::Urls;
@@ -106,6 +107,9 @@ pub struct ProviderDefinition {
     /// Differences from the dialects.
     #[serde(default)]
     pub quirks: Vec<Quirk>,
+    /// How its server tells which models it has, where that is for the server to say.
+    #[serde(default)]
+    pub discovery: Option<Discovery>,
     /// Regions, when there are several.
     #[serde(default)]
     pub regions: Vec<String>,
@@ -170,6 +174,7 @@ pub(super) fn read(folder: &str, text: &str, found: &mut Vec<CatalogueError>) ->
     let dialects: Option<BTreeMap<Dialect, DialectPath>> =
         fields.required("dialects", r#"{ openai_chat = { path = "/chat/completions" } }"#);
     let quirks: Option<Vec<Quirk>> = fields.optional("quirks", r#"["no_stream_options"]"#);
+    let discovery: Option<Discovery> = fields.optional("discovery", r#""openai""#);
     let regions = fields.optional("regions", r#"["eu"]"#);
     let data_policy = fields.optional("data_policy", "{ trains = false, retention_days = 30 }");
     let links: Option<Links> = fields.optional("links", r#"{ docs = "https://example.com/docs" }"#);
@@ -201,6 +206,7 @@ pub(super) fn read(folder: &str, text: &str, found: &mut Vec<CatalogueError>) ->
         headers: headers.unwrap_or_default(),
         dialects: dialects?,
         quirks: quirks.unwrap_or_default(),
+        discovery,
         regions: regions.unwrap_or_default(),
         data_policy: data_policy.unwrap_or_default(),
         links: links.unwrap_or_default(),

@@ -6,6 +6,7 @@
 
 mod auth;
 mod definition;
+mod discovery;
 mod embedded;
 mod facts;
 mod fields;
@@ -21,6 +22,10 @@ use std::sync::{Arc, OnceLock};
 pub use crate::dialects::{Operation, Quirk, Thinking};
 pub use auth::{Auth, CredentialField, CredentialPart, ENTRA_TOKEN_URL, Part, is_query_name};
 pub use definition::{DataPolicy, DialectPath, Links, ProviderDefinition};
+pub use discovery::{
+    DISCOVERED_MOST, DiscoveredModel, Discovery, DiscoveryError, ModelList, add_llama_cpp_props,
+    ollama_model, ollama_tags, openai_models,
+};
 pub use facts::{Day, Facts, Feature, Modality, Word, Words};
 pub use models::ModelDefinition;
 pub use parameters::{ParameterDefinition, is_parameter_value, parameters_in, with_parameters};
