@@ -10,14 +10,15 @@ const MAX_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub struct Mutator {
     seeds: Vec<Vec<u8>>,
-    words: &'static [&'static str],
+    words: Vec<&'static str>,
     random: Random,
     input: Vec<u8>,
 }
 
 impl Mutator {
     /// Damages these `seeds`, with these `words`, as the number `seed` leads.
-    pub fn new(seeds: Vec<Vec<u8>>, words: &'static [&'static str], seed: u64) -> Self {
+    pub fn new(seeds: Vec<Vec<u8>>, words: &[&[&'static str]], seed: u64) -> Self {
+        let words = words.concat();
         Self { seeds, words, random: Random::new(seed), input: Vec::new() }
     }
 
@@ -38,7 +39,7 @@ impl Mutator {
         let length = self.input.len();
         let start = self.random.below(length + 1);
         let end = (start + 1 + self.random.below(24)).min(length);
-        let word = pick(&mut self.random, self.words).copied().unwrap_or_default();
+        let word = pick(&mut self.random, &self.words).copied().unwrap_or_default();
         match self.random.below(9) {
             0 => {
                 let bit = 1 << self.random.below(8);

@@ -37,7 +37,6 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, two_lengths
     let (head, mut body) = request.into_parts();
     let snapshot = worker.gateway.snapshot.load_full();
     let mut exchange = Box::new(Exchange::open(&worker));
-    let surface = Surface::of(&head);
     let route = if two_lengths { Err(conflicting_lengths()) } else { stages::route(&head) };
     let answered = match route {
         // Boxed, so that a stream does not keep the room that its beginning needed.
@@ -67,7 +66,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, two_lengths
     };
     let answer = answered.unwrap_or_else(|(exchange, rejection)| {
         leave_unread(&head, body, &rejection);
-        refuse(exchange, &head, surface, rejection)
+        refuse(exchange, &head, rejection)
     });
     let mut response = Response::new(answer.body);
     *response.status_mut() = answer.status;
@@ -162,12 +161,8 @@ fn leave_unread(head: &request::Parts, mut body: Incoming, rejection: &Rejection
 }
 
 /// Says a rejection in the client's dialect and closes the exchange.
-fn refuse(
-    mut exchange: Box<Exchange>,
-    head: &request::Parts,
-    surface: Surface,
-    rejection: Rejection,
-) -> Answer {
+fn refuse(mut exchange: Box<Exchange>, head: &request::Parts, rejection: Rejection) -> Answer {
+    let surface = Surface::of(head);
     let row = rejection.code.row();
     let upstream = rejection.upstream.as_deref();
     exchange.record.status = rejection.status;

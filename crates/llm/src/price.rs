@@ -82,6 +82,9 @@ const PER_MILLION: u64 = 1_000_000_000;
 /// [`PerToken`] units in one dollar per token.
 const PER_DOLLAR: u64 = 1_000_000_000_000_000;
 
+/// Nano-dollars in one dollar.
+const NANOS_PER_DOLLAR: u64 = 1_000_000_000;
+
 /// Milliseconds in the hour for which sound is priced.
 const MS_PER_HOUR: u128 = 3_600_000;
 
@@ -110,26 +113,26 @@ impl PerToken {
 impl PerToken {
     /// Dollars for one token, or other unit, as an exact decimal, such as `0.0000025`.
     pub fn dollars(self) -> String {
-        let text = format!("{}.{:015}", self.0 / PER_DOLLAR, self.0 % PER_DOLLAR);
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        decimal(self.0, PER_DOLLAR)
     }
 }
 
 /// Nano-dollars as a decimal of dollars, to the last digit.
 pub fn dollars(nanos: u64) -> String {
-    let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+    decimal(nanos, NANOS_PER_DOLLAR)
+}
+
+/// A number of parts of which `one` (a power of ten) make a whole, as the shortest decimal.
+fn decimal(parts: u64, one: u64) -> String {
+    let digits = usize::try_from(one.ilog10()).unwrap_or(0);
+    let text = format!("{}.{:0digits$}", parts / one, parts % one);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 impl fmt::Display for PerToken {
     /// Dollars per million tokens, in the shortest form that [`PerToken::per_million`] reads back.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.0 / PER_MILLION)?;
-        let fraction = format!("{:09}", self.0 % PER_MILLION);
-        match fraction.trim_end_matches('0') {
-            "" => Ok(()),
-            digits => write!(formatter, ".{digits}"),
-        }
+        formatter.write_str(&decimal(self.0, PER_MILLION))
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use yumen_llm::catalogue::{Auth, Catalogue, Modality, ModelDefinition, Operation, ProviderDefinition};
-use yumen_llm::dialects::{Dialect, Quirk, Thinking, codec};
+use yumen_llm::dialects::{Dialect, Quirk, Thinking, Upstream, codec};
 use yumen_llm::price::{PerToken, Price};
 
 /// So many folders there are at least.
@@ -332,7 +332,8 @@ fn operations_are_served_by_a_dialect_of_the_provider() {
                 let mut spoken = definition.dialects.keys().map(|dialect| codec(*dialect));
                 let served = spoken.any(|codec| {
                     let outline = codec.outline();
-                    outline.operation == *operation && (outline.for_others || codec.passing().is_some())
+                    outline.operation == *operation
+                        && (outline.upstream == Upstream::ForAll || codec.passing().is_some())
                 });
                 assert!(served, "{id}: {} cannot be asked for {operation:?}", model.native_id);
             }

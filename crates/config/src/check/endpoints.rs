@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use yumen_llm::catalogue::{DialectPath, ProviderDefinition};
-use yumen_llm::dialects::{Dialect, codec};
+use yumen_llm::dialects::{Dialect, Upstream, codec};
 
 use super::parameters::Parameters;
 use crate::diagnostic::Diagnostics;
@@ -58,7 +58,7 @@ pub(super) fn check(
     for (dialect, chosen) in dialects {
         let here = place.field("dialects").field(codec(*dialect).outline().name);
         let defined = definition.dialects.get(dialect);
-        if !dialect.asks_providers() {
+        if codec(*dialect).outline().upstream == Upstream::Never {
             let hint = "clients speak it with the gateway; name the format in which the provider is asked";
             here.error(found, format!("{} is spoken by no provider", here.path), Some(hint.to_owned()));
             continue;

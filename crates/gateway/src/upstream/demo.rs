@@ -40,6 +40,8 @@ pub fn answer(dialect: Dialect, body: &[u8]) -> (StatusCode, HeaderMap, Vec<Byte
 
 struct Demo {
     model: String,
+    /// Unix seconds.
+    created: i64,
     text: String,
     input: u64,
     output: u64,
@@ -53,7 +55,8 @@ impl Demo {
         let text =
             format!("This is Yumen's built-in demo model; it works without any network. You said: {shown}");
         let (input, output) = (tokens::estimate(&asked).max(1), tokens::estimate(&text));
-        Self { model, text, input, output }
+        let created = jiff::Timestamp::now().as_second();
+        Self { model, created, text, input, output }
     }
 
     fn openai_usage(&self) -> Value {
@@ -63,7 +66,7 @@ impl Demo {
     fn chat(&self) -> Value {
         let message = json!({ "role": "assistant", "content": self.text, "refusal": null });
         json!({
-            "id": "chatcmpl-demo", "object": "chat.completion", "created": 0, "model": self.model,
+            "id": "chatcmpl-demo", "object": "chat.completion", "created": self.created, "model": self.model,
             "choices": [{ "index": 0, "message": message, "logprobs": null, "finish_reason": "stop" }],
             "usage": self.openai_usage(),
         })
@@ -95,12 +98,17 @@ impl Demo {
     }
 
     fn context(&self) -> AnswerContext {
-        AnswerContext { id: "demo".to_owned(), model: self.model.clone(), ..AnswerContext::default() }
+        AnswerContext {
+            id: "demo".to_owned(),
+            model: self.model.clone(),
+            created: self.created,
+            ..AnswerContext::default()
+        }
     }
 
     fn completion(&self) -> Value {
         json!({
-            "id": "cmpl-demo", "object": "text_completion", "created": 0, "model": self.model,
+            "id": "cmpl-demo", "object": "text_completion", "created": self.created, "model": self.model,
             "choices": [{ "index": 0, "text": self.text, "logprobs": null, "finish_reason": "stop" }],
             "usage": self.openai_usage(),
         })
@@ -144,7 +152,7 @@ impl Demo {
     fn chat_stream(&self, request: &Value) -> Vec<Bytes> {
         let chunk = |choices: Value, usage: Value| {
             data(&json!({
-                "id": "chatcmpl-demo", "object": "chat.completion.chunk", "created": 0, "model": self.model,
+                "id": "chatcmpl-demo", "object": "chat.completion.chunk", "created": self.created, "model": self.model,
                 "choices": choices, "usage": usage,
             }))
         };
@@ -165,7 +173,7 @@ impl Demo {
     fn completion_stream(&self, request: &Value) -> Vec<Bytes> {
         let chunk = |choices: Value, usage: Value| {
             data(&json!({
-                "id": "cmpl-demo", "object": "text_completion", "created": 0, "model": self.model,
+                "id": "cmpl-demo", "object": "text_completion", "created": self.created, "model": self.model,
                 "choices": choices, "usage": usage,
             }))
         };

@@ -58,6 +58,7 @@ pub use target::{Quirk, Target, Thinking};
 use calls::{CallIds, Calls};
 use held_calls::write_arguments;
 use losses::Losses;
+use no_stream::NoStream;
 pub use operation::Operation;
 use operation::{as_chat, as_chat_with, refuse};
 use tally::{raise, raise_tap_usage};
@@ -132,13 +133,6 @@ pub enum Dialect {
     /// Rerankings as Cohere made them and many servers know them, `POST /v1/rerank` and `/v2/rerank`.
     #[serde(rename = "rerank")]
     Rerank,
-}
-
-impl Dialect {
-    /// Whether providers are asked in it; else it is spoken with clients alone.
-    pub fn asks_providers(self) -> bool {
-        !matches!(self, Self::AiSdk | Self::AiSdkEmbeddings)
-    }
 }
 
 /// What a request body could not be read as, in terms its sender understands.
@@ -224,9 +218,8 @@ pub struct Outline {
     pub name: &'static str,
     /// What it asks of a model.
     pub operation: Operation,
-    /// Whether requests of other dialects are said in it. One that can say less than its provider's others is there for
-    /// its own clients.
-    pub for_others: bool,
+    /// Of whose clients providers are asked in it.
+    pub upstream: Upstream,
     /// Whether model and streaming are chosen by the path: neither stands in the body then, so requests are read
     /// without them and written without them, and whoever knows the path sets both.
     pub model_in_path: bool,
@@ -252,6 +245,17 @@ pub struct Outline {
     pub stream_end: &'static [u8],
 }
 
+/// Of whose clients providers are asked in a dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upstream {
+    /// Of all that ask for the same.
+    ForAll,
+    /// Of its own: it can say less than its provider's others, or nothing of other dialects can be said in it.
+    ForItsOwn,
+    /// Of none: it is spoken with clients alone.
+    Never,
+}
+
 /// The shapes of errors; whoever reads errors of one dialect reads those of all others of the same shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -263,6 +267,34 @@ pub enum ErrorShape {
     Cohere,
     AiSdk,
     Aws,
+}
+
+impl ErrorShape {
+    /// An error answer's JSON body.
+    fn encode(self, error: &ErrorFacts) -> Vec<u8> {
+        match self {
+            Self::OpenAi => openai::encode_error(error),
+            Self::Anthropic => anthropic_messages::encode_error(error),
+            Self::Google => gemini::encode_error(error),
+            Self::Ollama => ollama::encode_error(error),
+            Self::Cohere => cohere_chat::encode_error(error),
+            Self::AiSdk => ai_sdk::encode_error(error),
+            Self::Aws => bedrock_converse::encode_error(error),
+        }
+    }
+
+    /// The frame that tells of an error after a stream has begun, and the stream's end.
+    fn encode_event(self, error: &ErrorFacts) -> Vec<u8> {
+        match self {
+            Self::OpenAi => openai::encode_error_event(error),
+            Self::Anthropic => anthropic_messages::encode_error_event(error),
+            Self::Google => gemini::encode_error_event(error),
+            Self::Ollama => ollama::encode_error_event(error),
+            Self::Cohere => cohere_chat::encode_error_event(error),
+            Self::AiSdk => ai_sdk::encode_error_event(error),
+            Self::Aws => bedrock_converse::encode_error_event(error),
+        }
+    }
 }
 
 /// One dialect. Implementations are stateless; streams have their own state objects.
@@ -299,16 +331,26 @@ pub trait Codec: Sync + Send {
     fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8>;
 
     /// A reader for one upstream stream.
-    fn stream_decoder(&self) -> Box<dyn StreamDecoder>;
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(NoStream(self.outline().errors))
+    }
     /// A writer for one client stream.
-    fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder>;
+    fn stream_encoder(&self, _context: AnswerContext) -> Box<dyn StreamEncoder> {
+        Box::new(NoStream(self.outline().errors))
+    }
 
     /// Reads an upstream's error answer of any shape; never fails and never drops the message.
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts;
+    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
+        fault::read(status, body)
+    }
     /// Writes an error answer's JSON body.
-    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8>;
+    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
+        self.outline().errors.encode(error)
+    }
     /// Writes the bytes of the frame that tells of an error after a stream has begun, terminator included.
-    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8>;
+    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
+        self.outline().errors.encode_event(error)
+    }
 
     /// Reads what the record needs from a whole answer that passes through. Never fails: unreadable is empty.
     fn tap_response(&self, body: &[u8], tap: &mut Tap);
@@ -380,10 +422,10 @@ pub fn sayable_in(client: Dialect) -> impl Iterator<Item = &'static Outline> {
     let same = move |other: &&'static Outline| own.operation == other.operation;
     let others = || {
         let all = ALL.iter().map(|codec| codec.outline());
-        all.filter(move |other| other.dialect != client && other.for_others)
+        all.filter(move |other| other.dialect != client && other.upstream == Upstream::ForAll)
     };
     let near = move |other: &&'static Outline| !same(other) && own.operation.can_be(other.operation);
-    let asks = |own: &&'static Outline| own.dialect.asks_providers();
+    let asks = |own: &&'static Outline| own.upstream != Upstream::Never;
     std::iter::once(own).filter(asks).chain(others().filter(same)).chain(others().filter(near))
 }
 

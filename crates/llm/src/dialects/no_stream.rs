@@ -1,10 +1,10 @@
 //! The streams of operations that have none: whatever comes is broken, and only errors are said.
 
-use super::{DecodeError, ErrorFacts, StreamDecoder, StreamEncoder};
+use super::{DecodeError, ErrorShape, StreamDecoder, StreamEncoder};
 use crate::ir::StreamEvent;
 
-/// Reader and writer of a stream that cannot be; it holds how the dialect says an error in a stream.
-pub(super) struct NoStream(pub(super) fn(&ErrorFacts) -> Vec<u8>);
+/// Reader and writer of a stream that cannot be; it holds the shape of the dialect's errors.
+pub(super) struct NoStream(pub(super) ErrorShape);
 
 impl StreamDecoder for NoStream {
     fn decode(&mut self, _: &[u8], _: &[u8], _: &mut Vec<StreamEvent>) -> Result<(), DecodeError> {
@@ -19,7 +19,7 @@ impl StreamDecoder for NoStream {
 impl StreamEncoder for NoStream {
     fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>) {
         if let StreamEvent::Error(error) = event {
-            out.append(&mut (self.0)(error));
+            out.append(&mut self.0.encode_event(error));
         }
     }
 

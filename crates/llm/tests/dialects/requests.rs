@@ -2,7 +2,7 @@
 //! are the specification of the conversion.
 
 use serde_json::{Value, json};
-use yumen_llm::dialects::{Dialect, Target, Thinking, codec, sayable_in};
+use yumen_llm::dialects::{Dialect, Target, Thinking, Upstream, codec, sayable_in};
 
 use crate::support::{dialects, fixtures, name};
 
@@ -47,7 +47,7 @@ fn every_request_in_every_dialect_that_can_serve_it() {
 fn operations_that_a_dialect_does_not_serve_are_refused_in_words() {
     for from in dialects() {
         for (case, body) in fixtures("requests", from) {
-            let others = dialects().filter(|to| to.asks_providers() && codec(*to).outline().for_others);
+            let others = dialects().filter(|to| codec(*to).outline().upstream == Upstream::ForAll);
             for to in others.filter(|to| !targets(from).contains(to)) {
                 let answer = convert(from, to, &body);
                 if answer.get("decode_error").is_some() {

@@ -17,8 +17,8 @@ mod stream;
 mod tools;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, fault, no_stream::NoStream, refuse,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamEncoder, Tap,
+    Target, Upstream, refuse,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -31,7 +31,7 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::AiSdk,
     name: "ai_sdk",
     operation: Operation::Chat,
-    for_others: false,
+    upstream: Upstream::Never,
     model_in_path: true,
     streams_by_default: false,
     content: "prompt",
@@ -74,24 +74,8 @@ impl Codec for AiSdk {
         answer::encode(response, context)
     }
 
-    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        Box::new(NoStream(error::encode_event))
-    }
-
     fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(stream::Encoder::new(context))
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
-        fault::read(status, body)
-    }
-
-    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
-        error::encode(error)
-    }
-
-    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
-        error::encode_event(error)
     }
 
     fn tap_response(&self, _: &[u8], _: &mut Tap) {}

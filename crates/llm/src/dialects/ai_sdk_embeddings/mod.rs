@@ -3,11 +3,11 @@
 
 use serde_json::value::RawValue;
 
-use super::ai_sdk::{encode_error, encode_error_event, not_upstream, write_gateway};
+use super::ai_sdk::{not_upstream, write_gateway};
 use super::read::{At, Object, strings};
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, fault, no_stream::NoStream, write,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Tap, Target,
+    Upstream, write,
 };
 use crate::framing::Framing;
 use crate::ir::{self, EmbeddingFormat, EmbeddingInput, Embeddings};
@@ -17,7 +17,7 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::AiSdkEmbeddings,
     name: "ai_sdk_embeddings",
     operation: Operation::Embeddings,
-    for_others: false,
+    upstream: Upstream::Never,
     model_in_path: true,
     streams_by_default: false,
     content: "values",
@@ -113,26 +113,6 @@ impl Codec for AiSdkEmbeddings {
 
     fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
         encode(response, context)
-    }
-
-    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        Box::new(NoStream(encode_error_event))
-    }
-
-    fn stream_encoder(&self, _: AnswerContext) -> Box<dyn StreamEncoder> {
-        Box::new(NoStream(encode_error_event))
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
-        fault::read(status, body)
-    }
-
-    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
-        encode_error(error)
-    }
-
-    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
-        encode_error_event(error)
     }
 
     fn tap_response(&self, _: &[u8], _: &mut Tap) {}

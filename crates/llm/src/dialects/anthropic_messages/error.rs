@@ -4,7 +4,7 @@ use crate::dialects::write;
 use crate::ir::{ErrorFacts, ErrorKind};
 
 /// The body `{"type":"error","error":{…}}`.
-pub(super) fn encode(error: &ErrorFacts) -> Vec<u8> {
+pub(in crate::dialects) fn encode(error: &ErrorFacts) -> Vec<u8> {
     let mut out = Vec::with_capacity(160);
     write::object(&mut out, |body| {
         body.text("type", "error");
@@ -22,7 +22,7 @@ pub(super) fn encode(error: &ErrorFacts) -> Vec<u8> {
 }
 
 /// The event that ends a stream in an error; nothing follows it.
-pub(super) fn encode_event(error: &ErrorFacts) -> Vec<u8> {
+pub(in crate::dialects) fn encode_event(error: &ErrorFacts) -> Vec<u8> {
     let mut out = b"event: error\ndata: ".to_vec();
     out.append(&mut encode(error));
     out.extend_from_slice(b"\n\n");

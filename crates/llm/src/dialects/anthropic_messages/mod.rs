@@ -12,20 +12,21 @@ mod tap;
 mod usage;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
+    StreamEncoder, Tap, Target, Upstream, as_chat,
 };
 use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
+pub(super) use error::{encode as encode_error, encode_event as encode_error_event};
 pub use response::{count_tokens_answer, read_count_tokens};
 
 const OUTLINE: Outline = Outline {
     dialect: Dialect::AnthropicMessages,
     name: "anthropic_messages",
     operation: Operation::Chat,
-    for_others: true,
+    upstream: Upstream::ForAll,
     model_in_path: false,
     streams_by_default: false,
     content: "messages",
@@ -69,18 +70,6 @@ impl Codec for AnthropicMessages {
 
     fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(stream::Encoder::new(context))
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
-        fault::read(status, body)
-    }
-
-    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
-        error::encode(error)
-    }
-
-    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
-        error::encode_event(error)
     }
 
     fn tap_response(&self, body: &[u8], tap: &mut Tap) {

@@ -6,7 +6,7 @@ use crate::eventstream;
 use crate::ir::{ErrorFacts, ErrorKind};
 
 /// The body of an error answer.
-pub(super) fn encode(error: &ErrorFacts) -> Vec<u8> {
+pub(in crate::dialects) fn encode(error: &ErrorFacts) -> Vec<u8> {
     let mut out = Vec::with_capacity(120);
     write::object(&mut out, |body| {
         body.text("__type", exception(error.kind));
@@ -16,7 +16,7 @@ pub(super) fn encode(error: &ErrorFacts) -> Vec<u8> {
 }
 
 /// The exception that ends a stream; nothing follows it.
-pub(super) fn encode_event(error: &ErrorFacts) -> Vec<u8> {
+pub(in crate::dialects) fn encode_event(error: &ErrorFacts) -> Vec<u8> {
     let mut payload = Vec::with_capacity(120);
     write::object(&mut payload, |body| body.text("message", &error.message));
     let mut out = Vec::with_capacity(256);

@@ -28,18 +28,20 @@ mod tap;
 mod usage;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
+    StreamEncoder, Tap, Target, Upstream, as_chat,
 };
 use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
+pub(super) use error::{encode as encode_error, encode_event as encode_error_event};
+
 const OUTLINE: Outline = Outline {
     dialect: Dialect::BedrockConverse,
     name: "bedrock_converse",
     operation: Operation::Chat,
-    for_others: true,
+    upstream: Upstream::ForAll,
     model_in_path: true,
     streams_by_default: false,
     content: "messages",
@@ -87,18 +89,6 @@ impl Codec for BedrockConverse {
 
     fn stream_encoder(&self, _: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(stream::Encoder::default())
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
-        fault::read(status, body)
-    }
-
-    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
-        error::encode(error)
-    }
-
-    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
-        error::encode_event(error)
     }
 
     fn tap_response(&self, body: &[u8], tap: &mut Tap) {

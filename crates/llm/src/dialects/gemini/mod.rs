@@ -20,8 +20,8 @@ mod tap;
 mod usage;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, as_chat_with, fault,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
+    StreamEncoder, Tap, Target, Upstream, as_chat_with,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -47,7 +47,7 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::Gemini,
     name: "gemini",
     operation: Operation::Chat,
-    for_others: true,
+    upstream: Upstream::ForAll,
     model_in_path: true,
     streams_by_default: false,
     content: "contents",
@@ -91,18 +91,6 @@ impl Codec for Gemini {
 
     fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(stream::Encoder::new(context))
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
-        fault::read(status, body)
-    }
-
-    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
-        error::encode(error)
-    }
-
-    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
-        error::encode_event(error)
     }
 
     fn tap_response(&self, body: &[u8], tap: &mut Tap) {

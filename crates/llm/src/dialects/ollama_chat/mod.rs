@@ -6,8 +6,8 @@
 mod request;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault, ollama,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
+    StreamEncoder, Tap, Target, Upstream, as_chat, ollama,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -17,7 +17,7 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::OllamaChat,
     name: "ollama_chat",
     operation: Operation::Chat,
-    for_others: true,
+    upstream: Upstream::ForAll,
     model_in_path: false,
     streams_by_default: true,
     content: "messages",
@@ -65,18 +65,6 @@ impl Codec for OllamaChat {
 
     fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(ollama::Encoder::new(context, ollama::Shape::Message))
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
-        fault::read(status, body)
-    }
-
-    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
-        ollama::encode_error(error)
-    }
-
-    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
-        ollama::encode_error_event(error)
     }
 
     fn tap_response(&self, body: &[u8], tap: &mut Tap) {

@@ -7,8 +7,8 @@
 mod request;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault, ollama,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
+    StreamEncoder, Tap, Target, Upstream, as_chat, ollama,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -18,7 +18,7 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::OllamaGenerate,
     name: "ollama_generate",
     operation: Operation::Chat,
-    for_others: false,
+    upstream: Upstream::ForItsOwn,
     model_in_path: false,
     streams_by_default: true,
     content: "prompt",
@@ -62,18 +62,6 @@ impl Codec for OllamaGenerate {
 
     fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(ollama::Encoder::new(context, ollama::Shape::Response))
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
-        fault::read(status, body)
-    }
-
-    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
-        ollama::encode_error(error)
-    }
-
-    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
-        ollama::encode_error_event(error)
     }
 
     fn tap_response(&self, body: &[u8], tap: &mut Tap) {

@@ -10,8 +10,8 @@ mod response;
 mod stream;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault, openai,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
+    StreamEncoder, Tap, Target, Upstream, as_chat, openai,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -21,7 +21,7 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::OpenAiChat,
     name: "openai_chat",
     operation: Operation::Chat,
-    for_others: true,
+    upstream: Upstream::ForAll,
     model_in_path: false,
     streams_by_default: false,
     content: "messages",
@@ -65,18 +65,6 @@ impl Codec for OpenAiChat {
 
     fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(stream::Encoder::new(context))
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
-        fault::read(status, body)
-    }
-
-    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
-        openai::encode_error(error)
-    }
-
-    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
-        openai::encode_error_event(error)
     }
 
     fn tap_response(&self, body: &[u8], tap: &mut Tap) {

@@ -7,8 +7,8 @@ mod response;
 mod stream;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, fault, openai, refuse,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
+    StreamEncoder, Tap, Target, Upstream, openai, refuse,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -18,7 +18,7 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::OpenAiCompletions,
     name: "openai_completions",
     operation: Operation::Completions,
-    for_others: true,
+    upstream: Upstream::ForAll,
     model_in_path: false,
     streams_by_default: false,
     content: "prompt",
@@ -65,18 +65,6 @@ impl Codec for OpenAiCompletions {
 
     fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(stream::Encoder::new(context))
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
-        fault::read(status, body)
-    }
-
-    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
-        openai::encode_error(error)
-    }
-
-    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
-        openai::encode_error_event(error)
     }
 
     // The outline of an answer is the chat one's, with `text` in place of the message.

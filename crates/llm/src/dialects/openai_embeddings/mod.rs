@@ -4,8 +4,8 @@ mod request;
 mod response;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, fault, no_stream::NoStream, openai, refuse,
+    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Tap, Target,
+    Upstream, refuse,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -17,7 +17,7 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::OpenAiEmbeddings,
     name: "openai_embeddings",
     operation: Operation::Embeddings,
-    for_others: true,
+    upstream: Upstream::ForAll,
     model_in_path: false,
     streams_by_default: false,
     content: "input",
@@ -56,26 +56,6 @@ impl Codec for OpenAiEmbeddings {
 
     fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
         response::encode(response, context)
-    }
-
-    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        Box::new(NoStream(openai::encode_error_event))
-    }
-
-    fn stream_encoder(&self, _: AnswerContext) -> Box<dyn StreamEncoder> {
-        Box::new(NoStream(openai::encode_error_event))
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
-        fault::read(status, body)
-    }
-
-    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
-        openai::encode_error(error)
-    }
-
-    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
-        openai::encode_error_event(error)
     }
 
     fn tap_response(&self, body: &[u8], tap: &mut Tap) {

@@ -17,7 +17,7 @@ mod usage;
 
 use super::{
     AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, as_chat, fault, openai,
+    StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -31,7 +31,7 @@ const OUTLINE: Outline = Outline {
     content: "input",
     content_kinds: &[Kind::Array, Kind::String],
     content_wanted: "a string or a list of items",
-    for_others: true,
+    upstream: Upstream::ForAll,
     model_in_path: false,
     content_or: None,
     seals: true,
@@ -72,14 +72,6 @@ impl Codec for OpenAiResponses {
 
     fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(stream::Encoder::new(context))
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
-        fault::read(status, body)
-    }
-
-    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
-        openai::encode_error(error)
     }
 
     fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {

@@ -10,10 +10,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use super::{
-    AnswerContext, Codec, DecodeError, Encoded, ErrorFacts, Outline, StreamDecoder, StreamEncoder, Tap,
-    Target, fault, no_stream::NoStream, openai, refuse,
-};
+use super::{AnswerContext, Codec, DecodeError, Encoded, Outline, Tap, Target, refuse};
 use crate::ir;
 
 pub use pictures::Pictures;
@@ -100,26 +97,6 @@ impl Codec for PassThrough {
     /// No answer comes here: its request could not have been written for another dialect.
     fn encode_response(&self, _: &ir::Response, _: &AnswerContext) -> Vec<u8> {
         b"{}".to_vec()
-    }
-
-    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        Box::new(NoStream(openai::encode_error_event))
-    }
-
-    fn stream_encoder(&self, _: AnswerContext) -> Box<dyn StreamEncoder> {
-        Box::new(NoStream(openai::encode_error_event))
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
-        fault::read(status, body)
-    }
-
-    fn encode_error(&self, error: &ErrorFacts) -> Vec<u8> {
-        openai::encode_error(error)
-    }
-
-    fn encode_error_event(&self, error: &ErrorFacts) -> Vec<u8> {
-        openai::encode_error_event(error)
     }
 
     fn tap_response(&self, body: &[u8], tap: &mut Tap) {

@@ -4,7 +4,7 @@
 //! <https://docs.cohere.com/reference/rerank>
 
 use super::{BodyForm, PassThrough, Passing};
-use crate::dialects::{Dialect, ErrorShape, Operation, Outline};
+use crate::dialects::{Dialect, ErrorShape, Operation, Outline, Upstream};
 use crate::framing::Framing;
 use crate::json::Kind;
 
@@ -12,7 +12,7 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::OpenAiImages,
     name: "openai_images",
     operation: Operation::Images,
-    for_others: false,
+    upstream: Upstream::ForItsOwn,
     model_in_path: false,
     streams_by_default: false,
     content: "prompt",
