@@ -10,6 +10,7 @@ mod discovery;
 mod egress;
 mod exchange;
 mod gauges;
+mod health;
 mod kinds;
 mod limits;
 mod listener;

@@ -5,6 +5,7 @@
 
 mod named;
 mod provider;
+mod routing;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ pub use provider::{
     AuthScheme, AuthSpec, CredentialSpec, Decimal, DialectSpec, DiscoverySpec, LongPriceSpec, ModelSpec,
     PriceSpec, ProviderSpec, TimeoutSpec,
 };
+pub use routing::{DataCollection, MaxPriceSpec, RoutingSpec};
 
 use crate::secret::Secret;
 
@@ -34,6 +36,8 @@ pub struct Spec {
     pub log: LogSpec,
     /// Who serves models, by a name of your choice (letters, digits, `.`, `_` and `-`).
     pub providers: BTreeMap<String, ProviderSpec>,
+    /// How deployments are chosen, for all models.
+    pub routing: RoutingSpec,
     /// Model aliases: public names that stand for deployments. An alias wins over a model of the same name.
     pub models: BTreeMap<String, AliasSpec>,
     /// Files and batches (`/v1/files`, `/v1/batches`), for keys with `access: [files]`.
@@ -215,6 +219,9 @@ pub struct AliasSpec {
     #[serde(default)]
     #[schemars(length(max = 32))]
     pub fallbacks: Vec<String>,
+    /// How its deployments are chosen.
+    #[serde(default)]
+    pub routing: RoutingSpec,
 }
 
 /// A model at a provider.
@@ -260,6 +267,9 @@ pub struct KeySpec {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub concurrency: Option<u32>,
+    /// How deployments are chosen for it.
+    #[serde(default)]
+    pub routing: RoutingSpec,
     /// Switches the key off without removing it.
     #[serde(default)]
     pub disabled: bool,

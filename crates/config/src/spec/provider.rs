@@ -9,6 +9,7 @@ use yumen_llm::catalogue::{Feature, Modality, Operation, Quirk};
 use yumen_llm::dialects::{Dialect, Thinking};
 
 use super::named;
+use crate::routing::Quantization;
 use crate::secret::Secret;
 
 /// A provider. What is not said here comes from the definition that `type` names.
@@ -53,6 +54,10 @@ pub struct ProviderSpec {
     /// path below the base URL, `**` at the end for all that follow. Without any rule nothing goes through.
     #[schemars(length(max = 256))]
     pub passthrough: Vec<String>,
+    /// Where its servers stand, such as `eu-west-1`, for requests that are bound to regions. Without it: its parameter `region`
+    /// or `location`.
+    #[schemars(length(min = 1, max = 64))]
+    pub region: Option<String>,
     /// What it does with the data it is sent, such as by a contract with it.
     pub data_policy: DataPolicySpec,
     /// Models by the provider's own id: added to those of the definition, or changed in place.
@@ -232,6 +237,9 @@ pub struct ModelSpec {
     pub supports: Option<Vec<Feature>>,
     /// Whether what it says may be used to train another model.
     pub distillable: Option<bool>,
+    /// How its weights are stored. Without it: as its id says, if it does.
+    #[schemars(schema_with = "named::optional::<Quantization>")]
+    pub quantization: Option<Quantization>,
     /// Context window in tokens.
     #[schemars(range(min = 1))]
     pub context: Option<u64>,

@@ -10,10 +10,6 @@ use yumen_llm::dialects::Thinking;
 
 use super::pricing::Pricing;
 
-/// Ways to store weights, as they are named in providers' own ids.
-const QUANTIZATIONS: &[&str] =
-    &["int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32"];
-
 #[derive(Serialize)]
 pub(super) struct Endpoint<'s> {
     name: String,
@@ -63,7 +59,7 @@ pub(super) fn of<'s>(model: Listed<'s>, deployment: &'s Deployment) -> Endpoint<
         pricing: Pricing::of(price),
         provider_name: &provider.name,
         tag: &provider.id,
-        quantization: quantization(&served.native_id),
+        quantization: served.quantization.known(),
         max_completion_tokens: served.max_output,
         max_prompt_tokens: None,
         supported_parameters: parameters.iter().map(|parameter| parameter.word()).collect(),
@@ -83,29 +79,5 @@ pub(super) fn of<'s>(model: Listed<'s>, deployment: &'s Deployment) -> Endpoint<
         uptime_last_5m: None,
         uptime_last_30m: None,
         uptime_last_1d: None,
-    }
-}
-
-/// How the weights are stored, where the provider's own id says so.
-fn quantization(native_id: &str) -> Option<&'static str> {
-    let lower = native_id.to_lowercase();
-    let mut words = lower.split(|letter: char| !letter.is_ascii_alphanumeric());
-    words.find_map(|word| QUANTIZATIONS.iter().copied().find(|known| *known == word))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn how_weights_are_stored_is_read_from_whole_words() {
-        for (id, expected) in [
-            ("Qwen/Qwen3-235B-A22B-FP8", Some("fp8")),
-            ("accounts/x/models/y-nvfp4", Some("nvfp4")),
-            ("gpt-4o", None),
-            ("fp16x", None),
-        ] {
-            assert_eq!(quantization(id), expected, "{id}");
-        }
     }
 }

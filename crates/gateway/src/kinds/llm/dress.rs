@@ -47,7 +47,7 @@ impl Dress {
         if !dressed {
             return None;
         }
-        let Deployment { provider, model } = &attempt.step.deployment;
+        let Deployment { provider, model, .. } = &attempt.step.deployment;
         Some(Self {
             skin: call.skin,
             id: exchange.record.id.clone(),
