@@ -70,9 +70,7 @@ pub use patterns::ModelPatterns;
 pub use provider::{ModelSource, Provider, ServedModel, Timeouts};
 pub use reference::reference_markdown;
 pub use rotation::Rotation;
-pub use routing::{
-    MaxPrice, Percentile, Preferences, ProviderName, Quantization, Sticky, Strategy, Wanted,
-};
+pub use routing::{MaxPrice, Percentile, Preferences, ProviderName, Quantization, Sticky, Strategy, Wanted};
 pub use schema::json_schema;
 pub use secret::{KeyHash, KeyHasher, Secret};
 pub use snapshot::{

@@ -15,13 +15,14 @@ use yumen_llm::price::Price;
 use yumen_llm::tokens;
 use yumen_llm::usage::{Units, Usage};
 use yumen_telemetry::{
-    AttemptRecord, ExchangeRecord, ObjectKind, Outcome, TokenCounts, TokenSource, UnitCounts,
+    AttemptRecord, ExchangeRecord, ObjectKind, Outcome, RouteRecord, TokenCounts, TokenSource, UnitCounts,
 };
 
 use crate::egress::Files;
 use crate::limits::Permit;
 use crate::rejection::Code;
 use crate::route::{HttpRoute, LlmRoute, Task};
+use crate::serving::Serving;
 use crate::worker::Worker;
 
 const GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
@@ -77,6 +78,8 @@ pub struct Exchange {
     pub trying: Option<Trying>,
     /// Files that were fetched for it, until an answer begins.
     pub files: Option<Box<Files>>,
+    /// The deployment that serves it.
+    pub serving: Option<Serving>,
     open: bool,
 }
 
@@ -102,6 +105,7 @@ impl Exchange {
             head_us: None,
             trying: None,
             files: None,
+            serving: None,
             open: true,
         }
     }
@@ -206,6 +210,11 @@ impl Exchange {
         Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning }
     }
 
+    /// Notes how it was routed.
+    pub fn chosen(&mut self, route: Option<RouteRecord>) {
+        self.record.route = route.map(Box::new);
+    }
+
     /// Appends one try.
     pub fn attempted(&mut self, attempt: AttemptRecord) {
         self.record.attempts.push(attempt);
@@ -247,6 +256,9 @@ impl Exchange {
             None => micros(total.saturating_sub(self.waited)),
         };
         self.permit = None;
+        if let Some(serving) = self.serving.take() {
+            serving.end(&self.worker.gateway, &self.record, outcome);
+        }
         self.worker.append(&self.record);
         self.leave();
     }

@@ -4,6 +4,7 @@
 //! never reads files, environment or arguments, never touches SQL, and a request never waits for another thread, unless that
 //! one is already asking for the token that it needs, or makes the long list that was asked for.
 
+mod affinity;
 mod answers;
 mod body;
 mod discovery;
@@ -18,6 +19,7 @@ mod pipeline;
 mod proofs;
 mod rejection;
 mod route;
+mod serving;
 mod stages;
 mod upload;
 mod upstream;

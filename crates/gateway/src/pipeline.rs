@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, request};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use yumen_config::Snapshot;
+use yumen_config::{Snapshot, VirtualKey};
 use yumen_llm::dialects::{Dialect, codec};
 use yumen_llm::skins::openrouter::{self, ErrorContext};
 use yumen_telemetry::Outcome;
@@ -92,9 +92,11 @@ async fn serve(
     exchange.record.model_requested.clone_from(&call.model);
     exchange.record.streamed = call.stream;
     llm::permit_nested(&consumer, &call)?;
-    exchange.permit = Some(stages::admit(gateway, snapshot, &consumer, call.models())?);
+    exchange.permit =
+        Some(stages::admit(gateway, snapshot, &consumer, call.models().map(|named| named.name))?);
     let call = stages::inspect(call)?;
-    let plan = llm::resolve(snapshot, &consumer, &call)?;
+    let plan = choose(&worker, snapshot, &consumer, &call, &head.headers)?;
+    exchange.chosen(plan.decision.record());
     let settings = &snapshot.gateway;
     if let Some(arrival) = llm::load(exchange, &call, &plan) {
         return Ok((call, arrival));
@@ -104,6 +106,24 @@ async fn serve(
         Task::CountTokens => llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?,
     };
     Ok((call, arrival))
+}
+
+/// resolve, with what is known while the gateway runs.
+fn choose(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    consumer: &VirtualKey,
+    call: &llm::Call,
+    headers: &HeaderMap,
+) -> Result<llm::Plan, Rejection> {
+    let gateway = &worker.gateway;
+    let live = llm::Live {
+        health: &gateway.health,
+        affinity: &gateway.affinity,
+        now_ms: gateway.health.at(Instant::now()),
+        draw: &|end| worker.below(end),
+    };
+    llm::resolve(&live, snapshot, consumer, &llm::Ask::of(call, headers))
 }
 
 /// The same for a call that goes through as it is. What its head alone tells is looked at before its body is read.

@@ -88,6 +88,7 @@ codes! {
     PathNotAllowed "path_not_allowed" 403 PermissionDenied Client Never "No rule of the provider's `passthrough` lets this call through.";
     RouteNotFound "route_not_found" 404 NotFound Client Never "There is nothing at this path.";
     ModelNotFound "model_not_found" 404 NotFound Client Never "No configured provider serves this model; the message lists the nearest names.";
+    NoEndpoints "no_endpoints" 404 NotFound Client Never "Deployments serve this model, but what the request, its key or the settings demand rules all of them out; the message and `availability.excluded_by` say why.";
     GenerationNotFound "generation_not_found" 404 NotFound Client Never "There is no record with this id for this key.";
     FilesNotConfigured "files_not_configured" 404 NotFound Client Never "The configuration names no provider that keeps files and batches (`files.provider`).";
     ObjectNotFound "object_not_found" 404 NotFound Client Never "This virtual key has no file or batch with this id.";

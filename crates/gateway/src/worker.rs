@@ -13,7 +13,9 @@ use tokio::sync::Semaphore;
 use yumen_config::{KeyHasher, Snapshot};
 use yumen_telemetry::{ExchangeRecord, GenerationLookup, ObjectOwners, Outcome, RecordSink, RecordWriter};
 
+use crate::affinity::Affinity;
 use crate::gauges::Gauges;
+use crate::health::Health;
 use crate::limits::Limits;
 use crate::proofs::Proofs;
 use crate::upstream::{AccessTokens, Pool, Resting};
@@ -29,6 +31,10 @@ pub struct Gateway {
     pub hasher: KeyHasher,
     /// Counters of the keys' limits.
     pub limits: Limits,
+    /// How deployments do.
+    pub health: Health,
+    /// Which deployment a session was last served by.
+    pub affinity: Affinity,
     /// Credentials that rest.
     pub resting: Resting,
     /// Access tokens that credentials have been exchanged for.
@@ -62,6 +68,8 @@ impl Gateway {
             snapshot: ArcSwap::new(snapshot),
             hasher,
             limits: Limits::default(),
+            health: Health::default(),
+            affinity: Affinity::default(),
             resting: Resting::default(),
             access_tokens: AccessTokens::default(),
             sink,
@@ -187,6 +195,11 @@ impl Worker {
     pub fn between(&self, least: f64, most: f64) -> f64 {
         let share = (self.random() >> 11) as f64 / (1_u64 << 53) as f64;
         least + share * (most - least)
+    }
+
+    /// A random number below `end`, for lotteries.
+    pub fn below(&self, end: u64) -> u64 {
+        self.random() % end.max(1)
     }
 
     /// A random number (splitmix64): for ids and lotteries, never for secrets.

@@ -9,6 +9,7 @@ mod metrics;
 mod objects;
 mod observe;
 mod record;
+mod route;
 mod sink;
 
 pub use log_line::JsonLog;
@@ -16,4 +17,5 @@ pub use metrics::{BuildInfo, CONTENT_TYPE, Metrics, MetricsObserver, Reading};
 pub use objects::{Account, Doing, ObjectKind, ObjectOwners, OwnedObject};
 pub use observe::RecordObserver;
 pub use record::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCounts};
+pub use route::{ConsideredRecord, RouteRecord};
 pub use sink::{AppendError, GenerationLookup, LookupError, RecordSink, RecordWriter};

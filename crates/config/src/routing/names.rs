@@ -18,7 +18,8 @@ pub struct ProviderName {
 impl ProviderName {
     /// Reads a name; `None` when it can be none.
     pub fn parse(text: &str) -> Option<Self> {
-        let good = |part: &str| !part.is_empty() && part.len() <= LONGEST && !part.chars().any(char::is_control);
+        let good =
+            |part: &str| !part.is_empty() && part.len() <= LONGEST && !part.chars().any(char::is_control);
         let (base, region) = match text.split_once('/') {
             Some((base, region)) => (base, Some(region)),
             None => (text, None),
@@ -29,8 +30,9 @@ impl ProviderName {
 
     /// Whether a provider is meant.
     pub fn is(&self, provider: &Provider) -> bool {
-        let named = [&provider.id, &provider.kind].into_iter().any(|name| name.eq_ignore_ascii_case(&self.base))
-            || is_slug_of(&self.base, &provider.name);
+        let named =
+            [&provider.id, &provider.kind].into_iter().any(|name| name.eq_ignore_ascii_case(&self.base))
+                || is_slug_of(&self.base, &provider.name);
         named && self.region.as_deref().is_none_or(|region| provider.stands_in(region))
     }
 }

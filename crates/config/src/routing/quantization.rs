@@ -67,7 +67,12 @@ impl Quantization {
     pub fn of(native_id: &str) -> Self {
         let words = || native_id.split(|letter: char| !letter.is_ascii_alphanumeric());
         let named = |known: &&Self| words().any(|word| word.eq_ignore_ascii_case(known.word()));
-        Self::ALL.iter().filter(|known| **known != Self::Unknown).find(named).copied().unwrap_or(Self::Unknown)
+        Self::ALL
+            .iter()
+            .filter(|known| **known != Self::Unknown)
+            .find(named)
+            .copied()
+            .unwrap_or(Self::Unknown)
     }
 
     /// The word, where it is known.

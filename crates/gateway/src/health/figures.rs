@@ -113,7 +113,10 @@ impl Figures {
 
     /// Tokens per second that `of_hundred` in a hundred reached in the last five minutes.
     pub fn throughput_of(&self, now_ms: u64, of_hundred: u32) -> Option<f64> {
-        self.history().throughput.percentile(now_ms, 100 - of_hundred.min(99)).map(|tenths| tenths as f64 / 10.0)
+        self.history()
+            .throughput
+            .percentile(now_ms, 100 - of_hundred.min(99))
+            .map(|tenths| tenths as f64 / 10.0)
     }
 
     /// Successes and failures of the last 5 minutes, 30 minutes and day.
@@ -165,12 +168,11 @@ impl Figures {
 }
 
 impl Opened {
-    /// Its first content, or its whole answer, has come.
+    /// Its first content, or its whole answer, has come: it is well. A stream may still break off.
     pub fn answered(&mut self, now_ms: u64) {
-        if !std::mem::replace(&mut self.told, true) {
-            let recent = self.figures.count(now_ms, true);
-            self.figures.breaker.succeeded(recent);
-        }
+        self.told = true;
+        let recent = self.figures.history().minutes.sum(now_ms, RECENT_MS);
+        self.figures.breaker.succeeded(recent);
     }
 
     /// The first token of a stream has come.
@@ -179,8 +181,9 @@ impl Opened {
         self.figures.history().first_token_ms.add(now_ms, took_us / 1000);
     }
 
-    /// The answer is complete. `output` tokens came in `spent_us` after the first of them.
+    /// What it answered has ended well: `output` tokens came in `spent_us`.
     pub fn completed(&self, now_ms: u64, took_us: u64, output: u64, spent_us: u64) {
+        self.figures.count(now_ms, true);
         self.figures.total.add(now_ms, took_us as f64, true);
         let mut history = self.figures.history();
         history.total_ms.add(now_ms, took_us / 1000);
@@ -193,7 +196,12 @@ impl Opened {
         }
     }
 
-    /// It has failed in a way that tells of the deployment.
+    /// The client left after it had answered: that is a success, and tells nothing of how long it takes.
+    pub fn left(&self, now_ms: u64) {
+        self.figures.count(now_ms, true);
+    }
+
+    /// It has failed in a way that tells of the deployment, before its answer or in the middle.
     pub fn failed(&mut self, now_ms: u64, retry_after_ms: Option<u64>) {
         self.told = true;
         let recent = self.figures.count(now_ms, false);

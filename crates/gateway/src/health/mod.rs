@@ -13,9 +13,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-pub use breaker::{Admitted, Standing};
-pub use figures::{Figures, Opened, Report};
-pub use window::Counts;
+pub use breaker::Standing;
+pub use figures::{Figures, Opened};
+#[cfg(test)]
+use window::Counts;
 
 /// Deployments of which anything is known at the same time: clients may invent models of a provider.
 const DEPLOYMENTS_MOST: usize = 4096;

@@ -192,7 +192,7 @@ impl Try<'_> {
     /// The request in the upstream's dialect.
     fn encoded(&self, request: Request) -> Result<Prepared, Failure> {
         let encoded = codec(self.step.dialect).encode_request(&request, &self.target()).map_err(unsayable)?;
-        if self.call.require_parameters && !encoded.lossy.is_empty() {
+        if self.plan.require_parameters && !encoded.lossy.is_empty() {
             return Err(self.loses(&encoded.lossy));
         }
         let own_tools = match request {

@@ -170,6 +170,12 @@ impl Failure {
         Self { rejection, next: Next::Credential, rest, cause: "auth_failed", status: None }
     }
 
+    /// Whether it tells of the deployment itself, and not of the request, its size or a credential.
+    pub fn is_of_deployment(&self) -> bool {
+        matches!(self.next, Next::Deployment | Next::Moment)
+            && !matches!(self.cause, "model_gone" | "answer_too_large")
+    }
+
     /// The request cannot be said to this upstream.
     pub fn unsayable(message: String, param: Option<String>) -> Self {
         let mut rejection = Rejection::new(Code::InvalidRequest, message);

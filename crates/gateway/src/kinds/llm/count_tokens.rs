@@ -25,7 +25,7 @@ pub async fn count_tokens(
     // A whole request inside the body names a model of its own.
     let whole = call.object.get(&call.body, "generateContentRequest").is_some();
     let steps = plan.steps.iter().filter(|step| !whole && step.dialect == call.dialect && can_count(step));
-    let counting = Plan { steps: steps.cloned().collect() };
+    let counting = plan.with_steps(steps.cloned().collect());
     if counting.steps.is_empty() {
         return Ok(estimate(call, first));
     }

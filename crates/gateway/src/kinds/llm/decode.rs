@@ -14,6 +14,8 @@ use yumen_llm::usage::Units;
 
 use super::call::Call;
 use super::form;
+use super::resolve::{Variant, split_variant};
+use super::wishes::wishes;
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
 use crate::route::{LlmRoute, Skin, Task};
@@ -72,6 +74,10 @@ pub async fn decode(
     if codec(call.dialect).outline().errors == ErrorShape::Ollama {
         call.model = tagged(snapshot, call.model);
     }
+    (call.model, call.variant) = unvaried(snapshot, call.model);
+    for (name, variant) in &mut call.fallbacks {
+        (*name, *variant) = unvaried(snapshot, std::mem::take(name));
+    }
     Ok(call)
 }
 
@@ -119,18 +125,31 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         skin: if skin == Skin::Plain && addressed.is_some() { Skin::Vercel } else { skin },
         holds_sealed: codec(dialect).outline().seals && holds_sealed(&body),
         model,
-        fallbacks: fallbacks(&object, &body, addressed.as_ref())?,
+        fallbacks: fallbacks(&object, &body, addressed.as_ref())?
+            .into_iter()
+            .map(|name| (name, None))
+            .collect(),
         stream: stream && task == Task::Generate,
         json_array,
         ai_sdk_version,
         include_usage: includes_usage(&object, &body)?,
-        require_parameters: requires_parameters(&object, &body)?,
+        wishes: wishes(&object, &body)?,
+        variant: None,
         wants_trace: false,
         form: None,
         units: spoken(passing, &object, &body)?,
         body,
         object,
     })
+}
+
+/// A model's name without the variant behind it.
+fn unvaried(snapshot: &Snapshot, name: String) -> (String, Option<Variant>) {
+    let (base, variant) = split_variant(snapshot, &name);
+    match variant {
+        None => (name, None),
+        Some(_) => (base.to_owned(), variant),
+    }
 }
 
 /// The tag that Ollama's clients add to a model's name, or leave out, as they like.
@@ -258,12 +277,4 @@ fn includes_usage(object: &Object, body: &[u8]) -> Result<bool, Rejection> {
     let Some(options) = options else { return Ok(false) };
     let asked = options.bool(body, "include_usage");
     Ok(expect("stream_options.include_usage", "true or false", asked)?.unwrap_or(false))
-}
-
-/// `provider.require_parameters`, OpenRouter's way to say that nothing of the request may be lost.
-fn requires_parameters(object: &Object, body: &[u8]) -> Result<bool, Rejection> {
-    let provider = expect("provider", "an object", object.object(body, "provider"))?;
-    let Some(provider) = provider else { return Ok(false) };
-    let asked = provider.bool(body, "require_parameters");
-    Ok(expect("provider.require_parameters", "true or false", asked)?.unwrap_or(false))
 }

@@ -8,14 +8,16 @@ use smallvec::SmallVec;
 use yumen_config::{Credential, GatewaySettings};
 use yumen_telemetry::AttemptRecord;
 
-use super::arrival::Arrival;
+use super::arrival::{Arrival, Arrived};
 use super::attempt::Try;
 use super::call::Call;
 use super::classify::{Failure, Next, PAUSE_MOST, Rest};
 use super::resolve::{Plan, Step};
 use crate::exchange::{Exchange, Trying, micros};
+use crate::health::Opened;
 use crate::rejection::{Code, Rejection};
 use crate::route::Task;
+use crate::serving::Serving;
 
 /// The first pause before what failed for a moment is tried anew; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -37,9 +39,19 @@ pub async fn dispatch(
         last: None,
         resting: SmallVec::new(),
         again: SmallVec::new(),
+        left_out: SmallVec::new(),
+        opened: None,
     };
-    if let Some(arrival) = run.round(exchange, plan.steps.iter()).await? {
+    if let Some(arrival) = run.round(exchange, plan.steps.iter(), plan.steps.len() == 1).await? {
         return Ok(arrival);
+    }
+    // Whoever fails is left alone while anybody else can be asked. When nobody could, the first of them is tried after all:
+    // a client is better served by an answer that may come than by none.
+    if run.tries == 0 && run.resting.is_empty() && !run.left_out.is_empty() {
+        let first = std::mem::take(&mut run.left_out);
+        if let Some(arrival) = run.round(exchange, first.into_iter().take(1), true).await? {
+            return Ok(arrival);
+        }
     }
     // Credentials that rest are left out first; before giving up they are tried after all.
     let failed = run.last.take();
@@ -55,7 +67,7 @@ pub async fn dispatch(
             break;
         }
         let Some(again) = run.pause(exchange, round, again).await else { break };
-        if let Some(arrival) = run.round(exchange, again.into_iter()).await? {
+        if let Some(arrival) = run.round(exchange, again.into_iter(), false).await? {
             return Ok(arrival);
         }
     }
@@ -87,6 +99,10 @@ struct Run<'a> {
     resting: SmallVec<[(&'a Step, &'a Arc<Credential>); 2]>,
     /// Steps that failed for a moment in this round, and the pause that they asked for.
     again: SmallVec<[(&'a Step, Option<Duration>); 2]>,
+    /// Steps whose deployments nobody is to try now.
+    left_out: SmallVec<[&'a Step; 2]>,
+    /// The exchange as the deployment that is tried sees it.
+    opened: Option<Opened>,
 }
 
 impl<'a> Run<'a> {
@@ -94,9 +110,19 @@ impl<'a> Run<'a> {
         &mut self,
         exchange: &mut Exchange,
         steps: impl Iterator<Item = &'a Step>,
+        anyway: bool,
     ) -> Result<Option<Arrival>, Rejection> {
         for step in steps {
-            if let Some(arrival) = self.step(exchange, step).await? {
+            let health = &exchange.worker().gateway.health;
+            let figures = health.of(step.deployment.id);
+            self.opened = figures.enter(health.at(Instant::now()), anyway);
+            if self.opened.is_none() {
+                self.left_out.push(step);
+                continue;
+            }
+            let arrival = self.step(exchange, step).await;
+            self.opened = None;
+            if let Some(arrival) = arrival? {
                 return Ok(Some(arrival));
             }
         }
@@ -192,9 +218,15 @@ impl<'a> Run<'a> {
         let result = attempt.run(exchange).await;
         note(exchange, &result);
         let failure = match result {
-            Ok(arrival) => return Ok(Ok(arrival)),
+            Ok(arrival) => {
+                self.serves(exchange, step, &arrival, began);
+                return Ok(Ok(arrival));
+            }
             Err(failure) => failure,
         };
+        if failure.is_of_deployment() {
+            self.fails(exchange, step, &failure);
+        }
         if let (Some(credential), Some(rest)) = (credential, failure.rest) {
             self.rest(exchange, step, credential, rest);
         }
@@ -222,6 +254,31 @@ impl<'a> Run<'a> {
         }
         self.last = Some(failure.rejection);
         Ok(Err(Then::Step))
+    }
+
+    /// The deployment has answered: from here on it serves the exchange.
+    fn serves(&mut self, exchange: &mut Exchange, step: &Step, arrival: &Arrival, began: Instant) {
+        let Some(mut opened) = self.opened.take() else { return };
+        let gateway = &Arc::clone(exchange.worker()).gateway;
+        if self.call.task == Task::CountTokens {
+            opened.answered(gateway.health.at(Instant::now()));
+            return;
+        }
+        let session = self.plan.session.map(|session| (session.key, session.at_once));
+        let streamed = matches!(arrival.answer, Arrived::Stream(..));
+        exchange.serving = Some(Serving::new(gateway, opened, step.deployment.id, began, streamed, session));
+    }
+
+    fn fails(&mut self, exchange: &Exchange, step: &Step, failure: &Failure) {
+        let gateway = &exchange.worker().gateway;
+        if let Some(opened) = &mut self.opened {
+            let asked_ms = failure.rejection.retry_after_s.map(|seconds| seconds.saturating_mul(1000));
+            opened.failed(gateway.health.at(Instant::now()), asked_ms);
+        }
+        let first = self.plan.steps.first().is_some_and(|first| std::ptr::eq(first, step));
+        if let Some(session) = self.plan.session.filter(|_| first && self.plan.decision.sticky) {
+            gateway.affinity.forget(session.key);
+        }
     }
 
     fn rest(&self, exchange: &Exchange, step: &Step, credential: &Credential, rest: Rest) {

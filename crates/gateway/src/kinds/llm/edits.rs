@@ -159,7 +159,8 @@ mod tests {
             ai_sdk_version: 0,
             include_usage: false,
             skin: crate::route::Skin::Plain,
-            require_parameters: false,
+            wishes: None,
+            variant: None,
             wants_trace: false,
         }
     }

@@ -26,6 +26,7 @@ mod resolve;
 mod stream;
 mod token;
 mod transcode;
+mod wishes;
 
 pub use arrival::Arrival;
 pub use call::Call;
@@ -36,5 +37,5 @@ pub use dispatch::dispatch;
 pub use load::load;
 pub use nested::permit_nested;
 pub use relay::{Answer, relay};
-pub use resolve::resolve;
+pub use resolve::{Ask, Live, Plan, resolve};
 pub use token::token;

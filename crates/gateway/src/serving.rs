@@ -1,0 +1,78 @@
+//! The deployment that serves an exchange, from its first content to the end.
+//!
+//! In: an exchange that opened there, and how it ended. Out: what is learnt of the deployment, and where the session finds
+//! it again.
+
+use std::time::Instant;
+
+use yumen_telemetry::{ExchangeRecord, Outcome, TokenSource};
+
+use crate::exchange::micros;
+use crate::health::Opened;
+use crate::rejection::Code;
+use crate::worker::Gateway;
+
+/// The deployment that serves an exchange.
+#[derive(Debug)]
+pub struct Serving {
+    opened: Opened,
+    /// The deployment's number.
+    deployment: u64,
+    /// When it was asked.
+    began: Instant,
+    /// When its first content had come.
+    first: Instant,
+    streamed: bool,
+    /// The session that is to find it again, and whether at once or only if it reads from its cache.
+    session: Option<(u64, bool)>,
+}
+
+impl Serving {
+    /// It has answered.
+    pub fn new(
+        gateway: &Gateway,
+        mut opened: Opened,
+        deployment: u64,
+        began: Instant,
+        streamed: bool,
+        session: Option<(u64, bool)>,
+    ) -> Self {
+        let first = Instant::now();
+        let now_ms = gateway.health.at(first);
+        opened.answered(now_ms);
+        if streamed {
+            opened.first_token(now_ms, micros(first.saturating_duration_since(began)));
+        }
+        Self { opened, deployment, began, first, streamed, session }
+    }
+
+    /// The exchange has ended.
+    pub fn end(mut self, gateway: &Gateway, record: &ExchangeRecord, outcome: Outcome) {
+        let now = Instant::now();
+        let now_ms = gateway.health.at(now);
+        match outcome {
+            Outcome::Completed => {
+                let since = |begin: Instant| micros(now.saturating_duration_since(begin));
+                // What was not counted by the upstream tells of no rate.
+                let counted = record.tokens.source == TokenSource::Reported;
+                let output = if counted { record.tokens.output } else { 0 };
+                let spent = since(if self.streamed { self.first } else { self.began });
+                self.opened.completed(now_ms, since(self.began), output, spent);
+                if let Some((session, at_once)) = self.session
+                    && (at_once || record.tokens.cached_input > 0)
+                {
+                    gateway.affinity.remember(session, self.deployment, now_ms);
+                }
+            }
+            Outcome::ClientGone | Outcome::Refused => self.opened.left(now_ms),
+            // What this process cut off by itself says nothing of the deployment.
+            Outcome::Failed if record.error_code.as_deref() == Some(Code::Draining.row().name) => {}
+            Outcome::Failed => {
+                self.opened.failed(now_ms, None);
+                if let Some((session, _)) = self.session {
+                    gateway.affinity.forget(session);
+                }
+            }
+        }
+    }
+}
