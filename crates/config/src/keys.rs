@@ -37,6 +37,23 @@ pub struct VirtualKey {
     pub routing: Arc<Preferences>,
 }
 
+impl VirtualKey {
+    /// One that may do everything, for questions that nobody asks over the network.
+    pub fn for_all() -> Self {
+        Self {
+            id: Arc::from(""),
+            name: Arc::from(""),
+            models: ModelPatterns::all(),
+            access: Access::default(),
+            expires_at: None,
+            disabled: false,
+            requests_per_minute: None,
+            concurrency: None,
+            routing: Arc::default(),
+        }
+    }
+}
+
 type Shard = Arc<HashMap<KeyHash, Arc<VirtualKey>>>;
 
 /// Virtual keys by keyed hash: immutable; a change copies one small shard, never all keys.
@@ -97,17 +114,7 @@ mod tests {
     use super::*;
 
     fn key(name: &str) -> Arc<VirtualKey> {
-        Arc::new(VirtualKey {
-            id: Arc::from(name),
-            name: Arc::from(name),
-            models: ModelPatterns::all(),
-            access: Access::default(),
-            expires_at: None,
-            disabled: false,
-            requests_per_minute: None,
-            concurrency: None,
-            routing: Arc::default(),
-        })
+        Arc::new(VirtualKey { id: Arc::from(name), name: Arc::from(name), ..VirtualKey::for_all() })
     }
 
     fn hash(number: u16) -> KeyHash {

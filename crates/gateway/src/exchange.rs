@@ -26,6 +26,8 @@ use crate::serving::Serving;
 use crate::worker::Worker;
 
 const GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
+/// With it a client asks how its request was routed, and is told.
+pub const EXPLAIN: HeaderName = HeaderName::from_static("x-yumen-explain");
 const OVERHEAD_US: HeaderName = HeaderName::from_static("x-yumen-overhead-us");
 
 /// The status recorded when the client left before one was sent.
@@ -80,6 +82,8 @@ pub struct Exchange {
     pub files: Option<Box<Files>>,
     /// The deployment that serves it.
     pub serving: Option<Serving>,
+    /// Whether the client wants to be told how it was routed.
+    pub explains: bool,
     open: bool,
 }
 
@@ -106,6 +110,7 @@ impl Exchange {
             trying: None,
             files: None,
             serving: None,
+            explains: false,
             open: true,
         }
     }
@@ -138,6 +143,7 @@ impl Exchange {
         self.record.operation = match route.task {
             Task::Generate => outline.operation.word().to_owned(),
             Task::CountTokens => "count_tokens".to_owned(),
+            Task::Explain => "route".to_owned(),
         };
     }
 
@@ -162,6 +168,11 @@ impl Exchange {
 
     /// Adds the headers that every response carries; from here on only work on the body counts as ours.
     pub fn stamp(&mut self, headers: &mut HeaderMap) {
+        if self.explains
+            && let Some(told) = explanation(&self.record)
+        {
+            headers.insert(EXPLAIN, told);
+        }
         if let Ok(id) = HeaderValue::from_str(&self.record.id) {
             headers.insert(GENERATION_ID, id);
         }
@@ -308,6 +319,16 @@ impl Drop for Exchange {
             self.close(outcome);
         }
     }
+}
+
+/// How an exchange was routed and who was tried, for a header; no longer than clients take.
+fn explanation(record: &ExchangeRecord) -> Option<HeaderValue> {
+    const BYTES_MOST: usize = 8192;
+    let mut told = serde_json::json!({ "route": record.route, "attempts": record.attempts }).to_string();
+    if told.len() > BYTES_MOST {
+        told = serde_json::json!({ "attempts": record.attempts }).to_string();
+    }
+    HeaderValue::from_bytes(told.as_bytes()).ok().filter(|value| value.len() <= BYTES_MOST)
 }
 
 /// Nanoseconds of a clock that began long before every exchange of this process.

@@ -27,7 +27,8 @@ mod worker;
 
 pub use discovery::{Told, discover};
 pub use gauges::Gauges;
+pub use kinds::llm::explain;
 pub use listener::DataPlane;
 pub use pipeline::STAGES;
-pub use rejection::{CODES, Code, CodeRow, Origin, Retry, reference_markdown};
+pub use rejection::{CODES, Code, CodeRow, Origin, Rejection, Retry, reference_markdown};
 pub use worker::Gateway;

@@ -15,7 +15,7 @@ use yumen_telemetry::Outcome;
 
 use crate::answers;
 use crate::body::Body;
-use crate::exchange::Exchange;
+use crate::exchange::{EXPLAIN, Exchange};
 use crate::kinds::http;
 use crate::kinds::llm::{self, Answer};
 use crate::rejection::{Code, Origin, Rejection};
@@ -37,6 +37,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, two_lengths
     let (head, mut body) = request.into_parts();
     let snapshot = worker.gateway.snapshot.load_full();
     let mut exchange = Box::new(Exchange::open(&worker));
+    exchange.explains = llm::asks(&head.headers, EXPLAIN.as_str());
     let route = if two_lengths { Err(conflicting_lengths()) } else { stages::route(&head) };
     let answered = match route {
         // Boxed, so that a stream does not keep the room that its beginning needed.
@@ -98,12 +99,17 @@ async fn serve(
     let plan = choose(&worker, snapshot, &consumer, &call, &head.headers)?;
     exchange.chosen(plan.decision.record());
     let settings = &snapshot.gateway;
+    if let Some(arrival) = llm::dry_run(&call, &head.headers, &plan) {
+        return Ok((call, arrival));
+    }
     if let Some(arrival) = llm::load(exchange, &call, &plan) {
         return Ok((call, arrival));
     }
     let arrival = match call.task {
         Task::Generate => llm::dispatch(exchange, settings, &call, &plan, &head.headers).await?,
-        Task::CountTokens => llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?,
+        Task::CountTokens | Task::Explain => {
+            llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?
+        }
     };
     Ok((call, arrival))
 }

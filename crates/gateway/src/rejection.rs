@@ -115,7 +115,8 @@ codes! {
 }
 
 /// A refusal or failure on its way to the client.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
 pub struct Rejection {
     /// What happened.
     pub code: Code,

@@ -166,6 +166,8 @@ pub struct InPath {
 pub enum Task {
     Generate,
     CountTokens,
+    /// Nothing: only what would be done is to be told.
+    Explain,
 }
 
 /// The dialect and the dress in which a path's errors are said.

@@ -3,6 +3,7 @@
 
 mod chat;
 mod cli;
+mod explain;
 mod first_run;
 mod keys;
 mod list;
@@ -43,6 +44,8 @@ fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
         Command::Usage(options) => usage::run(&options),
         Command::Models(options) => list::models(&options),
         Command::Providers { settings, json } => list::providers(&settings, json),
+        Command::Route(options) => explain::route(&options),
+        Command::Explain(options) => explain::exchange(&options),
         Command::Chat(options) => chat::run(&options),
         Command::Schema => reference::schema(),
         Command::Reference { page } => reference::page(page),

@@ -270,6 +270,7 @@ impl Try<'_> {
             Task::Generate if self.call.stream => Some(&endpoint.stream_path),
             Task::Generate => Some(&endpoint.path),
             Task::CountTokens => endpoint.count_path.as_ref(),
+            Task::Explain => None,
         };
         let native_id = &self.step.deployment.model.native_id;
         let path = path.and_then(|path| path.for_model(native_id)).ok_or_else(|| {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::request;
+use http::{HeaderMap, request};
 use hyper::body::Incoming;
 use smallvec::SmallVec;
 use yumen_config::{GatewaySettings, Snapshot};
@@ -13,6 +13,7 @@ use yumen_llm::json::{Kind, Object, Read, ScanReason, scan_object};
 use yumen_llm::usage::Units;
 
 use super::call::Call;
+use super::explain::{DRY_RUN_HEADER, asks};
 use super::form;
 use super::resolve::{Variant, split_variant};
 use super::wishes::wishes;
@@ -65,11 +66,16 @@ pub async fn decode(
     let body = uploaded?.expand(settings.max_body_bytes)?;
     let passing = codec(route.dialect).passing();
     let boundary = passing.map(|passing| form::boundary_of(passing, &head.headers)).transpose()?.flatten();
-    let mut call = match (passing, boundary) {
+    let call = match (passing, boundary) {
         (Some(passing), Some(boundary)) => form::read(passing, route, &boundary, body)?,
         _ => read(settings, route, body)?,
     };
-    let asked = head.headers.get(TRACE_HEADER).and_then(|value| value.to_str().ok());
+    Ok(understood(snapshot, call, &head.headers))
+}
+
+/// The call with what the settings and its headers make of it.
+pub fn understood(snapshot: &Snapshot, mut call: Call, headers: &HeaderMap) -> Call {
+    let asked = headers.get(TRACE_HEADER).and_then(|value| value.to_str().ok());
     call.wants_trace = asked.is_some_and(|value| value.eq_ignore_ascii_case("enabled"));
     if codec(call.dialect).outline().errors == ErrorShape::Ollama {
         call.model = tagged(snapshot, call.model);
@@ -78,7 +84,10 @@ pub async fn decode(
     for (name, variant) in &mut call.fallbacks {
         (*name, *variant) = unvaried(snapshot, std::mem::take(name));
     }
-    Ok(call)
+    if asks(headers, DRY_RUN_HEADER) {
+        (call.task, call.stream) = (Task::Explain, false);
+    }
+    call
 }
 
 /// Reads the facts of a whole body.

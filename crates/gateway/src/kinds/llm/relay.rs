@@ -97,6 +97,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             match call.task {
                 Task::Generate => account.close(&mut exchange, &tap, Outcome::Completed),
                 Task::CountTokens => exchange.close(Outcome::Completed),
+                Task::Explain => exchange.discard(),
             }
             Answer { status: arrival.status, headers, body: Body::full(told) }
         }
