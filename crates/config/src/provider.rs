@@ -12,8 +12,8 @@ use crate::base::Base;
 use crate::credential::Credential;
 use crate::endpoint::Endpoint;
 use crate::path_rules::PathRules;
+use crate::quantization::Quantization;
 use crate::rotation::Rotation;
-use crate::routing::Quantization;
 
 /// One configured provider.
 #[derive(Debug, Clone)]

@@ -18,6 +18,7 @@ use yumen_telemetry::{
     AttemptRecord, ExchangeRecord, ObjectKind, Outcome, RouteRecord, TokenCounts, TokenSource, UnitCounts,
 };
 
+use crate::clock::micros;
 use crate::egress::Files;
 use crate::limits::Permit;
 use crate::rejection::Code;
@@ -336,9 +337,4 @@ fn now_ns() -> u64 {
     static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
     const BEFORE: Duration = Duration::from_secs(1 << 30);
     u64::try_from((BEGAN.elapsed() + BEFORE).as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Whole microseconds of a duration.
-pub fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -7,6 +7,7 @@
 mod affinity;
 mod answers;
 mod body;
+mod clock;
 mod discovery;
 mod egress;
 mod exchange;

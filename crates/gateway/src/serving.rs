@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use yumen_telemetry::{ExchangeRecord, Outcome, TokenSource};
 
-use crate::exchange::micros;
+use crate::clock::micros;
 use crate::health::Opened;
 use crate::rejection::Code;
 use crate::worker::Gateway;

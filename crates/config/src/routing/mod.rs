@@ -6,17 +6,16 @@
 
 mod bounds;
 mod names;
-mod quantization;
 
 pub use bounds::{MaxPrice, Percentile, Wanted};
 pub use names::ProviderName;
-pub use quantization::Quantization;
 
 use std::sync::Arc;
 
 use yumen_llm::catalogue::Word;
 
 use crate::provider::Provider;
+use crate::quantization::Quantization;
 
 /// In which order deployments are tried.
 #[derive(

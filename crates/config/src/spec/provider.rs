@@ -9,7 +9,7 @@ use yumen_llm::catalogue::{Feature, Modality, Operation, Quirk};
 use yumen_llm::dialects::{Dialect, Thinking};
 
 use super::named;
-use crate::routing::Quantization;
+use crate::quantization::Quantization;
 use crate::secret::Secret;
 
 /// A provider. What is not said here comes from the definition that `type` names.

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Decimal, named};
-pub use crate::routing::{Quantization, Sticky, Strategy};
+pub use crate::quantization::Quantization;
+pub use crate::routing::{Sticky, Strategy};
 
 /// How deployments are chosen. What rules out holds at every level that says it (the gateway, an alias, a key, a request);
 /// of what only orders, the narrowest level counts.

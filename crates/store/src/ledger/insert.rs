@@ -182,7 +182,7 @@ fn bind_record<'a>(
     arguments.add(lossy)?;
     let units = if record.units.is_empty() { None } else { Some(serde_json::to_string(&record.units)?) };
     arguments.add(units)?;
-    let route = record.route.as_ref().map(|route| serde_json::to_string(route)).transpose()?;
+    let route = record.route.as_ref().map(serde_json::to_string).transpose()?;
     arguments.add(route)
 }
 
