@@ -4,6 +4,7 @@
 mod files;
 pub mod install;
 mod page;
+mod responses;
 mod surface;
 mod turns;
 mod usage;
@@ -13,6 +14,7 @@ use yumen_testkit::{Answer, Client, Event, Gateway, Upstream, eventually};
 
 pub use files::{FakeFiles, form};
 pub use page::Page;
+pub use responses::FakeResponses;
 pub use surface::{PROVIDERS, SURFACES, Surface, combinations};
 pub use turns::{Call, PIXEL};
 

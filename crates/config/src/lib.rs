@@ -72,7 +72,8 @@ pub use rotation::Rotation;
 pub use schema::json_schema;
 pub use secret::{KeyHash, KeyHasher, Secret};
 pub use snapshot::{
-    Deployment, FetchSettings, GatewaySettings, LogFormat, LogLevel, ModelTarget, ProcessSettings, Snapshot,
+    Deployment, FetchSettings, GatewaySettings, KeepWish, LogFormat, LogLevel, ModelTarget, ProcessSettings,
+    ResponsesSettings, Snapshot,
     TargetKind,
 };
 pub use spec::Spec;

@@ -93,9 +93,10 @@ async fn serve(
     exchange.record.streamed = call.stream;
     llm::permit_nested(&consumer, &call)?;
     exchange.permit = Some(stages::admit(gateway, snapshot, &consumer, call.models())?);
+    let settings = &snapshot.gateway;
+    let call = llm::recall(exchange, settings, &consumer, call).await?;
     let call = stages::inspect(call)?;
     let plan = llm::resolve(snapshot, &consumer, &call)?;
-    let settings = &snapshot.gateway;
     if let Some(arrival) = llm::load(exchange, &call, &plan) {
         return Ok((call, arrival));
     }
@@ -103,6 +104,7 @@ async fn serve(
         Task::Generate => llm::dispatch(exchange, settings, &call, &plan, &head.headers).await?,
         Task::CountTokens => llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?,
     };
+    let arrival = llm::keep(exchange, settings, &call, arrival).await;
     Ok((call, arrival))
 }
 

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use yumen_config::{KeyHasher, Snapshot};
-use yumen_telemetry::{ExchangeRecord, GenerationLookup, ObjectOwners, Outcome, RecordSink, RecordWriter};
+use yumen_telemetry::{
+    ExchangeRecord, GenerationLookup, ObjectOwners, Outcome, RecordSink, RecordWriter, ResponseKeeper,
+};
 
 use crate::gauges::Gauges;
 use crate::limits::Limits;
@@ -37,8 +39,10 @@ pub struct Gateway {
     pub sink: Arc<dyn RecordSink>,
     /// Where records are found.
     pub lookup: Arc<dyn GenerationLookup>,
-    /// Who owns which files and batches.
+    /// Who owns which files, batches and responses at providers.
     pub owners: Arc<dyn ObjectOwners>,
+    /// Responses that are kept here.
+    pub keeper: Arc<dyn ResponseKeeper>,
     /// Proofs of reasoning for clients that cannot carry them.
     pub proofs: Arc<Proofs>,
     /// Turns in which long lists are made.
@@ -57,6 +61,7 @@ impl Gateway {
         sink: Arc<dyn RecordSink>,
         lookup: Arc<dyn GenerationLookup>,
         owners: Arc<dyn ObjectOwners>,
+        keeper: Arc<dyn ResponseKeeper>,
     ) -> Self {
         Self {
             snapshot: ArcSwap::new(snapshot),
@@ -67,6 +72,7 @@ impl Gateway {
             sink,
             lookup,
             owners,
+            keeper,
             proofs: Arc::default(),
             listings: Semaphore::new(LISTINGS_MOST),
             gauges: Arc::default(),

@@ -4,6 +4,7 @@
 mod chat;
 mod cli;
 mod first_run;
+mod forget;
 mod keys;
 mod list;
 mod logging;

@@ -17,6 +17,7 @@ use super::call::Call;
 use super::classify::{Failure, Said};
 use super::dress::Dress;
 use super::headers;
+use super::keep::{Keep, Remembering};
 use super::resolve::Step;
 use super::stream::StreamRelay;
 use crate::exchange::Exchange;
@@ -55,6 +56,10 @@ pub struct Arrival {
     pub lossy: Vec<String>,
     /// What a whole answer is dressed with; a stream has its own.
     pub dress: Option<Dress>,
+    /// Who keeps the answer, if it is to be kept.
+    pub keep: Option<Keep>,
+    /// What is to be remembered when a stream ends.
+    pub remembering: Option<Box<Remembering>>,
 }
 
 /// An answer as far as it has been read.
@@ -85,6 +90,8 @@ pub(super) struct Reading<'a> {
     pub token: Option<Arc<AccessToken>>,
     /// What the client calls its tools.
     pub own_tools: OwnTools,
+    /// Who keeps the answer.
+    pub keep: Option<&'a Keep>,
 }
 
 impl Reading<'_> {
@@ -274,8 +281,14 @@ impl Reading<'_> {
         let Try { call, step, .. } = self.attempt;
         // Only the AI SDK is told who serves it in the answer itself.
         let told = call.ai_sdk_version > 0;
+        let id = match self.keep {
+            Some(Keep::Here(id)) => id.clone(),
+            _ => exchange.record.id.clone(),
+        };
         AnswerContext {
-            id: exchange.record.id.clone(),
+            id,
+            kept: matches!(self.keep, Some(Keep::Here(_))),
+            previous: call.memory.as_ref().and_then(|memory| memory.kept().map(str::to_owned)),
             model: call.model.clone(),
             created: exchange.created(),
             include_usage: call.tells_usage(),

@@ -25,7 +25,7 @@ pub async fn count_tokens(
     // A whole request inside the body names a model of its own.
     let whole = call.object.get(&call.body, "generateContentRequest").is_some();
     let steps = plan.steps.iter().filter(|step| !whole && step.dialect == call.dialect && can_count(step));
-    let counting = Plan { steps: steps.cloned().collect() };
+    let counting = Plan { steps: steps.cloned().collect(), only: None };
     if counting.steps.is_empty() {
         return Ok(estimate(call, first));
     }
@@ -56,5 +56,7 @@ fn estimate(call: &Call, step: Option<&Step>) -> Arrival {
         answer: Arrived::Whole { said: counted.clone(), told: counted, streamed: false },
         lossy: Vec::new(),
         dress: None,
+        keep: None,
+        remembering: None,
     }
 }

@@ -14,6 +14,7 @@ use yumen_llm::usage::Units;
 
 use super::call::Call;
 use super::form;
+use super::memory::Memory;
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
 use crate::route::{LlmRoute, Skin, Task};
@@ -126,6 +127,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         include_usage: includes_usage(&object, &body)?,
         require_parameters: requires_parameters(&object, &body)?,
         wants_trace: false,
+        memory: Memory::read(dialect, &object, &body)?,
         form: None,
         units: spoken(passing, &object, &body)?,
         body,
@@ -157,7 +159,7 @@ fn wrong(name: &'static str, expected: &str) -> Rejection {
 }
 
 /// The value, if there is one; a wrong type is the client's mistake.
-fn expect<T>(name: &'static str, expected: &str, read: Read<T>) -> Result<Option<T>, Rejection> {
+pub(super) fn expect<T>(name: &'static str, expected: &str, read: Read<T>) -> Result<Option<T>, Rejection> {
     match read {
         Read::Is(value) => Ok(Some(value)),
         Read::Missing | Read::Null => Ok(None),

@@ -1,10 +1,14 @@
 //! resolve: Call → Plan. A pure choice of what to try in which order; never sends.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
-use yumen_config::{Deployment, Provider, Scheme, Snapshot, VirtualKey};
+use yumen_config::{Credential, Deployment, Provider, Scheme, Snapshot, VirtualKey};
 use yumen_llm::dialects::{Dialect, Outline, sayable_in};
+use yumen_telemetry::Account;
 
 use super::call::Call;
+use crate::kinds::accounts;
 use crate::rejection::{Code, Rejection};
 use crate::stages::unknown_model;
 
@@ -13,6 +17,8 @@ use crate::stages::unknown_model;
 pub struct Plan {
     /// The steps; never empty.
     pub steps: SmallVec<[Step; 2]>,
+    /// The only credential that may be used: the one that made what the request continues.
+    pub only: Option<Arc<Credential>>,
 }
 
 /// One deployment and the dialect in which it is spoken to.
@@ -45,7 +51,35 @@ pub fn resolve(snapshot: &Snapshot, key: &VirtualKey, call: &Call) -> Result<Pla
         let message = format!("No provider of the model `{}` can serve this kind of request.", call.model);
         return Err(Rejection::new(Code::InvalidRequest, message).param("model"));
     }
-    Ok(Plan { steps })
+    let only = match call.memory.as_ref().and_then(|memory| memory.owned()) {
+        Some(previous) => pin(snapshot, &mut steps, &previous.account, &call.model)?,
+        None => None,
+    };
+    Ok(Plan { steps, only })
+}
+
+/// Leaves the steps at the account that keeps what the request continues; nobody else knows it.
+fn pin(
+    snapshot: &Snapshot,
+    steps: &mut SmallVec<[Step; 2]>,
+    account: &Account,
+    model: &str,
+) -> Result<Option<Arc<Credential>>, Rejection> {
+    let refuse = |message: String| {
+        Err(Rejection::new(Code::PreviousResponseElsewhere, message).param("previous_response_id"))
+    };
+    let Some((provider, credential)) = accounts::found(snapshot, account) else {
+        return refuse(format!("{} Send the whole conversation in the request.", accounts::gone(account)));
+    };
+    steps.retain(|step| step.dialect == Dialect::OpenAiResponses && step.provider().id == provider.id);
+    if steps.is_empty() {
+        return refuse(format!(
+            "The provider `{}` keeps the earlier response, and does not serve the model `{model}` in this API. Ask for a model \
+             of it, or send the whole conversation in the request.",
+            account.provider
+        ));
+    }
+    Ok(credential.cloned())
 }
 
 /// Whether there can be such a model: a network provider may know more than we, the built-in one knows only its own.

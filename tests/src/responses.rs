@@ -1,0 +1,98 @@
+//! A provider's responses, as OpenAI keeps them: by account, which the credential says.
+//!
+//! In: requests at `/v1/responses`. Out: answers, whole and streamed, that say whether they are kept, and what was kept of them.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use yumen_testkit::{Received, Reply};
+
+/// The responses of all accounts. A clone is the same.
+#[derive(Debug, Clone, Default)]
+pub struct FakeResponses(Arc<Mutex<Vec<Made>>>);
+
+#[derive(Debug, Clone)]
+struct Made {
+    account: String,
+    response: Value,
+    input: Value,
+}
+
+impl FakeResponses {
+    /// Answers a request of the Responses API; `None` for any other.
+    pub fn answer(&self, request: &Received) -> Option<Reply> {
+        let path = request.path.split('?').next().unwrap_or_default();
+        let mut segments = path.strip_prefix("/v1/responses")?.split('/').skip(1);
+        let account = request.header("authorization").to_owned();
+        let mut made = self.0.lock().expect("the responses");
+        let (id, more) = (segments.next(), segments.next());
+        let Some(id) = id else { return Some(create(&mut made, account, &request.json())) };
+        let place = made.iter().position(|one| one.account == account && one.response["id"] == id);
+        let Some(place) = place else { return Some(missing(404, id)) };
+        Some(match (request.method.as_str(), more) {
+            ("GET", None) => Reply::json(200, &made[place].response),
+            ("GET", Some("input_items")) => {
+                let data = json!([{ "id": format!("msg_of_{id}"), "type": "message", "role": "user", "content": made[place].input }]);
+                Reply::json(200, &json!({ "object": "list", "data": data, "has_more": false, "query": request.path }))
+            }
+            ("DELETE", None) => {
+                made.remove(place);
+                Reply::json(200, &json!({ "id": id, "object": "response", "deleted": true }))
+            }
+            ("POST", Some("cancel")) => {
+                made[place].response["status"] = json!("cancelled");
+                Reply::json(200, &made[place].response)
+            }
+            _ => missing(404, id),
+        })
+    }
+}
+
+fn create(made: &mut Vec<Made>, account: String, asked: &Value) -> Reply {
+    let previous = &asked["previous_response_id"];
+    let knows = |one: &Made| one.account == account && one.response["id"] == *previous;
+    if !previous.is_null() && !made.iter().any(knows) {
+        return missing(400, previous.as_str().unwrap_or_default());
+    }
+    let store = asked["store"] != false;
+    let text = json!([{ "type": "output_text", "annotations": [], "logprobs": [], "text": "Kept elsewhere." }]);
+    let number = made.len() + 1;
+    let message = json!({ "id": format!("msg_{number}"), "type": "message", "status": "completed", "role": "assistant", "content": text });
+    let background = asked["background"] == true;
+    let mut response = json!({
+        "id": format!("resp_up{number:03}"), "object": "response", "created_at": 1_760_000_000, "status": "completed",
+        "background": background, "completed_at": null, "error": null, "incomplete_details": null, "instructions": null,
+        "model": asked["model"], "output": [message], "parallel_tool_calls": true, "previous_response_id": previous,
+        "store": store, "temperature": 1.0, "text": { "format": { "type": "text" } }, "tool_choice": "auto", "tools": [],
+        "top_p": 1.0, "truncation": "disabled", "metadata": {},
+        "usage": { "input_tokens": 5, "input_tokens_details": { "cached_tokens": 0 }, "output_tokens": 3,
+            "output_tokens_details": { "reasoning_tokens": 0 }, "total_tokens": 8 }
+    });
+    if background {
+        (response["status"], response["output"], response["usage"]) = (json!("queued"), json!([]), Value::Null);
+    }
+    if store {
+        made.push(Made { account, response: response.clone(), input: asked["input"].clone() });
+    }
+    if asked["stream"] != true {
+        return Reply::json(200, &response);
+    }
+    let mut begun = response.clone();
+    (begun["status"], begun["output"], begun["usage"]) = (json!("in_progress"), json!([]), Value::Null);
+    let delta = json!({ "item_id": "msg", "output_index": 0, "content_index": 0, "delta": "Kept elsewhere." });
+    let events = [
+        ("response.created", json!({ "response": begun })),
+        ("response.output_text.delta", delta),
+        ("response.completed", json!({ "response": response })),
+    ];
+    Reply::stream(events.map(|(name, mut fields)| {
+        fields["type"] = json!(name);
+        format!("event: {name}\ndata: {fields}\n\n")
+    }))
+}
+
+fn missing(status: u16, id: &str) -> Reply {
+    let error = json!({ "message": format!("Response with id '{id}' not found."), "type": "invalid_request_error",
+        "param": "id", "code": null });
+    Reply::json(status, &json!({ "error": error }))
+}
