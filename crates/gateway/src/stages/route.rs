@@ -478,7 +478,9 @@ mod tests {
                 assert_eq!(allowed(&path), good.join(", "), "{path}");
             }
         }
-        for path in ["/v1/responses/", "/v1/responses/x/y", "/v1/responses/x/cancel/", "/v1/responses/compact"] {
+        for path in
+            ["/v1/responses/", "/v1/responses/x/y", "/v1/responses/x/cancel/", "/v1/responses/compact"]
+        {
             assert_eq!(ask("GET", path).unwrap_err().code, Code::RouteNotFound, "{path}");
         }
         assert!(matches!(ask("POST", "/v1/responses").unwrap(), Route::Llm(_)));

@@ -124,13 +124,14 @@ impl KeptResponses {
              UNION ALL SELECT r.id, r.previous_id, r.bytes, chain.place + 1 FROM chain \
              JOIN kept_responses r ON r.id = chain.previous_id AND r.key_id = $2 WHERE chain.place + 1 < $4) ";
         let mut reader = self.database.readers.begin().await?;
-        let sized = sqlx::query(sqlx::AssertSqlSafe(format!("{CHAIN} SELECT SUM(bytes), COUNT(*) FROM chain")))
-            .bind(id)
-            .bind(key_id)
-            .bind(since)
-            .bind(TURNS_MOST)
-            .fetch_one(&mut *reader)
-            .await?;
+        let sized =
+            sqlx::query(sqlx::AssertSqlSafe(format!("{CHAIN} SELECT SUM(bytes), COUNT(*) FROM chain")))
+                .bind(id)
+                .bind(key_id)
+                .bind(since)
+                .bind(TURNS_MOST)
+                .fetch_one(&mut *reader)
+                .await?;
         let (bytes, turns): (Option<i64>, i64) = (sized.try_get(0)?, sized.try_get(1)?);
         if turns == 0 {
             return Ok(None);

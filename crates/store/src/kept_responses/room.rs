@@ -95,6 +95,9 @@ async fn add(database: &mut SqliteConnection, key_id: &str, bytes: i64) -> Resul
     .bind(bytes)
     .execute(&mut *database)
     .await?;
-    sqlx::query("DELETE FROM kept_bytes WHERE key_id = $1 AND bytes <= 0").bind(key_id).execute(database).await?;
+    sqlx::query("DELETE FROM kept_bytes WHERE key_id = $1 AND bytes <= 0")
+        .bind(key_id)
+        .execute(database)
+        .await?;
     Ok(())
 }

@@ -19,7 +19,11 @@ fn response(id: &str, previous: Option<&str>, created_at: i64) -> KeptResponse {
 }
 
 fn large(id: &str, previous: Option<&str>, created_at: i64, bytes: usize) -> KeptResponse {
-    KeptResponse { input: vec![b'x'; bytes - ROW_BYTES as usize], response: Vec::new(), ..response(id, previous, created_at) }
+    KeptResponse {
+        input: vec![b'x'; bytes - ROW_BYTES as usize],
+        response: Vec::new(),
+        ..response(id, previous, created_at)
+    }
 }
 
 async fn turns(kept: &KeptResponses, key: &str, id: &str) -> Option<Vec<String>> {

@@ -115,8 +115,15 @@ impl Try<'_> {
         let (status, headers, body) = result?;
         let token = pass.token().map(Arc::clone);
         let keeping = keep.as_ref();
-        let reading =
-            Reading { attempt: self, sent, headers: &headers, withhold_usage, token, own_tools, keep: keeping };
+        let reading = Reading {
+            attempt: self,
+            sent,
+            headers: &headers,
+            withhold_usage,
+            token,
+            own_tools,
+            keep: keeping,
+        };
         let answer = if status.is_success() {
             reading.arrive(exchange, body).await
         } else {

@@ -238,7 +238,10 @@ mod tests {
             let tap = first_words(begin.as_bytes());
             (tap.id, tap.stored)
         };
-        assert_eq!(said(r#"{"id":"resp_1","store":true,"output":[{"id":"x"#), (Some("resp_1".into()), Some(true)));
+        assert_eq!(
+            said(r#"{"id":"resp_1","store":true,"output":[{"id":"x"#),
+            (Some("resp_1".into()), Some(true))
+        );
         assert_eq!(said(r#"{"output":[{"id":"x"},"#), (None, None));
         assert_eq!(said("[]"), (None, None));
     }

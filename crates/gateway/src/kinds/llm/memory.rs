@@ -71,7 +71,10 @@ impl Memory {
         Ok(Some(Box::new(Self {
             store: expect("store", "true or false", object.bool(body, "store"))?,
             background: background.unwrap_or(false),
-            input: object.get(body, "input").map(|field| body.slice_ref(field.value(body))).unwrap_or_default(),
+            input: object
+                .get(body, "input")
+                .map(|field| body.slice_ref(field.value(body)))
+                .unwrap_or_default(),
             previous: previous.map(|id| Previous::Named(id.into_owned())),
         })))
     }
@@ -101,7 +104,8 @@ pub async fn recall(
     mut call: Call,
 ) -> Result<Call, Rejection> {
     let Some(memory) = &mut call.memory else { return Ok(call) };
-    let Some(Previous::Named(id)) = memory.previous.take_if(|previous| matches!(previous, Previous::Named(_)))
+    let Some(Previous::Named(id)) =
+        memory.previous.take_if(|previous| matches!(previous, Previous::Named(_)))
     else {
         return Ok(call);
     };
@@ -155,13 +159,16 @@ fn not_found(settings: &GatewaySettings, id: &str) -> Rejection {
         KeepWish::Never => {
             "the gateway keeps none itself (`gateway.responses.store` is `never`), and no provider keeps it for this virtual key"
         }
-        KeepWish::WhenAsked => "this virtual key has none that is kept; one is when its request says `store: true`",
+        KeepWish::WhenAsked => {
+            "this virtual key has none that is kept; one is when its request says `store: true`"
+        }
         KeepWish::UnlessRefused => {
             "this virtual key has none that is kept; one is unless its request says `store: false`"
         }
     };
-    let message =
-        format!("Previous response with id '{id}' not found: {how}. Or send the whole conversation in the request.");
+    let message = format!(
+        "Previous response with id '{id}' not found: {how}. Or send the whole conversation in the request."
+    );
     Rejection::new(Code::PreviousResponseNotFound, message).param(PREVIOUS)
 }
 
@@ -172,9 +179,7 @@ fn too_large(settings: &GatewaySettings) -> Rejection {
 }
 
 /// What is remembered, if it is found in time.
-pub async fn remembered<T>(
-    looking: impl Future<Output = Result<T, LookupError>>,
-) -> Result<T, Rejection> {
+pub async fn remembered<T>(looking: impl Future<Output = Result<T, LookupError>>) -> Result<T, Rejection> {
     let unavailable = |cause: String| {
         let message = "What is remembered of responses cannot be read at the moment.";
         Rejection::new(Code::LedgerUnavailable, message).cause(cause).retry_after(1)

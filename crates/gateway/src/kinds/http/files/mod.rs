@@ -177,6 +177,7 @@ fn input_of(call: &Call, max_depth: usize) -> Result<String, Rejection> {
 
 /// What is remembered cannot be read or written now.
 pub(super) fn unavailable(error: &LookupError) -> Rejection {
-    let message = "What is remembered of files, batches and responses cannot be read or written at the moment.";
+    let message =
+        "What is remembered of files, batches and responses cannot be read or written at the moment.";
     Rejection::new(Code::LedgerUnavailable, message).cause(error).retry_after(1)
 }

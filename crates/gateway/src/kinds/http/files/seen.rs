@@ -53,7 +53,11 @@ pub(super) async fn created(
 }
 
 /// Forgets an object, if the provider says that it is deleted.
-pub(in crate::kinds::http) async fn deleted(exchange: &Exchange, object: &OwnedObject, said: &[u8]) -> Result<(), Rejection> {
+pub(in crate::kinds::http) async fn deleted(
+    exchange: &Exchange,
+    object: &OwnedObject,
+    said: &[u8],
+) -> Result<(), Rejection> {
     if told(said).deleted != Some(true) {
         return Ok(());
     }

@@ -54,7 +54,12 @@ fn a_stream_ends_with_the_response_that_is_kept() {
     let without = String::from_utf8(without.to_vec()).unwrap();
     assert!(without.ends_with("\"store\":false,\"t\":\"\\n\\nevent: \"},\"n\":1}\n\n"), "{without}");
     assert!(without.starts_with("event: response.completed\ndata: {"));
-    for other in [&b""[..], b"\n\n", b"event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{}}\n\n", b"data: {\n\n"] {
+    for other in [
+        &b""[..],
+        b"\n\n",
+        b"event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{}}\n\n",
+        b"data: {\n\n",
+    ] {
         let other = Bytes::copy_from_slice(other);
         assert_eq!((ended_response(&other), event_not_kept(&other)), (None, other.clone()));
         assert_eq!(last_event(&other), 0);
