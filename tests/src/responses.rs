@@ -27,8 +27,13 @@ struct Made {
 impl FakeResponses {
     /// Answers a request of the Responses API; `None` for any other.
     pub fn answer(&self, request: &Received) -> Option<Reply> {
+        self.answer_below("/v1", request)
+    }
+
+    /// The same for a base URL with this path.
+    pub fn answer_below(&self, base: &str, request: &Received) -> Option<Reply> {
         let path = request.path.split('?').next().unwrap_or_default();
-        let mut segments = path.strip_prefix("/v1/responses")?.split('/').skip(1);
+        let mut segments = path.strip_prefix(base)?.strip_prefix("/responses")?.split('/').skip(1);
         let account = request.header("authorization").to_owned();
         let mut state = self.0.lock().expect("the responses");
         let (id, more) = (segments.next(), segments.next());

@@ -4,7 +4,7 @@
 //! are touched by no other thread, so a request never waits for another core - but for a token that another request is
 //! asking a provider for already. Only OpenRouter's long lists are made elsewhere.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,8 @@ pub struct Gateway {
     pub owners: Arc<dyn ObjectOwners>,
     /// Responses that are kept here.
     pub keeper: Arc<dyn ResponseKeeper>,
+    /// The Unix second at which the store last took nothing of an answer.
+    pub store_failed_at: AtomicI64,
     /// Proofs of reasoning for clients that cannot carry them.
     pub proofs: Arc<Proofs>,
     /// Turns in which long lists are made.
@@ -73,6 +75,7 @@ impl Gateway {
             lookup,
             owners,
             keeper,
+            store_failed_at: AtomicI64::new(0),
             proofs: Arc::default(),
             listings: Semaphore::new(LISTINGS_MOST),
             gauges: Arc::default(),

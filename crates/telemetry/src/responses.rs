@@ -64,7 +64,10 @@ pub enum NotKept {
     /// What it continues was deleted meanwhile.
     #[error("the response that it continues was deleted meanwhile")]
     PreviousGone,
-    /// The database did not take it.
+    /// Its provider has given its id to another virtual key before.
+    #[error("its provider has given its id before")]
+    IdTaken,
+    /// The store did not take it.
     #[error("the store did not take it: {0}")]
     Unavailable(String),
 }

@@ -182,7 +182,7 @@ pub struct AnswerContext {
     pub native_model: Option<String>,
     /// What it charges, for the same.
     pub price: Option<Price>,
-    /// Whether the answer is kept under [`Self::id`], for dialects that say so.
+    /// Whether the answer is kept, for dialects that say so.
     pub kept: bool,
     /// The kept answer that the request continues, for the same.
     pub previous: Option<String>,

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
-use yumen_llm::dialects::{AnswerContext, Dialect, codec, recode_embeddings};
+use yumen_llm::dialects::{AnswerContext, Dialect, Tap, codec, recode_embeddings};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir::{EmbeddingFormat, OwnTools, Response};
 
@@ -255,7 +255,13 @@ impl Reading<'_> {
         if let (Response::Chat(answer), Some(keeper)) = (&response, self.keeper(exchange)) {
             keeper.answer(answer);
         }
-        let (client, context) = (codec(call.dialect), self.context(exchange));
+        let (client, mut context) = (codec(call.dialect), self.context(exchange));
+        if self.attempt.same_dialect() {
+            // What is said anew of a provider's own answer says of its keeping what the provider says.
+            let mut tap = Tap::default();
+            codec(step.dialect).tap_response(said, &mut tap);
+            context.kept = tap.stored == Some(true);
+        }
         match response {
             Response::Chat(answer) if call.stream => {
                 let (mut encoder, mut out) = (client.stream_encoder(context), Vec::new());

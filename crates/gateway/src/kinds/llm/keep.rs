@@ -5,6 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 use yumen_config::GatewaySettings;
 use yumen_llm::dialects::{Tap, codec, memory};
 use yumen_llm::json::{Read, Walk, scan_object};
-use yumen_telemetry::{Account, KeepLimits, KeptResponse, ObjectKind, OwnedObject};
+use yumen_telemetry::{Account, KeepLimits, KeptResponse, NotKept, ObjectKind, OwnedObject};
 
 use super::arrival::{Arrival, Arrived};
 use super::call::Call;
@@ -24,6 +25,8 @@ use crate::worker::Gateway;
 
 /// How long an answer waits for what is remembered of it.
 const WRITE_MOST: Duration = Duration::from_secs(2);
+/// How long a store that took nothing is left alone, in seconds: answers are not to wait one after another.
+const PAUSE_S: i64 = 5;
 /// The name under which it is told that an answer was not kept.
 pub const LOST: &str = "store";
 
@@ -79,7 +82,7 @@ pub async fn keep(
 }
 
 /// Says in the log why an answer was not kept.
-pub fn tell(exchange: &Exchange, why: &str) {
+pub fn tell(exchange: &Exchange, why: &NotKept) {
     tracing::warn!(id = exchange.record.id, "a response was not kept: {why}");
 }
 
@@ -89,7 +92,7 @@ pub struct Remembering {
     key_id: String,
     created_at: i64,
     what: What,
-    task: Option<JoinHandle<Result<(), String>>>,
+    task: Option<JoinHandle<Result<(), NotKept>>>,
 }
 
 enum What {
@@ -141,8 +144,8 @@ impl Remembering {
         self.begin(async move {
             match gateway.owners.remember(vec![object]).await {
                 Ok(true) => Ok(()),
-                Ok(false) => Err("its provider has given its id before".to_owned()),
-                Err(error) => Err(error.to_string()),
+                Ok(false) => Err(NotKept::IdTaken),
+                Err(error) => Err(NotKept::Unavailable(error.to_string())),
             }
         });
     }
@@ -161,15 +164,24 @@ impl Remembering {
         };
         let (gateway, key_id, limits) = (Arc::clone(&self.gateway), self.key_id.clone(), *limits);
         self.begin(async move {
-            gateway.keeper.keep(&key_id, kept, limits).await.map_err(|not_kept| not_kept.to_string())
+            gateway.keeper.keep(&key_id, kept, limits).await
         });
     }
 
     /// The client may leave meanwhile: the response is there.
-    fn begin(&mut self, writing: impl Future<Output = Result<(), String>> + Send + 'static) {
+    fn begin(&mut self, writing: impl Future<Output = Result<(), NotKept>> + Send + 'static) {
+        let (gateway, now) = (Arc::clone(&self.gateway), self.created_at);
         self.task = Some(tokio::spawn(async move {
+            if now.saturating_sub(gateway.store_failed_at.load(Ordering::Relaxed)) < PAUSE_S {
+                return Err(NotKept::Unavailable("it has taken nothing a moment ago".to_owned()));
+            }
             let written = tokio::time::timeout(WRITE_MOST, writing).await;
-            written.unwrap_or_else(|_| Err(format!("the store took longer than {WRITE_MOST:?}")))
+            let written =
+                written.unwrap_or_else(|_| Err(NotKept::Unavailable(format!("nothing in {WRITE_MOST:?}"))));
+            if let Err(NotKept::Unavailable(_)) = &written {
+                gateway.store_failed_at.store(now, Ordering::Relaxed);
+            }
+            written
         }));
     }
 
@@ -183,12 +195,12 @@ impl Remembering {
     }
 
     /// Whether it is remembered by now; at once where there is nothing to remember.
-    pub fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+    pub fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NotKept>> {
         let Some(task) = &mut self.task else { return Poll::Ready(Ok(())) };
-        Pin::new(task).poll(cx).map(|ended| ended.unwrap_or_else(|error| Err(error.to_string())))
+        Pin::new(task).poll(cx).map(|ended| ended.unwrap_or_else(|error| Err(NotKept::Unavailable(error.to_string()))))
     }
 
-    async fn finished(&mut self) -> Result<(), String> {
+    async fn finished(&mut self) -> Result<(), NotKept> {
         std::future::poll_fn(|cx| self.poll_finished(cx)).await
     }
 

@@ -146,9 +146,9 @@ pub(super) fn incomplete(reason: FinishReason, refused: bool) -> Option<&'static
 /// from the generation id.
 fn response_id(upstream: Option<&str>, context: &AnswerContext) -> String {
     match upstream {
-        _ if context.kept => context.id.clone(),
-        Some(id) if id.starts_with("resp_") => id.to_owned(),
+        // Only an answer that is kept here has such an id before it has begun.
         _ if context.id.starts_with("resp_") => context.id.clone(),
+        Some(id) if id.starts_with("resp_") => id.to_owned(),
         _ => format!("resp_{}", context.id),
     }
 }
