@@ -3,6 +3,7 @@
 
 mod files;
 pub mod install;
+pub mod memory;
 mod page;
 mod responses;
 mod surface;

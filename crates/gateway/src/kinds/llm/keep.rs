@@ -163,9 +163,7 @@ impl Remembering {
             response: response.to_vec(),
         };
         let (gateway, key_id, limits) = (Arc::clone(&self.gateway), self.key_id.clone(), *limits);
-        self.begin(async move {
-            gateway.keeper.keep(&key_id, kept, limits).await
-        });
+        self.begin(async move { gateway.keeper.keep(&key_id, kept, limits).await });
     }
 
     /// The client may leave meanwhile: the response is there.
@@ -197,7 +195,9 @@ impl Remembering {
     /// Whether it is remembered by now; at once where there is nothing to remember.
     pub fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NotKept>> {
         let Some(task) = &mut self.task else { return Poll::Ready(Ok(())) };
-        Pin::new(task).poll(cx).map(|ended| ended.unwrap_or_else(|error| Err(NotKept::Unavailable(error.to_string()))))
+        Pin::new(task)
+            .poll(cx)
+            .map(|ended| ended.unwrap_or_else(|error| Err(NotKept::Unavailable(error.to_string()))))
     }
 
     async fn finished(&mut self) -> Result<(), NotKept> {
