@@ -74,7 +74,8 @@ fn create(state: &mut State, account: String, asked: &Value) -> Reply {
     let store = asked["store"] != false;
     let text =
         json!([{ "type": "output_text", "annotations": [], "logprobs": [], "text": "Kept elsewhere." }]);
-    let id = format!("resp_{}_{number}", account.trim_start_matches("Bearer "));
+    // It tells the account, and not its secret, which the gateway would strike out.
+    let id = format!("resp_of_{}_{number}", account.trim_start_matches("Bearer ").replace("secret", "s"));
     let message = json!({ "id": format!("msg_{number}"), "type": "message", "status": "completed", "role": "assistant", "content": text });
     let background = asked["background"] == true;
     let mut response = json!({
@@ -98,15 +99,29 @@ fn create(state: &mut State, account: String, asked: &Value) -> Reply {
     }
     let mut begun = response.clone();
     (begun["status"], begun["output"], begun["usage"]) = (json!("in_progress"), json!([]), Value::Null);
-    let delta =
-        json!({ "item_id": "msg", "output_index": 0, "content_index": 0, "delta": "Kept elsewhere." });
+    let (item, part) = (&response["output"][0], &response["output"][0]["content"][0]);
+    let (mut open, mut empty) = (item.clone(), part.clone());
+    (open["status"], open["content"], empty["text"]) = (json!("in_progress"), json!([]), json!(""));
+    let at = |mut fields: Value| {
+        (fields["item_id"], fields["output_index"], fields["content_index"]) =
+            (item["id"].clone(), json!(0), json!(0));
+        fields
+    };
+    let (text, none) = (&part["text"], json!([]));
     let events = [
         ("response.created", json!({ "response": begun })),
-        ("response.output_text.delta", delta),
+        ("response.output_item.added", json!({ "output_index": 0, "item": open })),
+        ("response.content_part.added", at(json!({ "part": empty }))),
+        ("response.output_text.delta", at(json!({ "delta": text, "logprobs": none }))),
+        ("response.output_text.done", at(json!({ "text": text, "logprobs": none }))),
+        ("response.content_part.done", at(json!({ "part": part }))),
+        ("response.output_item.done", json!({ "output_index": 0, "item": item })),
         ("response.completed", json!({ "response": response })),
     ];
+    let mut number = 0;
     Reply::stream(events.map(|(name, mut fields)| {
-        fields["type"] = json!(name);
+        (fields["type"], fields["sequence_number"]) = (json!(name), json!(number));
+        number += 1;
         format!("event: {name}\ndata: {fields}\n\n")
     }))
 }

@@ -67,7 +67,7 @@ async fn what_a_provider_keeps_is_asked_of_it_and_of_the_same_account() {
     for turn in 0..12 {
         let (stream, before) = (turn % 2 == 0, first.counts().received);
         let made = respond(&client, unkept("both", "?"), stream).await;
-        assert!(made["id"].as_str().unwrap().contains("secret-"), "the provider's own id: {made}");
+        assert!(made["id"].as_str().unwrap().starts_with("resp_of_"), "the provider's own id: {made}");
         let (upstream, other) =
             if first.counts().received > before { (&first, &second) } else { (&second, &first) };
         let account = upstream.last().header("authorization").to_owned();
