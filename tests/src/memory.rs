@@ -32,7 +32,7 @@ pub fn told(answer: &Answer, stream: bool) -> Value {
     }
     let events = answer.events();
     assert_eq!(events[0].name, "response.created");
-    let last = events.last().unwrap();
+    let last = events.last().expect("an event");
     assert!(matches!(last.name.as_str(), "response.completed" | "response.incomplete"), "{last:?}");
     let (begun, ended) = (events[0].json()["response"]["id"].clone(), last.json()["response"].clone());
     assert_eq!(begun, ended["id"]);
@@ -41,7 +41,7 @@ pub fn told(answer: &Answer, stream: bool) -> Value {
 
 /// Where a response is looked at.
 pub fn path(response: &Value) -> String {
-    format!("{RESPONSES}/{}", response["id"].as_str().unwrap())
+    format!("{RESPONSES}/{}", response["id"].as_str().expect("an id"))
 }
 
 /// Deletes a response.
