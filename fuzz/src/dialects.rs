@@ -1,6 +1,7 @@
 //! The targets that decode a dialect and say it again in every dialect of the same operation.
 
-use yumen_llm::dialects::{ALL, AnswerContext, Codec, Dialect, Operation, Tap, Target, codec};
+use bytes::Bytes;
+use yumen_llm::dialects::{ALL, AnswerContext, Codec, Dialect, Operation, Tap, Target, codec, memory};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir;
 use yumen_llm::json::scan_object;
@@ -45,10 +46,30 @@ pub(crate) fn openai_responses_request(data: &[u8]) {
 
 pub(crate) fn openai_responses_response(data: &[u8]) {
     response(Dialect::OpenAiResponses, data);
+    kept(data);
 }
 
 pub(crate) fn openai_responses_stream(data: &[u8]) {
     stream(Dialect::OpenAiResponses, data);
+    kept(data);
+}
+
+/// Whatever was kept of a conversation, what goes on from it is JSON that the same dialect reads.
+fn kept(data: &[u8]) {
+    let turn = |input, response| memory::Turn { id: "resp_1", input, response };
+    for turns in [[turn(data, b"{\"output\":[]}")], [turn(b"\"Hello\"", data)]] {
+        if let Ok(input) = memory::continued(&turns, b"\"Hello\"") {
+            assert_object(&[b"{\"input\":", &input[..], b"}"].concat(), "a conversation");
+        }
+        let _ = memory::input_items(&turns);
+    }
+    let events = Bytes::copy_from_slice(data);
+    let last = events.slice(memory::last_event(&events)..);
+    let told = memory::event_not_kept(&last);
+    if let Some(response) = memory::ended_response(&told) {
+        assert!(memory::ended_response(&last).is_some());
+        assert_object(&response, "a response that is not kept");
+    }
 }
 
 pub(crate) fn gemini_request(data: &[u8]) {

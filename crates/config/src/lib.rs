@@ -76,7 +76,7 @@ pub use routing::{MaxPrice, Percentile, Preferences, ProviderName, Sticky, Strat
 pub use schema::json_schema;
 pub use secret::{KeyHash, KeyHasher, Secret};
 pub use snapshot::{
-    Deployment, FetchSettings, GatewaySettings, LogFormat, LogLevel, ModelTarget, ProcessSettings, Snapshot,
-    TargetKind,
+    Deployment, FetchSettings, GatewaySettings, KeepWish, LogFormat, LogLevel, ModelTarget, ProcessSettings,
+    ResponsesSettings, Snapshot, TargetKind,
 };
 pub use spec::Spec;

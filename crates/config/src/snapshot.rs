@@ -89,6 +89,49 @@ pub struct GatewaySettings {
     pub max_streams: u32,
     /// The fetching of files whose address a request gives.
     pub fetch: Arc<FetchSettings>,
+    /// Responses that the gateway keeps itself.
+    pub responses: ResponsesSettings,
+}
+
+/// Responses that the gateway keeps itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResponsesSettings {
+    /// Which are.
+    pub store: KeepWish,
+    /// How long a conversation is kept after its last turn.
+    pub retention: Duration,
+    /// Bytes of one response with its input.
+    pub max_response_bytes: u64,
+    /// Bytes of one virtual key.
+    pub max_key_bytes: u64,
+    /// Bytes of all virtual keys together.
+    pub max_bytes: u64,
+}
+
+/// Which responses the gateway keeps itself.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepWish {
+    /// None.
+    Never,
+    /// Those whose request says `store: true`.
+    #[default]
+    WhenAsked,
+    /// All but those whose request says `store: false`, as OpenAI does.
+    UnlessRefused,
+}
+
+impl KeepWish {
+    /// Whether a response is kept whose request says this of `store`.
+    pub fn keeps(self, store: Option<bool>) -> bool {
+        match self {
+            Self::Never => false,
+            Self::WhenAsked => store == Some(true),
+            Self::UnlessRefused => store != Some(false),
+        }
+    }
 }
 
 /// How files are fetched whose address a request gives, where the provider takes only their bytes.

@@ -156,7 +156,9 @@ impl Exchange {
             HttpRoute::Files(path) => match path.kind() {
                 ObjectKind::File => "files",
                 ObjectKind::Batch => "batches",
+                ObjectKind::Response => "responses",
             },
+            HttpRoute::Responses(_) => "responses",
         };
         operation.clone_into(&mut self.record.operation);
     }

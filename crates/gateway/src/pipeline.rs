@@ -95,10 +95,11 @@ async fn serve(
     llm::permit_nested(&consumer, &call)?;
     exchange.permit =
         Some(stages::admit(gateway, snapshot, &consumer, call.models().map(|named| named.name))?);
+    let settings = &snapshot.gateway;
+    let call = llm::recall(exchange, settings, &consumer, call).await?;
     let call = stages::inspect(call)?;
     let plan = choose(&worker, snapshot, &consumer, &call, &head.headers)?;
     exchange.chosen(plan.decision.record());
-    let settings = &snapshot.gateway;
     if let Some(arrival) = llm::dry_run(&call, &head.headers, &plan) {
         return Ok((call, arrival));
     }
@@ -111,6 +112,7 @@ async fn serve(
             llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?
         }
     };
+    let arrival = llm::keep(exchange, settings, &call, arrival).await;
     Ok((call, arrival))
 }
 

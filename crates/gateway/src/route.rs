@@ -94,6 +94,28 @@ pub enum HttpRoute {
     },
     /// Files and batches, as OpenAI has them.
     Files(FilesPath),
+    /// A response that is kept, here or at a provider.
+    Responses(ResponsesPath),
+}
+
+/// What of a response is asked, at `/v1/responses`; the method says for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResponsesPath {
+    /// `/responses/{id}`.
+    One(String),
+    /// `/responses/{id}/input_items`.
+    InputItems(String),
+    /// `/responses/{id}/cancel`.
+    Cancel(String),
+}
+
+impl ResponsesPath {
+    /// The id of the response.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::One(id) | Self::InputItems(id) | Self::Cancel(id) => id,
+        }
+    }
 }
 
 /// What of files and batches is asked, at `/v1/files` and `/v1/batches`; the method says for what.

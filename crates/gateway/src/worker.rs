@@ -4,14 +4,16 @@
 //! are touched by no other thread, so a request never waits for another core - but for a token that another request is
 //! asking a provider for already. Only OpenRouter's long lists are made elsewhere.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use yumen_config::{KeyHasher, Snapshot};
-use yumen_telemetry::{ExchangeRecord, GenerationLookup, ObjectOwners, Outcome, RecordSink, RecordWriter};
+use yumen_telemetry::{
+    ExchangeRecord, GenerationLookup, ObjectOwners, Outcome, RecordSink, RecordWriter, ResponseKeeper,
+};
 
 use crate::affinity::Affinity;
 use crate::gauges::Gauges;
@@ -43,8 +45,12 @@ pub struct Gateway {
     pub sink: Arc<dyn RecordSink>,
     /// Where records are found.
     pub lookup: Arc<dyn GenerationLookup>,
-    /// Who owns which files and batches.
+    /// Who owns which files, batches and responses at providers.
     pub owners: Arc<dyn ObjectOwners>,
+    /// Responses that are kept here.
+    pub keeper: Arc<dyn ResponseKeeper>,
+    /// The Unix second at which the store last took nothing of an answer.
+    pub store_failed_at: AtomicI64,
     /// Proofs of reasoning for clients that cannot carry them.
     pub proofs: Arc<Proofs>,
     /// Turns in which long lists are made.
@@ -63,6 +69,7 @@ impl Gateway {
         sink: Arc<dyn RecordSink>,
         lookup: Arc<dyn GenerationLookup>,
         owners: Arc<dyn ObjectOwners>,
+        keeper: Arc<dyn ResponseKeeper>,
     ) -> Self {
         Self {
             snapshot: ArcSwap::new(snapshot),
@@ -75,6 +82,8 @@ impl Gateway {
             sink,
             lookup,
             owners,
+            keeper,
+            store_failed_at: AtomicI64::new(0),
             proofs: Arc::default(),
             listings: Semaphore::new(LISTINGS_MOST),
             gauges: Arc::default(),

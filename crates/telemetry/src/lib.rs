@@ -9,6 +9,7 @@ mod metrics;
 mod objects;
 mod observe;
 mod record;
+mod responses;
 mod route;
 mod sink;
 
@@ -17,5 +18,6 @@ pub use metrics::{BuildInfo, CONTENT_TYPE, Metrics, MetricsObserver, Reading};
 pub use objects::{Account, Doing, ObjectKind, ObjectOwners, OwnedObject};
 pub use observe::RecordObserver;
 pub use record::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCounts};
+pub use responses::{Conversation, KeepLimits, Keeping, KeptResponse, NotKept, ResponseKeeper};
 pub use route::{ConsideredRecord, RouteRecord};
 pub use sink::{AppendError, GenerationLookup, LookupError, RecordSink, RecordWriter};

@@ -1,7 +1,8 @@
-//! The door to what is remembered of files and batches: whose they are, and at which account of which provider.
+//! The door to what is remembered of files, batches and responses that providers keep: whose they are, and at which account
+//! of which provider.
 //!
-//! `store` implements it, the data plane asks it. Only calls about files and batches wait for it; no request to a model
-//! does.
+//! `store` implements it, the data plane asks it. Only calls about them wait for it, requests that continue a response, and
+//! answers that are one, at their end.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +15,7 @@ use crate::LookupError;
 pub enum ObjectKind {
     File,
     Batch,
+    Response,
 }
 
 impl ObjectKind {
@@ -22,12 +24,13 @@ impl ObjectKind {
         match self {
             Self::File => "file",
             Self::Batch => "batch",
+            Self::Response => "response",
         }
     }
 
     /// The kind that a word stands for.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::File, Self::Batch].into_iter().find(|kind| kind.as_str() == word)
+        [Self::File, Self::Batch, Self::Response].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -42,7 +45,7 @@ pub struct Account {
     pub credential: String,
 }
 
-/// A file or a batch of a virtual key.
+/// A file, a batch or a response of a virtual key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnedObject {
     /// What it is.
@@ -60,7 +63,7 @@ pub struct OwnedObject {
 /// Something that may take as long as the database does.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, LookupError>> + Send + 'a>>;
 
-/// Remembers whose files and batches are whose.
+/// Remembers whose files, batches and responses are whose.
 pub trait ObjectOwners: Send + Sync {
     /// Remembers all of these; those that are known keep their owner. Says whether each of them is now its key's.
     fn remember(&self, objects: Vec<OwnedObject>) -> Doing<'_, bool>;

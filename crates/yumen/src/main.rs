@@ -5,6 +5,7 @@ mod chat;
 mod cli;
 mod explain;
 mod first_run;
+mod forget;
 mod keys;
 mod list;
 mod logging;

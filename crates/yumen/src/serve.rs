@@ -19,6 +19,7 @@ use yumen_telemetry::{JsonLog, Metrics};
 
 use crate::cli::ServeOptions;
 use crate::first_run;
+use crate::forget;
 use crate::logging::{self, Logs};
 use crate::reload::Publisher;
 use crate::settings::Source;
@@ -132,8 +133,8 @@ impl Running {
         let ledger = store.start_ledger(spool, vec![Box::new(metrics.observer()), Box::new(log)]).await?;
         let hasher = store.key_hasher().clone();
         let (live, lookup) = (Arc::new(settings.clone()), Arc::new(ledger.clone()));
-        let owners = Arc::new(store.owned_objects());
-        let gateway = Arc::new(Gateway::new(live, hasher.clone(), ledger.sink(), lookup, owners));
+        let (owners, keeper) = (Arc::new(store.owned_objects()), Arc::new(store.kept_responses()));
+        let gateway = Arc::new(Gateway::new(live, hasher.clone(), ledger.sink(), lookup, owners, keeper));
         let mut publisher = Publisher::new(Arc::clone(&gateway), source, text, hasher, settings.clone());
         let _ = vitals.ledger.set(ledger.clone());
         let _ = vitals.gauges.set(Arc::clone(&gateway.gauges));
@@ -162,6 +163,7 @@ impl Running {
         let (told, models) = mpsc::channel(16);
         tokio::spawn(yumen_gateway::discover(Arc::clone(&gateway), told));
         let watcher = tokio::spawn(publisher.watch(key_changes, models));
+        tokio::spawn(forget::forget_old(Arc::clone(&gateway), store.clone()));
         Ok(Self { data_dir: options.data_dir.clone(), gateway, plane, ledger, store, admin, watcher })
     }
 

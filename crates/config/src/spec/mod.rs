@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use crate::snapshot::{LogFormat, LogLevel};
+pub use crate::snapshot::{KeepWish, LogFormat, LogLevel};
 pub use provider::{
     AuthScheme, AuthSpec, CredentialSpec, Decimal, DialectSpec, DiscoverySpec, LongPriceSpec, ModelSpec,
     PriceSpec, ProviderSpec, TimeoutSpec,
@@ -115,6 +115,43 @@ pub struct GatewaySpec {
     pub public_models: bool,
     /// Files of which a request gives the address, where the provider takes only their bytes.
     pub fetch: FetchSpec,
+    /// Responses (`/v1/responses`) that the gateway keeps itself, so that `previous_response_id` works at providers which
+    /// do not speak that API.
+    pub responses: ResponsesSpec,
+}
+
+/// Responses (`/v1/responses`) that the gateway keeps itself, so that `previous_response_id` works at providers which do not
+/// speak that API.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResponsesSpec {
+    /// Which are kept.
+    pub store: KeepWish,
+    /// After how many days without a further turn a conversation is deleted. Ids of responses that providers keep are
+    /// forgotten after as many.
+    #[schemars(range(min = 1, max = 3650))]
+    pub retention_days: u32,
+    /// Most bytes of one response with its input.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub max_response_bytes: u64,
+    /// Most bytes of one virtual key; its own oldest conversations make room.
+    #[schemars(range(min = 1024, max = 1_099_511_627_776_u64))]
+    pub max_key_bytes: u64,
+    /// Most bytes of all virtual keys together; when they are reached, no more is kept. The least of the three bounds counts.
+    #[schemars(range(min = 1024, max = 1_099_511_627_776_u64))]
+    pub max_bytes: u64,
+}
+
+impl Default for ResponsesSpec {
+    fn default() -> Self {
+        Self {
+            store: KeepWish::default(),
+            retention_days: 30,
+            max_response_bytes: 16 * 1024 * 1024,
+            max_key_bytes: 256 * 1024 * 1024,
+            max_bytes: 4 * 1024 * 1024 * 1024,
+        }
+    }
 }
 
 /// Files of which a request gives the address, where the provider takes only their bytes.
@@ -172,6 +209,7 @@ impl Default for GatewaySpec {
             max_streams: 256,
             public_models: false,
             fetch: FetchSpec::default(),
+            responses: ResponsesSpec::default(),
         }
     }
 }

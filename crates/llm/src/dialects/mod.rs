@@ -50,6 +50,7 @@ use crate::price::Price;
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, proves_what_follows, read_gemini_count_tokens};
 pub use openai_embeddings::recode_embeddings;
+pub use openai_responses::memory;
 pub use passing::{BodyForm, Passing, Pictures};
 pub use seal::holds_sealed;
 pub use stopwatch::Stopwatch;
@@ -181,6 +182,10 @@ pub struct AnswerContext {
     pub native_model: Option<String>,
     /// What it charges, for the same.
     pub price: Option<Price>,
+    /// Whether the answer is kept, for dialects that say so.
+    pub kept: bool,
+    /// The kept answer that the request continues, for the same.
+    pub previous: Option<String>,
 }
 
 /// What a side reader has learned of an answer that passes through in its own bytes.
@@ -199,6 +204,8 @@ pub struct Tap {
     /// Whether the answer says that it was served at another service tier (flex, priority, batch …) than the one of the
     /// price list.
     pub other_tier: bool,
+    /// Whether the provider says that it keeps the answer, in dialects in which it does.
+    pub stored: Option<bool>,
     /// Bytes of generated text, reasoning and tool arguments seen so far: the ground for an estimate.
     pub output_bytes: u64,
     /// Whether any generated content (not only lifecycle frames) has been seen.

@@ -18,6 +18,9 @@ pub fn permit(
     match route {
         HttpRoute::Through { provider, path } => through(snapshot, key, method, provider, path),
         HttpRoute::Files(path) => files(snapshot, key, method, path),
+        // What a key has asked itself it may also look at.
+        HttpRoute::Responses(path) if is_id(path.id()) => Ok(()),
+        HttpRoute::Responses(path) => Err(unknown(ObjectKind::Response, path.id())),
     }
 }
 
@@ -95,8 +98,8 @@ fn every_model(key: &VirtualKey, why: &str) -> Result<(), Rejection> {
 /// The longest id, in bytes.
 const ID_BYTES_MOST: usize = 200;
 
-/// Whether a text can be the id of a file or a batch: one segment of a path, in which nothing has to be encoded.
-pub(super) fn is_id(id: &str) -> bool {
+/// Whether a text can be the id of a file, a batch or a response: one segment of a path, in which nothing has to be encoded.
+pub(in crate::kinds) fn is_id(id: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
     (1..=ID_BYTES_MOST).contains(&id.len()) && id.bytes().all(word) && !id.bytes().all(|byte| byte == b'.')
 }

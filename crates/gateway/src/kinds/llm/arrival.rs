@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
-use yumen_llm::dialects::{AnswerContext, Dialect, codec, recode_embeddings};
+use yumen_llm::dialects::{AnswerContext, Dialect, Tap, codec, recode_embeddings};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir::{EmbeddingFormat, OwnTools, Response};
 
@@ -17,6 +17,7 @@ use super::call::Call;
 use super::classify::{Failure, Said};
 use super::dress::Dress;
 use super::headers;
+use super::keep::{Keep, Remembering};
 use super::resolve::Step;
 use super::stream::StreamRelay;
 use crate::exchange::Exchange;
@@ -55,6 +56,10 @@ pub struct Arrival {
     pub lossy: Vec<String>,
     /// What a whole answer is dressed with; a stream has its own.
     pub dress: Option<Dress>,
+    /// Who keeps the answer, if it is to be kept.
+    pub keep: Option<Keep>,
+    /// What is to be remembered when a stream ends.
+    pub remembering: Option<Box<Remembering>>,
 }
 
 /// An answer as far as it has been read.
@@ -85,6 +90,8 @@ pub(super) struct Reading<'a> {
     pub token: Option<Arc<AccessToken>>,
     /// What the client calls its tools.
     pub own_tools: OwnTools,
+    /// Who keeps the answer.
+    pub keep: Option<&'a Keep>,
 }
 
 impl Reading<'_> {
@@ -248,7 +255,13 @@ impl Reading<'_> {
         if let (Response::Chat(answer), Some(keeper)) = (&response, self.keeper(exchange)) {
             keeper.answer(answer);
         }
-        let (client, context) = (codec(call.dialect), self.context(exchange));
+        let (client, mut context) = (codec(call.dialect), self.context(exchange));
+        if self.attempt.same_dialect() {
+            // What is said anew of a provider's own answer says of its keeping what the provider says.
+            let mut tap = Tap::default();
+            codec(step.dialect).tap_response(said, &mut tap);
+            context.kept = tap.stored == Some(true);
+        }
         match response {
             Response::Chat(answer) if call.stream => {
                 let (mut encoder, mut out) = (client.stream_encoder(context), Vec::new());
@@ -274,8 +287,14 @@ impl Reading<'_> {
         let Try { call, step, .. } = self.attempt;
         // Only the AI SDK is told who serves it in the answer itself.
         let told = call.ai_sdk_version > 0;
+        let id = match self.keep {
+            Some(Keep::Here(id)) => id.clone(),
+            _ => exchange.record.id.clone(),
+        };
         AnswerContext {
-            id: exchange.record.id.clone(),
+            id,
+            kept: matches!(self.keep, Some(Keep::Here(_))),
+            previous: call.memory.as_ref().and_then(|memory| memory.kept().map(str::to_owned)),
             model: call.model.clone(),
             created: exchange.created(),
             include_usage: call.tells_usage(),

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
 use yumen_llm::dialects::{DecodeError, Dialect, Target, codec};
 use yumen_llm::ir::{OwnTools, Request};
-use yumen_llm::json::Pieces;
+use yumen_llm::json::{Edit, Pieces, scan_object, splice};
 
 use super::arrival::{Arrival, Reading};
 use super::call::Call;
@@ -18,9 +18,12 @@ use super::classify::{Failure, Next};
 use super::dress::Dress;
 use super::edits::{OURS, edited};
 use super::headers;
+use super::keep::{Keep, LOST};
+use super::memory::new_id;
 use super::resolve::{Plan, Step};
 use super::token::token;
 use crate::exchange::Exchange;
+use crate::kinds::accounts;
 use crate::proofs::needs_keeping;
 use crate::rejection::Code;
 use crate::route::Task;
@@ -80,10 +83,11 @@ impl Try<'_> {
         let endpoint = provider.endpoints.get(&self.step.dialect).ok_or_else(|| {
             Failure::unsayable(format!("{} does not speak this dialect.", provider.name), None)
         })?;
+        let keep = self.keep();
         let prepared = match self.untouched()? {
             Some(prepared) => prepared,
             None => {
-                let mut request = self.decoded(exchange)?;
+                let mut request = self.decoded(exchange, keep.as_ref())?;
                 let addresses = self.addresses(&mut request);
                 if !addresses.is_empty() {
                     // Rare, so that it takes no room in the exchanges that need no files.
@@ -110,7 +114,16 @@ impl Try<'_> {
         exchange.waited += sent.elapsed();
         let (status, headers, body) = result?;
         let token = pass.token().map(Arc::clone);
-        let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage, token, own_tools };
+        let keeping = keep.as_ref();
+        let reading = Reading {
+            attempt: self,
+            sent,
+            headers: &headers,
+            withhold_usage,
+            token,
+            own_tools,
+            keep: keeping,
+        };
         let answer = if status.is_success() {
             reading.arrive(exchange, body).await
         } else {
@@ -129,7 +142,20 @@ impl Try<'_> {
             answer,
             lossy,
             dress: Dress::of(self, exchange),
+            keep,
+            remembering: None,
         })
+    }
+
+    /// Who keeps the answer, as the client and the operator wish. A provider that is asked in the client's own dialect keeps
+    /// it itself, and says whether it does.
+    fn keep(&self) -> Option<Keep> {
+        let store = self.call.memory.as_ref()?.store;
+        if self.same_dialect() {
+            let account = || accounts::of(self.step.provider(), self.credential);
+            return (store != Some(false)).then(|| Keep::There(account()));
+        }
+        self.settings.responses.store.keeps(store).then(new_id).flatten().map(Keep::Here)
     }
 
     /// A token that was refused is not used again. One that had been kept may have been given up meanwhile: then the same
@@ -177,15 +203,22 @@ impl Try<'_> {
     }
 
     /// What the client asks for, to be said in another dialect.
-    fn decoded(&self, exchange: &Exchange) -> Result<Request, Failure> {
+    fn decoded(&self, exchange: &Exchange, keep: Option<&Keep>) -> Result<Request, Failure> {
         let call = self.call;
+        if call.memory.as_ref().is_some_and(|memory| memory.background) {
+            let message = "background: work in the background is possible only at a provider that speaks the Responses API; \
+                           leave `background` out, or ask for a model of such a provider";
+            return Err(Failure::unsayable(message.to_owned(), Some("background".to_owned())));
+        }
         let mut request = codec(call.dialect).decode_request(&call.body).map_err(unsayable)?;
         request.set_stream(call.stream);
         if let (Request::Chat(chat), true) = (&mut request, needs_keeping(call.dialect)) {
             let key_id = exchange.record.key_id.as_deref().unwrap_or_default();
             exchange.worker().gateway.proofs.put_back(key_id, chat);
         }
-        request.extra_mut().retain(|(name, _)| !OURS.contains(&name.as_str()));
+        // It is the gateway that does it.
+        let is_done = |name: &str| name == LOST && keep.is_some();
+        request.extra_mut().retain(|(name, _)| !OURS.contains(&name.as_str()) && !is_done(name));
         Ok(request)
     }
 
@@ -199,8 +232,20 @@ impl Try<'_> {
             Request::Chat(chat) => chat.own_tools,
             _ => OwnTools::default(),
         };
-        let pieces = SmallVec::from_iter([Bytes::from(encoded.body)]);
+        let body = Bytes::from(encoded.body);
+        let pieces = self.with_own_wish(&body).unwrap_or_else(|| SmallVec::from_iter([body]));
         Ok(Prepared { pieces, lossy: encoded.lossy, withhold_usage: false, own_tools })
+    }
+
+    /// A request that is written anew for a provider of the same dialect, with the client's own wish for what is kept.
+    fn with_own_wish(&self, body: &Bytes) -> Option<Pieces> {
+        let memory = self.call.memory.as_ref().filter(|_| self.same_dialect())?;
+        let object = scan_object(body, usize::MAX).ok()?;
+        let edit = match memory.store {
+            Some(store) => Edit::Set { name: LOST, value: Bytes::from(store.to_string()) },
+            None => Edit::Remove { name: LOST },
+        };
+        Some(splice(body, &object, &[edit]))
     }
 
     /// The client wants everything understood, and this provider would not.

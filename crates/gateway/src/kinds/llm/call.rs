@@ -10,6 +10,7 @@ use yumen_llm::json::Object;
 use yumen_llm::multipart::Form;
 use yumen_llm::usage::Units;
 
+use super::memory::Memory;
 use super::resolve::{Named, Variant};
 use crate::exchange::Asked;
 use crate::route::{Skin, Task};
@@ -53,6 +54,8 @@ pub struct Call {
     pub include_usage: bool,
     /// Whether the client wants to be told how its request was routed.
     pub wants_trace: bool,
+    /// What it leaves to memory, in the dialect in which that can be said.
+    pub memory: Option<Box<Memory>>,
 }
 
 impl Call {

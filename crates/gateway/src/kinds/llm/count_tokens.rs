@@ -56,5 +56,7 @@ fn estimate(call: &Call, step: Option<&Step>) -> Arrival {
         answer: Arrived::Whole { said: counted.clone(), told: counted, streamed: false },
         lossy: Vec::new(),
         dress: None,
+        keep: None,
+        remembering: None,
     }
 }

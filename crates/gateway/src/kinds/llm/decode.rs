@@ -15,6 +15,7 @@ use yumen_llm::usage::Units;
 use super::call::Call;
 use super::explain::{DRY_RUN_HEADER, asks};
 use super::form;
+use super::memory::Memory;
 use super::resolve::{Variant, split_variant};
 use super::wishes::wishes;
 use crate::exchange::Exchange;
@@ -145,6 +146,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         wishes: wishes(&object, &body)?,
         variant: None,
         wants_trace: false,
+        memory: Memory::read(dialect, &object, &body)?,
         form: None,
         units: spoken(passing, &object, &body)?,
         body,
@@ -185,7 +187,7 @@ fn wrong(name: &'static str, expected: &str) -> Rejection {
 }
 
 /// The value, if there is one; a wrong type is the client's mistake.
-fn expect<T>(name: &'static str, expected: &str, read: Read<T>) -> Result<Option<T>, Rejection> {
+pub(super) fn expect<T>(name: &'static str, expected: &str, read: Read<T>) -> Result<Option<T>, Rejection> {
     match read {
         Read::Is(value) => Ok(Some(value)),
         Read::Missing | Read::Null => Ok(None),

@@ -165,7 +165,8 @@ impl<'a> Run<'a> {
         if credentials.items().is_empty() {
             return Ok(self.attempt(exchange, step, None).await?.ok());
         }
-        for credential in credentials.turn() {
+        let only = self.plan.only.as_ref();
+        for credential in only.into_iter().chain(credentials.turn().filter(|_| only.is_none())) {
             let resting = &exchange.worker().gateway.resting;
             if resting.rests(credential.id, &step.deployment.model.native_id) {
                 self.resting.push((step, credential));

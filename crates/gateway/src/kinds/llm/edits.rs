@@ -162,6 +162,7 @@ mod tests {
             wishes: None,
             variant: None,
             wants_trace: false,
+            memory: None,
         }
     }
 

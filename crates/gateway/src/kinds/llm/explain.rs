@@ -77,6 +77,8 @@ pub fn dry_run(call: &Call, headers: &HeaderMap, plan: &Plan) -> Option<Arrival>
         answer: Arrived::Whole { said: told.clone(), told, streamed: false },
         lossy: Vec::new(),
         dress: None,
+        keep: None,
+        remembering: None,
     })
 }
 

@@ -105,6 +105,7 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         wishes: None,
         variant: None,
         wants_trace: false,
+        memory: None,
         body,
     })
 }

@@ -44,6 +44,8 @@ pub fn load(exchange: &Exchange, call: &Call, plan: &Plan) -> Option<Arrival> {
         answer: Arrived::Whole { said: told.clone(), told, streamed: false },
         lossy: Vec::new(),
         dress: None,
+        keep: None,
+        remembering: None,
     })
 }
 

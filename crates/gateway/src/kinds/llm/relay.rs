@@ -66,7 +66,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
             exchange.stamp(&mut headers);
-            let body = StreamFlow::new(exchange, stream, held, account, &timeouts);
+            let body = StreamFlow::new(exchange, stream, held, account, &timeouts, arrival.remembering);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
         Arrived::Large(begin, rest) => {

@@ -5,6 +5,7 @@
 
 mod error;
 mod item;
+pub mod memory;
 mod object;
 mod output;
 mod part;

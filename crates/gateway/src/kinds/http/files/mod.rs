@@ -5,9 +5,8 @@
 //! provider's; what belongs to whom, and to which account, is remembered. It never asks another account than the one at
 //! which an object was made.
 
-mod account;
 mod list;
-mod seen;
+pub(super) mod seen;
 
 use http::{Method, header};
 use yumen_config::{GatewaySettings, Snapshot, VirtualKey};
@@ -44,11 +43,11 @@ pub async fn resolve(
             Ok(Plan::one(Step::with_any(worker, provider, &below), None))
         }
         // A batch is made where its input is.
-        (FilesPath::All(ObjectKind::Batch), true) => {
+        (FilesPath::All(_), true) => {
             let input = input_of(call, snapshot.gateway.max_json_depth)?;
             let object = owned(worker, ObjectKind::File, &input, key).await;
             let object = object.map_err(|rejection| rejection.param(INPUT))?;
-            Ok(Plan::one(account::step(snapshot, &object.account, &below)?, None))
+            Ok(Plan::one(Step::at(snapshot, &object.account, &below)?, None))
         }
         (FilesPath::All(kind), false) => list::resolve(worker, snapshot, key, call, *kind, &below).await,
         (FilesPath::One(kind, id), _) => single(worker, snapshot, key, *kind, id, &below).await,
@@ -66,7 +65,7 @@ async fn single(
     below: &str,
 ) -> Result<Plan, Rejection> {
     let object = owned(worker, kind, id, key).await?;
-    Ok(Plan::one(account::step(snapshot, &object.account, below)?, Some(object)))
+    Ok(Plan::one(Step::at(snapshot, &object.account, below)?, Some(object)))
 }
 
 /// Asks, and notes what the answer tells of files and batches.
@@ -102,7 +101,7 @@ pub async fn dispatch(
 }
 
 /// The answer's body, read whole; it is still the answer's.
-async fn whole(
+pub(super) async fn whole(
     exchange: &mut Exchange,
     settings: &GatewaySettings,
     arrival: &mut Arrival,
@@ -128,6 +127,7 @@ fn path_of(path: &FilesPath) -> String {
     let folder = match path.kind() {
         ObjectKind::File => "/files",
         ObjectKind::Batch => "/batches",
+        ObjectKind::Response => "/responses",
     };
     match path {
         FilesPath::All(_) => folder.to_owned(),
@@ -138,7 +138,7 @@ fn path_of(path: &FilesPath) -> String {
 }
 
 /// What the key owns under this id.
-async fn owned(
+pub(super) async fn owned(
     worker: &Worker,
     kind: ObjectKind,
     id: &str,
@@ -176,7 +176,8 @@ fn input_of(call: &Call, max_depth: usize) -> Result<String, Rejection> {
 }
 
 /// What is remembered cannot be read or written now.
-fn unavailable(error: &LookupError) -> Rejection {
-    let message = "What is remembered of files and batches cannot be read or written at the moment.";
+pub(super) fn unavailable(error: &LookupError) -> Rejection {
+    let message =
+        "What is remembered of files, batches and responses cannot be read or written at the moment.";
     Rejection::new(Code::LedgerUnavailable, message).cause(error).retry_after(1)
 }

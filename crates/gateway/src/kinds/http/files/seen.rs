@@ -8,8 +8,9 @@ use serde::Deserialize;
 use yumen_config::VirtualKey;
 use yumen_telemetry::{LookupError, ObjectKind, OwnedObject};
 
-use super::{account, unavailable};
+use super::unavailable;
 use crate::exchange::Exchange;
+use crate::kinds::accounts;
 use crate::kinds::http::dispatch::Arrival;
 use crate::kinds::http::permit::is_id;
 use crate::rejection::{Code, Rejection};
@@ -51,8 +52,12 @@ pub(super) async fn created(
     }
 }
 
-/// Forgets a file, if the provider says that it is deleted.
-pub(super) async fn deleted(exchange: &Exchange, object: &OwnedObject, said: &[u8]) -> Result<(), Rejection> {
+/// Forgets an object, if the provider says that it is deleted.
+pub(in crate::kinds::http) async fn deleted(
+    exchange: &Exchange,
+    object: &OwnedObject,
+    said: &[u8],
+) -> Result<(), Rejection> {
     if told(said).deleted != Some(true) {
         return Ok(());
     }
@@ -87,7 +92,7 @@ fn object(
     kind: ObjectKind,
     id: String,
 ) -> Option<OwnedObject> {
-    let account = account::of(arrival.provider.as_ref()?, arrival.credential.as_ref());
+    let account = accounts::of(arrival.provider.as_ref()?, arrival.credential.as_ref());
     Some(OwnedObject { kind, id, key_id: key.id.to_string(), account, created_at: exchange.created() })
 }
 

@@ -1,15 +1,18 @@
 //! What is asked, as far as the choice depends on it.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use smallvec::SmallVec;
-use yumen_config::Preferences;
+use yumen_config::{Credential, Preferences, Snapshot};
 use yumen_llm::dialects::Dialect;
 use yumen_llm::tokens;
 
-use super::{Variant, conversation, session};
+use super::pin::pin;
+use super::{Step, Variant, conversation, session};
 use crate::kinds::llm::call::Call;
+use crate::rejection::Rejection;
 
 /// A longer body is not weighed letter by letter.
 const WEIGHED_MOST: usize = 32 * 1024;
@@ -84,6 +87,27 @@ impl<'a> Ask<'a> {
             needs_tools: false,
             source: Source::Tokens { prompt: prompt_tokens, session: None },
             tokens: OnceCell::new(),
+        }
+    }
+
+    /// Leaves the steps at the account that keeps what it continues, if it continues something; gives the only credential
+    /// that may be used then.
+    pub fn pinned(
+        &self,
+        snapshot: &Snapshot,
+        steps: &mut SmallVec<[Step; 2]>,
+    ) -> Result<Option<Arc<Credential>>, Rejection> {
+        let memory = match self.source {
+            Source::Call(call, _) => call.memory.as_ref(),
+            #[cfg(test)]
+            Source::Tokens { .. } => None,
+        };
+        match memory.and_then(|memory| memory.owned()) {
+            Some(previous) => {
+                let model = self.models.first().map_or("", |named| named.name);
+                pin(snapshot, steps, &previous.account, model)
+            }
+            None => Ok(None),
         }
     }
 

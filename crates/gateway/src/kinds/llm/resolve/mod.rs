@@ -7,13 +7,16 @@ mod candidate;
 mod conversation;
 mod decision;
 mod order;
+mod pin;
 mod rules_out;
 mod variant;
 
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-use yumen_config::{Deployment, ModelTarget, Preferences, Provider, Snapshot, Sticky, Strategy, VirtualKey};
+use yumen_config::{
+    Credential, Deployment, ModelTarget, Preferences, Provider, Snapshot, Sticky, Strategy, VirtualKey,
+};
 use yumen_llm::dialects::Dialect;
 
 use crate::affinity::{Affinity, key_of};
@@ -39,13 +42,15 @@ pub struct Plan {
     pub session: Option<Session>,
     /// Whether only a provider is to be asked that understands every field of the request.
     pub require_parameters: bool,
+    /// The only credential that may be used: the one that made what the request continues.
+    pub only: Option<Arc<Credential>>,
 }
 
 impl Plan {
     /// The same with some of its steps only, for something else than an answer.
     pub fn with_steps(&self, steps: SmallVec<[Step; 2]>) -> Self {
         let decision = Decision::plain(self.decision.strategy);
-        Self { steps, decision, session: None, require_parameters: self.require_parameters }
+        Self { steps, decision, session: None, require_parameters: self.require_parameters, only: None }
     }
 }
 
@@ -112,8 +117,15 @@ pub fn resolve(
     if let [only] = all.as_slice()
         && only.out.is_none()
     {
-        let steps = SmallVec::from_iter([only.step()]);
-        return Ok(Plan { steps, decision: Decision::plain(strategy), session: None, require_parameters });
+        let mut steps = SmallVec::from_iter([only.step()]);
+        let only = ask.pinned(snapshot, &mut steps)?;
+        return Ok(Plan {
+            steps,
+            decision: Decision::plain(strategy),
+            session: None,
+            require_parameters,
+            only,
+        });
     }
     let session = chooser.put_in_order(&mut all, &targets, &levels);
     let stuck = session.and_then(|session| chooser.stick(&mut all, session));
@@ -128,7 +140,9 @@ pub fn resolve(
         return Err(decision::nothing_left(ask, &all));
     }
     let decision = Decision::of(strategy, stuck.is_some(), &all);
-    Ok(Plan { steps, decision, session, require_parameters })
+    let only = ask.pinned(snapshot, &mut steps)?;
+    let session = session.filter(|_| only.is_none());
+    Ok(Plan { steps, decision, session, require_parameters, only })
 }
 
 /// The preferences that hold for one target, from the widest level to the narrowest.
