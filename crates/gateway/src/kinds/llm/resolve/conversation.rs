@@ -32,24 +32,39 @@ pub fn conversation(call: &Call) -> Option<u64> {
     Some(key_of((system.map(beginning), beginning(first))))
 }
 
-/// The first two elements of a list, or one text. They end where the same braces have closed as have opened; that a brace
-/// may stand in a text only makes the key another one, the same in all turns.
+/// The first two elements of a list, or the first alone where it is the user's; a text is its own beginning.
 fn first_turns(turns: &[u8]) -> &[u8] {
-    let (mut depth, mut seen) = (0_u32, 0);
-    for at in memchr::memchr2_iter(b'{', b'}', turns.get(..2 * BEGINNING).unwrap_or(turns)) {
-        match turns.get(at) {
+    let beginning = turns.get(..2 * BEGINNING).unwrap_or(turns);
+    let (mut depth, mut seen, mut at) = (0_u32, 0, 0);
+    while let Some(next) = beginning.get(at..).and_then(|rest| memchr::memchr3(b'"', b'{', b'}', rest)) {
+        at += next + 1;
+        match beginning.get(at - 1) {
+            Some(b'"') => at = end_of_text(beginning, at),
             Some(b'{') => depth += 1,
-            _ => depth = depth.saturating_sub(1),
-        }
-        seen += u32::from(depth == 0);
-        // A second turn is the first question only behind a system prompt; without one it is the first answer.
-        let has_system =
-            || turns.get(..at).is_some_and(|first| memchr::memmem::find(first, b"\"user\"").is_none());
-        if depth == 0 && (seen == 2 || !has_system()) {
-            return turns.get(..=at).unwrap_or(turns);
+            _ => {
+                depth = depth.saturating_sub(1);
+                seen += u32::from(depth == 0);
+                // Behind a system prompt comes the first question; behind a question only the answer to it.
+                let first = beginning.get(..at).unwrap_or_default();
+                if depth == 0 && (seen == 2 || memchr::memmem::find(first, b"\"user\"").is_some()) {
+                    return first;
+                }
+            }
         }
     }
-    turns
+    beginning
+}
+
+/// Where a text has ended that began before `at`.
+fn end_of_text(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(next) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        at += next + 1;
+        if bytes.get(at - 1) == Some(&b'"') {
+            return at;
+        }
+        at += 1;
+    }
+    bytes.len()
 }
 
 #[cfg(test)]
