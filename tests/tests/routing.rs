@@ -264,3 +264,36 @@ async fn the_command_line_tells_where_a_request_would_go() {
     let unknown = run_program(&["route", &file, "--config", &config, "--key", "nobody"]).await;
     assert!(unknown.code == 1 && unknown.stderr.contains("nobody"), "{}", unknown.stderr);
 }
+
+#[tokio::test]
+async fn how_deployments_do_is_shown_and_outlives_a_restart() {
+    let (_upstream, mut gateway, fails) = world().await;
+    let client = gateway.client();
+    for _ in 0..4 {
+        client.post(CHAT, &ask("middle/m")).await.expect_status(200);
+    }
+    fails.store(true, Ordering::Relaxed);
+    client.post(CHAT, &ask("cheap/m")).await.expect_status(500);
+    let shown = gateway.run(&["status"]).await;
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    for word in ["middle", "100.0 %", "cheap", "0.0 %"] {
+        assert!(shown.stdout.contains(word), "{word}: {}", shown.stdout);
+    }
+    let metrics = gateway.admin().get("/metrics").await.expect_status(200).text();
+    let ratio =
+        "yumen_upstream_success_ratio{provider=\"middle\",model=\"m\",credential=\"\",window=\"5m\"} 1.0";
+    assert!(metrics.contains(ratio), "{metrics}");
+    let endpoints = "/api/v1/models/a/m/endpoints";
+    let uptime = |answer: &Value, provider: &str| {
+        let all = answer["data"]["endpoints"].as_array().unwrap().clone();
+        all.into_iter().find(|one| one["tag"] == provider).unwrap()["uptime_last_5m"].clone()
+    };
+    let told = client.get(endpoints).await.expect_status(200).json();
+    assert_eq!((uptime(&told, "middle"), uptime(&told, "dear")), (json!(100.0), Value::Null));
+    gateway.terminate().await;
+    let gateway = gateway.kill().start().await;
+    let told = gateway.client().get(endpoints).await.expect_status(200).json();
+    assert_eq!(uptime(&told, "middle"), json!(100.0), "{told}");
+    let nobody = run_program(&["status", "--admin", "127.0.0.1:1"]).await;
+    assert!(nobody.code == 1 && nobody.stderr.contains("127.0.0.1:1"), "{}", nobody.stderr);
+}

@@ -28,6 +28,7 @@ mod worker;
 
 pub use discovery::{Told, discover};
 pub use gauges::Gauges;
+pub use health::SavedHealth;
 pub use kinds::llm::explain;
 pub use listener::DataPlane;
 pub use pipeline::STAGES;

@@ -15,7 +15,10 @@ use crate::worker::Gateway;
 /// The deployment that serves an exchange.
 #[derive(Debug)]
 pub struct Serving {
+    /// As the deployment sees it.
     opened: Opened,
+    /// As the credential sees it, with which it is called.
+    held: Option<Opened>,
     /// The deployment's number.
     deployment: u64,
     /// When it was asked.
@@ -31,7 +34,7 @@ impl Serving {
     /// It has answered.
     pub fn new(
         gateway: &Gateway,
-        mut opened: Opened,
+        (mut opened, mut held): (Opened, Option<Opened>),
         deployment: u64,
         began: Instant,
         streamed: bool,
@@ -40,10 +43,13 @@ impl Serving {
         let first = Instant::now();
         let now_ms = gateway.health.at(first);
         opened.answered(now_ms);
+        if let Some(held) = &mut held {
+            held.answered(now_ms);
+        }
         if streamed {
             opened.first_token(now_ms, micros(first.saturating_duration_since(began)));
         }
-        Self { opened, deployment, began, first, streamed, session }
+        Self { opened, held, deployment, began, first, streamed, session }
     }
 
     /// The exchange has ended.
@@ -58,17 +64,28 @@ impl Serving {
                 let output = if counted { record.tokens.output } else { 0 };
                 let spent = since(if self.streamed { self.first } else { self.began });
                 self.opened.completed(now_ms, since(self.began), output, spent);
+                if let Some(held) = &self.held {
+                    held.completed(now_ms, since(self.began), output, spent);
+                }
                 if let Some((session, at_once)) = self.session
                     && (at_once || record.tokens.cached_input > 0)
                 {
                     gateway.affinity.remember(session, self.deployment, now_ms);
                 }
             }
-            Outcome::ClientGone | Outcome::Refused => self.opened.left(now_ms),
+            Outcome::ClientGone | Outcome::Refused => {
+                self.opened.left(now_ms);
+                if let Some(held) = &self.held {
+                    held.left(now_ms);
+                }
+            }
             // What this process cut off by itself says nothing of the deployment.
             Outcome::Failed if record.error_code.as_deref() == Some(Code::Draining.row().name) => {}
             Outcome::Failed => {
                 self.opened.failed(now_ms, None);
+                if let Some(held) = &mut self.held {
+                    held.failed(now_ms, None);
+                }
                 if let Some((session, _)) = self.session {
                     gateway.affinity.forget(session);
                 }

@@ -12,12 +12,13 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use yumen_config::{KeyHasher, Snapshot};
 use yumen_telemetry::{
-    ExchangeRecord, GenerationLookup, ObjectOwners, Outcome, RecordSink, RecordWriter, ResponseKeeper,
+    ExchangeRecord, GenerationLookup, HealthReport, ObjectOwners, Outcome, RecordSink, RecordWriter,
+    ResponseKeeper,
 };
 
 use crate::affinity::Affinity;
 use crate::gauges::Gauges;
-use crate::health::Health;
+use crate::health::{Health, SavedHealth};
 use crate::limits::Limits;
 use crate::proofs::Proofs;
 use crate::upstream::{AccessTokens, Pool, Resting};
@@ -35,6 +36,8 @@ pub struct Gateway {
     pub limits: Limits,
     /// How deployments do.
     pub health: Health,
+    /// How credentials do.
+    pub credentials: Health,
     /// Which deployment a session was last served by.
     pub affinity: Affinity,
     /// Credentials that rest.
@@ -76,6 +79,7 @@ impl Gateway {
             hasher,
             limits: Limits::default(),
             health: Health::default(),
+            credentials: Health::default(),
             affinity: Affinity::default(),
             resting: Resting::default(),
             access_tokens: AccessTokens::default(),
@@ -89,6 +93,32 @@ impl Gateway {
             gauges: Arc::default(),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// How deployments and credentials do, those that were used last before the others.
+    pub fn health(&self) -> Vec<HealthReport> {
+        let now = Instant::now();
+        let rested = |(id, mut report): (u64, HealthReport)| {
+            if self.resting.rests(id, "") {
+                "resting".clone_into(&mut report.state);
+            }
+            report
+        };
+        let deployments = self.health.reports(now).into_iter().map(|(_, report)| report);
+        deployments.chain(self.credentials.reports(now).into_iter().map(rested)).collect()
+    }
+
+    /// The same as it is to be known after a restart.
+    pub fn saved_health(&self) -> SavedHealth {
+        let now = Instant::now();
+        SavedHealth { deployments: self.health.saved(now), credentials: self.credentials.saved(now) }
+    }
+
+    /// Takes up what was known before a restart, so long ago.
+    pub fn restore_health(&self, saved: SavedHealth, passed: Duration) {
+        let (now, passed_ms) = (Instant::now(), u64::try_from(passed.as_millis()).unwrap_or(u64::MAX));
+        self.health.restore(now, passed_ms, saved.deployments);
+        self.credentials.restore(now, passed_ms, saved.credentials);
     }
 
     /// Puts new settings in place of the live ones; exchanges under way keep those they began with.

@@ -64,6 +64,8 @@ pub enum Command {
     Route(Box<RouteOptions>),
     /// Show how an exchange was routed: what was looked at, what was tried, and why.
     Explain(ExplainOptions),
+    /// Show how the deployments and credentials of a running gateway do: breakers, success, speed.
+    Status(StatusOptions),
     /// Ask a running gateway something and print the answer as it comes.
     Chat(ChatOptions),
     /// Print the JSON Schema of the configuration.
@@ -140,6 +142,23 @@ pub struct RouteOptions {
     /// The name of the virtual key in the configuration that would send it.
     #[arg(long, value_name = "NAME")]
     pub key: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct StatusOptions {
+    /// The data folder of the gateway, where it leaves its addresses.
+    #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "YUMEN_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// The gateway's control listener, for example 127.0.0.1:8081.
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin: Option<String>,
+    /// Show it anew each second.
+    #[arg(long)]
+    pub watch: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -6,6 +6,7 @@ mod cli;
 mod explain;
 mod first_run;
 mod forget;
+mod health_file;
 mod keys;
 mod list;
 mod logging;
@@ -14,6 +15,7 @@ mod reference;
 mod reload;
 mod serve;
 mod settings;
+mod status;
 mod usage;
 mod vitals;
 
@@ -47,6 +49,7 @@ fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
         Command::Providers { settings, json } => list::providers(&settings, json),
         Command::Route(options) => explain::route(&options),
         Command::Explain(options) => explain::exchange(&options),
+        Command::Status(options) => status::run(&options),
         Command::Chat(options) => chat::run(&options),
         Command::Schema => reference::schema(),
         Command::Reference { page } => reference::page(page),

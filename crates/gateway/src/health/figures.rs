@@ -3,8 +3,11 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use yumen_telemetry::{HealthReport, Uptime};
+
 use super::breaker::{Admitted, Breaker, Standing};
 use super::histogram::Histogram;
+use super::saved::SavedFigures;
 use super::smooth::Smooth;
 use super::window::{Counts, Window};
 
@@ -15,8 +18,9 @@ const HALF_HOUR_MS: u64 = 1_800_000;
 const DAY_MS: u64 = 86_400_000;
 
 /// What is known of one deployment. What `resolve` reads of every candidate is read without a lock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Figures {
+    called: Called,
     open: AtomicU32,
     used_ms: AtomicU64,
     breaker: Breaker,
@@ -38,21 +42,24 @@ struct History {
     throughput: Histogram,
 }
 
-/// A deployment's figures for people.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Report {
-    /// Exchanges that are open.
-    pub open: u32,
-    /// The breaker's word.
-    pub breaker: &'static str,
-    /// Successes and failures of the last 5 minutes, 30 minutes and day.
-    pub uptime: [Counts; 3],
-    /// Milliseconds to the first token: of 50, 75, 90 and 99 in a hundred, over the last five minutes.
-    pub first_token_ms: Option<[u64; 4]>,
-    /// The same for whole exchanges.
-    pub total_ms: Option<[u64; 4]>,
-    /// Tokens per second: of 50, 75, 90 and 99 in a hundred at least so many.
-    pub throughput: Option<[f64; 4]>,
+/// How what the figures are of is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called {
+    pub provider: Arc<str>,
+    /// The provider's own id of the model; none for a credential.
+    pub model: Option<Arc<str>>,
+    /// The credential's label.
+    pub credential: Option<Arc<str>>,
+}
+
+impl Called {
+    pub fn model(provider: &Arc<str>, model: &Arc<str>) -> Self {
+        Self { provider: Arc::clone(provider), model: Some(Arc::clone(model)), credential: None }
+    }
+
+    pub fn credential(provider: &Arc<str>, label: &str) -> Self {
+        Self { provider: Arc::clone(provider), model: None, credential: Some(Arc::from(label)) }
+    }
 }
 
 /// An exchange that is open at a deployment; dropping it ends that.
@@ -64,6 +71,21 @@ pub struct Opened {
 }
 
 impl Figures {
+    /// Figures of what is called so.
+    pub fn new(called: Called) -> Self {
+        Self {
+            called,
+            open: AtomicU32::default(),
+            used_ms: AtomicU64::default(),
+            breaker: Breaker::default(),
+            first_token: Smooth::default(),
+            total: Smooth::default(),
+            throughput: Smooth::default(),
+            success: Smooth::default(),
+            history: Mutex::default(),
+        }
+    }
+
     /// Exchanges that are open.
     pub fn open(&self) -> u32 {
         self.open.load(Ordering::Relaxed)
@@ -119,18 +141,8 @@ impl Figures {
             .map(|tenths| tenths as f64 / 10.0)
     }
 
-    /// Successes and failures of the last 5 minutes, 30 minutes and day.
-    pub fn uptime(&self, now_ms: u64) -> [Counts; 3] {
-        let history = self.history();
-        [
-            history.minutes.sum(now_ms, FIVE_MINUTES_MS),
-            history.half_hour.sum(now_ms, HALF_HOUR_MS),
-            history.day.sum(now_ms, DAY_MS),
-        ]
-    }
-
     /// All of it.
-    pub fn report(&self, now_ms: u64) -> Report {
+    pub fn report(&self, now_ms: u64) -> HealthReport {
         let history = self.history();
         let all = |histogram: &Histogram| {
             let of = |share| histogram.percentile(now_ms, share);
@@ -138,18 +150,62 @@ impl Figures {
         };
         let tenths = |share| history.throughput.percentile(now_ms, share).map(|tenths| tenths as f64 / 10.0);
         let throughput = || Some([tenths(50)?, tenths(25)?, tenths(10)?, tenths(1)?]);
-        Report {
+        let text = |name: &Option<Arc<str>>| name.as_deref().unwrap_or_default().to_owned();
+        HealthReport {
+            provider: self.called.provider.to_string(),
+            model: text(&self.called.model),
+            credential: text(&self.called.credential),
             open: self.open(),
-            breaker: self.standing(now_ms).word(),
-            uptime: [
-                history.minutes.sum(now_ms, FIVE_MINUTES_MS),
-                history.half_hour.sum(now_ms, HALF_HOUR_MS),
-                history.day.sum(now_ms, DAY_MS),
-            ],
+            state: self.standing(now_ms).word().to_owned(),
+            uptime_5m: history.minutes.sum(now_ms, FIVE_MINUTES_MS).into(),
+            uptime_30m: history.half_hour.sum(now_ms, HALF_HOUR_MS).into(),
+            uptime_1d: history.day.sum(now_ms, DAY_MS).into(),
             first_token_ms: all(&history.first_token_ms),
             total_ms: all(&history.total_ms),
-            throughput: throughput(),
+            tokens_per_second: throughput(),
         }
+    }
+
+    /// What is to be known after a restart.
+    pub(super) fn saved(&self, id: u64, now_ms: u64) -> SavedFigures {
+        let history = self.history();
+        let text = |name: &Option<Arc<str>>| name.as_deref().map(str::to_owned);
+        SavedFigures {
+            id,
+            provider: self.called.provider.to_string(),
+            model: text(&self.called.model),
+            credential: text(&self.called.credential),
+            used_ago: now_ms.saturating_sub(self.last_used()),
+            minutes: history.minutes.saved(now_ms),
+            half_hour: history.half_hour.saved(now_ms),
+            day: history.day.saved(now_ms),
+            first_token_ms: history.first_token_ms.saved(now_ms),
+            total_ms: history.total_ms.saved(now_ms),
+            throughput: history.throughput.saved(now_ms),
+            means: self.means().map(Smooth::mean),
+        }
+    }
+
+    /// Takes up what was known before a restart.
+    pub(super) fn restore(&self, now_ms: u64, saved: &SavedFigures) {
+        let seen_ms = now_ms.saturating_sub(saved.used_ago);
+        self.used_ms.store(seen_ms, Ordering::Relaxed);
+        for (smooth, mean) in self.means().into_iter().zip(saved.means) {
+            if let Some(mean) = mean.filter(|mean| mean.is_finite() && *mean > 0.0) {
+                smooth.add(seen_ms, mean, false);
+            }
+        }
+        let mut history = self.history();
+        history.minutes.restore(now_ms, &saved.minutes);
+        history.half_hour.restore(now_ms, &saved.half_hour);
+        history.day.restore(now_ms, &saved.day);
+        history.first_token_ms.restore(now_ms, &saved.first_token_ms);
+        history.total_ms.restore(now_ms, &saved.total_ms);
+        history.throughput.restore(now_ms, &saved.throughput);
+    }
+
+    fn means(&self) -> [&Smooth; 4] {
+        [&self.first_token, &self.total, &self.throughput, &self.success]
     }
 
     fn history(&self) -> MutexGuard<'_, History> {
@@ -164,6 +220,12 @@ impl Figures {
         history.half_hour.add(now_ms, good);
         history.day.add(now_ms, good);
         history.minutes.sum(now_ms, RECENT_MS)
+    }
+}
+
+impl From<Counts> for Uptime {
+    fn from(Counts { good, bad }: Counts) -> Self {
+        Self { good, bad }
     }
 }
 

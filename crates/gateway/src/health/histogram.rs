@@ -2,6 +2,8 @@
 //!
 //! In: whole numbers. Out: percentiles. Buckets grow by a fourth of an octave, so a figure is told at most 19 % too high.
 
+use super::saved::SavedBucket;
+
 /// Buckets: sixteen octaves in four steps each.
 const BUCKETS: usize = 64;
 const SLOTS: usize = 5;
@@ -30,6 +32,33 @@ impl Histogram {
         }
         if let Some(count) = counts.get_mut(bucket(figure)) {
             *count = count.saturating_add(1);
+        }
+    }
+
+    /// What there is, dated by how long ago a slot began.
+    pub fn saved(&self, now_ms: u64) -> Vec<SavedBucket> {
+        let mut saved = Vec::new();
+        for (number, counts) in &self.slots {
+            let ago = now_ms.saturating_sub(number * SLOT_MS);
+            let held =
+                counts.iter().enumerate().filter(|(_, count)| **count > 0 && ago < SLOTS as u64 * SLOT_MS);
+            saved.extend(held.map(|(bucket, count)| (ago, u8::try_from(bucket).unwrap_or(u8::MAX), *count)));
+        }
+        saved
+    }
+
+    /// Takes up what was saved.
+    pub fn restore(&mut self, now_ms: u64, saved: &[SavedBucket]) {
+        for (ago, bucket, count) in saved.iter().filter(|(ago, ..)| *ago < SLOTS as u64 * SLOT_MS) {
+            let number = now_ms.saturating_sub(*ago) / SLOT_MS;
+            let place = usize::try_from(number % SLOTS as u64).unwrap_or(0);
+            let Some((held, counts)) = self.slots.get_mut(place) else { continue };
+            if *held != number {
+                (*held, *counts) = (number, [0; BUCKETS]);
+            }
+            if let Some(held) = counts.get_mut(usize::from(*bucket)) {
+                *held = *count;
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Successes and failures of the last while, in slots of equal length.
 
+use super::saved::SavedSlot;
+
 /// How many there were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -12,11 +14,6 @@ impl Counts {
     /// All of them.
     pub fn all(self) -> u32 {
         self.good.saturating_add(self.bad)
-    }
-
-    /// The share of successes; none where there was nothing.
-    pub fn success(self) -> Option<f64> {
-        (self.all() > 0).then(|| f64::from(self.good) / f64::from(self.all()))
     }
 }
 
@@ -43,6 +40,26 @@ impl<const SLOTS: usize, const SLOT_MS: u64> Window<SLOTS, SLOT_MS> {
         }
         let count = if good { &mut counts.good } else { &mut counts.bad };
         *count = count.saturating_add(1);
+    }
+
+    /// What there is, dated by how long ago a slot began.
+    pub fn saved(&self, now_ms: u64) -> Vec<SavedSlot> {
+        let ago = |number: u64| now_ms.saturating_sub(number * SLOT_MS);
+        let held = self.slots.iter().filter(|(_, counts)| counts.all() > 0);
+        held.map(|(number, counts)| (ago(*number), counts.good, counts.bad))
+            .filter(|(ago, ..)| *ago < SLOTS as u64 * SLOT_MS)
+            .collect()
+    }
+
+    /// Takes up what was saved.
+    pub fn restore(&mut self, now_ms: u64, saved: &[SavedSlot]) {
+        for (ago, good, bad) in saved.iter().filter(|(ago, ..)| *ago < SLOTS as u64 * SLOT_MS) {
+            let number = now_ms.saturating_sub(*ago) / SLOT_MS;
+            let place = usize::try_from(number % SLOTS as u64).unwrap_or(0);
+            if let Some(slot) = self.slots.get_mut(place) {
+                *slot = (number, Counts { good: *good, bad: *bad });
+            }
+        }
     }
 
     /// The sum over the last `over_ms`, to a slot's length.

@@ -115,7 +115,7 @@ impl<'a> Run<'a> {
     ) -> Result<Option<Arrival>, Rejection> {
         for step in steps {
             let health = &exchange.worker().gateway.health;
-            let figures = health.of(step.deployment.id);
+            let figures = health.of(&step.deployment);
             self.opened = figures.enter(health.at(Instant::now()), anyway);
             if self.opened.is_none() {
                 self.left_out.push(step);
@@ -217,17 +217,28 @@ impl<'a> Run<'a> {
         let attempt =
             Try { settings, call, client_headers, plan, step, credential, renewed, began, deadline };
         exchange.trying = Some(trying(exchange, &attempt));
+        let gateway = &exchange.worker().gateway;
+        let held = credential.and_then(|credential| {
+            let figures = gateway.credentials.of_credential(provider, credential);
+            figures.enter(gateway.credentials.at(began), true)
+        });
         let result = attempt.run(exchange).await;
         note(exchange, &result);
         let failure = match result {
             Ok(arrival) => {
-                self.serves(exchange, step, &arrival, began);
+                self.serves(exchange, step, &arrival, began, held);
                 return Ok(Ok(arrival));
             }
             Err(failure) => failure,
         };
         if failure.is_of_deployment() {
             self.fails(exchange, step, &failure);
+        }
+        if let Some(mut held) =
+            held.filter(|_| failure.is_of_deployment() || failure.next == Next::Credential)
+        {
+            let health = &exchange.worker().gateway.credentials;
+            held.failed(health.at(Instant::now()), None);
         }
         if let (Some(credential), Some(rest)) = (credential, failure.rest) {
             self.rest(exchange, step, credential, rest);
@@ -259,7 +270,14 @@ impl<'a> Run<'a> {
     }
 
     /// The deployment has answered: from here on it serves the exchange.
-    fn serves(&mut self, exchange: &mut Exchange, step: &Step, arrival: &Arrival, began: Instant) {
+    fn serves(
+        &mut self,
+        exchange: &mut Exchange,
+        step: &Step,
+        arrival: &Arrival,
+        began: Instant,
+        held: Option<Opened>,
+    ) {
         let Some(mut opened) = self.opened.take() else { return };
         let gateway = &Arc::clone(exchange.worker()).gateway;
         if self.call.task == Task::CountTokens {
@@ -268,7 +286,8 @@ impl<'a> Run<'a> {
         }
         let session = self.plan.session.map(|session| (session.key, session.at_once));
         let streamed = matches!(arrival.answer, Arrived::Stream(..));
-        exchange.serving = Some(Serving::new(gateway, opened, step.deployment.id, began, streamed, session));
+        exchange.serving =
+            Some(Serving::new(gateway, (opened, held), step.deployment.id, began, streamed, session));
     }
 
     fn fails(&mut self, exchange: &Exchange, step: &Step, failure: &Failure) {

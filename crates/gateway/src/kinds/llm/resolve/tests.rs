@@ -74,9 +74,9 @@ impl World {
         Arc::clone(keys.find(|(_, key)| &*key.name == name).expect("a key").1)
     }
 
-    fn deployment(&self, provider: &str) -> u64 {
+    fn deployment(&self, provider: &str) -> Deployment {
         let target = self.snapshot.target(&format!("{provider}/m")).expect("a model");
-        target.deployments.items()[0].id
+        target.deployments.items()[0].clone()
     }
 
     fn plan(&self, key: &str, ask: &Ask<'_>) -> Result<Plan, Rejection> {
@@ -102,14 +102,14 @@ impl World {
 
     /// A deployment fails until its breaker is open.
     fn breaks(&self, provider: &str) {
-        let figures = self.health.of(self.deployment(provider));
+        let figures = self.health.of(&self.deployment(provider));
         for _ in 0..5 {
             figures.enter(self.now_ms.get(), true).expect("let in").failed(self.now_ms.get(), None);
         }
     }
 
     fn answers(&self, provider: &str, first_token_us: u64, tokens_per_second: u64) {
-        let figures = self.health.of(self.deployment(provider));
+        let figures = self.health.of(&self.deployment(provider));
         let mut opened = figures.enter(self.now_ms.get(), true).expect("let in");
         opened.answered(self.now_ms.get());
         opened.first_token(self.now_ms.get(), first_token_us);
@@ -294,7 +294,7 @@ fn sessions_stay_where_they_are_until_it_fails() {
     let session = Session { key: key_of((&key.id, &target.name, 7_u64)), at_once: true };
     let ask = in_session(7, Ask::for_models(&["shared"], None, 10));
     assert_eq!(world.plan("all", &ask).unwrap().session, Some(session));
-    world.affinity.remember(session.key, world.deployment("dear"), world.now_ms.get());
+    world.affinity.remember(session.key, world.deployment("dear").id, world.now_ms.get());
     for _ in 0..20 {
         let plan = world.plan("all", &ask).unwrap();
         assert!(plan.decision.sticky && shown(&plan).starts_with("dear"), "{}", shown(&plan));
@@ -324,7 +324,7 @@ fn a_consistent_hash_moves_only_those_whose_deployment_went() {
 #[test]
 fn the_less_busy_of_two_is_taken() {
     let world = World::new();
-    let busy = world.health.of(world.deployment("cheap"));
+    let busy = world.health.of(&world.deployment("cheap"));
     let held: Vec<_> = (0..10).map(|_| busy.enter(0, true).unwrap()).collect();
     let mut firsts = BTreeMap::new();
     for _ in 0..300 {
