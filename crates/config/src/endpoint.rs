@@ -23,8 +23,8 @@ pub struct Endpoint {
     pub path: RequestPath,
     /// The same for one that asks for a stream.
     pub stream_path: RequestPath,
-    /// The same for one with several inputs, where that is another one.
-    pub batch_path: Option<RequestPath>,
+    /// The same for one of the wire format's second form, where that is another one.
+    pub second_path: Option<RequestPath>,
     /// The same for one that has tokens counted, where the provider can.
     pub count_path: Option<RequestPath>,
     /// The headers that every request has, `Host` among them.
@@ -123,8 +123,8 @@ pub struct Paths<'a> {
     pub path: Cow<'a, str>,
     /// For streams; as `path` when there is none.
     pub stream_path: Option<Cow<'a, str>>,
-    /// For several inputs at once.
-    pub batch_path: Option<Cow<'a, str>>,
+    /// For requests of the wire format's second form.
+    pub second_path: Option<Cow<'a, str>>,
     /// For counting tokens.
     pub count_path: Option<Cow<'a, str>>,
 }
@@ -178,7 +178,7 @@ impl Endpoint {
                 Some(path) => request_path(base, path)?,
                 None => path.clone(),
             },
-            batch_path: paths.batch_path.as_deref().map(|path| request_path(base, path)).transpose()?,
+            second_path: paths.second_path.as_deref().map(|path| request_path(base, path)).transpose()?,
             count_path: paths.count_path.as_deref().map(|path| request_path(base, path)).transpose()?,
             path,
             headers: common_headers(HeaderValue::from_str(authority).map_err(|_| EndpointError::Host)?),

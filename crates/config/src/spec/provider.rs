@@ -178,8 +178,9 @@ pub struct DialectSpec {
     pub path: Option<String>,
     /// The path for streams, where that is another one.
     pub stream_path: Option<String>,
-    /// The path for several inputs at once, where that is another one.
-    pub batch_path: Option<String>,
+    /// The path for requests of the wire format's second form (several inputs at once, or pictures), where that is
+    /// another one.
+    pub second_path: Option<String>,
     /// The path where tokens are counted, when it is not the dialect's usual one.
     pub count_path: Option<String>,
     /// A base URL for this wire format only.

@@ -25,9 +25,10 @@ pub struct DialectPath {
     /// The path for streams, where that is another one.
     #[serde(default)]
     pub stream_path: Option<String>,
-    /// The path for several inputs at once, where that is another one.
+    /// The path for requests of the wire format's second form (several inputs at once, or pictures), where that is
+    /// another one.
     #[serde(default)]
-    pub batch_path: Option<String>,
+    pub second_path: Option<String>,
     /// The path where tokens are counted, when it is not the dialect's usual one.
     #[serde(default)]
     pub count_path: Option<String>,

@@ -12,6 +12,8 @@ pub struct Target<'a> {
     pub model: &'a str,
     /// The model's output limit, for dialects in which a limit is mandatory and the client gave none.
     pub max_output: Option<u64>,
+    /// Whether the model is known to read more than texts, for dialects that ask such models otherwise.
+    pub sees: bool,
     /// How the model is asked to think, in dialects that know more than one way.
     pub thinking: Thinking,
     /// The provider's differences from the dialect.
@@ -75,6 +77,10 @@ pub enum Quirk {
     /// which betas are used (`anthropic_beta`).
     /// <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html>
     ClaudeOnBedrock,
+    /// Is a Triton server with TensorRT-LLM behind it: stop texts and the seed have that engine's names, and nothing but the
+    /// answer is asked for.
+    /// <https://github.com/triton-inference-server/tensorrtllm_backend/blob/main/docs/model_config.md>
+    TensorrtLlm,
     /// Is a gateway that understands OpenRouter's own fields (`provider`, `plugins` …): they are sent on.
     OpenrouterFields,
 }

@@ -54,7 +54,7 @@ pub fn asks_model(provider: &Provider, path: &str) -> bool {
     ENDS.iter().any(|end| path.ends_with(end))
         || verb.is_some_and(|verb| VERBS.contains(&verb))
         || provider.endpoints.values().any(|endpoint| {
-            let others = [endpoint.batch_path.as_ref(), endpoint.count_path.as_ref()];
+            let others = [endpoint.second_path.as_ref(), endpoint.count_path.as_ref()];
             [Some(&endpoint.path), Some(&endpoint.stream_path)]
                 .into_iter()
                 .chain(others)

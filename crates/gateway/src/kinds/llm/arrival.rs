@@ -280,7 +280,7 @@ impl Reading<'_> {
             created: exchange.created(),
             include_usage: call.tells_usage(),
             json_array: call.json_array,
-            embeds_batch: codec(call.dialect).is_batch(&call.body),
+            embeds_batch: codec(call.dialect).is_second_form(&call.body),
             stopwatch: exchange.stopwatch(),
             own_tools: self.own_tools.clone(),
             ai_sdk_version: call.ai_sdk_version,

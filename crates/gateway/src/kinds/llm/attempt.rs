@@ -262,11 +262,11 @@ impl Try<'_> {
     }
 
     fn uri(&self, endpoint: &Endpoint, pieces: &Pieces) -> Result<http::Uri, Failure> {
-        let own = || pieces.first().is_some_and(|body| codec(self.step.dialect).is_batch(body));
+        let own = || pieces.first().is_some_and(|body| codec(self.step.dialect).is_second_form(body));
         let in_batch =
-            || if self.passes() { codec(self.call.dialect).is_batch(&self.call.body) } else { own() };
+            || if self.passes() { codec(self.call.dialect).is_second_form(&self.call.body) } else { own() };
         let path = match self.call.task {
-            Task::Generate if in_batch() => endpoint.batch_path.as_ref(),
+            Task::Generate if in_batch() => endpoint.second_path.as_ref(),
             Task::Generate if self.call.stream => Some(&endpoint.stream_path),
             Task::Generate => Some(&endpoint.path),
             Task::CountTokens => endpoint.count_path.as_ref(),

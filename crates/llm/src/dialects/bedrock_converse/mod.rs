@@ -28,7 +28,7 @@ mod tap;
 mod usage;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
+    Asking, AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
     StreamEncoder, Tap, Target, Upstream, as_chat,
 };
 use crate::framing::Framing;
@@ -42,6 +42,8 @@ const OUTLINE: Outline = Outline {
     name: "bedrock_converse",
     operation: Operation::Chat,
     upstream: Upstream::ForAll,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: true,
     streams_by_default: false,
     content: "messages",

@@ -6,7 +6,7 @@
 mod request;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
+    Asking, AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
     StreamEncoder, Tap, Target, Upstream, as_chat, ollama,
 };
 use crate::framing::Framing;
@@ -18,6 +18,8 @@ const OUTLINE: Outline = Outline {
     name: "ollama_chat",
     operation: Operation::Chat,
     upstream: Upstream::ForAll,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: false,
     streams_by_default: true,
     content: "messages",

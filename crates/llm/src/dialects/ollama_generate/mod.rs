@@ -7,7 +7,7 @@
 mod request;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
+    Asking, AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
     StreamEncoder, Tap, Target, Upstream, as_chat, ollama,
 };
 use crate::framing::Framing;
@@ -19,6 +19,8 @@ const OUTLINE: Outline = Outline {
     name: "ollama_generate",
     operation: Operation::Chat,
     upstream: Upstream::ForItsOwn,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: false,
     streams_by_default: true,
     content: "prompt",

@@ -7,7 +7,7 @@ mod response;
 mod stream;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
+    Asking, AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
     StreamEncoder, Tap, Target, Upstream, openai, refuse,
 };
 use crate::framing::Framing;
@@ -19,6 +19,8 @@ const OUTLINE: Outline = Outline {
     name: "openai_completions",
     operation: Operation::Completions,
     upstream: Upstream::ForAll,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: false,
     streams_by_default: false,
     content: "prompt",
