@@ -173,8 +173,9 @@ pub enum DiscoverySpec {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DialectSpec {
-    /// Path below the base URL, such as `/chat/completions`; `{model}` in it stands for the provider's own model id, other
-    /// names in braces for its parameters. Without it: the definition's.
+    /// Path below the base URL, such as `/chat/completions`; `{model}` in it stands for the provider's own model id
+    /// (`{model_path}` for one whose slashes are steps of the path), other names in braces for its parameters. Without it: the
+    /// definition's.
     pub path: Option<String>,
     /// The path for streams, where that is another one.
     pub stream_path: Option<String>,

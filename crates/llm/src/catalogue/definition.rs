@@ -19,8 +19,8 @@ use crate::dialects::{Dialect, Quirk};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DialectPath {
-    /// Path below the base URL, such as `/chat/completions`. `{model}` in it stands for the provider's own model id, other
-    /// names in braces for parameters.
+    /// Path below the base URL, such as `/chat/completions`. `{model}` in it stands for the provider's own model id
+    /// (`{model_path}` for one whose slashes are steps of the path), other names in braces for parameters.
     pub path: String,
     /// The path for streams, where that is another one.
     #[serde(default)]

@@ -113,8 +113,9 @@ impl<'a> Urls<'a> {
             let problem = "must begin with one `/` and hold no spaces or `#`";
             faults.add(format!("{dialect:?}: `{name}` {written:?} {problem}"));
         }
-        if path.matches("{model}").count() > 1 || path.replacen("{model}", "", 1).contains(['{', '}']) {
-            let problem = "may hold `{model}` once and no braces but those of parameters";
+        let model = if path.contains("{model_path}") { "{model_path}" } else { "{model}" };
+        if path.replacen(model, "", 1).contains(['{', '}']) {
+            let problem = "may hold `{model}` or `{model_path}` once and no braces but those of parameters";
             faults.add(format!("{dialect:?}: `{name}` {written:?} {problem}"));
         }
     }

@@ -18,6 +18,8 @@ pub struct Target<'a> {
     pub thinking: Thinking,
     /// The provider's differences from the dialect.
     pub quirks: &'a [Quirk],
+    /// Betas of Anthropic's API that the client uses, for requests that name them in their bodies.
+    pub betas: &'a [&'a str],
 }
 
 impl Target<'_> {
@@ -69,12 +71,12 @@ pub enum Quirk {
     MaxCompletionTokens,
     /// Does not know the `developer` role: it is sent as `system`.
     NoDeveloperRole,
-    /// Serves Claude as Google's Vertex AI does: the path names the model, and the body `anthropic_version` in its place.
+    /// Serves Claude as Google's Vertex AI does: the path names the model, and the body `anthropic_version` in its place, and
+    /// which betas are used (`anthropic_beta`).
     /// Tokens are counted as at Anthropic.
     /// <https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude>
     ClaudeOnVertex,
-    /// Serves Claude as `invoke` of Amazon Bedrock does: the same, and the path says whether there is a stream, the body
-    /// which betas are used (`anthropic_beta`).
+    /// Serves Claude as `invoke` of Amazon Bedrock does: the same, and the path says whether there is a stream.
     /// <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html>
     ClaudeOnBedrock,
     /// Is a Triton server with TensorRT-LLM behind it: stop texts and the seed have that engine's names, and nothing but the

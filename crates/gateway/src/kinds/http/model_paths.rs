@@ -66,7 +66,7 @@ pub fn asks_model(provider: &Provider, path: &str) -> bool {
 fn is_like(own: &RequestPath, path: &str) -> bool {
     match own {
         RequestPath::Fixed(own) => folded(PathAndQuery::path(own)) == path,
-        RequestPath::OfModel { before, after } => {
+        RequestPath::OfModel { before, after, .. } => {
             let after = after.split('?').next().unwrap_or_default();
             let rest = path.strip_prefix(&before.to_ascii_lowercase());
             rest.is_some_and(|rest| !rest.is_empty() && rest.ends_with(&after.to_ascii_lowercase()))

@@ -17,6 +17,7 @@ mod edits;
 mod files;
 mod flow;
 mod form;
+mod gather;
 mod headers;
 mod large;
 mod load;

@@ -36,7 +36,7 @@ pub(super) fn read(status: u16, body: &[u8]) -> ErrorFacts {
     let Ok(said) = serde_json::from_slice::<Said<'_>>(body) else { return fault::read(status, body) };
     let (code, sentence) = match said.last_error {
         Some(error) if error.code != 0 || error.msg.text().is_some() => (error.code, error.msg),
-        _ if said.code != 0 => (said.code, said.msg),
+        _ if said.code != 0 && said.msg.text().is_some() => (said.code, said.msg),
         _ => return fault::read(status, body),
     };
     let sentence = sentence.text().unwrap_or("Coze says no reason.");

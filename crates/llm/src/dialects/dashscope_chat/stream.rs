@@ -18,7 +18,7 @@ pub(super) struct Decoder {
     ids: CallIds,
     /// The upstream's numbers of the calls, each in the place that is its own here.
     calls: Vec<Option<u64>>,
-    usage: Option<Usage>,
+    usage: Usage,
 }
 
 fn unreadable(message: &str) -> DecodeError {
@@ -44,7 +44,8 @@ impl StreamDecoder for Decoder {
             out.push(StreamEvent::Start(Box::new(Start { id, ..Start::default() })));
         }
         if let Some(seen) = said.usage.and_then(|raw| read_usage(raw.get())) {
-            raise(self.usage.get_or_insert_default(), seen);
+            raise(&mut self.usage, seen);
+            out.push(StreamEvent::Usage(self.usage));
         }
         let Some(choice) = said.output.map(super::message::Output::into_choice) else { return Ok(()) };
         let thoughts = choice.message.thoughts();
@@ -106,7 +107,6 @@ impl Decoder {
 
     fn end(&mut self, finish: Finish, out: &mut Vec<StreamEvent>) {
         self.over = true;
-        out.extend(self.usage.map(StreamEvent::Usage));
         let reason = match finish.reason {
             FinishReason::Stop if !self.calls.is_empty() => FinishReason::ToolCalls,
             reason => reason,

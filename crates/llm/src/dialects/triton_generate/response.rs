@@ -51,12 +51,13 @@ impl<'a> Said<'a> {
     }
 }
 
-/// What has been counted so far, with one more piece.
-pub(super) fn count(usage: &mut Option<Usage>, said: &Said<'_>) {
-    let Some((input, output)) = said.counts() else { return };
+/// Adds what one more piece counts to what has been counted so far, and tells whether it counts anything.
+pub(super) fn count(usage: &mut Option<Usage>, said: &Said<'_>) -> bool {
+    let Some((input, output)) = said.counts() else { return false };
     let usage = usage.get_or_insert_default();
     usage.input = usage.input.max(input);
     usage.output = usage.output.saturating_add(output);
+    true
 }
 
 /// Reads an upstream's answer.

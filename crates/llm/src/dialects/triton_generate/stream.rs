@@ -35,7 +35,9 @@ impl StreamDecoder for Decoder {
         }
         let text = said.text().filter(|text| !text.is_empty());
         out.extend(text.map(|text| StreamEvent::Text { choice: 0, text, logprobs: None }));
-        count(&mut self.usage, &said);
+        if count(&mut self.usage, &said) {
+            out.extend(self.usage.map(StreamEvent::Usage));
+        }
         self.finish = said.finish().or(self.finish.take());
         Ok(())
     }
@@ -49,7 +51,6 @@ impl StreamDecoder for Decoder {
             out.push(StreamEvent::Error(Box::new(fault::truncated())));
             return;
         }
-        out.extend(self.usage.map(StreamEvent::Usage));
         let finish = self.finish.take().unwrap_or_default();
         out.extend([StreamEvent::Finish { choice: 0, finish }, StreamEvent::End]);
     }
