@@ -13,7 +13,7 @@ use yumen_testkit::{Answer, Client, Event, Gateway, Upstream, eventually};
 
 pub use files::{FakeFiles, form};
 pub use page::Page;
-pub use surface::{PROVIDERS, SURFACES, Surface, combinations};
+pub use surface::{MORE_PROVIDERS, PROVIDERS, SURFACES, Surface, combinations};
 pub use turns::{Call, PIXEL};
 
 /// What every fake model says unless its scenario says otherwise.

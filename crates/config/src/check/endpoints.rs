@@ -123,7 +123,8 @@ fn paths<'a>(
         path: Cow::Borrowed(path),
         stream_path: pick(&chosen.stream_path, inherited.map(|defined| &defined.stream_path))
             .map(Cow::Borrowed),
-        second_path: pick(&chosen.second_path, inherited.map(|defined| &defined.second_path)).map(Cow::Borrowed),
+        second_path: pick(&chosen.second_path, inherited.map(|defined| &defined.second_path))
+            .map(Cow::Borrowed),
         count_path: count_path.map(Cow::Borrowed).or_else(suffixed),
     })
 }

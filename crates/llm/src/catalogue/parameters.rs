@@ -95,7 +95,9 @@ pub(super) fn check<'t>(
     for (name, parameter) in parameters {
         let place = format!("parameters.{name}");
         if !is_name(name) {
-            faults.add(format!("`{place}` must be named in lower-case letters, digits and `_`, not `model` or `model_path`"));
+            faults.add(format!(
+                "`{place}` must be named in lower-case letters, digits and `_`, not `model` or `model_path`"
+            ));
         }
         if !used.contains(&&**name) && region.is_none_or(|region| region.name != name) {
             faults.add(format!("`{place}` stands in no URL; write `{{{name}}}` in one, or leave it out"));

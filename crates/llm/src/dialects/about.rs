@@ -3,7 +3,8 @@
 //! Whoever asks about a dialect asks here; nobody compares names.
 
 use super::{
-    Dialect, ErrorFacts, Operation, ai_sdk, anthropic_messages, bedrock_converse, cohere_chat, gemini, ollama, openai,
+    Dialect, ErrorFacts, Operation, ai_sdk, anthropic_messages, bedrock_converse, cohere_chat, gemini,
+    ollama, openai,
 };
 use crate::framing::Framing;
 use crate::json::Kind;
@@ -73,7 +74,8 @@ pub struct Asking {
 
 impl Asking {
     /// As nearly all are.
-    pub(super) const USUAL: Self = Self { answers: Answers::AsAsked, ends_unsaid: false, stream_header: None };
+    pub(super) const USUAL: Self =
+        Self { answers: Answers::AsAsked, ends_unsaid: false, stream_header: None };
 }
 
 /// In which forms a provider's answers come.

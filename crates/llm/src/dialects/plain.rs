@@ -21,11 +21,7 @@ pub(super) enum Says {
 
 /// The texts of a turn, joined by line ends. Contents that `elsewhere` takes are said by the caller in another place;
 /// all others are noted.
-pub(super) fn text_of(
-    parts: &[Part],
-    losses: &mut Losses,
-    elsewhere: impl Fn(&Content) -> bool,
-) -> String {
+pub(super) fn text_of(parts: &[Part], losses: &mut Losses, elsewhere: impl Fn(&Content) -> bool) -> String {
     let mut texts: Vec<&str> = Vec::with_capacity(parts.len());
     for Part { content, cache_control } in parts {
         losses.note_if(cache_control.is_some(), "cache_control");
@@ -80,7 +76,8 @@ pub(super) fn note_unsaid(chat: &Chat, said: &[Says], own: &[&str], losses: &mut
     losses.note_if(!chat.tools.is_empty(), "tools");
     losses.note_if(chat.tool_choice.is_some(), "tool_choice");
     losses.note_if(chat.parallel_tool_calls.is_some(), "parallel_tool_calls");
-    let formed = chat.response_format.as_ref().is_some_and(|format| *format != crate::ir::ResponseFormat::Text);
+    let formed =
+        chat.response_format.as_ref().is_some_and(|format| *format != crate::ir::ResponseFormat::Text);
     losses.note_if(formed, "response_format");
     losses.note_if(chat.max_tokens.is_some() && unsaid(Says::MaxTokens), "max_tokens");
     losses.note_if(sampling.temperature.is_some() && unsaid(Says::Temperature), "temperature");

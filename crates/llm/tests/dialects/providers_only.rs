@@ -9,9 +9,7 @@ use yumen_llm::dialects::Dialect::{
     AnthropicMessages, BedrockEmbeddings, CozeChat, DashScopeChat, DeepLTranslate, DifyChat, OpenAiChat,
     OpenAiEmbeddings, ReplicatePredictions, TritonGenerate, VertexEmbeddings,
 };
-use yumen_llm::dialects::{
-    ALL, Answers, Dialect, ErrorKind, Operation, Quirk, Tap, Target, Upstream, codec,
-};
+use yumen_llm::dialects::{ALL, Answers, Dialect, ErrorKind, Operation, Quirk, Tap, Target, Upstream, codec};
 use yumen_llm::ir::{
     Answer, Choice, Content, Finish, FinishReason, Gatherer, Json, Part, Response, StreamEvent, Ungathered,
 };
@@ -74,7 +72,8 @@ fn every_answer_in_the_words_of_clients() {
                     };
                     if let Response::Chat(answer) = &response {
                         assert_eq!(tap.usage, answer.usage, "{case}");
-                        let native = answer.choices[0].finish.as_ref().and_then(|finish| finish.native.clone());
+                        let native =
+                            answer.choices[0].finish.as_ref().and_then(|finish| finish.native.clone());
                         assert_eq!((tap.finish_reason, tap.finished), (native, true), "{case}");
                         let empty = answer.choices[0].parts.is_empty();
                         assert_eq!((tap.content_seen, tap.output_bytes > 0), (!empty, !empty), "{case}");
@@ -94,7 +93,11 @@ fn every_error_as_facts() {
         for (case, body) in fixtures("errors", from) {
             let came: u16 = case.split('_').next().and_then(|status| status.parse().ok()).expect("a status");
             let within = codec(from).status_within(body.as_bytes());
-            assert_eq!(within.is_some(), (200..300).contains(&came) || from == CozeChat, "{case}: {within:?}");
+            assert_eq!(
+                within.is_some(),
+                (200..300).contains(&came) || from == CozeChat,
+                "{case}: {within:?}"
+            );
             let status = if came >= 400 { came } else { within.unwrap_or(0) };
             let facts = codec(from).decode_error(status, body.as_bytes());
             let told = json!({ "status": facts.status, "kind": format!("{:?}", facts.kind), "code": facts.code,
@@ -175,9 +178,11 @@ fn dify_keeps_conversations_that_it_knows() {
     assert_eq!((&sent["inputs"], lossy.len()), (&json!({ "city": "Dunhuang" }), 0));
     let url = json!({ "type": "image_url", "image_url": { "url": "https://example.com/a.png" } });
     let whole = json!({ "type": "image_url", "image_url": { "url": "data:image/png;base64,iVBORw0=" } });
-    let turns = json!({ "messages": [{ "role": "user", "content": [url, whole, { "type": "text", "text": "?" }] }] });
+    let turns =
+        json!({ "messages": [{ "role": "user", "content": [url, whole, { "type": "text", "text": "?" }] }] });
     let (sent, lossy) = ask(DifyChat, "m", &turns);
-    let files = json!([{ "type": "image", "transfer_method": "remote_url", "url": "https://example.com/a.png" }]);
+    let files =
+        json!([{ "type": "image", "transfer_method": "remote_url", "url": "https://example.com/a.png" }]);
     assert_eq!((&sent["files"], lossy), (&files, vec!["messages.content.image".to_owned()]));
 }
 
@@ -214,7 +219,8 @@ fn triton_gets_one_text_and_the_names_of_its_engine() {
     assert_eq!((&parameters["stream"], &parameters["return_num_input_tokens"]), (&json!(true), &json!(true)));
     assert_eq!((&parameters["min_p"], lossy.len()), (&json!(0.1), 0));
     let target = Target { model: "ensemble", quirks: &[Quirk::TensorrtLlm], ..Target::default() };
-    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": "Hi" }], "stop": "END", "seed": 7 });
+    let body =
+        json!({ "model": "m", "messages": [{ "role": "user", "content": "Hi" }], "stop": "END", "seed": 7 });
     let (sent, _) = request_for(&target, OpenAiChat, TritonGenerate, &body);
     let expected = json!({ "stream": false, "random_seed": 7, "stop_words": ["END"] });
     assert_eq!(sent["parameters"], expected);
@@ -239,7 +245,8 @@ fn deepl_translates_what_was_said_last() {
     let error = codec(DeepLTranslate).encode_request(&request, &Target::default()).expect_err("no text");
     assert_eq!(error.param.as_deref(), Some("messages"));
     let mut tap = Tap::default();
-    let body = &fixtures("answers", DeepLTranslate).into_iter().find(|(case, _)| case == "text").expect("it").1;
+    let body =
+        &fixtures("answers", DeepLTranslate).into_iter().find(|(case, _)| case == "text").expect("it").1;
     codec(DeepLTranslate).tap_response(body.as_bytes(), &mut tap);
     assert_eq!((tap.units.characters, tap.usage), (Some(14), None));
 }
@@ -303,15 +310,26 @@ fn embeddings_are_asked_for_in_their_makers_words() {
     let (sent, lossy) = ask("amazon.titan-embed-text-v2:0", BedrockEmbeddings, &one);
     assert_eq!(sent, json!({ "inputText": "a", "dimensions": 256, "normalize": false }));
     assert_eq!(lossy, ["user"]);
-    let (sent, lossy) = ask("amazon.titan-embed-text-v1", BedrockEmbeddings, &json!({ "model": "m", "input": "a", "dimensions": 9 }));
+    let (sent, lossy) = ask(
+        "amazon.titan-embed-text-v1",
+        BedrockEmbeddings,
+        &json!({ "model": "m", "input": "a", "dimensions": 9 }),
+    );
     assert_eq!((sent, lossy), (json!({ "inputText": "a" }), vec!["dimensions".to_owned()]));
     let two = json!({ "model": "m", "input": ["a", "b"], "input_type": "search_query" });
     let (sent, _) = ask("us.cohere.embed-v4:0", BedrockEmbeddings, &two);
-    assert_eq!(sent, json!({ "texts": ["a", "b"], "embedding_types": ["float"], "input_type": "search_query" }));
+    assert_eq!(
+        sent,
+        json!({ "texts": ["a", "b"], "embedding_types": ["float"], "input_type": "search_query" })
+    );
     let refused = |model: &str, body: &Value| {
         let request = codec(OpenAiEmbeddings).decode_request(body.to_string().as_bytes()).expect("readable");
         let target = Target { model, ..Target::default() };
-        codec(BedrockEmbeddings).encode_request(&request, &target).expect_err("refused").param.expect("a field")
+        codec(BedrockEmbeddings)
+            .encode_request(&request, &target)
+            .expect_err("refused")
+            .param
+            .expect("a field")
     };
     assert_eq!(refused("amazon.titan-embed-text-v2:0", &two), "input");
     assert_eq!(refused("twelvelabs.marengo", &one), "model");

@@ -8,8 +8,8 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
-use yumen_llm::dialects::{Answers, DecodeError, Dialect, Quirk, Target, codec};
 use yumen_llm::catalogue::Modality;
+use yumen_llm::dialects::{Answers, DecodeError, Dialect, Quirk, Target, codec};
 use yumen_llm::ir::{OwnTools, Request};
 use yumen_llm::json::Pieces;
 
@@ -159,7 +159,8 @@ impl Try<'_> {
     /// The betas that the client uses, where its own dialect's upstream takes them in the body.
     fn betas(&self) -> SmallVec<[&str; 8]> {
         let quirks = &self.step.provider().quirks;
-        let in_body = [Quirk::ClaudeOnBedrock, Quirk::ClaudeOnVertex].iter().any(|quirk| quirks.contains(quirk));
+        let in_body =
+            [Quirk::ClaudeOnBedrock, Quirk::ClaudeOnVertex].iter().any(|quirk| quirks.contains(quirk));
         if in_body && self.same_dialect() { headers::betas(self.client_headers) } else { SmallVec::new() }
     }
 

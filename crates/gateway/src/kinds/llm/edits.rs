@@ -24,11 +24,7 @@ static DEVELOPER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"d
 
 /// The body for the upstream, and whether it asks for usage that the client did not ask for. `native_json` is the
 /// model's native id as JSON.
-pub fn edited(
-    call: &Call,
-    native_json: &Bytes,
-    target: &Target<'_>,
-) -> (Pieces, bool) {
+pub fn edited(call: &Call, native_json: &Bytes, target: &Target<'_>) -> (Pieces, bool) {
     let mut edits: SmallVec<[Edit; 4]> = SmallVec::new();
     if codec(call.dialect).outline().model_in_path {
         // The path names the model; a body that names another would be read by nobody knows whom.

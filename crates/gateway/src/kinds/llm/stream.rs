@@ -363,10 +363,8 @@ impl StreamRelay {
         }
         // Where no word ends a stream, its body does.
         let ends_unsaid = self.upstream.outline().asking.ends_unsaid && self.tap.content_seen;
-        let has_end = self.tap.error.is_some()
-            || self.tap.finished
-            || self.tap.finish_reason.is_some()
-            || ends_unsaid;
+        let has_end =
+            self.tap.error.is_some() || self.tap.finished || self.tap.finish_reason.is_some() || ends_unsaid;
         if !has_end {
             let message = "The provider's stream ended before the answer was complete.";
             return Err(Rejection::new(Code::UpstreamBroken, message));

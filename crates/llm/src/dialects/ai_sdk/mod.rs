@@ -17,7 +17,7 @@ mod stream;
 mod tools;
 
 use super::{
-    Asking, AnswerContext, Codec, DecodeError, Dialect, ErrorShape, Operation, Outline, StreamEncoder,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, ErrorShape, Operation, Outline, StreamEncoder,
     Upstream,
 };
 use crate::framing::Framing;

@@ -6,8 +6,7 @@ use serde_json::value::RawValue;
 use super::ai_sdk::write_gateway;
 use super::read::{At, Object, strings};
 use super::{
-    Asking, AnswerContext, Codec, DecodeError, Dialect, ErrorShape, Operation, Outline,
-    Upstream, write,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, ErrorShape, Operation, Outline, Upstream, write,
 };
 use crate::framing::Framing;
 use crate::ir::{self, EmbeddingFormat, EmbeddingInput, Embeddings};

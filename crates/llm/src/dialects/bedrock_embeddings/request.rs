@@ -10,9 +10,9 @@ const INPUT_TYPE: &str = "search_document";
 pub(super) fn encode(embeddings: &Embeddings, target: &Target<'_>) -> Result<Encoded, DecodeError> {
     // A prefix names the regions between which the model is served.
     let is_of = |maker: &str| target.model.split('.').any(|word| word == maker);
-    let texts = embeddings.texts().ok_or_else(|| {
-        refuse("input", "token ids are not possible with this model; send text")
-    })?;
+    let texts = embeddings
+        .texts()
+        .ok_or_else(|| refuse("input", "token ids are not possible with this model; send text"))?;
     let mut losses = Losses::default();
     let mut body = Vec::with_capacity(256);
     if is_of("cohere") {
@@ -44,13 +44,7 @@ fn write_cohere(embeddings: &Embeddings, texts: &[&str], body: &mut Vec<u8>, los
     });
 }
 
-fn write_titan(
-    embeddings: &Embeddings,
-    text: &str,
-    model: &str,
-    body: &mut Vec<u8>,
-    losses: &mut Losses,
-) {
+fn write_titan(embeddings: &Embeddings, text: &str, model: &str, body: &mut Vec<u8>, losses: &mut Losses) {
     write::object(body, |out| {
         out.text("inputText", text);
         // The model for pictures, too, has a place of its own for the length, and the first one takes none.

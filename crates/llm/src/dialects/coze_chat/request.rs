@@ -5,14 +5,8 @@ use crate::dialects::{DecodeError, Encoded, Losses, Target, refuse, write};
 use crate::ir::{Chat, Content, Message, Role, Source};
 
 /// Fields that have no place in the IR and are written again as they were read.
-const OWN: [&str; 6] = [
-    "auto_save_history",
-    "custom_variables",
-    "meta_data",
-    "extra_params",
-    "parameters",
-    "shortcut_command",
-];
+const OWN: [&str; 6] =
+    ["auto_save_history", "custom_variables", "meta_data", "extra_params", "parameters", "shortcut_command"];
 /// Who asks must be said; of clients that do not say it all are one.
 const SOMEONE: &str = "yumen";
 

@@ -31,7 +31,8 @@ fn kind_of(code: &str) -> Option<ErrorKind> {
         ("InternalError", ErrorKind::Server),
         ("SystemError", ErrorKind::Server),
     ];
-    let known = |word: &str| code == word || code.strip_prefix(word).is_some_and(|rest| rest.starts_with('.'));
+    let known =
+        |word: &str| code == word || code.strip_prefix(word).is_some_and(|rest| rest.starts_with('.'));
     let kind = KINDS.into_iter().find(|(word, _)| known(word)).map(|(_, kind)| kind);
     let asked_wrongly = ["Invalid", "BadRequest", "DataInspection", "data_inspection"];
     kind.or_else(|| {

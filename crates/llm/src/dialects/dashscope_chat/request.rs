@@ -243,10 +243,8 @@ fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
             }
         }
     }
-    let must = matches!(
-        chat.tool_choice,
-        Some(ToolChoice::Required | ToolChoice::Allowed { required: true, .. })
-    );
+    let must =
+        matches!(chat.tool_choice, Some(ToolChoice::Required | ToolChoice::Allowed { required: true, .. }));
     losses.note_if(must, "tool_choice");
     if offered.is_empty() {
         losses.note_if(matches!(chat.tool_choice, Some(ToolChoice::Named(_))), "tool_choice");

@@ -92,7 +92,11 @@ impl<'a> Event<'a> {
     /// Why the answer has ended; `None` while it goes on.
     pub(super) fn finish(&self) -> Option<Finish> {
         let native = Some(self.name().to_owned());
-        (self.name() == "message_end").then(|| Finish { reason: FinishReason::Stop, native, ..Finish::default() })
+        (self.name() == "message_end").then(|| Finish {
+            reason: FinishReason::Stop,
+            native,
+            ..Finish::default()
+        })
     }
 }
 
@@ -117,7 +121,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
         return Err(DecodeError { message: fault::read(0, body).message, param: None });
     };
     let parts = if text.is_empty() { Vec::new() } else { vec![Part::text(text.as_ref())] };
-    let finish = Finish { reason: FinishReason::Stop, native: Some("message_end".to_owned()), stop_sequence: None };
+    let finish =
+        Finish { reason: FinishReason::Stop, native: Some("message_end".to_owned()), stop_sequence: None };
     Ok(Answer {
         id: said.id(),
         created: said.created(),

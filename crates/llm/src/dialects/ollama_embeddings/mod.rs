@@ -8,7 +8,7 @@ mod request;
 mod response;
 
 use super::{
-    Asking, AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Tap, Target,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Tap, Target,
     Upstream, refuse,
 };
 use crate::framing::Framing;

@@ -7,8 +7,8 @@ mod response;
 mod stream;
 
 use super::{
-    Asking, AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
-    StreamEncoder, Tap, Target, Upstream, openai, refuse,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, Upstream, openai, refuse,
 };
 use crate::framing::Framing;
 use crate::ir;

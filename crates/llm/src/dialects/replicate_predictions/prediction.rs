@@ -57,9 +57,10 @@ impl<'a> Prediction<'a> {
     fn failure(&self) -> Option<(ErrorKind, &str)> {
         match self.status.text()? {
             "succeeded" => None,
-            "starting" | "processing" => {
-                Some((ErrorKind::Timeout, "The prediction was not ready within the time that Replicate waits."))
-            }
+            "starting" | "processing" => Some((
+                ErrorKind::Timeout,
+                "The prediction was not ready within the time that Replicate waits.",
+            )),
             "canceled" | "aborted" => Some((ErrorKind::Server, "The prediction was cancelled.")),
             _ => Some((ErrorKind::Server, self.error.text().unwrap_or("The prediction has failed."))),
         }

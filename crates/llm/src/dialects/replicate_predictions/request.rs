@@ -54,8 +54,7 @@ pub(super) fn names_version(body: &[u8]) -> bool {
 }
 
 fn is_version(model: &str) -> bool {
-    model.contains(':')
-        || model.len() == VERSION_LENGTH && model.bytes().all(|byte| byte.is_ascii_hexdigit())
+    model.contains(':') || model.len() == VERSION_LENGTH && model.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn note_said(inputs: &Inputs) -> Vec<Says> {

@@ -4,15 +4,8 @@ use crate::dialects::plain::{Says, note_unsaid, transcript};
 use crate::dialects::{DecodeError, Encoded, Losses, Quirk, Target, refuse, write};
 use crate::ir::Chat;
 
-const SAID: [Says; 7] = [
-    Says::MaxTokens,
-    Says::Temperature,
-    Says::TopP,
-    Says::TopK,
-    Says::Penalties,
-    Says::Seed,
-    Says::Stop,
-];
+const SAID: [Says; 7] =
+    [Says::MaxTokens, Says::Temperature, Says::TopP, Says::TopK, Says::Penalties, Says::Seed, Says::Stop];
 /// Parameters that have no place in the IR and are written again as they were read.
 const OWN: [&str; 3] = ["repetition_penalty", "min_p", "bad_words"];
 /// What makes a plain model speak next.

@@ -22,7 +22,8 @@ const OUTLINE: Outline = Outline {
 };
 
 /// Fields of an instance, under the names of Google's other interface, too.
-const OF_INSTANCE: [(&str, &str); 3] = [("task_type", "task_type"), ("taskType", "task_type"), ("title", "title")];
+const OF_INSTANCE: [(&str, &str); 3] =
+    [("task_type", "task_type"), ("taskType", "task_type"), ("title", "title")];
 /// Parameters.
 const AUTO_TRUNCATE: &str = "autoTruncate";
 
