@@ -42,7 +42,7 @@ pub(super) fn read(status: u16, body: &[u8]) -> ErrorFacts {
     let sentence = sentence.text().unwrap_or("Coze says no reason.");
     let facts = ErrorFacts { code: Some(code.to_string()), ..fault::plain(status, sentence) };
     // Other statuses than success say it themselves, but for the general one.
-    if status < 400 || status == 400 { fault::of_kind(facts, kind_of(code)) } else { facts }
+    if status <= 400 { fault::of_kind(facts, kind_of(code)) } else { facts }
 }
 
 fn kind_of(code: i64) -> ErrorKind {

@@ -41,7 +41,8 @@ impl StreamDecoder for Decoder {
                 Self::say(&said, out);
             }
             b"conversation.message.completed" if said.text().is_some() => {
-                if !std::mem::take(&mut self.in_pieces) {
+                let has_been_said = std::mem::take(&mut self.in_pieces);
+                if !has_been_said {
                     Self::say(&said, out);
                 }
             }

@@ -9,7 +9,7 @@ pub(super) fn read(status: u16, body: &[u8]) -> ErrorFacts {
     let facts = fault::read(status, body);
     let kind = facts.code.as_deref().and_then(kind_of);
     // A 400 may mean that an account has no money left, which another account may have.
-    let finer = status < 400 || status == 400;
+    let finer = status <= 400;
     match kind.filter(|_| finer) {
         Some(kind) => fault::of_kind(facts, kind),
         None => facts,

@@ -20,7 +20,7 @@ pub(super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, Decode
     let instructions: Vec<String> =
         instructions.map(|message| text_of(&message.parts, &mut losses, |_| false)).collect();
     let turns = chat.messages.iter().filter(|message| !is_instruction(message));
-    let prompt = transcript(turns, &mut losses, |content| is_picture(content));
+    let prompt = transcript(turns, &mut losses, is_picture);
     if prompt.is_empty() {
         return Err(refuse("messages", "at least one message with text is needed"));
     }
