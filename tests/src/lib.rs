@@ -16,7 +16,7 @@ use yumen_testkit::{Answer, Client, Event, Gateway, Upstream, eventually};
 pub use files::{FakeFiles, form};
 pub use page::Page;
 pub use responses::FakeResponses;
-pub use surface::{PROVIDERS, SURFACES, Surface, combinations};
+pub use surface::{MORE_PROVIDERS, PROVIDERS, SURFACES, Surface, combinations};
 pub use turns::{Call, PIXEL};
 
 /// What every fake model says unless its scenario says otherwise.

@@ -178,13 +178,15 @@ pub enum DiscoverySpec {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DialectSpec {
-    /// Path below the base URL, such as `/chat/completions`; `{model}` in it stands for the provider's own model id, other
-    /// names in braces for its parameters. Without it: the definition's.
+    /// Path below the base URL, such as `/chat/completions`; `{model}` in it stands for the provider's own model id
+    /// (`{model_path}` for one whose slashes are steps of the path), other names in braces for its parameters. Without it: the
+    /// definition's.
     pub path: Option<String>,
     /// The path for streams, where that is another one.
     pub stream_path: Option<String>,
-    /// The path for several inputs at once, where that is another one.
-    pub batch_path: Option<String>,
+    /// The path for requests of the wire format's second form (several inputs at once, or pictures), where that is
+    /// another one.
+    pub second_path: Option<String>,
     /// The path where tokens are counted, when it is not the dialect's usual one.
     pub count_path: Option<String>,
     /// A base URL for this wire format only.

@@ -8,7 +8,8 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
-use yumen_llm::dialects::{DecodeError, Dialect, Target, codec};
+use yumen_llm::catalogue::Modality;
+use yumen_llm::dialects::{Answers, DecodeError, Dialect, Quirk, Target, codec};
 use yumen_llm::ir::{OwnTools, Request};
 use yumen_llm::json::{Edit, Pieces, scan_object, splice};
 
@@ -67,6 +68,15 @@ impl Try<'_> {
     /// request that holds such is written anew.
     fn passes(&self) -> bool {
         self.same_dialect() && !self.call.holds_sealed
+    }
+
+    /// Whether the upstream is asked for a stream: as the client asks, where its dialect leaves a choice.
+    pub(super) fn asks_stream(&self) -> bool {
+        match codec(self.step.dialect).outline().asking.answers {
+            Answers::AsAsked => self.call.stream,
+            Answers::Streamed => true,
+            Answers::Whole => false,
+        }
     }
 
     pub(super) fn remaining(&self, most: Duration) -> Duration {
@@ -172,13 +182,23 @@ impl Try<'_> {
         failure
     }
 
-    fn target(&self) -> Target<'_> {
+    /// The betas that the client uses, where its own dialect's upstream takes them in the body.
+    fn betas(&self) -> SmallVec<[&str; 8]> {
+        let quirks = &self.step.provider().quirks;
+        let in_body =
+            [Quirk::ClaudeOnBedrock, Quirk::ClaudeOnVertex].iter().any(|quirk| quirks.contains(quirk));
+        if in_body && self.same_dialect() { headers::betas(self.client_headers) } else { SmallVec::new() }
+    }
+
+    fn target<'t>(&'t self, betas: &'t [&'t str]) -> Target<'t> {
         let model = &self.step.deployment.model;
         Target {
             model: &model.native_id,
             max_output: model.max_output,
+            sees: model.facts.input.has(Modality::Image) || model.facts.input.has(Modality::Audio),
             thinking: model.thinking,
             quirks: &self.step.provider().quirks,
+            betas,
         }
     }
 
@@ -195,8 +215,8 @@ impl Try<'_> {
             return Ok(Some(Prepared { pieces, ..Prepared::default() }));
         }
         if self.passes() {
-            let (pieces, withhold_usage) =
-                edited(call, &model.native_json, &self.target(), self.client_headers);
+            let betas = self.betas();
+            let (pieces, withhold_usage) = edited(call, &model.native_json, &self.target(&betas));
             return Ok(Some(Prepared { pieces, withhold_usage, ..Prepared::default() }));
         }
         Ok(None)
@@ -211,7 +231,7 @@ impl Try<'_> {
             return Err(Failure::unsayable(message.to_owned(), Some("background".to_owned())));
         }
         let mut request = codec(call.dialect).decode_request(&call.body).map_err(unsayable)?;
-        request.set_stream(call.stream);
+        request.set_stream(self.asks_stream());
         if let (Request::Chat(chat), true) = (&mut request, needs_keeping(call.dialect)) {
             let key_id = exchange.record.key_id.as_deref().unwrap_or_default();
             exchange.worker().gateway.proofs.put_back(key_id, chat);
@@ -224,7 +244,9 @@ impl Try<'_> {
 
     /// The request in the upstream's dialect.
     fn encoded(&self, request: Request) -> Result<Prepared, Failure> {
-        let encoded = codec(self.step.dialect).encode_request(&request, &self.target()).map_err(unsayable)?;
+        let betas = self.betas();
+        let target = self.target(&betas);
+        let encoded = codec(self.step.dialect).encode_request(&request, &target).map_err(unsayable)?;
         if self.plan.require_parameters && !encoded.lossy.is_empty() {
             return Err(self.loses(&encoded.lossy));
         }
@@ -278,12 +300,12 @@ impl Try<'_> {
         let provider = self.step.provider();
         let client = self.same_dialect().then_some(self.client_headers);
         let uri = self.uri(endpoint, &pieces)?;
-        let framing = self.call.stream.then(|| codec(self.step.dialect).outline().framing);
+        let stream = self.asks_stream().then(|| codec(self.step.dialect).outline());
         let make = || {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));
             *request.method_mut() = http::Method::POST;
             *request.uri_mut() = uri.clone();
-            *request.headers_mut() = headers::to_upstream(endpoint, client, self.call, framing);
+            *request.headers_mut() = headers::to_upstream(endpoint, client, self.call, stream);
             pass.put_on(&mut request, &pieces, SystemTime::now);
             request
         };
@@ -307,12 +329,12 @@ impl Try<'_> {
     }
 
     fn uri(&self, endpoint: &Endpoint, pieces: &Pieces) -> Result<http::Uri, Failure> {
-        let own = || pieces.first().is_some_and(|body| codec(self.step.dialect).is_batch(body));
-        let in_batch =
-            || if self.passes() { codec(self.call.dialect).is_batch(&self.call.body) } else { own() };
+        let own = || pieces.first().is_some_and(|body| codec(self.step.dialect).is_second_form(body));
+        let in_second_form =
+            || if self.passes() { codec(self.call.dialect).is_second_form(&self.call.body) } else { own() };
         let path = match self.call.task {
-            Task::Generate if in_batch() => endpoint.batch_path.as_ref(),
-            Task::Generate if self.call.stream => Some(&endpoint.stream_path),
+            Task::Generate if in_second_form() => endpoint.second_path.as_ref(),
+            Task::Generate if self.asks_stream() => Some(&endpoint.stream_path),
             Task::Generate => Some(&endpoint.path),
             Task::CountTokens => endpoint.count_path.as_ref(),
             Task::Explain => None,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 use yumen_config::GatewaySettings;
-use yumen_llm::dialects::{Tap, codec, memory};
+use yumen_llm::dialects::{Tap, memory};
 use yumen_llm::json::{Read, Walk, scan_object};
 use yumen_telemetry::{Account, KeepLimits, KeptResponse, NotKept, ObjectKind, OwnedObject};
 
@@ -59,10 +59,8 @@ pub async fn keep(
             remembering.seen(&first_words(begin));
             remembering.finished().await
         }
-        Arrived::Whole { said, told, streamed } => {
-            let mut tap = Tap::default();
-            codec(arrival.dialect).tap_response(said, &mut tap);
-            remembering.seen(&tap);
+        Arrived::Whole { tap, told, streamed } => {
+            remembering.seen(tap);
             let at = if *streamed { memory::last_event(told) } else { 0 };
             let last = told.slice(at..);
             remembering.ended(&last, *streamed);

@@ -18,6 +18,7 @@ mod explain;
 mod files;
 mod flow;
 mod form;
+mod gather;
 mod headers;
 mod keep;
 mod large;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use yumen_config::Timeouts;
-use yumen_llm::dialects::{Tap, codec};
+use yumen_llm::dialects::codec;
 use yumen_telemetry::Outcome;
 
 use super::account::Account;
@@ -77,9 +77,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             let body = LargeFlow::new(exchange, begin, rest, account, watch, &timeouts);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
-        Arrived::Whole { said, told, streamed } => {
-            let mut tap = Tap::default();
-            codec(arrival.dialect).tap_response(&said, &mut tap);
+        Arrived::Whole { tap, told, streamed } => {
             exchange.record.streamed = streamed;
             let told = match arrival.dress {
                 Some(dress) if streamed => dress.events(&told, &tap),
