@@ -21,6 +21,7 @@ mod setup;
 mod shell;
 mod test;
 mod tree;
+mod vocabularies;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -95,6 +96,13 @@ const COMMANDS: &[Command] = &[
         run: refresh_catalogue,
     },
     Command {
+        name: "refresh-vocabularies",
+        usage: "refresh-vocabularies",
+        summary: "Fetch and pack the vocabularies by which tokens are counted",
+        help: vocabularies::HELP,
+        run: vocabularies::run,
+    },
+    Command {
         name: "ci",
         usage: "ci",
         summary: "What continuous integration runs: the same as test",
@@ -157,7 +165,7 @@ fn find(name: &str) -> Result<&'static Command> {
 fn overview() -> String {
     let mut page = String::from("The developer tool of Yumen.\n\nUsage: cargo xtask COMMAND\n\n");
     for command in COMMANDS {
-        page.push_str(&format!("  {:<18} {}\n", command.name, command.summary));
+        page.push_str(&format!("  {:<20} {}\n", command.name, command.summary));
     }
     page.push_str("\n`cargo xtask help COMMAND` says more about one.\n");
     page
