@@ -8,6 +8,7 @@ mod answers;
 mod body;
 mod discovery;
 mod egress;
+mod estimates;
 mod exchange;
 mod gauges;
 mod kinds;

@@ -2,7 +2,8 @@
 //!
 //! A worker is one thread with a runtime of its own: its connections, its upstream pool and its record writer
 //! are touched by no other thread, so a request never waits for another core - but for a token that another request is
-//! asking a provider for already. Only OpenRouter's long lists are made elsewhere.
+//! asking a provider for already. Only OpenRouter's long lists are made elsewhere, and prompts counted for those
+//! who ask for it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,12 +14,13 @@ use tokio::sync::Semaphore;
 use yumen_config::{KeyHasher, Snapshot};
 use yumen_telemetry::{ExchangeRecord, GenerationLookup, ObjectOwners, Outcome, RecordSink, RecordWriter};
 
+use crate::estimates::Estimates;
 use crate::gauges::Gauges;
 use crate::limits::Limits;
 use crate::proofs::Proofs;
 use crate::upstream::{AccessTokens, Pool, Resting};
 
-/// Long lists that are made at the same time.
+/// Long lists that are made, and prompts that are counted, at the same time.
 const LISTINGS_MOST: usize = 2;
 
 /// What all workers share.
@@ -41,7 +43,9 @@ pub struct Gateway {
     pub owners: Arc<dyn ObjectOwners>,
     /// Proofs of reasoning for clients that cannot carry them.
     pub proofs: Arc<Proofs>,
-    /// Turns in which long lists are made.
+    /// What providers report beside what was estimated.
+    pub estimates: Estimates,
+    /// Turns in which long lists are made and prompts are counted.
     pub listings: Semaphore,
     /// Numbers for the metrics page.
     pub gauges: Arc<Gauges>,
@@ -68,6 +72,7 @@ impl Gateway {
             lookup,
             owners,
             proofs: Arc::default(),
+            estimates: Estimates::default(),
             listings: Semaphore::new(LISTINGS_MOST),
             gauges: Arc::default(),
             draining: AtomicBool::new(false),

@@ -13,8 +13,8 @@ use serde::Deserialize;
 
 pub use crate::snapshot::{LogFormat, LogLevel};
 pub use provider::{
-    AuthScheme, AuthSpec, CredentialSpec, Decimal, DialectSpec, DiscoverySpec, LongPriceSpec, ModelSpec,
-    PriceSpec, ProviderSpec, TimeoutSpec,
+    AuthScheme, AuthSpec, BatchPriceSpec, CredentialSpec, Decimal, DialectSpec, DiscoverySpec, LongPriceSpec,
+    ModelSpec, PriceSpec, ProviderSpec, TimeoutSpec,
 };
 
 use crate::secret::Secret;

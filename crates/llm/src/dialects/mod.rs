@@ -45,7 +45,7 @@ use crate::framing::Framing;
 use crate::ir;
 pub use crate::ir::{ErrorFacts, ErrorKind};
 use crate::json::Kind;
-use crate::price::Price;
+use crate::price::{Price, Tier};
 
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, proves_what_follows, read_gemini_count_tokens};
@@ -196,9 +196,8 @@ pub struct Tap {
     pub usage: Option<Usage>,
     /// What was used beside text tokens.
     pub units: Units,
-    /// Whether the answer says that it was served at another service tier (flex, priority, batch …) than the one of the
-    /// price list.
-    pub other_tier: bool,
+    /// At which service tier the answer says that it was served.
+    pub tier: Tier,
     /// Bytes of generated text, reasoning and tool arguments seen so far: the ground for an estimate.
     pub output_bytes: u64,
     /// Whether any generated content (not only lifecycle frames) has been seen.

@@ -13,7 +13,7 @@ use super::attempt::Try;
 use super::call::Call;
 use super::classify::{Failure, Next, PAUSE_MOST, Rest};
 use super::resolve::{Plan, Step};
-use crate::exchange::{Exchange, Trying, micros};
+use crate::exchange::{Asked, Exchange, Trying, micros};
 use crate::rejection::{Code, Rejection};
 use crate::route::Task;
 
@@ -246,7 +246,8 @@ fn trying(exchange: &Exchange, attempt: &Try<'_>) -> Trying {
         started_us: micros(began.saturating_duration_since(exchange.started)),
         duration_us: 0,
     };
-    Trying { attempt, began, asked: call.asked(), price: model.price }
+    let asked = Asked { model: Some(Arc::clone(model.name())), ..call.asked() };
+    Trying { attempt, began, asked, price: model.price }
 }
 
 fn note(exchange: &mut Exchange, result: &Result<Arrival, Failure>) {

@@ -1,0 +1,33 @@
+//! Measuring a piece of work: the shortest of its times, and the instructions that it takes.
+//!
+//! In: the work, or arguments with which this program does it once. Out: nanoseconds, which belong to the machine and its
+//! hour, and instructions as callgrind counts them, which machines have in common.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How long a piece of work is repeated.
+const TRY: Duration = Duration::from_millis(200);
+
+/// The shortest time of many, in nanoseconds. `work` is done once before it counts.
+pub fn shortest_ns(mut work: impl FnMut()) -> u64 {
+    work();
+    let began = Instant::now();
+    let mut shortest = Duration::MAX;
+    while began.elapsed() < TRY {
+        let one = Instant::now();
+        work();
+        shortest = shortest.min(one.elapsed());
+    }
+    u64::try_from(shortest.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The instructions of this program with such arguments; none where there is no valgrind.
+pub fn instructions(arguments: &[&str]) -> Option<u64> {
+    let this = std::env::current_exe().ok()?;
+    let out = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
+    let said = Command::new("valgrind").args(out).arg(this).args(arguments).output().ok()?;
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    let line = said.lines().find_map(|line| line.split_once("Collected :"))?.1;
+    line.trim().parse().ok()
+}
