@@ -68,8 +68,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "bench [--write] [ARGUMENTS OF yumen-bench run]",
-        summary: "Measure the gateway beside nginx and print the ratios",
+        usage: "bench [--dialects] [--tokens] [--write] [ARGUMENTS OF yumen-bench run]",
+        summary: "Measure the gateway beside nginx and print the ratios, or micro benches",
         help: bench::HELP,
         run: bench::run,
     },

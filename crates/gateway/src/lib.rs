@@ -23,7 +23,7 @@ mod upload;
 mod upstream;
 mod worker;
 
-pub use discovery::{Told, discover};
+pub use discovery::{Told, discover, discover_once};
 pub use gauges::Gauges;
 pub use listener::DataPlane;
 pub use pipeline::STAGES;

@@ -34,7 +34,7 @@ pub struct Gateway {
     /// Credentials that rest.
     pub resting: Resting,
     /// Access tokens that credentials have been exchanged for.
-    pub access_tokens: AccessTokens,
+    pub access_tokens: Arc<AccessTokens>,
     /// Where records go.
     pub sink: Arc<dyn RecordSink>,
     /// Where records are found.
@@ -67,7 +67,7 @@ impl Gateway {
             hasher,
             limits: Limits::default(),
             resting: Resting::default(),
-            access_tokens: AccessTokens::default(),
+            access_tokens: Arc::default(),
             sink,
             lookup,
             owners,

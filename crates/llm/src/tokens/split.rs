@@ -28,7 +28,12 @@ impl<'a> Iterator for Pieces<'a> {
 
     fn next(&mut self) -> Option<&'a str> {
         let first = self.peek(0)?;
+        // What a word cannot begin with is not tried as one: a number, or what no letter or mark follows.
+        let begins = |class: Class| class.is_letter() || class == Class::Mark;
+        let may_begin = begins(first.0)
+            || first.0.may_lead() && self.peek(first.1).is_some_and(|(class, _)| begins(class));
         let end = match self.style {
+            _ if !may_begin => None,
             Style::Letters => self.short_form(0).or_else(|| self.letters(first)),
             Style::Words => self.word(first),
         };

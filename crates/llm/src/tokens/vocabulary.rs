@@ -159,6 +159,10 @@ impl Vocabulary {
     /// How many tokens a piece is. With a `limit` it is not read on after so many more than that, that no more text is
     /// going to bring them below it again; nor when no more steps are allowed.
     pub(super) fn count(&self, piece: &[u8], limit: usize, bench: &mut Bench) -> Laid {
+        if let [_] | [_, _] = piece {
+            bench.steps += 1;
+            return Laid { tokens: self.count_short(piece), bytes: piece.len() };
+        }
         bench.laid.clear();
         bench.given_up.clear();
         let stop = limit.saturating_add(LONGEST);
@@ -181,6 +185,13 @@ impl Vocabulary {
             }
         }
         Laid { tokens: bench.laid.len(), bytes: from }
+    }
+
+    /// A byte is a token, and of two there is nothing to be merged but both.
+    fn count_short(&self, piece: &[u8]) -> usize {
+        let &[first, second] = piece else { return piece.len() };
+        let door = usize::from(u16::from_be_bytes([first, second]));
+        if self.doors.get(door).is_some_and(|place| self.is_token(*place)) { 1 } else { 2 }
     }
 
     /// The longest token that a text begins with. Every byte is one, so only an empty text begins with none.
