@@ -17,7 +17,7 @@ use std::{fs, io};
 
 pub use mutate::Mutator;
 use words::{
-    BEDROCK, CHAT, COHERE, FORM, GEMINI, JSON, MESSAGES, OLLAMA, PASSING, RESPONSES, SSE, VALUES, YAML,
+    BEDROCK, CHAT, COHERE, FORM, GEMINI, JSON, MESSAGES, OLLAMA, PASSING, RESPONSES, SSE, TEXT, VALUES, YAML,
 };
 
 /// One thing to fuzz.
@@ -73,6 +73,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bedrock_response", run: dialects::bedrock_response, words: &[VALUES, BEDROCK] },
     Target { name: "bedrock_stream", run: dialects::bedrock_stream, words: &[VALUES, BEDROCK] },
     Target { name: "event_stream", run: bytes::event_stream, words: &[MESSAGES] },
+    Target { name: "tokens", run: bytes::tokens, words: &[TEXT] },
+    Target { name: "catalogue_update", run: config::catalogue_update, words: &[JSON] },
     Target { name: "config", run: config::config, words: &[YAML] },
 ];
 

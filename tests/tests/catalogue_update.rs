@@ -73,6 +73,7 @@ async fn an_approved_catalogue_reaches_a_running_server_and_leaves_again() {
     until(&gateway, GROQS, true).await;
     let shown = gateway.run(&["catalogue", "show"]).await;
     assert!(shown.stdout.contains(&sha256) && shown.stdout.contains("2100-01-01"), "{}", shown.stdout);
+    let path = gateway.config_path().display().to_string();
     let listed = gateway.run(&["models", "--no-discovery", "gpt-oss-20b", "--config", &path]).await;
     assert!(listed.stdout.contains(GROQS), "{}{}", listed.stdout, listed.stderr);
 
