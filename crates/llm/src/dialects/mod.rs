@@ -36,6 +36,7 @@ mod seal;
 mod stopwatch;
 mod tally;
 mod target;
+mod texts;
 mod tier;
 mod write;
 
@@ -54,6 +55,7 @@ pub use passing::{BodyForm, Passing, Pictures};
 pub use seal::holds_sealed;
 pub use stopwatch::Stopwatch;
 pub use target::{Quirk, Target, Thinking};
+pub use texts::{End, Span, TextId, Texts, texts};
 
 use calls::{CallIds, Calls};
 use held_calls::write_arguments;

@@ -20,7 +20,15 @@ impl Healer {
                 self.consume(c.len_utf8());
                 Step::Moved
             }
-            Sign::Open(Container::Object | Container::Array) | Sign::Colon => self.stray(c.len_utf8()),
+            Sign::Open(Container::Object) if self.is_next_element() => {
+                self.settle_unseen();
+                self.note(EditKind::MissingCloser);
+                self.balance -= 1;
+                self.pop();
+                self.comma();
+                Step::Moved
+            }
+            Sign::Open(_) | Sign::Colon => self.stray(c.len_utf8()),
             Sign::Other => match self.look(0).bare_key() {
                 Ok(Some(key)) => {
                     self.note(if key.misses_opening {
@@ -37,6 +45,12 @@ impl Healer {
                 Ok(None) | Err(Blind::Far) => self.stray_word(c),
             },
         }
+    }
+
+    /// Whether an object begins behind a comma in an object that is an array's element: that one was not closed.
+    fn is_next_element(&self) -> bool {
+        let parent = self.stack.len().checked_sub(2).and_then(|at| self.stack.get(at));
+        self.head.starts_with(',') && parent.is_some_and(|level| level.container == Container::Array)
     }
 
     fn write_key(&mut self, raw: &str, delimiter: Delimiter) {

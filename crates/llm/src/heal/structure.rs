@@ -255,7 +255,7 @@ impl Healer {
         self.stray(word.max(c.len_utf8()))
     }
 
-    fn comma(&mut self) {
+    pub(super) fn comma(&mut self) {
         self.head.push(',');
         self.place = if self.top() == Some(Container::Object) { Place::Key } else { Place::Value };
     }
@@ -399,6 +399,12 @@ impl Healer {
         }
         self.flush();
         self.key_is_out = false;
+    }
+
+    /// Takes back the comma that belongs behind a bracket which is put in before it.
+    pub(super) fn settle_unseen(&mut self) {
+        self.head.remove(0);
+        self.flush();
     }
 
     /// Whether a value that ends the text without a mark of its own may be taken for whole.

@@ -89,7 +89,10 @@ impl Healer {
             b'/' => look.is_comment()?,
             b'#' => spaced,
             0xEF => true,
-            _ if quote_length(look.rest()) > 0 => spaced && (line || literal(word).is_some() || is_number()),
+            _ if quote_length(look.rest()) > 0 => {
+                let is_value = literal(word).is_some() || is_number();
+                spaced && (line || is_value) || is_value && look.is_key()?
+            }
             _ if !spaced => false,
             _ if in_object => {
                 look.bare_key()?.is_some_and(|key| line || !has_space(look.bytes, look.at, key.end))
