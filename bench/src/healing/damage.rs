@@ -21,22 +21,54 @@ const fn kind(name: &'static str, damage: Damage) -> DamageKind {
 
 /// All of them.
 pub(super) const KINDS: [DamageKind; 20] = [
-    kind("trailing comma", |text, random| pick(text, random, is_filled_close, |piece| piece.text.insert(0, ','))),
-    kind("missing comma", |text, random| pick(text, random, |pieces, at| is(pieces, at, Kind::Comma) && is_spaced(pieces, at), |piece| piece.text.clear())),
-    kind("comma twice", |text, random| pick(text, random, |pieces, at| is(pieces, at, Kind::Comma), |piece| piece.text.push(','))),
-    kind("missing colon", |text, random| pick(text, random, |pieces, at| is(pieces, at, Kind::Colon), |piece| piece.text = " ".into())),
+    kind("trailing comma", |text, random| {
+        pick(text, random, is_filled_close, |piece| piece.text.insert(0, ','))
+    }),
+    kind("missing comma", |text, random| {
+        pick(
+            text,
+            random,
+            |pieces, at| is(pieces, at, Kind::Comma) && is_spaced(pieces, at),
+            |piece| piece.text.clear(),
+        )
+    }),
+    kind("comma twice", |text, random| {
+        pick(text, random, |pieces, at| is(pieces, at, Kind::Comma), |piece| piece.text.push(','))
+    }),
+    kind("missing colon", |text, random| {
+        pick(text, random, |pieces, at| is(pieces, at, Kind::Colon), |piece| piece.text = " ".into())
+    }),
     kind("missing brackets at the end", missing_end),
-    kind("missing bracket inside", |text, random| pick(text, random, is_missable, |piece| piece.text.clear())),
-    kind("bracket too many", |text, random| pick(text, random, |pieces, at| is(pieces, at, Kind::Close), |piece| piece.text = piece.text.repeat(2))),
-    kind("bracket of the wrong kind", |text, random| pick(text, random, |pieces, at| is(pieces, at, Kind::Close), wrong_bracket)),
+    kind("missing bracket inside", |text, random| {
+        pick(text, random, is_missable, |piece| piece.text.clear())
+    }),
+    kind("bracket too many", |text, random| {
+        pick(
+            text,
+            random,
+            |pieces, at| is(pieces, at, Kind::Close),
+            |piece| piece.text = piece.text.repeat(2),
+        )
+    }),
+    kind("bracket of the wrong kind", |text, random| {
+        pick(text, random, |pieces, at| is(pieces, at, Kind::Close), wrong_bracket)
+    }),
     kind("single quotes", single_quotes),
     kind("typographic quotes", typographic_quotes),
     kind("keys without quotes", |text, _| every(text, Kind::Key, |piece| piece.text = bare(&piece.text))),
-    kind("texts without quotes", |text, random| pick(text, random, is_plain_text, |piece| piece.text = bare(&piece.text))),
-    kind("closing quote missing", |text, random| pick(text, random, is_unclosable, |piece| piece.text.truncate(piece.text.len() - 1))),
-    kind("opening quote missing", |text, random| pick(text, random, is_plain_text_or_key, |piece| piece.text = piece.text.split_off(1))),
+    kind("texts without quotes", |text, random| {
+        pick(text, random, is_plain_text, |piece| piece.text = bare(&piece.text))
+    }),
+    kind("closing quote missing", |text, random| {
+        pick(text, random, is_unclosable, |piece| piece.text.truncate(piece.text.len() - 1))
+    }),
+    kind("opening quote missing", |text, random| {
+        pick(text, random, is_plain_text_or_key, |piece| piece.text = piece.text.split_off(1))
+    }),
     kind("quotes inside not escaped", |text, random| pick(text, random, has_inner_quotes, unescape_quotes)),
-    kind("line ends in texts", |text, _| every(text, Kind::Text, |piece| piece.text = piece.text.replace("\\n", "\n").replace("\\t", "\t"))),
+    kind("line ends in texts", |text, _| {
+        every(text, Kind::Text, |piece| piece.text = piece.text.replace("\\n", "\n").replace("\\t", "\t"))
+    }),
     kind("escapes that JSON does not know", |text, random| pick(text, random, has_odd_escape, odd_escape)),
     kind("fences and sentences around", around),
     kind("comments", comments),
@@ -107,7 +139,11 @@ fn is_missable(pieces: &[Piece], at: usize) -> bool {
     let kind = behind.map(|piece| piece.kind);
     match piece.text.as_str() {
         "]" => kind == Some(Kind::Key) && comma.within.ends_with('{') && comma.within.len() > 1,
-        _ => kind == Some(Kind::Open) && behind.is_some_and(|piece| piece.text == "{") && comma.within.ends_with('['),
+        _ => {
+            kind == Some(Kind::Open)
+                && behind.is_some_and(|piece| piece.text == "{")
+                && comma.within.ends_with('[')
+        }
     }
 }
 
@@ -172,7 +208,9 @@ fn is_unclosable(pieces: &[Piece], at: usize) -> bool {
     match piece.kind {
         Kind::Key => true,
         Kind::Text if is_plain(&said(&piece.text)) => {
-            let Some(comma) = pieces.iter().skip(at + 1).position(|piece| piece.kind != Kind::Space) else { return false };
+            let Some(comma) = pieces.iter().skip(at + 1).position(|piece| piece.kind != Kind::Space) else {
+                return false;
+            };
             let comma = at + 1 + comma;
             is(pieces, comma, Kind::Comma)
                 && next(pieces, comma).is_some_and(|next| matches!(next.kind, Kind::Key | Kind::Text))
@@ -191,11 +229,14 @@ fn unescape_quotes(piece: &mut Piece) {
 
 fn has_odd_escape(pieces: &[Piece], at: usize) -> bool {
     is(pieces, at, Kind::Text)
-        && pieces.get(at).is_some_and(|piece| piece.text.contains("\\\\d") || piece.text.contains('\'') || piece.text.contains("\\\\U"))
+        && pieces.get(at).is_some_and(|piece| {
+            piece.text.contains("\\\\d") || piece.text.contains('\'') || piece.text.contains("\\\\U")
+        })
 }
 
 fn odd_escape(piece: &mut Piece) {
-    for (whole, odd) in [("\\\\d", "\\d"), ("\\\\s", "\\s"), ("'", "\\'"), ("\\\\U", "\\U"), ("\\\\m", "\\m")] {
+    for (whole, odd) in [("\\\\d", "\\d"), ("\\\\s", "\\s"), ("'", "\\'"), ("\\\\U", "\\U"), ("\\\\m", "\\m")]
+    {
         piece.text = piece.text.replace(whole, odd);
     }
 }

@@ -5,13 +5,34 @@ use serde_json::{Map, Value, json};
 use super::random::Random;
 
 const KEYS: [&str; 24] = [
-    "id", "name", "title", "summary", "tags", "items", "price", "count", "is_active", "created_at", "author", "address",
-    "steps", "result", "score", "notes", "options", "path", "command", "query", "first name", "snake_case_key", "kebab-key",
+    "id",
+    "name",
+    "title",
+    "summary",
+    "tags",
+    "items",
+    "price",
+    "count",
+    "is_active",
+    "created_at",
+    "author",
+    "address",
+    "steps",
+    "result",
+    "score",
+    "notes",
+    "options",
+    "path",
+    "command",
+    "query",
+    "first name",
+    "snake_case_key",
+    "kebab-key",
     "größe",
 ];
 const WORDS: [&str; 16] = [
-    "alpha", "report", "Zürich", "model", "green", "fast", "data", "玉门", "river", "basic", "Köln", "open", "north",
-    "paper", "seven", "light",
+    "alpha", "report", "Zürich", "model", "green", "fast", "data", "玉门", "river", "basic", "Köln", "open",
+    "north", "paper", "seven", "light",
 ];
 const TEXTS: [&str; 14] = [
     "A short summary of the meeting.",
@@ -38,7 +59,9 @@ pub(super) fn document(random: &mut Random) -> String {
         2 => Value::Array((0..2 + random.below(3)).map(|_| record(random)).collect()),
         3 => arguments(random),
         4 => object(random, 3),
-        _ => json!({ "answer": text(random), "sources": words(random), "score": number(random), "ok": random.chance(2) }),
+        _ => {
+            json!({ "answer": text(random), "sources": words(random), "score": number(random), "ok": random.chance(2) })
+        }
     };
     spelt(&value, random)
 }
@@ -58,7 +81,9 @@ fn spaced(value: &Value) -> String {
     let join = |parts: Vec<String>| parts.join(", ");
     match value {
         Value::Object(members) => {
-            let members = members.iter().map(|(key, value)| format!("{}: {}", Value::from(key.as_str()), spaced(value)));
+            let members = members
+                .iter()
+                .map(|(key, value)| format!("{}: {}", Value::from(key.as_str()), spaced(value)));
             format!("{{{}}}", join(members.collect()))
         }
         Value::Array(items) => format!("[{}]", join(items.iter().map(spaced).collect())),

@@ -39,7 +39,8 @@ pub(super) fn pieces(document: &str) -> Vec<Piece> {
         if kind == Kind::Close {
             open.pop();
         }
-        let kind = if kind == Kind::Text && after.trim_ascii_start().starts_with(':') { Kind::Key } else { kind };
+        let kind =
+            if kind == Kind::Text && after.trim_ascii_start().starts_with(':') { Kind::Key } else { kind };
         pieces.push(Piece { kind, text: text.to_owned(), within: open.clone() });
         if kind == Kind::Open {
             open.push(first);

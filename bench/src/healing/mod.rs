@@ -108,7 +108,9 @@ pub(crate) fn compare(python: Option<&Path>) -> Result<String> {
     ];
     if let Some(python) = python {
         let answers = others::json_repair(python, &cases, &valid)?;
-        columns.push(table::Column::of("json_repair", &cases, &valid, &mut |text| answers.get(text).cloned().flatten()));
+        columns.push(table::Column::of("json_repair", &cases, &valid, &mut |text| {
+            answers.get(text).cloned().flatten()
+        }));
     }
     Ok(table::markdown(&columns))
 }
@@ -121,7 +123,11 @@ pub(crate) fn misses() -> String {
         let healed = heal(&case.text, Purpose::Answer, DEPTH);
         if serde_json::from_str::<Value>(&healed.text).ok().as_ref() != Some(&case.expected) {
             let (kind, text, expected) = (case.kind, &case.text, &case.expected);
-            let _ = writeln!(out, "{kind}\n  broken   {text:?}\n  ours     {:?}\n  expected {expected}\n", healed.text);
+            let _ = writeln!(
+                out,
+                "{kind}\n  broken   {text:?}\n  ours     {:?}\n  expected {expected}\n",
+                healed.text
+            );
         }
     }
     out

@@ -13,7 +13,9 @@ use super::Case;
 /// The crate `llm_json`.
 pub(super) fn llm_json(text: &str) -> Option<Value> {
     // It is not ours to answer for: a panic is no answer.
-    std::panic::catch_unwind(|| llm_json::loads(text, &llm_json::RepairOptions::default()).ok()).ok().flatten()
+    std::panic::catch_unwind(|| llm_json::loads(text, &llm_json::RepairOptions::default()).ok())
+        .ok()
+        .flatten()
 }
 
 /// Reads lines of JSON texts and answers each with what it makes of it.
@@ -28,14 +30,19 @@ for line in sys.stdin:
 ";
 
 /// Python's `json_repair`: what it makes of each text.
-pub(super) fn json_repair(python: &Path, cases: &[Case], valid: &[String]) -> Result<HashMap<String, Option<Value>>> {
+pub(super) fn json_repair(
+    python: &Path,
+    cases: &[Case],
+    valid: &[String],
+) -> Result<HashMap<String, Option<Value>>> {
     let mut child = Command::new(python)
         .args(["-c", SCRIPT])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {}", python.display()))?;
-    let texts: Vec<String> = cases.iter().map(|case| case.text.clone()).chain(valid.iter().cloned()).collect();
+    let texts: Vec<String> =
+        cases.iter().map(|case| case.text.clone()).chain(valid.iter().cloned()).collect();
     let lines: String = texts.iter().map(|text| format!("{}\n", Value::from(text.as_str()))).collect();
     let mut stdin = child.stdin.take().context("no standard input")?;
     let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));

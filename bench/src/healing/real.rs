@@ -6,10 +6,16 @@ use super::Case;
 
 /// What a model said, and what it meant.
 const REAL: [(&str, &str); 24] = [
-    ("```json\n{\n  \"name\": \"Ada\",\n  \"tags\": [\"a\", \"b\",],\n}\n```", r#"{"name":"Ada","tags":["a","b"]}"#),
+    (
+        "```json\n{\n  \"name\": \"Ada\",\n  \"tags\": [\"a\", \"b\",],\n}\n```",
+        r#"{"name":"Ada","tags":["a","b"]}"#,
+    ),
     ("{'name': 'Ada', 'ok': True, 'next': None}", r#"{"name":"Ada","ok":true,"next":null}"#),
     ("Sure, here you go:\n{name: \"Ada\", age: 36}\nAnything else?", r#"{"name":"Ada","age":36}"#),
-    ("{\"quote\": \"He said \"hello, world\" twice\", \"n\": 2}", r#"{"quote":"He said \"hello, world\" twice","n":2}"#),
+    (
+        "{\"quote\": \"He said \"hello, world\" twice\", \"n\": 2}",
+        r#"{"quote":"He said \"hello, world\" twice","n":2}"#,
+    ),
     ("{\"code\": \"print('hi')\\nprint(\\'bye\\')\"}", r#"{"code":"print('hi')\nprint('bye')"}"#),
     ("{\"regex\": \"^\\d{3}-\\w+$\"}", r#"{"regex":"^\\d{3}-\\w+$"}"#),
     ("{\"path\": \"C:\\Program Files\\x\"}", r#"{"path":"C:\\Program Files\\x"}"#),
@@ -25,10 +31,16 @@ const REAL: [(&str, &str); 24] = [
     ("{\"date\": 2024-05-01, \"n\": .5}", r#"{"date":"2024-05-01","n":0.5}"#),
     ("{\"list\": [\"a\", \"b\", \"c\"}", r#"{"list":["a","b","c"]}"#),
     ("{\"a\": {\"b\": [1, 2, {\"c\": \"d\"", r#"{"a":{"b":[1,2,{"c":"d"}]}}"#),
-    ("{\"sql\": \"SELECT * FROM \"users\" WHERE id = 1\"}", r#"{"sql":"SELECT * FROM \"users\" WHERE id = 1"}"#),
+    (
+        "{\"sql\": \"SELECT * FROM \"users\" WHERE id = 1\"}",
+        r#"{"sql":"SELECT * FROM \"users\" WHERE id = 1"}"#,
+    ),
     ("{\"text\": \"\"\"two\nlines\"\"\"}", r#"{"text":"two\nlines"}"#),
     ("{\"a\":1,\"b\":2,}, ", r#"{"a":1,"b":2}"#),
-    ("{\"html\": \"<a href=\"x.html\">x</a>\", \"ok\": true}", r#"{"html":"<a href=\"x.html\">x</a>","ok":true}"#),
+    (
+        "{\"html\": \"<a href=\"x.html\">x</a>\", \"ok\": true}",
+        r#"{"html":"<a href=\"x.html\">x</a>","ok":true}"#,
+    ),
     ("json\n{\"a\": [1,2,3]}", r#"{"a":[1,2,3]}"#),
 ];
 
@@ -36,6 +48,10 @@ const REAL: [(&str, &str); 24] = [
 pub(super) fn cases() -> Vec<Case> {
     let value = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
     REAL.iter()
-        .map(|(text, meant)| Case { kind: "seen in the wild", text: (*text).to_owned(), expected: value(meant) })
+        .map(|(text, meant)| Case {
+            kind: "seen in the wild",
+            text: (*text).to_owned(),
+            expected: value(meant),
+        })
         .collect()
 }

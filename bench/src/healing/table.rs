@@ -46,7 +46,9 @@ pub(super) fn markdown(columns: &[Column]) -> String {
         out.push('\n');
     };
     for (index, (kind, ..)) in columns.first().map_or(&[][..], |column| &column.rates).iter().enumerate() {
-        row(&mut out, kind, &mut |column| column.rates.get(index).map_or((0, 0), |(_, good, all)| (*good, *all)));
+        row(&mut out, kind, &mut |column| {
+            column.rates.get(index).map_or((0, 0), |(_, good, all)| (*good, *all))
+        });
     }
     row(&mut out, "**all**", &mut Column::overall_of);
     row(&mut out, "valid, left as it was", &mut |column| column.valid);

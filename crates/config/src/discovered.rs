@@ -99,6 +99,7 @@ impl ModelTarget {
             kind: self.kind,
             deployments: self.deployments.map(renew),
             fallbacks: self.fallbacks.iter().map(renew).collect(),
+            heal_json: self.heal_json,
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct VirtualKey {
     pub requests_per_minute: Option<u32>,
     /// Exchanges at the same time.
     pub concurrency: Option<u32>,
+    /// Whether broken JSON is repaired for it; nothing where the alias or the gateway decides.
+    pub heal_json: Option<bool>,
 }
 
 type Shard = Arc<HashMap<KeyHash, Arc<VirtualKey>>>;
@@ -103,6 +105,7 @@ mod tests {
             disabled: false,
             requests_per_minute: None,
             concurrency: None,
+            heal_json: None,
         })
     }
 

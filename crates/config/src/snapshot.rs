@@ -81,6 +81,8 @@ pub struct GatewaySettings {
     pub max_head_bytes: usize,
     /// Whether the lists of models and providers are there for those without a key.
     pub public_models: bool,
+    /// Whether broken JSON is repaired where JSON was asked for.
+    pub heal_json: bool,
     /// Exchanges that one HTTP/2 connection may have open.
     pub max_streams: u32,
     /// The fetching of files whose address a request gives.
@@ -156,6 +158,8 @@ pub struct ModelTarget {
     pub deployments: Rotation<Deployment>,
     /// Deployments tried after those, in order.
     pub fallbacks: Vec<Deployment>,
+    /// Whether broken JSON is repaired under this name; nothing where the gateway's own setting counts.
+    pub heal_json: Option<bool>,
 }
 
 /// Kinds of public model names.
@@ -188,7 +192,7 @@ impl ModelTarget {
     /// A name that stands for one deployment.
     pub fn single(name: &str, kind: TargetKind, deployment: Deployment) -> Self {
         let deployments = Rotation::even([deployment]);
-        Self { name: Arc::from(name), kind, deployments, fallbacks: Vec::new() }
+        Self { name: Arc::from(name), kind, deployments, fallbacks: Vec::new(), heal_json: None }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Records for tests.
 
-use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCounts};
+use yumen_telemetry::{
+    AttemptRecord, ExchangeRecord, HealEdit, HealRecord, HealStatus, Outcome, TokenCounts, TokenSource,
+    UnitCounts,
+};
 
 /// A time in the middle of an hour, in Unix microseconds.
 pub(crate) const NOON_US: i64 = 1_763_640_000_000_000 + 1_800_000_000;
@@ -54,5 +57,14 @@ pub(crate) fn record(number: u64) -> ExchangeRecord {
         total_us: 9000,
         overhead_us: 40,
         lossy: if number.is_multiple_of(9) { vec!["seed".into()] } else { Vec::new() },
+        heal: number.is_multiple_of(6).then(|| {
+            Box::new(HealRecord {
+                status: HealStatus::Healed,
+                count: 1,
+                edits: vec![HealEdit { position: number, kind: "missing_comma".into() }],
+                schema_valid: Some(number.is_multiple_of(12)),
+                ..HealRecord::default()
+            })
+        }),
     }
 }

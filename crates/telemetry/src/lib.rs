@@ -3,6 +3,7 @@
 //! In: what the data plane saw. Out: records to the spool, one log line per exchange and text for Prometheus. This
 //! crate never decides anything and knows none of our other crates.
 
+mod healing;
 mod json;
 mod log_line;
 mod metrics;
@@ -11,6 +12,7 @@ mod observe;
 mod record;
 mod sink;
 
+pub use healing::{HEAL_EDITS_MOST, HealEdit, HealRecord, HealStatus};
 pub use log_line::JsonLog;
 pub use metrics::{BuildInfo, CONTENT_TYPE, Metrics, MetricsObserver, Reading};
 pub use objects::{Account, Doing, ObjectKind, ObjectOwners, OwnedObject};

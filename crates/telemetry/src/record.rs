@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::healing::HealRecord;
 use crate::json::Object;
 
 /// How an exchange ended.
@@ -214,6 +215,9 @@ pub struct ExchangeRecord {
     /// Names of request fields that could not be carried to the upstream's dialect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lossy: Vec<String>,
+    /// What was done to the JSON of the answer; nothing where nobody asked for JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heal: Option<Box<HealRecord>>,
 }
 
 impl ExchangeRecord {
@@ -280,6 +284,7 @@ pub(crate) mod samples {
             total_us: 200_000,
             overhead_us: 45,
             lossy: Vec::new(),
+            heal: None,
         }
     }
 

@@ -145,8 +145,9 @@ impl<'a> Checker<'a, '_> {
             }
         }
         let name = Arc::from(name);
-        let target =
-            ModelTarget { name, kind: TargetKind::Alias, deployments: Rotation::new(deployments), fallbacks };
+        let deployments = Rotation::new(deployments);
+        let heal_json = spec.heal_json;
+        let target = ModelTarget { name, kind: TargetKind::Alias, deployments, fallbacks, heal_json };
         (resource.whole && self.found.errors() == errors_before).then_some(target)
     }
 

@@ -59,6 +59,7 @@ pub(super) fn check(
                 disabled: spec.disabled,
                 requests_per_minute: spec.requests_per_minute,
                 concurrency: spec.concurrency,
+                heal_json: spec.heal_json,
             };
             keys.push((hash, Some(Arc::new(key))));
         }

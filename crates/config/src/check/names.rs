@@ -20,6 +20,7 @@ pub(crate) fn table(providers: &BTreeMap<Arc<str>, Arc<Provider>>) -> HashMap<Ar
             kind: TargetKind::Canonical,
             deployments: Rotation::even(deployments),
             fallbacks: Vec::new(),
+            heal_json: None,
         };
         table.insert(name, Arc::new(target));
     }

@@ -109,6 +109,9 @@ pub struct GatewaySpec {
     /// Whether OpenRouter's lists of models, deployments and providers (`/api/v1/models` …) are there for those without a
     /// virtual key, as OpenRouter has them. They then see every model.
     pub public_models: bool,
+    /// Whether broken JSON is repaired in answers to requests that ask for JSON, and in arguments of tool calls. Aliases, keys and
+    /// requests may say otherwise.
+    pub heal_json: bool,
     /// Files of which a request gives the address, where the provider takes only their bytes.
     pub fetch: FetchSpec,
 }
@@ -167,6 +170,7 @@ impl Default for GatewaySpec {
             max_head_bytes: 64 * 1024,
             max_streams: 256,
             public_models: false,
+            heal_json: true,
             fetch: FetchSpec::default(),
         }
     }
@@ -215,6 +219,9 @@ pub struct AliasSpec {
     #[serde(default)]
     #[schemars(length(max = 32))]
     pub fallbacks: Vec<String>,
+    /// Whether broken JSON is repaired in answers under this name, as `gateway.heal_json` has it. Without it: as there.
+    #[serde(default)]
+    pub heal_json: Option<bool>,
 }
 
 /// A model at a provider.
@@ -260,6 +267,10 @@ pub struct KeySpec {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub concurrency: Option<u32>,
+    /// Whether broken JSON is repaired in answers to this key, as `gateway.heal_json` has it. Without it: as the alias or the
+    /// gateway says.
+    #[serde(default)]
+    pub heal_json: Option<bool>,
     /// Switches the key off without removing it.
     #[serde(default)]
     pub disabled: bool,

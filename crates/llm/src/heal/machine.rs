@@ -170,14 +170,23 @@ impl Healer {
         report
     }
 
+    /// Ends the text as it is: nothing is closed or put in any more.
+    pub fn give_up(&mut self, out: &mut String) -> Report {
+        self.fail();
+        self.run();
+        out.push_str(&self.out);
+        self.out.clear();
+        std::mem::take(&mut self.report)
+    }
+
+    /// How many edits there have been.
+    pub fn edits(&self) -> usize {
+        self.report.count
+    }
+
     /// Whether something has come that has not flowed out yet.
     pub fn holds(&self) -> bool {
         self.at < self.input.len() || !self.head.is_empty()
-    }
-
-    /// Whether all has gone through as it came so far.
-    pub fn is_unchanged(&self) -> bool {
-        self.report.count == 0
     }
 
     /// Whether the text turned out not to be repairable: everything passes as it is.

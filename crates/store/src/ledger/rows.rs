@@ -7,7 +7,7 @@ use yumen_telemetry::{ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCou
 use crate::error::StoreError;
 
 /// The columns of `records`, in the order in which they are written.
-pub(crate) const COLUMNS: [&str; 28] = [
+pub(crate) const COLUMNS: [&str; 29] = [
     "id",
     "started_at_us",
     "key_id",
@@ -36,6 +36,7 @@ pub(crate) const COLUMNS: [&str; 28] = [
     "overhead_us",
     "lossy",
     "units",
+    "heal",
 ];
 
 /// The record with this id, when this key (or any, for `None`) made it.
@@ -59,6 +60,7 @@ fn record(row: &SqliteRow) -> Result<ExchangeRecord, StoreError> {
     let lossy: Option<&str> = row.try_get("lossy")?;
     let status: i64 = row.try_get("status")?;
     let units: Option<&str> = row.try_get("units")?;
+    let heal: Option<&str> = row.try_get("heal")?;
     let strange = |what: &str| StoreError::Row(what.to_owned());
     Ok(ExchangeRecord {
         id: row.try_get("id")?,
@@ -97,6 +99,7 @@ fn record(row: &SqliteRow) -> Result<ExchangeRecord, StoreError> {
             Some(text) => serde_json::from_str(text).map_err(|_| strange("units"))?,
             None => UnitCounts::default(),
         },
+        heal: heal.map(serde_json::from_str).transpose().map_err(|_| strange("heal"))?,
     })
 }
 

@@ -11,12 +11,14 @@ use smallvec::SmallVec;
 use yumen_llm::dialects::{AnswerContext, Dialect, codec, recode_embeddings};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir::{EmbeddingFormat, OwnTools, Response};
+use yumen_telemetry::{HealRecord, HealStatus};
 
 use super::attempt::Try;
 use super::call::Call;
 use super::classify::{Failure, Said};
 use super::dress::Dress;
 use super::headers;
+use super::heal::{heal_answer, heal_body, with_status};
 use super::resolve::Step;
 use super::stream::StreamRelay;
 use crate::exchange::Exchange;
@@ -67,6 +69,8 @@ pub enum Arrived {
         told: Bytes,
         /// Whether it is told as a stream.
         streamed: bool,
+        /// What was done to its JSON.
+        healed: Option<Box<HealRecord>>,
     },
     /// The beginning of an answer that is large or heard while it comes, and the rest of it.
     Large(Bytes, AnswerBody),
@@ -188,7 +192,7 @@ impl Reading<'_> {
         let idle = attempt.step.provider().timeouts.idle;
         let only_passes = attempt.call.passing().is_some();
         let dressed = attempt.call.stream || attempt.call.skin != Skin::Plain;
-        let passes = only_passes || attempt.same_dialect() && !dressed;
+        let passes = only_passes || attempt.same_dialect() && !dressed && attempt.call.healing.is_none();
         let most = if passes { HOLD_BYTES } else { attempt.settings.max_answer_bytes };
         let mut parts: SmallVec<[Bytes; 2]> = SmallVec::new();
         let mut size = 0;
@@ -208,8 +212,9 @@ impl Reading<'_> {
         if let Some(status) = error_in_success(&said) {
             return Err(self.said(status, said));
         }
-        let told = self.tell(exchange, &said)?;
-        Ok(Arrived::Whole { said, told, streamed: attempt.call.stream && !only_passes })
+        let (told, healed) = self.tell(exchange, &said)?;
+        let streamed = attempt.call.stream && !only_passes;
+        Ok(Arrived::Whole { said, told, streamed, healed: healed.map(Box::new) })
     }
 
     async fn wait_for_chunk(
@@ -228,25 +233,31 @@ impl Reading<'_> {
     }
 
     /// Says a whole answer in the client's dialect. One that is no answer at all may come from another deployment.
-    fn tell(&self, exchange: &Exchange, said: &Bytes) -> Result<Bytes, Failure> {
+    fn tell(&self, exchange: &Exchange, said: &Bytes) -> Result<(Bytes, Option<HealRecord>), Failure> {
         let Try { call, step, .. } = self.attempt;
         if said.trim_ascii_start().first() != Some(&b'{') {
             return Err(self.invalid("it is not a JSON object"));
         }
         if call.passing().is_some() {
-            return Ok(said.clone());
+            return Ok((said.clone(), None));
         }
         let recoded = |told: Bytes| {
             let recoded = (call.dialect == Dialect::OpenAiEmbeddings).then(|| recoded(call, &told)).flatten();
             recoded.unwrap_or(told)
         };
         if self.attempt.same_dialect() && !call.stream {
-            return Ok(recoded(said.clone()));
+            let Some(healing) = &call.healing else { return Ok((recoded(said.clone()), None)) };
+            let (told, record) = heal_body(call.dialect, said, healing);
+            return Ok((self.with_status(told, &record), Some(record)));
         }
-        let response =
+        let mut response =
             codec(step.dialect).decode_response(said).map_err(|error| self.unreadable(&error.message))?;
         if let (Response::Chat(answer), Some(keeper)) = (&response, self.keeper(exchange)) {
             keeper.answer(answer);
+        }
+        let mut healed = None;
+        if let (Response::Chat(answer), Some(healing)) = (&mut response, &call.healing) {
+            healed = Some(heal_answer(answer, healing));
         }
         let (client, context) = (codec(call.dialect), self.context(exchange));
         match response {
@@ -256,9 +267,29 @@ impl Reading<'_> {
                     encoder.encode(&event, &mut out);
                 }
                 encoder.finish(&mut out);
-                Ok(out.into())
+                Ok((out.into(), healed))
             }
-            response => Ok(recoded(client.encode_response(&response, &context).into())),
+            response => {
+                let told = recoded(client.encode_response(&response, &context).into());
+                let told = match &healed {
+                    Some(record) => self.with_status(told, record),
+                    None => told,
+                };
+                Ok((told, healed))
+            }
+        }
+    }
+
+    /// A whole answer that tells what came of its JSON, where its clients can read that.
+    fn with_status(&self, told: Bytes, record: &HealRecord) -> Bytes {
+        let Call { dialect, healing, .. } = self.attempt.call;
+        let is_told = healing.as_ref().is_some_and(|healing| healing.is_explicit)
+            || record.status != HealStatus::Skipped;
+        match dialect {
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::AnthropicMessages if is_told => {
+                with_status(told, record.status)
+            }
+            _ => told,
         }
     }
 

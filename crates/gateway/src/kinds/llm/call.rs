@@ -4,11 +4,13 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use memchr::memmem::Finder;
+use yumen_config::{Snapshot, VirtualKey};
 use yumen_llm::dialects::{Dialect, Passing, codec};
 use yumen_llm::json::Object;
 use yumen_llm::multipart::Form;
 use yumen_llm::usage::Units;
 
+use super::heal::{Healing, Wish};
 use crate::exchange::Asked;
 use crate::route::{Skin, Task};
 
@@ -47,6 +49,10 @@ pub struct Call {
     pub include_usage: bool,
     /// Whether only a provider is to be asked that understands every field of the request.
     pub require_parameters: bool,
+    /// What it says about the form of its answer.
+    pub wish: Wish,
+    /// What of the answer's JSON is repaired; nothing for nearly all.
+    pub healing: Option<Healing>,
     /// Whether the client wants to be told how its request was routed.
     pub wants_trace: bool,
 }
@@ -83,6 +89,11 @@ impl Call {
         member("n").is_some_and(|number| number != b"1")
             || member("prompt").is_some_and(|prompt| prompt.starts_with(b"["))
             || member("generationConfig").is_some_and(|config| CANDIDATES.find(config).is_some())
+    }
+
+    /// Decides what of the answer's JSON is repaired.
+    pub fn decide_healing(&mut self, snapshot: &Snapshot, key: &VirtualKey) {
+        self.healing = self.wish.decided(snapshot, key, &self.model);
     }
 
     /// All models that the client names.

@@ -53,7 +53,7 @@ fn estimate(call: &Call, step: Option<&Step>) -> Arrival {
         headers: HeaderMap::new(),
         dialect: call.dialect,
         step: step.cloned(),
-        answer: Arrived::Whole { said: counted.clone(), told: counted, streamed: false },
+        answer: Arrived::Whole { said: counted.clone(), told: counted, streamed: false, healed: None },
         lossy: Vec::new(),
         dress: None,
     }

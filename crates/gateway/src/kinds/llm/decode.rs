@@ -14,6 +14,7 @@ use yumen_llm::usage::Units;
 
 use super::call::Call;
 use super::form;
+use super::heal::wish;
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
 use crate::route::{LlmRoute, Skin, Task};
@@ -34,6 +35,7 @@ pub(super) const ACTED_ON: &[&str] = &[
     "route",
     "preset",
     "fallbacks",
+    "heal_json",
 ];
 
 /// Members that would let an upstream choose another model than the one that was permitted here.
@@ -125,6 +127,8 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         ai_sdk_version,
         include_usage: includes_usage(&object, &body)?,
         require_parameters: requires_parameters(&object, &body)?,
+        wish: wish(dialect, &object, &body)?,
+        healing: None,
         wants_trace: false,
         form: None,
         units: spoken(passing, &object, &body)?,

@@ -13,6 +13,7 @@ use yumen_llm::usage::Units;
 use super::call::Call;
 use super::decode::{ACTED_ON, REFUSED, named, refused_choice};
 use super::headers::{is_json, media_type};
+use super::heal::Wish;
 use crate::rejection::{Code, Rejection};
 use crate::route::LlmRoute;
 
@@ -103,6 +104,8 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         ai_sdk_version: 0,
         include_usage: false,
         require_parameters: false,
+        wish: Wish::default(),
+        healing: None,
         wants_trace: false,
         body,
     })

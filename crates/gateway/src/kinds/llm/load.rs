@@ -41,7 +41,7 @@ pub fn load(exchange: &Exchange, call: &Call, plan: &Plan) -> Option<Arrival> {
         dialect: call.dialect,
         step: None,
         // Ollama, too, says it in one object, whether a stream was asked for or not.
-        answer: Arrived::Whole { said: told.clone(), told, streamed: false },
+        answer: Arrived::Whole { said: told.clone(), told, streamed: false, healed: None },
         lossy: Vec::new(),
         dress: None,
     })

@@ -18,6 +18,7 @@ mod files;
 mod flow;
 mod form;
 mod headers;
+mod heal;
 mod large;
 mod load;
 mod nested;
