@@ -8,6 +8,7 @@
 mod bytes;
 mod config;
 mod dialects;
+mod healing;
 mod mutate;
 mod words;
 
@@ -17,7 +18,8 @@ use std::{fs, io};
 
 pub use mutate::Mutator;
 use words::{
-    BEDROCK, CHAT, COHERE, FORM, GEMINI, JSON, MESSAGES, OLLAMA, PASSING, RESPONSES, SSE, VALUES, YAML,
+    BEDROCK, BROKEN, CHAT, COHERE, FORM, GEMINI, JSON, MESSAGES, OLLAMA, PASSING, RESPONSES, SSE, VALUES,
+    YAML,
 };
 
 /// One thing to fuzz.
@@ -73,6 +75,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bedrock_response", run: dialects::bedrock_response, words: &[VALUES, BEDROCK] },
     Target { name: "bedrock_stream", run: dialects::bedrock_stream, words: &[VALUES, BEDROCK] },
     Target { name: "event_stream", run: bytes::event_stream, words: &[MESSAGES] },
+    Target { name: "healing", run: healing::healing, words: &[JSON, BROKEN] },
     Target { name: "config", run: config::config, words: &[YAML] },
 ];
 

@@ -26,7 +26,7 @@ const WAITING_MOST: usize = 4096;
 
 /// What an event with a piece of arguments, or with their end, has in it.
 static ARGUMENTS: LazyLock<[Finder<'static>; 2]> =
-    LazyLock::new(|| [Finder::new(b"\"arguments\""), Finder::new(b"\"partial_json\"")]);
+    LazyLock::new(|| [Finder::new(b"arguments"), Finder::new(b"\"partial_json\"")]);
 
 /// Events in and out.
 pub type Frames = SmallVec<[Frame; 2]>;
@@ -44,11 +44,18 @@ struct Waiting {
     tells: bool,
 }
 
+/// The latest event of a text.
+struct Latest {
+    place: (u64, usize),
+    frame: Frame,
+    span: Range<usize>,
+}
+
 /// Repairs the texts of a stream.
 pub struct FrameHealer {
     dialect: Dialect,
     healing: Healing,
-    texts: Vec<(TextId, Piecewise, Option<(Frame, Range<usize>)>)>,
+    texts: Vec<(TextId, Piecewise, Option<Latest>)>,
     waiting: VecDeque<Waiting>,
     /// How many events have come.
     count: u64,
@@ -127,7 +134,8 @@ impl FrameHealer {
             let waiting = &mut self.waiting;
             if let Some((_, text, latest)) = self.texts.get_mut(at) {
                 text.push((number, index), said, &mut |place, decision| decide(waiting, place, decision));
-                *latest = Some((frame.clone(), span.at.clone()));
+                *latest =
+                    Some(Latest { place: (number, index), frame: frame.clone(), span: span.at.clone() });
             }
         }
         self.end(&found.ends, self.waiting.len() - 1);
@@ -164,7 +172,9 @@ impl FrameHealer {
                 if let Some(report) = report {
                     self.tally.add(&report);
                 }
-                if let Some((frame, span)) = latest.take().filter(|_| !rest.is_empty()) {
+                let Some(latest) = latest.take().filter(|_| !rest.is_empty()) else { continue };
+                if !add(waiting, &latest, &rest) {
+                    let Latest { frame, span, .. } = latest;
                     let spans = SmallVec::from_iter([(span, Some(rest))]);
                     self.waiting
                         .insert(before, Waiting { number: None, frame, spans, open: 0, tells: false });
@@ -236,4 +246,18 @@ fn decide(waiting: &mut VecDeque<Waiting>, (number, index): (u64, usize), decisi
     if let (Some((_, says)), Decision::Says(text)) = (waiting.spans.get_mut(index), decision) {
         *says = Some(text);
     }
+}
+
+/// Adds to what the latest event of a text says, while that is still here.
+fn add(waiting: &mut VecDeque<Waiting>, latest: &Latest, rest: &str) -> bool {
+    let (number, index) = latest.place;
+    let here = waiting.iter_mut().rev().find(|waiting| waiting.number == Some(number));
+    let Some((span, says)) = here.and_then(|waiting| waiting.spans.get_mut(index)) else { return false };
+    let own = || Some(decode_text(latest.frame.data.as_ref()?.get(span.clone())?).into_owned());
+    let says: &mut String = match says {
+        Some(says) => says,
+        None => says.insert(own().unwrap_or_default()),
+    };
+    says.push_str(rest);
+    true
 }
