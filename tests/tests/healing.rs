@@ -303,3 +303,27 @@ async fn openrouters_clients_find_it_in_their_trace() {
         assert_eq!(stage["data"]["status"], "healed", "{trace}");
     }
 }
+
+#[tokio::test]
+async fn what_was_repaired_is_judged_by_the_schema_that_was_asked_for() {
+    let (_upstream, gateway) = pair().await;
+    let place = |kind: &str| {
+        json!({ "type": "object", "properties": { "city": { "type": "string" }, "degrees": { "type": kind } },
+                "required": ["city", "degrees"] })
+    };
+    for (surface, provider) in combinations() {
+        for (kind, valid) in [("integer", true), ("string", false)] {
+            for stream in [false, true] {
+                let model = format!("{provider}/{BROKEN}");
+                let mut body = surface.with_schema(&model, &place(kind));
+                if stream && surface != Surface::Gemini || surface == Surface::Ollama {
+                    body["stream"] = json!(stream);
+                }
+                let answer =
+                    gateway.client().post(&surface.path(&model, stream), &body).await.expect_status(200);
+                let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+                assert_eq!(record["heal"]["schema_valid"], valid, "{surface:?} {provider} {kind} {stream}");
+            }
+        }
+    }
+}

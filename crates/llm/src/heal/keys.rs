@@ -175,7 +175,7 @@ impl Healer {
         let closing = body.get(end..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
         let ends = Some(KeyEnd::Quote { end, inner: false });
         // What has been read of the key does not count for how far the look goes.
-        let mut look = self.look(quote + end + closing).from_here();
+        let mut look = self.look(quote + end + closing).afresh();
         let next = match look.skip_space() {
             Err(Blind::Far) => return Ok(ends),
             next => next?.0,

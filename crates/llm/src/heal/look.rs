@@ -34,7 +34,7 @@ pub(super) struct Look<'a> {
 
 impl<'a> Look<'a> {
     /// The same from where it has come to, as a look of its own.
-    pub(super) fn from_here(self) -> Self {
+    pub(super) fn afresh(self) -> Self {
         Self { bytes: self.rest(), at: 0, ..self }
     }
 

@@ -10,6 +10,7 @@ mod keys;
 mod look;
 mod machine;
 mod prose;
+mod schema;
 mod sign;
 mod structure;
 mod text;
@@ -23,6 +24,7 @@ use std::borrow::Cow;
 
 pub use edit::{Edit, EditKind, Report, Status};
 pub use machine::Healer;
+pub use schema::follows;
 
 /// What a text is, and how far its repair may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

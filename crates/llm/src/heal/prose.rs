@@ -46,7 +46,7 @@ impl Healer {
             if found.is_none() {
                 return self.wait_or_give_up();
             }
-            let look = self.look(at).from_here();
+            let look = self.look(at).afresh();
             match begins_document(look, self.is_line_start(at)) {
                 Ok(true) => return self.begin_document(at),
                 Err(Blind::More) => return self.wait_or_give_up(),

@@ -73,7 +73,7 @@ impl Healer {
     /// Whether the value ends where its word does.
     fn word_ends(&self, end: usize, word: &[u8]) -> Result<bool, Blind> {
         let in_object = self.top() == Some(Container::Object);
-        let mut look = self.look(end).from_here();
+        let mut look = self.look(end).afresh();
         let (next, line) = look.skip_space()?;
         let spaced = look.at > 0;
         let Some(next) = next else { return Ok(true) };

@@ -60,7 +60,7 @@ pub fn edited(
         edits.push(Edit::Set { name: "model", value: native_json.clone() });
     }
     let keeps = target.has(Quirk::OpenrouterFields);
-    for name in OURS.iter().filter(|name| !(keeps && !OURS_ALONE.contains(name))) {
+    for name in OURS.iter().filter(|name| !keeps || OURS_ALONE.contains(name)) {
         if call.object.get(&call.body, name).is_some() {
             edits.push(Edit::Remove { name });
         }

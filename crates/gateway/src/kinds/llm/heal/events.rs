@@ -4,11 +4,12 @@ use yumen_llm::heal::{Healer, Purpose};
 use yumen_llm::ir::{FinishReason, StreamEvent};
 use yumen_telemetry::{HealRecord, HealStatus};
 
-use super::tally::{Tally, chunks_with_status};
+use super::tally::{Tally, chunks_with_status, gather};
 use super::wish::Healing;
 
-/// A text that is open: its choice, and the call of which it is the arguments.
-type Open = (u32, Option<u32>, Healer);
+/// A text that is open: its choice, the call of which it is the arguments, and all that was said where a schema has to be
+/// followed.
+type Open = (u32, Option<u32>, Healer, Option<String>);
 
 /// Repairs the texts of a stream.
 pub struct EventHealer {
@@ -55,17 +56,19 @@ impl EventHealer {
     }
 
     fn push(&mut self, choice: u32, call: Option<u32>, piece: &str) -> String {
-        let at = match self.open.iter().position(|(of, number, _)| (*of, *number) == (choice, call)) {
+        let at = match self.open.iter().position(|(of, number, ..)| (*of, *number) == (choice, call)) {
             Some(at) => at,
             None => {
                 let purpose = if call.is_some() { Purpose::Arguments } else { Purpose::Answer };
-                self.open.push((choice, call, Healer::new(purpose, self.healing.max_depth)));
+                let all = (self.healing.schema.is_some() && call.is_none()).then(String::new);
+                self.open.push((choice, call, Healer::new(purpose, self.healing.max_depth), all));
                 self.open.len() - 1
             }
         };
         let mut said = String::new();
-        if let Some((_, _, healer)) = self.open.get_mut(at) {
+        if let Some((_, _, healer, all)) = self.open.get_mut(at) {
             healer.push(piece, &mut said);
+            gather(all, &said);
         }
         said
     }
@@ -82,25 +85,28 @@ impl EventHealer {
             _ => return,
         };
         let is_meant = |choice: u32| ends_all || event.choice() == Some(choice);
-        let (ending, open) =
+        let (ending, open): (Vec<Open>, _) =
             std::mem::take(&mut self.open).into_iter().partition(|(choice, ..)| is_meant(*choice));
         self.open = open;
-        for (choice, call, healer) in Vec::<Open>::from(ending) {
-            self.close(choice, call, healer, fails || cut && call.is_some(), out);
+        for open in ending {
+            let is_left = fails || cut && open.1.is_some();
+            self.close(open, is_left, out);
         }
     }
 
     fn close(
         &mut self,
-        choice: u32,
-        call: Option<u32>,
-        mut healer: Healer,
+        (choice, call, mut healer, mut all): Open,
         is_left: bool,
         out: &mut Vec<StreamEvent>,
     ) {
         let mut text = String::new();
         let report = if is_left { healer.give_up(&mut text) } else { healer.finish(&mut text) };
         self.tally.add(&report);
+        gather(&mut all, &text);
+        if let Some(all) = &all {
+            self.tally.judge(all, &self.healing);
+        }
         if text.is_empty() {
             return;
         }

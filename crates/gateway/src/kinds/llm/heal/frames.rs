@@ -147,7 +147,8 @@ impl FrameHealer {
             return at;
         }
         let purpose = if id.is_arguments { Purpose::Arguments } else { Purpose::Answer };
-        let keeps = self.dialect == Dialect::OpenAiResponses;
+        let is_judged = self.healing.schema.is_some() && !id.is_arguments;
+        let keeps = self.dialect == Dialect::OpenAiResponses || is_judged;
         self.texts.push((id, Piecewise::new(purpose, self.healing.max_depth, keeps), None));
         self.texts.len() - 1
     }
@@ -171,6 +172,9 @@ impl FrameHealer {
                     text.end(is_left, &mut |place, decision| decide(waiting, place, decision));
                 if let Some(report) = report {
                     self.tally.add(&report);
+                    if let Some(all) = text.all.as_deref().filter(|_| !id.is_arguments) {
+                        self.tally.judge(all, &self.healing);
+                    }
                 }
                 let Some(latest) = latest.take().filter(|_| !rest.is_empty()) else { continue };
                 if !add(waiting, &latest, &rest) {

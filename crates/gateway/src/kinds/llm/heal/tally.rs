@@ -3,12 +3,16 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use memchr::memmem;
-use yumen_llm::heal::{Report, Status};
+use yumen_llm::heal::{Report, Status, follows};
 use yumen_llm::json::{Edit, scan_object, splice};
 use yumen_telemetry::{HEAL_EDITS_MOST, HealEdit, HealRecord, HealStatus};
 
+use super::wish::Healing;
+
 /// The member of an answer that says what came of it.
 const MEMBER: &str = "heal_status";
+/// Longer texts are not judged by a schema.
+const JUDGED_MOST: usize = 1 << 20;
 const HEADER: HeaderName = HeaderName::from_static("x-yumen-heal-status");
 
 /// The header of an answer; of one that is still to come only that it is looked at.
@@ -16,10 +20,19 @@ pub fn header(record: Option<&HealRecord>) -> (HeaderName, HeaderValue) {
     (HEADER, HeaderValue::from_static(record.map_or("on", |record| record.status.as_str())))
 }
 
+/// A text that is gathered to be judged at its end, as far as it will be.
+pub(super) fn gather(all: &mut Option<String>, piece: &str) {
+    if let Some(text) = all.as_mut().filter(|text| text.len() <= JUDGED_MOST) {
+        text.push_str(piece);
+    }
+}
+
 /// Gathers reports.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     record: HealRecord,
+    /// Whether a text has been judged by a schema.
+    judged: bool,
 }
 
 impl Tally {
@@ -45,6 +58,24 @@ impl Tally {
                 .take(room)
                 .map(|edit| HealEdit { position: edit.position as u64, kind: edit.kind.as_str().to_owned() }),
         );
+    }
+
+    /// Judges a text by the schema that was asked for.
+    pub(super) fn judge(&mut self, text: &str, healing: &Healing) {
+        let Some(schema) = healing.schema.as_deref() else { return };
+        let verdict = match serde_json::from_str(text) {
+            _ if text.len() > JUDGED_MOST => None,
+            Ok(value) => follows(schema, &value),
+            Err(_) => Some(false),
+        };
+        let before = std::mem::replace(&mut self.judged, true).then_some(self.record.schema_valid);
+        // Of several texts all have to follow it.
+        self.record.schema_valid = match (before, verdict) {
+            (None, verdict) => verdict,
+            (Some(Some(false)), _) | (_, Some(false)) => Some(false),
+            (Some(Some(true)), Some(true)) => Some(true),
+            _ => None,
+        };
     }
 
     pub(super) fn record(&self) -> &HealRecord {

@@ -20,6 +20,9 @@ fn repaired(
 ) -> Option<String> {
     let purpose = if is_arguments { Purpose::Arguments } else { Purpose::Answer };
     let Healed { text, mut report } = heal(text, purpose, healing.max_depth);
+    if !is_arguments {
+        tally.judge(&text, healing);
+    }
     if is_cut && is_arguments && report.status == Status::Healed {
         // Half of what a tool was to do must not be done.
         report = Report { status: Status::Failed, ..report };

@@ -1,5 +1,7 @@
 //! Whether an answer's JSON is repaired: what the request asks for, and who may decide.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use yumen_config::{Snapshot, VirtualKey};
 use yumen_llm::dialects::Dialect;
@@ -21,6 +23,8 @@ pub struct Wish {
     json: bool,
     /// Whether tools may be called.
     tools: bool,
+    /// What the JSON has to follow.
+    schema: Option<Arc<Value>>,
 }
 
 /// What is repaired of an answer.
@@ -34,6 +38,8 @@ pub struct Healing {
     pub is_explicit: bool,
     /// How deep its JSON may be.
     pub max_depth: usize,
+    /// What the JSON of its texts has to follow.
+    pub schema: Option<Arc<Value>>,
 }
 
 /// Reads what a request says.
@@ -51,7 +57,9 @@ pub fn wish(dialect: Dialect, object: &Object, body: &[u8]) -> Result<Wish, Reje
     let value = |name: &str| serde_json::from_slice(present(name)?.value(body)).ok();
     let said = own.or_else(|| plugin(&value("plugins")?));
     let tools = present("tools").is_some();
-    Ok(Wish { said, json: asks_json(dialect, &value), tools })
+    let json = asks_json(dialect, &value);
+    let schema = json.then(|| schema(dialect, &value)).flatten().map(Arc::new);
+    Ok(Wish { said, json, tools, schema })
 }
 
 /// Whether the repair is asked for, or forbidden, among plugins.
@@ -106,6 +114,34 @@ fn asks_json(dialect: Dialect, member: &dyn Fn(&str) -> Option<Value>) -> bool {
     }
 }
 
+/// The schema that the JSON has to follow, in the way of each dialect.
+fn schema(dialect: Dialect, member: &dyn Fn(&str) -> Option<Value>) -> Option<Value> {
+    let at = |name: &str, pointers: &[&str]| {
+        let value = member(name)?;
+        pointers
+            .iter()
+            .find_map(|pointer| value.pointer(pointer))
+            .filter(|schema| schema.is_object())
+            .cloned()
+    };
+    match dialect {
+        Dialect::OpenAiChat | Dialect::OpenAiCompletions => at("response_format", &["/json_schema/schema"]),
+        Dialect::CohereChat => at("response_format", &["/json_schema", "/schema"]),
+        Dialect::OpenAiResponses => at("text", &["/format/schema"]),
+        Dialect::AnthropicMessages => {
+            at("output_format", &["/schema"]).or_else(|| at("output_config", &["/format/schema"]))
+        }
+        Dialect::Gemini => {
+            let names =
+                ["/responseJsonSchema", "/response_json_schema", "/responseSchema", "/response_schema"];
+            at("generationConfig", &names).or_else(|| at("generation_config", &names))
+        }
+        Dialect::OllamaChat | Dialect::OllamaGenerate => at("format", &[""]),
+        Dialect::AiSdk => at("responseFormat", &["/schema"]),
+        _ => None,
+    }
+}
+
 impl Wish {
     /// What is repaired: the request decides, else the key, else the alias, else the gateway.
     pub fn decided(&self, snapshot: &Snapshot, key: &VirtualKey, model: &str) -> Option<Healing> {
@@ -119,6 +155,7 @@ impl Wish {
             arguments: true,
             is_explicit: self.said == Some(true),
             max_depth: snapshot.gateway.max_json_depth,
+            schema: self.schema.clone(),
         })
     }
 }
