@@ -50,6 +50,9 @@ enum Command {
         /// Print what was not repaired instead.
         #[arg(long)]
         misses: bool,
+        /// Another corpus than the one of the documentation.
+        #[arg(long, default_value_t = healing::SEED)]
+        seed: u64,
     },
     /// The fake upstream.
     Upstream {
@@ -133,8 +136,9 @@ pub(crate) fn run() -> Result<ExitCode> {
             fill(&yumen.map_or_else(beside, Ok)?, &data_dir, records, say_error)?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Healing { python, misses } => {
-            let told = if misses { healing::misses() } else { healing::compare(python.as_deref())? };
+        Command::Healing { python, misses, seed } => {
+            let told =
+                if misses { healing::misses(seed) } else { healing::compare(python.as_deref(), seed)? };
             say(told.trim_end())?;
             Ok(ExitCode::SUCCESS)
         }

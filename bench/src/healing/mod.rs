@@ -36,11 +36,14 @@ pub(crate) struct Case {
     expected: Value,
 }
 
+/// The seed of the corpus that the page shows, and with which the repairer was written.
+pub(crate) const SEED: u64 = 1000;
+
 /// All cases, those of one kind together, the hand-written ones last.
-fn corpus() -> Vec<Case> {
+fn corpus(seed: u64) -> Vec<Case> {
     let mut cases = Vec::new();
     for (number, kind) in damage::KINDS.iter().enumerate() {
-        let mut random = random::Random::new(1000 + number as u64);
+        let mut random = random::Random::new(seed + number as u64);
         let mut made = 0;
         while made < EACH {
             let document = documents::document(&mut random);
@@ -99,8 +102,8 @@ fn rates(cases: &[Case], repair: Repair<'_>) -> Vec<(&'static str, usize, usize)
 }
 
 /// The whole comparison as Markdown. `python` is an interpreter that has `json_repair`.
-pub(crate) fn compare(python: Option<&Path>) -> Result<String> {
-    let (cases, valid) = (corpus(), valid());
+pub(crate) fn compare(python: Option<&Path>, seed: u64) -> Result<String> {
+    let (cases, valid) = (corpus(seed), valid());
     let mut columns = vec![
         table::Column::of("Yumen", &cases, &valid, &mut ours),
         table::Column::of("Yumen, streamed", &cases, &valid, &mut ours_streamed),
@@ -116,10 +119,10 @@ pub(crate) fn compare(python: Option<&Path>) -> Result<String> {
 }
 
 /// The texts of which ours makes something else, for whoever works on the repairer.
-pub(crate) fn misses() -> String {
+pub(crate) fn misses(seed: u64) -> String {
     use std::fmt::Write;
     let mut out = String::new();
-    for case in corpus() {
+    for case in corpus(seed) {
         let healed = heal(&case.text, Purpose::Answer, DEPTH);
         if serde_json::from_str::<Value>(&healed.text).ok().as_ref() != Some(&case.expected) {
             let (kind, text, expected) = (case.kind, &case.text, &case.expected);

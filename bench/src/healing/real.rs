@@ -1,4 +1,5 @@
-//! Broken documents as they were seen in the wild, written down by hand: several things wrong at once.
+//! Broken documents written by hand after what models are known to do, several things wrong at once. They are not recorded
+//! answers.
 
 use serde_json::Value;
 
@@ -49,7 +50,7 @@ pub(super) fn cases() -> Vec<Case> {
     let value = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
     REAL.iter()
         .map(|(text, meant)| Case {
-            kind: "seen in the wild",
+            kind: "several at once, by hand",
             text: (*text).to_owned(),
             expected: value(meant),
         })
