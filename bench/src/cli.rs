@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::canned::Surface;
 use crate::compare::{self, Effort, Shape};
 use crate::fill::fill;
+use crate::healing;
 use crate::load::{self, Job};
 use crate::target::{KEY, Kind, Yumen};
 use crate::upstream;
@@ -40,6 +41,18 @@ enum Command {
         /// The gateway's program; beside this one by default.
         #[arg(long)]
         yumen: Option<PathBuf>,
+    },
+    /// How well broken JSON is repaired, beside other repairers; prints Markdown.
+    Healing {
+        /// An interpreter that has Python's `json_repair`.
+        #[arg(long)]
+        python: Option<PathBuf>,
+        /// Print what was not repaired instead.
+        #[arg(long)]
+        misses: bool,
+        /// Another corpus than the one of the documentation.
+        #[arg(long, default_value_t = healing::SEED)]
+        seed: u64,
     },
     /// The fake upstream.
     Upstream {
@@ -121,6 +134,12 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Load(arguments) => load_once(arguments),
         Command::Fill { data_dir, records, yumen } => {
             fill(&yumen.map_or_else(beside, Ok)?, &data_dir, records, say_error)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Healing { python, misses, seed } => {
+            let told =
+                if misses { healing::misses(seed) } else { healing::compare(python.as_deref(), seed)? };
+            say(told.trim_end())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Upstream { listen, address_file } => {

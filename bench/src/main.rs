@@ -7,6 +7,7 @@ mod canned;
 mod cli;
 mod compare;
 mod fill;
+mod healing;
 mod load;
 mod samples;
 mod target;

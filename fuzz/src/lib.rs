@@ -8,6 +8,7 @@
 mod bytes;
 mod config;
 mod dialects;
+mod healing;
 mod mutate;
 mod words;
 
@@ -17,8 +18,8 @@ use std::{fs, io};
 
 pub use mutate::Mutator;
 use words::{
-    BEDROCK, CHAT, COHERE, FORM, GEMINI, JSON, MESSAGES, OLLAMA, PASSING, PROVIDERS_ONLY, RESPONSES, SSE,
-    TEXT, VALUES, YAML,
+    BEDROCK, BROKEN, CHAT, COHERE, FORM, GEMINI, JSON, MESSAGES, OLLAMA, PASSING, PROVIDERS_ONLY, RESPONSES,
+    SSE, TEXT, VALUES, YAML,
 };
 
 /// One thing to fuzz.
@@ -99,6 +100,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "event_stream", run: bytes::event_stream, words: &[MESSAGES] },
     Target { name: "tokens", run: bytes::tokens, words: &[TEXT] },
     Target { name: "catalogue_update", run: config::catalogue_update, words: &[JSON] },
+    Target { name: "healing", run: healing::healing, words: &[JSON, BROKEN] },
     Target { name: "config", run: config::config, words: &[YAML] },
 ];
 

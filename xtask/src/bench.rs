@@ -21,6 +21,8 @@ Builds the gateway and the bench optimised, installs nginx if it is missing (as 
              (both also in instructions, by valgrind, which machines have in common)
   --large    measure the main rows once more with ten million records in the ledger (4 GB of disk for the time)
   --write    put the tables into docs/benchmarks.md as well
+  --healing  compare how well broken JSON is repaired instead, beside Python's json_repair, which is installed into the
+             target folder; with --write the table of docs/concepts/healing.md is written anew
 Other arguments go to `yumen-bench run`; `cargo xtask bench -- --help` lists them.
 ";
 
@@ -77,6 +79,9 @@ const PARTS: &[Part] = &[
 /// Builds and measures.
 pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let asked = |word: &str| arguments.iter().any(|argument| argument == word);
+    if asked("--healing") {
+        return healing(root, asked("--write"));
+    }
     let parts: Vec<&Part> = PARTS.iter().filter(|part| asked(part.word)).collect();
     if !parts.is_empty() {
         return run_parts(root, &parts, asked("--write"));
@@ -141,6 +146,43 @@ fn with_section(page: &str, Section { heading, intro }: Section, report: &str) -
     };
     let after = rest.find(SECTION).map_or("", |at| rest.get(at..).unwrap_or_default());
     format!("{before}{section}{after}")
+}
+
+/// The page with the rates of repair, and what stands around them.
+const HEALING_PAGE: &str = "docs/concepts/healing.md";
+const HEALING_BEGIN: &str = "<!-- begin: written by cargo xtask bench --healing --write -->\n";
+const HEALING_END: &str = "<!-- end -->";
+/// The version that is compared with.
+const JSON_REPAIR: &str = "json_repair==0.64.6";
+
+/// Compares how well broken JSON is repaired.
+fn healing(root: &Path, write: bool) -> Result<()> {
+    setup::ensure(&[setup::C_COMPILER, setup::PYTHON])?;
+    let folder = target_folder(root).join("healing-python");
+    let python = folder.join("bin/python");
+    if !python.exists() {
+        shell::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    }
+    shell::run(Command::new(&python).args(["-m", "pip", "install", "-q", JSON_REPAIR]))?;
+    shell::run(shell::cargo().current_dir(root).args(["build", "--package", "yumen-bench"]))?;
+    let mut table = String::new();
+    let mut command = Command::new(target_folder(root).join("debug").join("yumen-bench"));
+    let passed = shell::follow(command.arg("healing").arg("--python").arg(&python), |line| {
+        table.push_str(line);
+        table.push('\n');
+    })?;
+    if !passed {
+        bail!("the comparison failed");
+    }
+    if write {
+        let page = root.join(HEALING_PAGE);
+        let text = std::fs::read_to_string(&page).with_context(|| page.display().to_string())?;
+        let (before, rest) = text.split_once(HEALING_BEGIN).context("the page has no place for the table")?;
+        let (_, after) = rest.split_once(HEALING_END).context("the page has no end of the table")?;
+        std::fs::write(&page, format!("{before}{HEALING_BEGIN}\n{table}\n{HEALING_END}{after}"))?;
+        println!("written: {HEALING_PAGE}");
+    }
+    Ok(())
 }
 
 /// Whether all was as fast as it must be, and the table.

@@ -100,6 +100,7 @@ impl ModelTarget {
             deployments: self.deployments.map(renew),
             fallbacks: self.fallbacks.iter().map(renew).collect(),
             routing: Arc::clone(&self.routing),
+            heal_json: self.heal_json,
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct VirtualKey {
     pub requests_per_minute: Option<u32>,
     /// Exchanges at the same time.
     pub concurrency: Option<u32>,
+    /// Whether broken JSON is repaired for it; nothing where the alias or the gateway decides.
+    pub heal_json: Option<bool>,
     /// What is wished of the choice for it.
     pub routing: Arc<Preferences>,
 }
@@ -50,6 +52,7 @@ impl VirtualKey {
             requests_per_minute: None,
             concurrency: None,
             routing: Arc::default(),
+            heal_json: None,
         }
     }
 }

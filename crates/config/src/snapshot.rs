@@ -85,6 +85,8 @@ pub struct GatewaySettings {
     pub max_head_bytes: usize,
     /// Whether the lists of models and providers are there for those without a key.
     pub public_models: bool,
+    /// Whether broken JSON is repaired where JSON was asked for.
+    pub heal_json: bool,
     /// Exchanges that one HTTP/2 connection may have open.
     pub max_streams: u32,
     /// The fetching of files whose address a request gives.
@@ -205,6 +207,8 @@ pub struct ModelTarget {
     pub fallbacks: Vec<Deployment>,
     /// What is wished of the choice.
     pub routing: Arc<Preferences>,
+    /// Whether broken JSON is repaired under this name; nothing where the gateway's own setting counts.
+    pub heal_json: Option<bool>,
 }
 
 /// Kinds of public model names.
@@ -249,7 +253,7 @@ impl ModelTarget {
     pub fn single(name: &str, kind: TargetKind, deployment: Deployment) -> Self {
         let deployments = Rotation::even([deployment]);
         let routing = Arc::default();
-        Self { name: Arc::from(name), kind, deployments, fallbacks: Vec::new(), routing }
+        Self { name: Arc::from(name), kind, deployments, fallbacks: Vec::new(), routing, heal_json: None }
     }
 
     /// In which order its deployments are tried where nobody says otherwise.

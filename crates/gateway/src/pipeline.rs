@@ -89,10 +89,11 @@ async fn serve(
     takes_work(gateway)?;
     let consumer = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
     exchange.identified(&consumer);
-    let call = llm::decode(exchange, snapshot, route, head, body).await?;
+    let mut call = llm::decode(exchange, snapshot, route, head, body).await?;
     exchange.record.model_requested.clone_from(&call.model);
     exchange.record.streamed = call.stream;
     llm::permit_nested(&consumer, &call)?;
+    call.decide_healing(snapshot, &consumer);
     exchange.permit =
         Some(stages::admit(gateway, snapshot, &consumer, call.models().map(|named| named.name))?);
     let settings = &snapshot.gateway;

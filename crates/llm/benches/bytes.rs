@@ -1,4 +1,5 @@
-//! What looking at bodies and streams costs: the scan, the splice, the framer and the estimate.
+//! What looking at bodies and streams costs: the scan, the splice, the framer, the estimate and the
+//! repair.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -6,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
+use yumen_llm::heal::{Healer, Purpose, heal};
 use yumen_llm::json::{Edit, scan_object, splice};
 use yumen_llm::{sse, tokens};
 
@@ -90,9 +92,44 @@ fn frame(c: &mut Criterion) {
     group.finish();
 }
 
+/// One megabyte of which every byte asks for a look ahead, whole and in pieces of 64 bytes.
+fn heal_hostile(c: &mut Criterion) {
+    const SIZE: usize = 1 << 20;
+    let mut group = c.benchmark_group("heal_1MiB");
+    group.throughput(Throughput::Bytes(SIZE as u64)).sample_size(10);
+    for (name, begin, unit) in [
+        ("opening_brackets", "", "["),
+        ("brackets_in_turn", "", "[]"),
+        ("closing_brackets", "[[[[[[[[", "}"),
+        ("quotes", "{\"a\":", "\""),
+        ("quotes_in_a_key", "{", "\"a"),
+        ("quotes_and_commas_in_a_text", "{\"a\":\"", "\","),
+        ("half_keys_in_a_text", "{\"a\":\"", ",\"a"),
+        ("brackets_in_a_text", "{\"a\":\"", "}"),
+        ("keys_in_an_array", "[", "\"a\":"),
+        ("words", "[", "a b "),
+    ] {
+        let text = format!("{begin}{}", unit.repeat(SIZE / unit.len()));
+        group.bench_function(format!("{name}/whole"), |b| {
+            b.iter(|| heal(black_box(&text), Purpose::Answer, 128))
+        });
+        group.bench_function(format!("{name}/pieces"), |b| {
+            b.iter(|| {
+                let (mut healer, mut out) = (Healer::new(Purpose::Answer, 128), String::new());
+                for piece in text.as_bytes().chunks(64) {
+                    healer.push(std::str::from_utf8(piece).unwrap_or_default(), &mut out);
+                }
+                healer.finish(&mut out);
+                out
+            })
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    targets = scan, look_and_splice, frame
+    targets = scan, look_and_splice, frame, heal_hostile
 }
 criterion_main!(benches);

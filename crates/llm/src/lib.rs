@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod dialects;
 pub mod eventstream;
 pub mod framing;
+pub mod heal;
 pub mod ir;
 pub mod json;
 pub mod lines;

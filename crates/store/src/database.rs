@@ -82,6 +82,7 @@ fn migrations() -> Migrator {
         migration(6, "owned objects", include_str!("../migrations/0006_owned_objects.sql")),
         migration(7, "kept responses", include_str!("../migrations/0007_kept_responses.sql")),
         migration(10, "route", include_str!("../migrations/0010_route.sql")),
+        migration(11, "heal", include_str!("../migrations/0011_heal.sql")),
     ])
 }
 

@@ -1,8 +1,8 @@
 //! Records for tests.
 
 use yumen_telemetry::{
-    AttemptRecord, ConsideredRecord, ExchangeRecord, Outcome, RouteRecord, TokenCounts, TokenSource,
-    UnitCounts,
+    AttemptRecord, ConsideredRecord, ExchangeRecord, HealEdit, HealRecord, HealStatus, Outcome, RouteRecord,
+    TokenCounts, TokenSource, UnitCounts,
 };
 
 /// A time in the middle of an hour, in Unix microseconds.
@@ -58,6 +58,15 @@ pub(crate) fn record(number: u64) -> ExchangeRecord {
         overhead_us: 40,
         lossy: if number.is_multiple_of(9) { vec!["seed".into()] } else { Vec::new() },
         route: number.is_multiple_of(6).then(|| Box::new(route())),
+        heal: number.is_multiple_of(6).then(|| {
+            Box::new(HealRecord {
+                status: HealStatus::Healed,
+                count: 1,
+                edits: vec![HealEdit { position: number, kind: "missing_comma".into() }],
+                schema_valid: Some(number.is_multiple_of(12)),
+                ..HealRecord::default()
+            })
+        }),
     }
 }
 

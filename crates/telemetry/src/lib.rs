@@ -3,6 +3,7 @@
 //! In: what the data plane saw. Out: records to the spool, one log line per exchange and text for Prometheus. This
 //! crate never decides anything and knows none of our other crates.
 
+mod healing;
 mod health;
 mod json;
 mod log_line;
@@ -14,6 +15,7 @@ mod responses;
 mod route;
 mod sink;
 
+pub use healing::{HEAL_EDITS_MOST, HealEdit, HealRecord, HealStatus};
 pub use health::{HealthReport, Uptime};
 pub use log_line::JsonLog;
 pub use metrics::{BuildInfo, CONTENT_TYPE, Metrics, MetricsObserver, ReadHealth, Reading};

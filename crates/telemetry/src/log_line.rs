@@ -55,6 +55,10 @@ fn write_line(record: &ExchangeRecord, time: &str, out: &mut String) {
     if !record.lossy.is_empty() {
         line.texts("lossy", &record.lossy);
     }
+    if let Some(heal) = &record.heal {
+        line.text("heal", heal.status.as_str());
+        line.number("heal_edits", heal.count);
+    }
     line.end();
     out.push('\n');
 }

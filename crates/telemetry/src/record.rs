@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::healing::HealRecord;
 use crate::json::Object;
 use crate::route::RouteRecord;
 
@@ -218,6 +219,9 @@ pub struct ExchangeRecord {
     /// How it was routed; none where there was no choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<Box<RouteRecord>>,
+    /// What was done to the JSON of the answer; nothing where nobody asked for JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heal: Option<Box<HealRecord>>,
 }
 
 impl ExchangeRecord {
@@ -285,6 +289,7 @@ pub(crate) mod samples {
             overhead_us: 45,
             lossy: Vec::new(),
             route: None,
+            heal: None,
         }
     }
 

@@ -146,7 +146,8 @@ impl<'a> Checker<'a, '_> {
         }
         let routing = routing::check(&spec.routing, &place.field("routing"), self.found);
         let (name, kind, deployments) = (Arc::from(name), TargetKind::Alias, Rotation::new(deployments));
-        let target = ModelTarget { name, kind, deployments, fallbacks, routing };
+        let heal_json = spec.heal_json;
+        let target = ModelTarget { name, kind, deployments, fallbacks, routing, heal_json };
         (resource.whole && self.found.errors() == errors_before).then_some(target)
     }
 

@@ -61,6 +61,7 @@ pub(super) fn check(
                 requests_per_minute: spec.requests_per_minute,
                 concurrency: spec.concurrency,
                 routing,
+                heal_json: spec.heal_json,
             };
             keys.push((hash, Some(Arc::new(key))));
         }

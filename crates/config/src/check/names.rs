@@ -21,6 +21,7 @@ pub(crate) fn table(providers: &BTreeMap<Arc<str>, Arc<Provider>>) -> HashMap<Ar
             deployments: Rotation::even(deployments),
             fallbacks: Vec::new(),
             routing: Arc::default(),
+            heal_json: None,
         };
         table.insert(name, Arc::new(target));
     }

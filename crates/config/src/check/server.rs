@@ -47,6 +47,7 @@ pub(super) fn settings(
         max_head_bytes: gateway.max_head_bytes,
         max_streams: gateway.max_streams,
         public_models: gateway.public_models,
+        heal_json: gateway.heal_json,
         fetch: Arc::new(fetching(&gateway.fetch, &root.field("gateway").field("fetch"), found)),
         responses: keeping(&gateway.responses),
     };

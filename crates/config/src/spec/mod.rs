@@ -113,6 +113,9 @@ pub struct GatewaySpec {
     /// Whether OpenRouter's lists of models, deployments and providers (`/api/v1/models` …) are there for those without a
     /// virtual key, as OpenRouter has them. They then see every model.
     pub public_models: bool,
+    /// Whether broken JSON is repaired in answers to requests that ask for JSON, and in arguments of tool calls. Aliases, keys and
+    /// requests may say otherwise.
+    pub heal_json: bool,
     /// Files of which a request gives the address, where the provider takes only their bytes.
     pub fetch: FetchSpec,
     /// Responses (`/v1/responses`) that the gateway keeps itself, so that `previous_response_id` works at providers which
@@ -208,6 +211,7 @@ impl Default for GatewaySpec {
             max_head_bytes: 64 * 1024,
             max_streams: 256,
             public_models: false,
+            heal_json: true,
             fetch: FetchSpec::default(),
             responses: ResponsesSpec::default(),
         }
@@ -260,6 +264,9 @@ pub struct AliasSpec {
     /// How its deployments are chosen.
     #[serde(default)]
     pub routing: RoutingSpec,
+    /// Whether broken JSON is repaired in answers under this name, as `gateway.heal_json` has it. Without it: as there.
+    #[serde(default)]
+    pub heal_json: Option<bool>,
 }
 
 /// A model at a provider.
@@ -308,6 +315,10 @@ pub struct KeySpec {
     /// How deployments are chosen for it.
     #[serde(default)]
     pub routing: RoutingSpec,
+    /// Whether broken JSON is repaired in answers to this key, as `gateway.heal_json` has it. Without it: as the alias or the
+    /// gateway says.
+    #[serde(default)]
+    pub heal_json: Option<bool>,
     /// Switches the key off without removing it.
     #[serde(default)]
     pub disabled: bool,

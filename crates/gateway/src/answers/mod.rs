@@ -148,6 +148,7 @@ fn generation_data(record: &ExchangeRecord) -> Value {
         "overhead_us": record.overhead_us,
         "provider_responses": record.attempts,
         "lossy": record.lossy,
+        "heal": record.heal,
         "is_byok": false,
         "data_region": "global",
         "origin": "",

@@ -44,6 +44,7 @@ mod seal;
 mod stopwatch;
 mod tally;
 mod target;
+mod texts;
 mod tier;
 mod triton_generate;
 mod vertex_embeddings;
@@ -64,6 +65,7 @@ pub use passing::{BodyForm, Passing, Pictures};
 pub use seal::holds_sealed;
 pub use stopwatch::Stopwatch;
 pub use target::{Quirk, Target, Thinking};
+pub use texts::{End, Span, TextId, Texts, texts};
 
 use calls::{CallIds, Calls};
 use held_calls::write_arguments;

@@ -183,7 +183,8 @@ fn bind_record<'a>(
     let units = if record.units.is_empty() { None } else { Some(serde_json::to_string(&record.units)?) };
     arguments.add(units)?;
     let route = record.route.as_ref().map(serde_json::to_string).transpose()?;
-    arguments.add(route)
+    arguments.add(route)?;
+    arguments.add(record.heal.as_ref().map(serde_json::to_string).transpose()?)
 }
 
 /// What one batch adds to one row of `usage_hours`.

@@ -7,7 +7,7 @@ use yumen_telemetry::{ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCou
 use crate::error::StoreError;
 
 /// The columns of `records`, in the order in which they are written.
-pub(crate) const COLUMNS: [&str; 29] = [
+pub(crate) const COLUMNS: [&str; 30] = [
     "id",
     "started_at_us",
     "key_id",
@@ -37,6 +37,7 @@ pub(crate) const COLUMNS: [&str; 29] = [
     "lossy",
     "units",
     "route",
+    "heal",
 ];
 
 /// The record with this id, when this key (or any, for `None`) made it.
@@ -61,6 +62,7 @@ fn record(row: &SqliteRow) -> Result<ExchangeRecord, StoreError> {
     let status: i64 = row.try_get("status")?;
     let units: Option<&str> = row.try_get("units")?;
     let route: Option<&str> = row.try_get("route")?;
+    let heal: Option<&str> = row.try_get("heal")?;
     let strange = |what: &str| StoreError::Row(what.to_owned());
     Ok(ExchangeRecord {
         id: row.try_get("id")?,
@@ -103,6 +105,7 @@ fn record(row: &SqliteRow) -> Result<ExchangeRecord, StoreError> {
             Some(text) => serde_json::from_str(text).map_err(|_| strange("route"))?,
             None => None,
         },
+        heal: heal.map(serde_json::from_str).transpose().map_err(|_| strange("heal"))?,
     })
 }
 

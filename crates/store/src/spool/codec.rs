@@ -3,7 +3,10 @@
 //! Fields at their default are left out and unknown ones are stepped over, so an older and a newer version of the server
 //! read each other's spool; the version byte changes only when that is no longer true. Decoding survives any bytes.
 
-use yumen_telemetry::{AttemptRecord, ConsideredRecord, ExchangeRecord, Outcome, RouteRecord, TokenSource};
+use yumen_telemetry::{
+    AttemptRecord, ConsideredRecord, ExchangeRecord, HEAL_EDITS_MOST, HealEdit, HealRecord, HealStatus,
+    Outcome, RouteRecord, TokenSource,
+};
 
 /// The form that is written here.
 const VERSION: u8 = 1;
@@ -56,6 +59,9 @@ pub(crate) fn encode(record: &ExchangeRecord, out: &mut Vec<u8>) {
     if let Some(route) = &record.route {
         nested(out, 40, |out| encode_route(route, out));
     }
+    if let Some(heal) = &record.heal {
+        nested(out, 41, |out| encode_heal(heal, out));
+    }
 }
 
 fn encode_route(route: &RouteRecord, out: &mut Vec<u8>) {
@@ -68,6 +74,19 @@ fn encode_route(route: &RouteRecord, out: &mut Vec<u8>) {
             text(out, 2, &considered.model);
             optional_text(out, 3, considered.out.as_deref());
             optional_text(out, 4, considered.behind.as_deref());
+        });
+    }
+}
+
+fn encode_heal(heal: &HealRecord, out: &mut Vec<u8>) {
+    text(out, 1, heal.status.as_str());
+    number(out, 2, heal.cut_off.into());
+    optional_number(out, 3, heal.schema_valid.map(u64::from));
+    number(out, 4, heal.count);
+    for edit in heal.edits.iter().take(HEAL_EDITS_MOST) {
+        nested(out, 5, |out| {
+            number(out, 1, edit.position);
+            text(out, 2, &edit.kind);
         });
     }
 }
@@ -124,6 +143,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<ExchangeRecord, Unreadable> {
             30 => record.units.characters = Some(value.number()?),
             31 => record.units.searches = Some(value.number()?),
             40 => record.route = Some(Box::new(decode_route(value.bytes()?)?)),
+            41 => record.heal = Some(Box::new(decode_heal(value.bytes()?)?)),
             _ => {}
         }
     }
@@ -158,6 +178,35 @@ fn decode_considered(bytes: &[u8]) -> Result<ConsideredRecord, Unreadable> {
         }
     }
     Ok(considered)
+}
+
+fn decode_heal(bytes: &[u8]) -> Result<HealRecord, Unreadable> {
+    let mut heal = HealRecord::default();
+    let mut fields = Fields(bytes);
+    while let Some((field, value)) = fields.next()? {
+        match field {
+            1 => heal.status = HealStatus::parse(&value.text()?).ok_or(Unreadable)?,
+            2 => heal.cut_off = value.number()? != 0,
+            3 => heal.schema_valid = Some(value.number()? != 0),
+            4 => heal.count = value.number()?,
+            5 => heal.edits.push(decode_edit(value.bytes()?)?),
+            _ => {}
+        }
+    }
+    Ok(heal)
+}
+
+fn decode_edit(bytes: &[u8]) -> Result<HealEdit, Unreadable> {
+    let mut edit = HealEdit { position: 0, kind: String::new() };
+    let mut fields = Fields(bytes);
+    while let Some((field, value)) = fields.next()? {
+        match field {
+            1 => edit.position = value.number()?,
+            2 => edit.kind = value.text()?,
+            _ => {}
+        }
+    }
+    Ok(edit)
 }
 
 fn decode_attempt(bytes: &[u8]) -> Result<AttemptRecord, Unreadable> {

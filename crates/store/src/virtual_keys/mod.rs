@@ -247,6 +247,7 @@ fn change(row: &SqliteRow, now: i64) -> Result<(i64, KeyChange), StoreError> {
         requests_per_minute: key.spec.requests_per_minute,
         concurrency: key.spec.concurrency,
         routing: Arc::default(),
+        heal_json: None,
     };
     Ok((key.version, (hash, Some(Arc::new(checked)))))
 }

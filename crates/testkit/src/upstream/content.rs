@@ -115,6 +115,18 @@ pub(super) fn of(scenario: &str, request: &Value) -> Content {
             text: ["{\"city\":", "\"Dunhuang\"", ",\"degrees\":21}"].map(str::to_owned).to_vec(),
             ..plain
         },
+        "fake-broken-json" => Content {
+            text: pieces(
+                "Here you are:\n```json\n{'city': 'Dunhuang', degrees: 21, \"note\": \"the \"jade\" gate\",}\n```",
+            ),
+            ..plain
+        },
+        "fake-cut-json" => Content {
+            text: pieces("{\"city\": \"Dunhuang\", \"note\": \"the gate"),
+            finish: Finish::Length,
+            ..plain
+        },
+        "fake-broken-tools" => tools(vec![weather("1", vec!["{city: 'Dun", "huang', \"days\": 3", ",}"])]),
         "fake-length" => Content { text: vec!["Hello from".into()], finish: Finish::Length, ..plain },
         "fake-refusal" => Content {
             text: vec!["I cannot".into(), " help with that.".into()],
@@ -128,6 +140,12 @@ pub(super) fn of(scenario: &str, request: &Value) -> Content {
         "fake-big-event" => Content { text: vec!["x".repeat(2 * 1024 * 1024)], ..plain },
         _ => plain,
     }
+}
+
+/// A text as a model streams it, a few characters at a time.
+fn pieces(text: &str) -> Vec<String> {
+    let all: Vec<char> = text.chars().collect();
+    all.chunks(3).map(|piece| piece.iter().collect()).collect()
 }
 
 /// Whether probabilities were asked for, in the words of any dialect.

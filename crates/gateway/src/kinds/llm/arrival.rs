@@ -11,12 +11,14 @@ use smallvec::SmallVec;
 use yumen_llm::dialects::{AnswerContext, Answers, Dialect, Tap, codec, recode_embeddings};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir::{EmbeddingFormat, OwnTools, Response};
+use yumen_telemetry::{HealRecord, HealStatus};
 
 use super::attempt::Try;
 use super::call::Call;
 use super::classify::{Failure, Said};
 use super::dress::Dress;
 use super::headers;
+use super::heal::{heal_answer, heal_body, with_status};
 use super::keep::{Keep, Remembering};
 use super::resolve::Step;
 use super::stream::StreamRelay;
@@ -72,6 +74,8 @@ pub enum Arrived {
         told: Bytes,
         /// Whether it is told as a stream.
         streamed: bool,
+        /// What was done to its JSON.
+        healed: Option<Box<HealRecord>>,
     },
     /// The beginning of an answer that is large or heard while it comes, and the rest of it.
     Large(Bytes, AnswerBody),
@@ -84,7 +88,15 @@ impl Arrived {
     pub(super) fn whole(dialect: Dialect, said: &[u8], told: Bytes, streamed: bool) -> Self {
         let mut tap = Box::new(Tap::default());
         codec(dialect).tap_response(said, &mut tap);
-        Self::Whole { tap, told, streamed }
+        Self::Whole { tap, told, streamed, healed: None }
+    }
+
+    /// The same with what was done to its JSON.
+    pub(super) fn healed(mut self, record: Option<HealRecord>) -> Self {
+        if let Self::Whole { healed, .. } = &mut self {
+            *healed = record.map(Box::new);
+        }
+        self
     }
 }
 
@@ -214,7 +226,7 @@ impl Reading<'_> {
         let idle = attempt.step.provider().timeouts.idle;
         let only_passes = attempt.call.passing().is_some();
         let dressed = attempt.call.stream || attempt.call.skin != Skin::Plain;
-        let passes = only_passes || attempt.same_dialect() && !dressed;
+        let passes = only_passes || attempt.same_dialect() && !dressed && attempt.call.healing.is_none();
         let most = if passes { HOLD_BYTES } else { attempt.settings.max_answer_bytes };
         let mut parts: SmallVec<[Bytes; 2]> = SmallVec::new();
         let mut size = 0;
@@ -235,9 +247,9 @@ impl Reading<'_> {
         if let Some(status) = upstream.status_within(&said).or_else(|| error_in_success(&said)) {
             return Err(self.said(status, said));
         }
-        let told = self.tell(exchange, &said)?;
+        let (told, healed) = self.tell(exchange, &said)?;
         let streamed = attempt.call.stream && !only_passes;
-        Ok(Arrived::whole(attempt.step.dialect, &said, told, streamed))
+        Ok(Arrived::whole(attempt.step.dialect, &said, told, streamed).healed(healed))
     }
 
     async fn wait_for_chunk(
@@ -256,16 +268,18 @@ impl Reading<'_> {
     }
 
     /// Says a whole answer in the client's dialect. One that is no answer at all may come from another deployment.
-    fn tell(&self, exchange: &Exchange, said: &Bytes) -> Result<Bytes, Failure> {
+    fn tell(&self, exchange: &Exchange, said: &Bytes) -> Result<(Bytes, Option<HealRecord>), Failure> {
         let Try { call, step, .. } = self.attempt;
         if said.trim_ascii_start().first() != Some(&b'{') {
             return Err(self.invalid("it is not a JSON object"));
         }
         if call.passing().is_some() {
-            return Ok(said.clone());
+            return Ok((said.clone(), None));
         }
         if self.attempt.same_dialect() && !call.stream {
-            return Ok(recoded(call, said.clone()));
+            let Some(healing) = &call.healing else { return Ok((recoded(call, said.clone()), None)) };
+            let (told, record) = heal_body(call.dialect, said, healing);
+            return Ok((self.with_status(told, &record), Some(record)));
         }
         let response =
             codec(step.dialect).decode_response(said).map_err(|error| self.unreadable(&error.message))?;
@@ -279,10 +293,19 @@ impl Reading<'_> {
     }
 
     /// A whole answer in the client's dialect, as a stream where it asked for one; `stored` when its provider keeps it.
-    pub(super) fn told(&self, exchange: &Exchange, response: Response, stored: bool) -> Bytes {
+    pub(super) fn told(
+        &self,
+        exchange: &Exchange,
+        mut response: Response,
+        stored: bool,
+    ) -> (Bytes, Option<HealRecord>) {
         let call = self.attempt.call;
         if let (Response::Chat(answer), Some(keeper)) = (&response, self.keeper(exchange)) {
             keeper.answer(answer);
+        }
+        let mut healed = None;
+        if let (Response::Chat(answer), Some(healing)) = (&mut response, &call.healing) {
+            healed = Some(heal_answer(answer, healing));
         }
         let (client, mut context) = (codec(call.dialect), self.context(exchange));
         if self.attempt.same_dialect() {
@@ -295,9 +318,29 @@ impl Reading<'_> {
                     encoder.encode(&event, &mut out);
                 }
                 encoder.finish(&mut out);
-                out.into()
+                (out.into(), healed)
             }
-            response => recoded(call, client.encode_response(&response, &context).into()),
+            response => {
+                let told = recoded(call, client.encode_response(&response, &context).into());
+                let told = match &healed {
+                    Some(record) => self.with_status(told, record),
+                    None => told,
+                };
+                (told, healed)
+            }
+        }
+    }
+
+    /// A whole answer that tells what came of its JSON, where its clients can read that.
+    fn with_status(&self, told: Bytes, record: &HealRecord) -> Bytes {
+        let Call { dialect, healing, .. } = self.attempt.call;
+        let is_told = healing.as_ref().is_some_and(|healing| healing.is_explicit)
+            || record.status != HealStatus::Skipped;
+        match dialect {
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::AnthropicMessages if is_told => {
+                with_status(told, record.status)
+            }
+            _ => told,
         }
     }
 

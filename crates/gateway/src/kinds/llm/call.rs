@@ -4,12 +4,13 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use memchr::memmem::Finder;
-use yumen_config::Preferences;
+use yumen_config::{Preferences, Snapshot, VirtualKey};
 use yumen_llm::dialects::{Dialect, Passing, codec};
 use yumen_llm::json::Object;
 use yumen_llm::multipart::Form;
 use yumen_llm::usage::Units;
 
+use super::heal::{Healing, Wish};
 use super::memory::Memory;
 use super::resolve::{Named, Variant};
 use crate::exchange::Asked;
@@ -52,6 +53,10 @@ pub struct Call {
     pub ai_sdk_version: u8,
     /// Whether an OpenAI client asked for usage in its stream.
     pub include_usage: bool,
+    /// What it says about the form of its answer.
+    pub wish: Wish,
+    /// What of the answer's JSON is repaired; nothing for nearly all.
+    pub healing: Option<Healing>,
     /// Whether the client wants to be told how its request was routed.
     pub wants_trace: bool,
     /// What it leaves to memory, in the dialect in which that can be said.
@@ -90,6 +95,11 @@ impl Call {
         member("n").is_some_and(|number| number != b"1")
             || member("prompt").is_some_and(|prompt| prompt.starts_with(b"["))
             || member("generationConfig").is_some_and(|config| CANDIDATES.find(config).is_some())
+    }
+
+    /// Decides what of the answer's JSON is repaired.
+    pub fn decide_healing(&mut self, snapshot: &Snapshot, key: &VirtualKey) {
+        self.healing = self.wish.decided(snapshot, key, &self.model);
     }
 
     /// All models that the client names.

@@ -74,7 +74,7 @@ async fn count(exchange: &Exchange, call: &Call, step: Option<&Step>, whole: boo
         headers: HeaderMap::from_iter([headers::token_source(is_exact)]),
         dialect: call.dialect,
         step: step.cloned(),
-        answer: Arrived::Whole { tap: Box::default(), told: counted, streamed: false },
+        answer: Arrived::Whole { tap: Box::default(), told: counted, streamed: false, healed: None },
         lossy: Vec::new(),
         dress: None,
         keep: None,

@@ -15,6 +15,7 @@ use yumen_llm::usage::Units;
 use super::call::Call;
 use super::explain::{DRY_RUN_HEADER, asks};
 use super::form;
+use super::heal::wish;
 use super::memory::Memory;
 use super::resolve::{Variant, split_variant};
 use super::wishes::wishes;
@@ -38,6 +39,7 @@ pub(super) const ACTED_ON: &[&str] = &[
     "route",
     "preset",
     "fallbacks",
+    "heal_json",
 ];
 
 /// Members that would let an upstream choose another model than the one that was permitted here.
@@ -145,6 +147,8 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         include_usage: includes_usage(&object, &body)?,
         wishes: wishes(&object, &body)?,
         variant: None,
+        wish: wish(dialect, &object, &body)?,
+        healing: None,
         wants_trace: false,
         memory: Memory::read(dialect, &object, &body)?,
         form: None,

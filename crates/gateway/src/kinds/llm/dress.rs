@@ -12,6 +12,7 @@ use yumen_llm::dialects::{Dialect, ErrorFacts, Tap, codec};
 use yumen_llm::price::Price;
 use yumen_llm::skins::openrouter::{self, ErrorContext, Facts};
 use yumen_llm::skins::vercel;
+use yumen_telemetry::HealRecord;
 
 use super::attempt::Try;
 use crate::exchange::Exchange;
@@ -65,6 +66,15 @@ impl Dress {
     /// What is charged for an answer, as far as it is known.
     fn price_for(&self, tap: &Tap) -> Option<Price> {
         self.price?.at_tier(tap.tier, tap.usage.map_or(0, |usage| usage.input))
+    }
+
+    /// Tells what was done to the answer's JSON, where the client is told how it came about.
+    pub fn healed(&mut self, record: Option<&HealRecord>) {
+        if let (Some(Value::Object(trace)), Some(record)) = (&mut self.trace, record) {
+            let stage = json!({ "type": "response_healing", "name": "response-healing",
+                "summary": format!("{}, {} edits", record.status.as_str(), record.count), "data": record });
+            trace.insert("pipeline".to_owned(), json!([stage]));
+        }
     }
 
     fn facts<'a>(&'a self, tap: &'a Tap) -> Facts<'a> {

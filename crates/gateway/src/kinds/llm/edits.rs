@@ -17,8 +17,20 @@ use crate::route::Task;
 
 /// Fields of OpenRouter's requests, and `providerOptions` of Vercel's, that are meant for a gateway: providers would refuse
 /// them. One that is such a gateway itself gets them, but for the models, which are chosen here.
-pub const OURS: [&str; 8] =
-    ["models", "provider", "plugins", "transforms", "usage", "session_id", "trace", "providerOptions"];
+pub const OURS: [&str; 9] = [
+    "models",
+    "provider",
+    "plugins",
+    "transforms",
+    "usage",
+    "session_id",
+    "trace",
+    "providerOptions",
+    "heal_json",
+];
+
+/// Those of them that no provider gets.
+const OURS_ALONE: [&str; 2] = ["models", "heal_json"];
 
 static DEVELOPER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"developer\""));
 
@@ -45,7 +57,7 @@ pub fn edited(call: &Call, native_json: &Bytes, target: &Target<'_>) -> (Pieces,
         edits.push(Edit::Set { name: "model", value: native_json.clone() });
     }
     let keeps = target.has(Quirk::OpenrouterFields);
-    for name in OURS.iter().filter(|name| !(keeps && **name != "models")) {
+    for name in OURS.iter().filter(|name| !keeps || OURS_ALONE.contains(name)) {
         if call.object.get(&call.body, name).is_some() {
             edits.push(Edit::Remove { name });
         }
@@ -150,6 +162,8 @@ mod tests {
             skin: crate::route::Skin::Plain,
             wishes: None,
             variant: None,
+            wish: super::super::heal::Wish::default(),
+            healing: None,
             wants_trace: false,
             memory: None,
         }

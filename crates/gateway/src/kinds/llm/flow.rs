@@ -48,6 +48,9 @@ impl StreamFlow {
     }
 
     fn close(&mut self, tap: &Tap, outcome: Outcome) {
+        if let Some(healed) = self.stream.as_ref().and_then(|stream| stream.healed()) {
+            self.exchange.record.heal = Some(Box::new(healed.clone()));
+        }
         if outcome != Outcome::Completed {
             self.exchange.blame(outcome);
         }
@@ -71,10 +74,11 @@ impl StreamFlow {
     }
 
     fn fail(&mut self, rejection: &Rejection) -> Bytes {
-        let Some(stream) = self.stream.take() else { return Bytes::new() };
+        let Some(tap) = self.stream.as_ref().map(|stream| stream.tap().clone()) else { return Bytes::new() };
         self.exchange.record.error_code = Some(rejection.code.row().name.to_owned());
         tracing::warn!(id = self.exchange.record.id, cause = rejection.cause, "{}", rejection.message);
-        self.close(&stream.tap().clone(), Outcome::Failed);
+        self.close(&tap, Outcome::Failed);
+        let Some(stream) = self.stream.take() else { return Bytes::new() };
         stream.error_event(rejection, &self.exchange.record.id)
     }
 

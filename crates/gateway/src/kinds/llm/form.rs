@@ -13,6 +13,7 @@ use yumen_llm::usage::Units;
 use super::call::Call;
 use super::decode::{ACTED_ON, REFUSED, named, refused_choice};
 use super::headers::{is_json, media_type};
+use super::heal::Wish;
 use crate::rejection::{Code, Rejection};
 use crate::route::LlmRoute;
 
@@ -104,6 +105,8 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         include_usage: false,
         wishes: None,
         variant: None,
+        wish: Wish::default(),
+        healing: None,
         wants_trace: false,
         memory: None,
         body,

@@ -79,8 +79,8 @@ impl Reading<'_> {
         events.into_iter().for_each(|event| gatherer.take(event));
         match gatherer.finish() {
             Ok(answer) => {
-                let told = self.told(exchange, Response::Chat(Box::new(answer)), false);
-                Ok(Arrived::Whole { tap, told, streamed: false })
+                let (told, healed) = self.told(exchange, Response::Chat(Box::new(answer)), false);
+                Ok(Arrived::Whole { tap, told, streamed: false, healed: healed.map(Box::new) })
             }
             Err(Ungathered::Failed(mut facts)) => {
                 self.scrub().facts(&mut facts);

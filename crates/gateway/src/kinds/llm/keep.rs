@@ -59,7 +59,7 @@ pub async fn keep(
             remembering.seen(&first_words(begin));
             remembering.finished().await
         }
-        Arrived::Whole { tap, told, streamed } => {
+        Arrived::Whole { tap, told, streamed, .. } => {
             remembering.seen(tap);
             let at = if *streamed { memory::last_event(told) } else { 0 };
             let last = told.slice(at..);

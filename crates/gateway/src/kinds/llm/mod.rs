@@ -20,6 +20,7 @@ mod flow;
 mod form;
 mod gather;
 mod headers;
+mod heal;
 mod keep;
 mod large;
 mod load;

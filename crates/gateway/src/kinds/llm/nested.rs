@@ -8,9 +8,10 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use yumen_config::VirtualKey;
 use yumen_llm::dialects::Dialect;
-use yumen_llm::json::Kind;
+use yumen_llm::json::{Field, Kind};
 
 use super::call::Call;
+use super::heal::is_only_healing;
 use crate::rejection::{Code, Rejection};
 
 /// Members that carry settings of a provider or router, models among them.
@@ -69,14 +70,16 @@ pub fn permit_nested(consumer: &VirtualKey, call: &Call) -> Result<(), Rejection
         );
         return Err(Rejection::new(Code::AmbiguousField, message).param(name));
     }
-    if let Some(name) = FREE_FORM.into_iter().find(|name| present(name).is_some()) {
+    let harmless = |name: &str, field: &Field| name == "plugins" && is_only_healing(field.value(&call.body));
+    let free = |name: &&str| present(name).is_some_and(|field| !harmless(name, field));
+    if let Some(name) = FREE_FORM.into_iter().find(free) {
         let message =
             format!("`{name}` may choose further models, and the virtual key is for some models only.");
         return Err(Rejection::new(Code::ModelNotAllowed, message).param(name));
     }
     for field in &call.object.fields {
         let name = field.key(&call.body);
-        if !OWN.contains(&&*name) && selects(&name, field.value(&call.body)) {
+        if !OWN.contains(&&*name) && name != "plugins" && selects(&name, field.value(&call.body)) {
             return Err(further_model(&name));
         }
     }

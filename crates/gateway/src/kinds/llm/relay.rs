@@ -12,8 +12,8 @@ use super::account::Account;
 use super::arrival::{Arrival, Arrived};
 use super::call::Call;
 use super::flow::StreamFlow;
-use super::headers;
 use super::large::{LargeFlow, Watch};
+use super::{headers, heal};
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::route::Task;
@@ -66,6 +66,9 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(stream.content_type()));
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+            if call.healing.is_some() {
+                headers.extend([heal::header(None)]);
+            }
             exchange.stamp(&mut headers);
             let body = StreamFlow::new(exchange, stream, held, account, &timeouts, arrival.remembering);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
@@ -78,9 +81,15 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             let body = LargeFlow::new(exchange, begin, rest, account, watch, &timeouts);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
-        Arrived::Whole { tap, told, streamed } => {
+        Arrived::Whole { tap, told, streamed, healed } => {
+            headers.extend(healed.as_deref().map(|record| heal::header(Some(record))));
             exchange.record.streamed = streamed;
-            let told = match arrival.dress {
+            let mut dress = arrival.dress;
+            if let Some(dress) = &mut dress {
+                dress.healed(healed.as_deref());
+            }
+            exchange.record.heal = healed;
+            let told = match dress {
                 Some(dress) if streamed => dress.events(&told, &tap),
                 Some(dress) => dress.answer(told, &tap),
                 None => told,

@@ -15,10 +15,12 @@ use yumen_config::GatewaySettings;
 use yumen_llm::dialects::{AnswerContext, Codec, Dialect, ErrorFacts, ErrorKind, JsonArray, Tap, codec};
 use yumen_llm::framing::{Framer, Framing};
 use yumen_llm::sse::Frame;
+use yumen_telemetry::HealRecord;
 
 use super::bare::Bare;
 use super::call::Call;
 use super::dress::Dress;
+use super::heal::{EventHealer, FrameHealer, Frames};
 use super::resolve::Step;
 use super::transcode::Transcoder;
 use crate::kinds::scrub::Scrub;
@@ -36,6 +38,8 @@ pub struct StreamRelay {
     client: &'static dyn Codec,
     tap: Tap,
     transcoder: Option<Transcoder>,
+    /// Repairs the JSON of a stream that passes through.
+    healer: Option<Box<FrameHealer>>,
     withhold_usage: bool,
     dress: Option<Dress>,
     /// Whether the client reads one JSON array. Converted streams are written so, others are put into `array`.
@@ -74,8 +78,18 @@ impl StreamRelay {
         let (upstream, client) = (codec(step.dialect), codec(call.dialect));
         let is_bare = call.dialect == Dialect::Gemini && !call.json_array;
         let bare = is_bare.then(|| Bare::new(client, context.clone()));
-        let transcoder = (call.dialect != step.dialect)
+        let mut transcoder = (call.dialect != step.dialect)
             .then(|| Transcoder::new(upstream.stream_decoder(), client.stream_encoder(context)));
+        let mut healer = None;
+        if let Some(healing) = &call.healing {
+            match &mut transcoder {
+                Some(transcoder) => {
+                    let tells = call.dialect == Dialect::OpenAiChat;
+                    transcoder.heal(EventHealer::new(healing.clone(), tells));
+                }
+                None => healer = Some(Box::new(FrameHealer::new(call.dialect, healing.clone()))),
+            }
+        }
         Self {
             body,
             framer: Framer::new(framing, settings.max_event_bytes),
@@ -83,6 +97,7 @@ impl StreamRelay {
             client,
             tap: Tap::default(),
             transcoder,
+            healer,
             withhold_usage: withhold_usage && !call.tells_usage(),
             dress: None,
             in_array: call.json_array,
@@ -106,6 +121,12 @@ impl StreamRelay {
         if let (Some(transcoder), Some(keeper)) = (&mut self.transcoder, keeper) {
             transcoder.keep(keeper);
         }
+    }
+
+    /// What was done to its JSON; nothing where nobody asked for JSON.
+    pub fn healed(&self) -> Option<&HealRecord> {
+        let said_anew = self.transcoder.as_ref().and_then(Transcoder::healed);
+        said_anew.or(self.healer.as_deref().map(FrameHealer::record))
     }
 
     /// What has been learned of the stream so far.
@@ -250,11 +271,45 @@ impl StreamRelay {
             frame.raw = self.scrub.bytes(frame.raw);
             data = self.scrub.bytes(data);
         }
+        if let Some(dress) = &mut self.dress {
+            let said_anew = self.transcoder.as_ref().and_then(Transcoder::healed);
+            dress.healed(said_anew.or(self.healer.as_deref().map(FrameHealer::record)));
+        }
+        if let Some(mut healer) = self.healer.take() {
+            let mut frames = Frames::new();
+            frame.data = Some(data);
+            if self.tap.error.is_some() {
+                healer.abandon(&mut frames);
+                frames.push(frame);
+            } else {
+                healer.push(frame, self.tap.finished, &mut frames);
+            }
+            self.healer = Some(healer);
+            return self.told_all(frames);
+        }
+        self.told(frame.raw, &frame.event, data)
+    }
+
+    /// What the client gets for events that may go on.
+    fn told_all(&mut self, frames: Frames) -> Result<Bytes, Rejection> {
+        let mut out: SmallVec<[Bytes; 4]> = SmallVec::new();
+        for Frame { raw, event, data } in frames {
+            match data {
+                Some(data) => out.push(self.told(raw, &event, data)?),
+                None => out.push(raw),
+            }
+        }
+        out.retain(|bytes| !bytes.is_empty());
+        Ok(join(out))
+    }
+
+    /// What the client gets for one event.
+    fn told(&mut self, raw: Bytes, event: &[u8], data: Bytes) -> Result<Bytes, Rejection> {
         if let (Some(dress), Some(facts)) = (&self.dress, &self.tap.error) {
             return Ok(dress.error_event(facts, &self.tap));
         }
         if let Some(transcoder) = &mut self.transcoder {
-            let said = transcoder.event(&frame.event, &data).map_err(|error| {
+            let said = transcoder.event(event, &data).map_err(|error| {
                 let message = format!("An event of the provider's stream could not be read: {error}.");
                 Rejection::new(Code::UpstreamInvalid, message)
             })?;
@@ -269,12 +324,12 @@ impl StreamRelay {
             return Ok(out.into());
         }
         if self.framer.framing() != self.framing() {
-            return Ok(self.reframed(&frame.event, &data));
+            return Ok(self.reframed(event, &data));
         }
         Ok(match &self.dress {
-            Some(dress) => dress.event(frame.raw, &data, &self.tap),
-            None if self.bare.is_some() => Bare::event(frame.raw, &data),
-            None => frame.raw,
+            Some(dress) => dress.event(raw, &data, &self.tap),
+            None if self.bare.is_some() => Bare::event(raw, &data),
+            None => raw,
         })
     }
 
@@ -360,6 +415,12 @@ impl StreamRelay {
             if !said.is_empty() && is_its_own {
                 out.extend_from_slice(lacking);
             }
+        }
+        if let Some(mut healer) = self.healer.take() {
+            let mut frames = Frames::new();
+            healer.finish(&mut frames);
+            self.healer = Some(healer);
+            out.extend_from_slice(&self.told_all(frames)?);
         }
         // Where no word ends a stream, its body does.
         let ends_unsaid = self.upstream.outline().asking.ends_unsaid && self.tap.content_seen;

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use yumen_llm::dialects::{DecodeError, ErrorFacts, StreamDecoder, StreamEncoder};
 use yumen_llm::ir::StreamEvent;
+use yumen_telemetry::HealRecord;
 
+use super::heal::EventHealer;
 use crate::proofs::Keeper;
 
 /// A decoder of the upstream's dialect and an encoder of the client's, end to end.
@@ -14,17 +16,36 @@ pub struct Transcoder {
     out: Vec<u8>,
     finished: bool,
     keeper: Option<Keeper>,
+    healer: Option<EventHealer>,
 }
 
 impl Transcoder {
     /// Puts both together.
     pub fn new(decoder: Box<dyn StreamDecoder>, encoder: Box<dyn StreamEncoder>) -> Self {
-        Self { decoder, encoder, events: Vec::new(), out: Vec::new(), finished: false, keeper: None }
+        Self {
+            decoder,
+            encoder,
+            events: Vec::new(),
+            out: Vec::new(),
+            finished: false,
+            keeper: None,
+            healer: None,
+        }
     }
 
     /// Has what proves the answer's calls kept.
     pub fn keep(&mut self, keeper: Keeper) {
         self.keeper = Some(keeper);
+    }
+
+    /// Has the JSON of its texts repaired.
+    pub fn heal(&mut self, healer: EventHealer) {
+        self.healer = Some(healer);
+    }
+
+    /// What was done to its JSON.
+    pub fn healed(&self) -> Option<&HealRecord> {
+        self.healer.as_ref().map(EventHealer::record)
     }
 
     /// Says one event of the upstream; empty when it has nothing to say to the client.
@@ -59,11 +80,17 @@ impl Transcoder {
     }
 
     fn encode(&mut self) {
+        if let Some(healer) = &mut self.healer {
+            healer.run(&mut self.events);
+        }
         for event in self.events.drain(..) {
             if let Some(keeper) = &mut self.keeper {
                 keeper.event(&event);
             }
             self.encoder.encode(&event, &mut self.out);
+        }
+        if let Some(healer) = &self.healer {
+            healer.told(&mut self.out);
         }
     }
 

@@ -23,6 +23,22 @@ fn routes() -> impl Strategy<Value = Box<RouteRecord>> {
         })
 }
 
+fn heals() -> impl Strategy<Value = Option<Box<HealRecord>>> {
+    let edit = (any::<u64>(), "[a-z_]{1,20}").prop_map(|(position, kind)| HealEdit { position, kind });
+    let edits = proptest::collection::vec(edit, 0..4);
+    let status = proptest::sample::select(vec![HealStatus::Skipped, HealStatus::Healed, HealStatus::Failed]);
+    let heal = (status, any::<bool>(), option::of(any::<bool>()), any::<u64>(), edits).prop_map(
+        |(status, cut_off, schema_valid, count, edits)| HealRecord {
+            status,
+            cut_off,
+            schema_valid,
+            count,
+            edits,
+        },
+    );
+    option::of(heal.prop_map(Box::new))
+}
+
 prop_compose! {
     fn records()(
         id in "gen-[0-9]{1,12}-[a-z]{1,20}",
@@ -36,11 +52,12 @@ prop_compose! {
         [images, audio_ms, characters, searches] in any::<[Option<u64>; 4]>(),
         lossy in proptest::collection::vec(any::<String>(), 0..4),
         route in option::of(routes()),
+        heal in heals(),
     ) -> ExchangeRecord {
         ExchangeRecord {
             id, started_at_us, key_id, key_name, dialect, operation, model_requested, model_served, provider,
             upstream_id, attempts, status, error_code, finish_reason, streamed, cost_nanos, first_byte_us, total_us,
-            overhead_us, lossy, route,
+            overhead_us, lossy, route, heal,
             units: UnitCounts { images, audio_ms, characters, searches },
             outcome: outcome_of(outcome).unwrap(),
             tokens: TokenCounts {
