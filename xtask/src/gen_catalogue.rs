@@ -66,6 +66,7 @@ const SERVED: &[(&str, &str)] = &[
     ("openai_translations", "translation"),
     ("openai_moderations", "moderation"),
     ("rerank", "rerank"),
+    ("openai_realtime", "realtime"),
 ];
 
 /// A model as fields.

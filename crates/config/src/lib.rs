@@ -72,7 +72,7 @@ pub use rotation::Rotation;
 pub use schema::json_schema;
 pub use secret::{KeyHash, KeyHasher, Secret};
 pub use snapshot::{
-    Deployment, FetchSettings, GatewaySettings, LogFormat, LogLevel, ModelTarget, ProcessSettings, Snapshot,
-    TargetKind,
+    Deployment, FetchSettings, GatewaySettings, LogFormat, LogLevel, ModelTarget, ProcessSettings,
+    SessionSettings, Snapshot, TargetKind,
 };
 pub use spec::Spec;

@@ -132,7 +132,7 @@ impl Exchange {
         let outline = codec(route.dialect).outline();
         outline.name.clone_into(&mut self.record.dialect);
         self.record.operation = match route.task {
-            Task::Generate => outline.operation.word().to_owned(),
+            Task::Generate | Task::Converse => outline.operation.word().to_owned(),
             Task::CountTokens => "count_tokens".to_owned(),
         };
     }
@@ -179,6 +179,12 @@ impl Exchange {
         self.record.units = UnitCounts { images, audio_ms, characters, searches };
         let usage = tokens.map(|(usage, source)| self.bounded(&usage, source));
         let cost = price.and_then(|price| price.cost_of(usage.as_ref(), &units));
+        self.record.cost_nanos = cost.map(|cost| cost.min(COST_NANOS_MOST));
+    }
+
+    /// The same where what it costs has been told piece by piece.
+    pub fn charged(&mut self, tokens: Option<(Usage, TokenSource)>, units: &Units, cost: Option<u64>) {
+        self.counted(tokens, units, None);
         self.record.cost_nanos = cost.map(|cost| cost.min(COST_NANOS_MOST));
     }
 
@@ -249,6 +255,11 @@ impl Exchange {
         self.permit = None;
         self.worker.append(&self.record);
         self.leave();
+    }
+
+    /// Whether its record is still to be written.
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// How an exchange has ended whose answer nobody takes any more: a process that stops cuts what is still open

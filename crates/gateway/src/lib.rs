@@ -20,6 +20,7 @@ mod route;
 mod stages;
 mod upload;
 mod upstream;
+mod websocket;
 mod worker;
 
 pub use discovery::{Told, discover};

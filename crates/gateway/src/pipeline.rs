@@ -100,7 +100,9 @@ async fn serve(
         return Ok((call, arrival));
     }
     let arrival = match call.task {
-        Task::Generate => llm::dispatch(exchange, settings, &call, &plan, &head.headers).await?,
+        Task::Generate | Task::Converse => {
+            llm::dispatch(exchange, settings, &call, &plan, &head.headers).await?
+        }
         Task::CountTokens => llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?,
     };
     Ok((call, arrival))
@@ -194,6 +196,9 @@ fn refuse(mut exchange: Box<Exchange>, head: &request::Parts, rejection: Rejecti
         Code::MethodNotAllowed => drop(headers.insert(header::ALLOW, stages::allowed(head.uri.path()))),
         Code::MissingKey | Code::InvalidKey => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"yumen\""));
+        }
+        Code::UpgradeRequired => {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
         Code::Draining | Code::ConflictingLengths => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

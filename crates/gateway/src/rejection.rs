@@ -97,6 +97,7 @@ codes! {
     BodyTooLarge "body_too_large" 413 PayloadTooLarge Client Never "The body, or what it expands to, is larger than the limit.";
     UnsupportedEncoding "unsupported_encoding" 415 InvalidRequest Client Never "The body's content-encoding is not one of gzip, deflate, br, zstd and identity.";
     UnsupportedMedia "unsupported_media_type" 415 InvalidRequest Client Never "The body is not written as this path takes it; the message names what its content-type may be.";
+    UpgradeRequired "upgrade_required" 426 InvalidRequest Client Never "This path is a WebSocket, and the request does not ask for one, or not over HTTP/1.1.";
     RateLimited "rate_limited" 429 RateLimited Client Same "The virtual key has used up its requests per minute; Retry-After says when to come back.";
     ConcurrencyLimited "concurrency_limited" 429 RateLimited Client Same "The virtual key has as many exchanges open as it may have.";
     ClientGone "client_gone" 499 InvalidRequest Client Never "The client left before its body was whole; only the record can show this.";

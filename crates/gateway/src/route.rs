@@ -166,6 +166,8 @@ pub struct InPath {
 pub enum Task {
     Generate,
     CountTokens,
+    /// A session is opened, over a connection that is switched.
+    Converse,
 }
 
 /// The dialect and the dress in which a path's errors are said.

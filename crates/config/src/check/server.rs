@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::diagnostic::Diagnostics;
 use crate::network::Network;
 use crate::place::Place;
-use crate::snapshot::{FetchSettings, GatewaySettings, ProcessSettings};
+use crate::snapshot::{FetchSettings, GatewaySettings, ProcessSettings, SessionSettings};
 use crate::spec::{FetchSpec, Spec};
 
 /// The checked form; what is wrong is reported.
@@ -47,6 +47,10 @@ pub(super) fn settings(
         max_head_bytes: gateway.max_head_bytes,
         max_streams: gateway.max_streams,
         public_models: gateway.public_models,
+        session: SessionSettings {
+            idle: Duration::from_millis(gateway.session.idle_ms),
+            total: Duration::from_millis(gateway.session.total_ms),
+        },
         fetch: Arc::new(fetching(&gateway.fetch, &root.field("gateway").field("fetch"), found)),
     };
     let process = ProcessSettings {

@@ -129,6 +129,10 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
         "/audio/translations" => llm(Dialect::OpenAiTranslations, Task::Generate),
         "/moderations" => llm(Dialect::OpenAiModerations, Task::Generate),
         "/rerank" => llm(Dialect::Rerank, Task::Generate),
+        "/realtime" => {
+            let (dialect, task) = (Dialect::OpenAiRealtime, Task::Converse);
+            Some((LOOKED_AT, Route::Llm(LlmRoute { dialect, task, skin, in_path: None })))
+        }
         "/models" => Some((READ, Route::Models { id: None })),
         "/generation" => Some((READ, Route::Generation)),
         _ => {

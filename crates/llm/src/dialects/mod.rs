@@ -27,6 +27,7 @@ mod openai;
 mod openai_chat;
 mod openai_completions;
 mod openai_embeddings;
+mod openai_realtime;
 mod openai_responses;
 mod operation;
 mod outline;
@@ -50,6 +51,7 @@ use crate::price::Price;
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, proves_what_follows, read_gemini_count_tokens};
 pub use openai_embeddings::recode_embeddings;
+pub use openai_realtime::{Counted, Heard, ModelPlace, NamedModel, named_models, read_event, realtime_error};
 pub use passing::{BodyForm, Passing, Pictures};
 pub use seal::holds_sealed;
 pub use stopwatch::Stopwatch;
@@ -133,6 +135,9 @@ pub enum Dialect {
     /// Rerankings as Cohere made them and many servers know them, `POST /v1/rerank` and `/v2/rerank`.
     #[serde(rename = "rerank")]
     Rerank,
+    /// OpenAI's conversations by voice and text over a WebSocket, `GET /v1/realtime`.
+    #[serde(rename = "openai_realtime")]
+    OpenAiRealtime,
 }
 
 /// What a request body could not be read as, in terms its sender understands.
@@ -360,7 +365,7 @@ pub trait Codec: Sync + Send {
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 23] = [
+pub const ALL: [&dyn Codec; 24] = [
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
@@ -384,6 +389,7 @@ pub const ALL: [&dyn Codec; 23] = [
     &passing::TRANSLATIONS,
     &passing::MODERATIONS,
     &passing::RERANK,
+    &passing::REALTIME,
 ];
 
 /// The codec of `dialect`.
@@ -412,6 +418,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiTranslations => &passing::TRANSLATIONS,
         Dialect::OpenAiModerations => &passing::MODERATIONS,
         Dialect::Rerank => &passing::RERANK,
+        Dialect::OpenAiRealtime => &passing::REALTIME,
     }
 }
 

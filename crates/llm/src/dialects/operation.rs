@@ -23,6 +23,7 @@ pub enum Operation {
     Translation,
     Moderation,
     Rerank,
+    Realtime,
 }
 
 impl Operation {
@@ -40,6 +41,7 @@ impl Operation {
             Self::Translation => "translation",
             Self::Moderation => "moderation",
             Self::Rerank => "rerank",
+            Self::Realtime => "realtime",
         }
     }
 

@@ -12,6 +12,7 @@ mod gemini;
 mod media;
 mod ollama;
 mod openai;
+mod realtime;
 mod reply;
 mod responses;
 mod scenario;
@@ -70,6 +71,7 @@ impl Received {
         let in_path = in_path.or_else(amazons);
         match in_path {
             Some((model, _)) => model.to_owned(),
+            None if self.in_query("model").is_some() => self.in_query("model").unwrap_or_default().to_owned(),
             None => match self.part("model") {
                 Some(model) => String::from_utf8_lossy(&model).into_owned(),
                 None => self.json()["model"].as_str().unwrap_or_default().to_owned(),
@@ -90,6 +92,12 @@ impl Received {
             let is_named = String::from_utf8_lossy(&part[..head]).contains(&format!(" name=\"{name}\""));
             is_named.then(|| Bytes::copy_from_slice(&part[head + 4..]))
         })
+    }
+
+    /// A parameter of the query, as it stands there.
+    pub fn in_query(&self, name: &str) -> Option<&str> {
+        let (_, query) = self.path.split_once('?')?;
+        query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// A header's value, empty when it is not there.
@@ -126,6 +134,7 @@ pub struct Upstream {
 
 struct Shared {
     requests: Mutex<VecDeque<Received>>,
+    messages: Mutex<Vec<String>>,
     script: Mutex<Option<Script>>,
     gate: watch::Sender<bool>,
     connections: AtomicUsize,
@@ -155,6 +164,7 @@ impl Upstream {
     async fn start_with(identity: Option<tls::Identity>) -> Self {
         let shared = Arc::new(Shared {
             requests: Mutex::default(),
+            messages: Mutex::default(),
             script: Mutex::default(),
             gate: watch::Sender::new(false),
             connections: AtomicUsize::new(0),
@@ -221,6 +231,12 @@ impl Upstream {
         requests.back().cloned().expect("a request at the upstream")
     }
 
+    /// What sessions have received so far, oldest first: texts as they came, `ping …`, `pong …`, `close …` with its code,
+    /// and `gone` where a session ended without a word.
+    pub fn messages(&self) -> Vec<String> {
+        self.shared.messages.lock().expect("the messages").clone()
+    }
+
     /// Forgets the requests received so far.
     pub fn forget(&self) {
         self.shared.requests.lock().expect("the requests").clear();
@@ -272,6 +288,11 @@ impl Shared {
         let Some(last) = requests.back() else { return Value::Null };
         let headers = last.headers.keys().map(|name| (name.to_string(), json!(last.header(name.as_str()))));
         json!({ "path": last.path, "headers": headers.collect::<serde_json::Map<_, _>>(), "body": last.json() })
+    }
+
+    /// A message that a session has received.
+    fn hear(&self, message: impl Into<String>) {
+        self.messages.lock().expect("the messages").push(message.into());
     }
 
     fn answer(&self, request: &Received) -> Reply {

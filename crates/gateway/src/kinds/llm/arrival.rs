@@ -24,7 +24,7 @@ use crate::kinds::scrub::Scrub;
 use crate::proofs::{Keeper, needs_keeping};
 use crate::rejection::Code;
 use crate::route::Skin;
-use crate::upstream::{AccessToken, AnswerBody, AnswerError};
+use crate::upstream::{AccessToken, AnswerBody, AnswerError, Tunnel};
 
 /// A whole answer up to this size is read before its head is sent on, so that one that breaks off can still be
 /// replaced by another deployment's.
@@ -72,6 +72,8 @@ pub enum Arrived {
     Large(Bytes, AnswerBody),
     /// A stream, read up to its first content.
     Stream(Box<StreamRelay>, SmallVec<[Bytes; 4]>),
+    /// A session, over a connection that is switched.
+    Session(Tunnel),
 }
 
 /// Reads the answer to a try.

@@ -9,6 +9,7 @@ use yumen_llm::json::Object;
 use yumen_llm::multipart::Form;
 use yumen_llm::usage::Units;
 
+use super::realtime::Opening;
 use crate::exchange::Asked;
 use crate::route::{Skin, Task};
 
@@ -49,6 +50,8 @@ pub struct Call {
     pub require_parameters: bool,
     /// Whether the client wants to be told how its request was routed.
     pub wants_trace: bool,
+    /// How a session is asked for, if one is.
+    pub opening: Option<Box<Opening>>,
 }
 
 impl Call {

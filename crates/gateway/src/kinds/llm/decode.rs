@@ -13,7 +13,7 @@ use yumen_llm::json::{Kind, Object, Read, ScanReason, scan_object};
 use yumen_llm::usage::Units;
 
 use super::call::Call;
-use super::form;
+use super::{form, realtime};
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
 use crate::route::{LlmRoute, Skin, Task};
@@ -56,6 +56,9 @@ pub async fn decode(
     body: &mut Incoming,
 ) -> Result<Call, Rejection> {
     let settings = &snapshot.gateway;
+    if route.task == Task::Converse {
+        return realtime::open(exchange, route, head);
+    }
     let asked = Instant::now();
     let uploaded = upload::collect(settings, head, body).await;
     // The client's upload is no work of ours.
@@ -126,6 +129,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         include_usage: includes_usage(&object, &body)?,
         require_parameters: requires_parameters(&object, &body)?,
         wants_trace: false,
+        opening: None,
         form: None,
         units: spoken(passing, &object, &body)?,
         body,

@@ -104,6 +104,7 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         include_usage: false,
         require_parameters: false,
         wants_trace: false,
+        opening: None,
         body,
     })
 }

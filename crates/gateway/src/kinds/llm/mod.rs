@@ -21,6 +21,7 @@ mod headers;
 mod large;
 mod load;
 mod nested;
+mod realtime;
 mod relay;
 mod resolve;
 mod stream;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use yumen_config::Timeouts;
 use yumen_llm::dialects::{Tap, codec};
@@ -13,6 +14,7 @@ use super::call::Call;
 use super::flow::StreamFlow;
 use super::headers;
 use super::large::{LargeFlow, Watch};
+use super::realtime::Conversation;
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::route::Task;
@@ -77,6 +79,17 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             let body = LargeFlow::new(exchange, begin, rest, account, watch, &timeouts);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
+        Arrived::Session(tunnel) => {
+            let (Some(opening), Some(step)) = (&call.opening, arrival.step) else {
+                exchange.close(Outcome::Failed);
+                return Answer { status: arrival.status, headers, body: Body::full(Bytes::new()) };
+            };
+            opening.confirm(&mut headers);
+            exchange.record.streamed = true;
+            exchange.stamp(&mut headers);
+            let session = Conversation::new(exchange, &call.model, opening, step, tunnel);
+            Answer { status: arrival.status, headers, body: Body::Session(Box::new(session)) }
+        }
         Arrived::Whole { said, told, streamed } => {
             let mut tap = Tap::default();
             codec(arrival.dialect).tap_response(&said, &mut tap);
@@ -96,7 +109,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             exchange.stamp(&mut headers);
             match call.task {
                 Task::Generate => account.close(&mut exchange, &tap, Outcome::Completed),
-                Task::CountTokens => exchange.close(Outcome::Completed),
+                Task::CountTokens | Task::Converse => exchange.close(Outcome::Completed),
             }
             Answer { status: arrival.status, headers, body: Body::full(told) }
         }

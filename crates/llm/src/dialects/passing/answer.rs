@@ -117,7 +117,7 @@ fn billed_units(meta: &[u8], tap: &mut Tap) {
 
 /// Seconds with any decimals, as a number or as text, in whole milliseconds, rounded half up. The digits are read as they
 /// stand: nothing that is charged for passes through a float.
-fn milliseconds(value: &[u8]) -> Option<u64> {
+pub(in crate::dialects) fn milliseconds(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(value).ok()?.trim_matches('"');
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -147,3 +147,15 @@ pub(in crate::dialects) const RERANK: PassThrough = PassThrough {
     },
     passing: &Passing { wants: &["documents"], is_text: true, ..PASSING },
 };
+
+/// Its requests have no body: the model stands in the query, and everything else is said in the session's events.
+pub(in crate::dialects) const REALTIME: PassThrough = PassThrough {
+    outline: &Outline {
+        dialect: Dialect::OpenAiRealtime,
+        name: "openai_realtime",
+        operation: Operation::Realtime,
+        content: "model",
+        ..OUTLINE
+    },
+    passing: &Passing { wants: &["model"], ..PASSING },
+};
