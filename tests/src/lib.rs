@@ -7,6 +7,7 @@ mod page;
 mod surface;
 mod turns;
 mod usage;
+mod videos;
 
 use serde_json::{Value, json};
 use yumen_testkit::{Answer, Client, Event, Gateway, Upstream, eventually};
@@ -15,6 +16,7 @@ pub use files::{FakeFiles, form};
 pub use page::Page;
 pub use surface::{PROVIDERS, SURFACES, Surface, combinations};
 pub use turns::{Call, PIXEL};
+pub use videos::{FakeVideos, VIDEO};
 
 /// What every fake model says unless its scenario says otherwise.
 pub const TEXT: &str = "Hello from the fake gate 玉门.";

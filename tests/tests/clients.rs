@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use yumen_testkit::{Gateway, KEY, Upstream, standard_config};
-use yumen_tests::{FakeFiles, install};
+use yumen_tests::{FakeFiles, FakeVideos, install};
 
 const MORE_CONFIG: &str = r#"  - { name: narrow, secret: "sk-yu-narrow-0123456789abcdefghijklmn", models: [smart] }
   - { name: slow, secret: "sk-yu-slow-0123456789abcdefghijklmnop", models: ["*"], requests_per_minute: 1 }
@@ -15,6 +15,8 @@ const MORE_CONFIG: &str = r#"  - { name: narrow, secret: "sk-yu-narrow-012345678
 files: { provider: fake-openai }
 models:
   smart:
+    deployments: [ { provider: fake-openai, model: fake-chat } ]
+  smart-voice:
     deployments: [ { provider: fake-openai, model: fake-chat } ]
 "#;
 
@@ -40,7 +42,8 @@ async fn node_clients() {
 async fn run_against_gateway(mut command: Command) {
     let upstream = Upstream::start().await;
     let files = FakeFiles::default();
-    upstream.script(move |request| files.answer(request));
+    let videos = FakeVideos::default();
+    upstream.script(move |request| files.answer(request).or_else(|| videos.answer(request)));
     let config =
         standard_config(&upstream).replace("models: [\"*\"] }", "models: [\"*\"], access: [files] }");
     let gateway = Gateway::start(&(config + MORE_CONFIG)).await;

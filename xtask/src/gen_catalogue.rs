@@ -43,6 +43,7 @@ const PRICES: &[&str] = &[
     "audio_hour",
     "characters",
     "search",
+    "video_second",
     "image_input",
     "audio_input",
     "image_output",
@@ -67,6 +68,7 @@ const SERVED: &[(&str, &str)] = &[
     ("openai_moderations", "moderation"),
     ("rerank", "rerank"),
     ("openai_realtime", "realtime"),
+    ("openai_videos", "videos"),
 ];
 
 /// A model as fields.

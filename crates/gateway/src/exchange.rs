@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use yumen_config::VirtualKey;
-use yumen_llm::dialects::{Stopwatch, codec};
+use yumen_llm::dialects::{Operation, Stopwatch, codec};
 use yumen_llm::price::Price;
 use yumen_llm::tokens;
 use yumen_llm::usage::{Units, Usage};
@@ -21,7 +21,7 @@ use yumen_telemetry::{
 use crate::egress::Files;
 use crate::limits::Permit;
 use crate::rejection::Code;
-use crate::route::{HttpRoute, LlmRoute, Task};
+use crate::route::{FilesPath, HttpRoute, LlmRoute, Task};
 use crate::worker::Worker;
 
 const GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
@@ -145,6 +145,8 @@ impl Exchange {
             HttpRoute::Files(path) => match path.kind() {
                 ObjectKind::File => "files",
                 ObjectKind::Batch => "batches",
+                ObjectKind::Video if matches!(path, FilesPath::Remix(_)) => Operation::Videos.word(),
+                ObjectKind::Video => "videos",
             },
         };
         operation.clone_into(&mut self.record.operation);
@@ -173,10 +175,11 @@ impl Exchange {
             audio_ms: bounded(units.audio_ms),
             characters: bounded(units.characters),
             searches: bounded(units.searches),
+            video_ms: bounded(units.video_ms),
             ..*units
         };
-        let Units { images, audio_ms, characters, searches, .. } = units;
-        self.record.units = UnitCounts { images, audio_ms, characters, searches };
+        let Units { images, audio_ms, characters, searches, video_ms, .. } = units;
+        self.record.units = UnitCounts { images, audio_ms, characters, searches, video_ms };
         let usage = tokens.map(|(usage, source)| self.bounded(&usage, source));
         let cost = price.and_then(|price| price.cost_of(usage.as_ref(), &units));
         self.record.cost_nanos = cost.map(|cost| cost.min(COST_NANOS_MOST));

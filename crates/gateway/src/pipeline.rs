@@ -105,6 +105,10 @@ async fn serve(
         }
         Task::CountTokens => llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?,
     };
+    if let Some(job) = llm::job(exchange, &call, &arrival)? {
+        // Rare, so that it takes no room in the many exchanges that end with their answer.
+        Box::pin(llm::remember(exchange, &consumer, &call, job)).await?;
+    }
     Ok((call, arrival))
 }
 

@@ -90,10 +90,10 @@ codes! {
     ModelNotFound "model_not_found" 404 NotFound Client Never "No configured provider serves this model; the message lists the nearest names.";
     GenerationNotFound "generation_not_found" 404 NotFound Client Never "There is no record with this id for this key.";
     FilesNotConfigured "files_not_configured" 404 NotFound Client Never "The configuration names no provider that keeps files and batches (`files.provider`).";
-    ObjectNotFound "object_not_found" 404 NotFound Client Never "This virtual key has no file or batch with this id.";
+    ObjectNotFound "object_not_found" 404 NotFound Client Never "This virtual key has no file, batch or video with this id.";
     MethodNotAllowed "method_not_allowed" 405 InvalidRequest Client Never "The path exists, but not for this method.";
     BodyTimeout "body_timeout" 408 Timeout Client Same "The client took too long to send its body.";
-    CredentialGone "credential_gone" 409 InvalidRequest Client Never "The credential with which this file or batch was made is not in the configuration any more; another account would not know it.";
+    CredentialGone "credential_gone" 409 InvalidRequest Client Never "The credential with which this file, batch or video was made is not in the configuration any more; another account would not know it.";
     BodyTooLarge "body_too_large" 413 PayloadTooLarge Client Never "The body, or what it expands to, is larger than the limit.";
     UnsupportedEncoding "unsupported_encoding" 415 InvalidRequest Client Never "The body's content-encoding is not one of gzip, deflate, br, zstd and identity.";
     UnsupportedMedia "unsupported_media_type" 415 InvalidRequest Client Never "The body is not written as this path takes it; the message names what its content-type may be.";

@@ -46,6 +46,8 @@ pub struct UnitPrices {
     pub characters: Option<PerToken>,
     /// Each search unit.
     pub search: Option<PerToken>,
+    /// Each second of moving pictures.
+    pub video_second: Option<PerToken>,
     /// Prompt tokens that stand for pictures.
     pub image_input: Option<PerToken>,
     /// Prompt tokens that stand for sound.
@@ -85,8 +87,9 @@ const PER_DOLLAR: u64 = 1_000_000_000_000_000;
 /// Nano-dollars in one dollar.
 const NANOS_PER_DOLLAR: u64 = 1_000_000_000;
 
-/// Milliseconds in the hour for which sound is priced.
+/// Milliseconds in the hour for which sound is priced, and in the second for which moving pictures are.
 const MS_PER_HOUR: u128 = 3_600_000;
+const MS_PER_SECOND: u128 = 1000;
 
 impl PerToken {
     /// From a decimal price in dollars per million tokens, such as `0.0375` or `15`.
@@ -162,7 +165,9 @@ impl Price {
                     femto = femto.saturating_add(amount(price, count)?);
                 }
                 let sound = amount(prices.audio_hour, units.audio_ms)?;
-                let parts = femto.saturating_mul(MS_PER_HOUR).saturating_add(sound);
+                let video = amount(prices.video_second, units.video_ms)?;
+                let video = video.saturating_mul(MS_PER_HOUR / MS_PER_SECOND);
+                let parts = femto.saturating_mul(MS_PER_HOUR).saturating_add(sound).saturating_add(video);
                 Some(nanos(parts, FEMTO_PER_NANO * MS_PER_HOUR))
             }
         }
@@ -228,7 +233,8 @@ impl Price {
 impl UnitPrices {
     /// Whether anything is charged by other units than tokens.
     pub fn has_units(&self) -> bool {
-        [self.image, self.audio_hour, self.characters, self.search].iter().any(Option::is_some)
+        let all = [self.image, self.audio_hour, self.characters, self.search, self.video_second];
+        all.iter().any(Option::is_some)
     }
 }
 
@@ -360,17 +366,20 @@ mod tests {
         let speech = sold_by(UnitPrices { characters: PerToken::per_million("15"), ..UnitPrices::default() });
         let search = sold_by(UnitPrices { search: PerToken::each("0.002"), ..UnitPrices::default() });
         let sound = sold_by(UnitPrices { audio_hour: PerToken::each("0.04"), ..UnitPrices::default() });
+        let video = sold_by(UnitPrices { video_second: PerToken::each("0.1"), ..UnitPrices::default() });
         let told = Units {
             images: Some(3),
             characters: Some(7),
             searches: Some(2),
             audio_ms: Some(8_470),
+            video_ms: Some(12_500),
             ..Units::default()
         };
         for (price, nanos) in [
             (picture, 120_000_000),
             (speech, 105_000),
             (search, 4_000_000),
+            (video, 1_250_000_000),
             // 0.04 dollars × 8.47 s ÷ 3600 s, rounded once
             (sound, 94_111),
         ] {

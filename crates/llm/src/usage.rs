@@ -32,6 +32,8 @@ pub struct Units {
     pub audio_ms: Option<u64>,
     /// Characters (Unicode scalar values) that were spoken.
     pub characters: Option<u64>,
+    /// Milliseconds of moving pictures that are made.
+    pub video_ms: Option<u64>,
     /// Search units, as Cohere counts them: one query with up to a hundred documents.
     pub searches: Option<u64>,
     /// Of the prompt tokens, those that stood for pictures.

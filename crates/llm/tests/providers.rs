@@ -236,6 +236,7 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::OpenAiModerations => "/moderations",
                 Dialect::Rerank => "/rerank",
                 Dialect::OpenAiRealtime => "/realtime",
+                Dialect::OpenAiVideos => "/videos",
             };
             if let Some(url) = definition.url(*dialect) {
                 let (url, _) = url.split_once("?api-version=").unwrap_or((&url, ""));

@@ -78,6 +78,7 @@ fn migrations() -> Migrator {
         migration(4, "usage by key", include_str!("../migrations/0004_usage_by_key.sql")),
         migration(5, "units", include_str!("../migrations/0005_units.sql")),
         migration(6, "owned objects", include_str!("../migrations/0006_owned_objects.sql")),
+        migration(7, "owned models", include_str!("../migrations/0007_owned_models.sql")),
     ])
 }
 

@@ -31,8 +31,8 @@ impl OwnedObjects {
         for object in objects {
             // A change of nothing, so that the row that was there is given as well.
             let owner: String = sqlx::query_scalar(
-                "INSERT INTO owned_objects (provider, kind, id, key_id, credential_id, credential, created_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) \
+                "INSERT INTO owned_objects (provider, kind, id, key_id, credential_id, credential, model, created_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
                  ON CONFLICT (provider, kind, id) DO UPDATE SET key_id = owned_objects.key_id RETURNING key_id",
             )
             .bind(&object.account.provider)
@@ -41,6 +41,7 @@ impl OwnedObjects {
             .bind(&object.key_id)
             .bind(&object.account.credential_id)
             .bind(&object.account.credential)
+            .bind(&object.model)
             .bind(object.created_at)
             .fetch_one(&mut *transaction)
             .await?;
@@ -127,6 +128,7 @@ fn owned(row: &SqliteRow) -> Result<OwnedObject, StoreError> {
         id: row.try_get("id")?,
         key_id: row.try_get("key_id")?,
         account: account(row)?,
+        model: row.try_get("model")?,
         created_at: row.try_get("created_at")?,
     })
 }
@@ -178,7 +180,14 @@ mod tests {
             credential_id: format!("id-{credential}"),
             credential: credential.into(),
         };
-        OwnedObject { kind, id: id.into(), key_id: key.into(), account, created_at }
+        OwnedObject {
+            kind,
+            id: id.into(),
+            key_id: key.into(),
+            account,
+            model: format!("model of {id}"),
+            created_at,
+        }
     }
 
     #[tokio::test]

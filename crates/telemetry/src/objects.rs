@@ -1,7 +1,7 @@
-//! The door to what is remembered of files and batches: whose they are, and at which account of which provider.
+//! The door to what is remembered of files, batches and jobs: whose they are, and at which account of which provider.
 //!
-//! `store` implements it, the data plane asks it. Only calls about files and batches wait for it; no request to a model
-//! does.
+//! `store` implements it, the data plane asks it. Only calls about these wait for it, and requests that begin a job; no other
+//! request to a model does.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use crate::LookupError;
 pub enum ObjectKind {
     File,
     Batch,
+    Video,
 }
 
 impl ObjectKind {
@@ -22,12 +23,13 @@ impl ObjectKind {
         match self {
             Self::File => "file",
             Self::Batch => "batch",
+            Self::Video => "video",
         }
     }
 
     /// The kind that a word stands for.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::File, Self::Batch].into_iter().find(|kind| kind.as_str() == word)
+        [Self::File, Self::Batch, Self::Video].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -42,7 +44,7 @@ pub struct Account {
     pub credential: String,
 }
 
-/// A file or a batch of a virtual key.
+/// A file, a batch or a job of a virtual key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnedObject {
     /// What it is.
@@ -53,6 +55,8 @@ pub struct OwnedObject {
     pub key_id: String,
     /// Where it is.
     pub account: Account,
+    /// The model that it was asked of, by the name that the key used; empty for files and batches.
+    pub model: String,
     /// Unix seconds at which it was first seen.
     pub created_at: i64,
 }

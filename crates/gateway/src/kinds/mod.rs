@@ -3,5 +3,6 @@
 pub mod http;
 pub mod llm;
 mod mask;
+mod owned;
 mod patience;
 mod scrub;

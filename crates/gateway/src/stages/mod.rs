@@ -8,7 +8,7 @@ mod inspect;
 mod record;
 mod route;
 
-pub use admit::{admit, unknown as unknown_model};
+pub use admit::{admit, permitted, unknown as unknown_model};
 pub use identify::{good, identify, offered, presented_secret};
 pub use inspect::inspect;
 pub use record::{Ending, record};

@@ -157,6 +157,7 @@ fn read_price(table: toml::Table, place: &str, faults: &mut Faults<'_>) -> Price
         audio_hour: each("audio_hour", &mut fields),
         characters: amount("characters", &mut fields),
         search: each("search", &mut fields),
+        video_second: each("video_second", &mut fields),
         image_input: amount("image_input", &mut fields),
         audio_input: amount("audio_input", &mut fields),
         image_output: amount("image_output", &mut fields),

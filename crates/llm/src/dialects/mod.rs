@@ -138,6 +138,9 @@ pub enum Dialect {
     /// OpenAI's conversations by voice and text over a WebSocket, `GET /v1/realtime`.
     #[serde(rename = "openai_realtime")]
     OpenAiRealtime,
+    /// OpenAI's moving pictures, made while the client asks again, `POST /v1/videos`.
+    #[serde(rename = "openai_videos")]
+    OpenAiVideos,
 }
 
 /// What a request body could not be read as, in terms its sender understands.
@@ -365,7 +368,7 @@ pub trait Codec: Sync + Send {
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 24] = [
+pub const ALL: [&dyn Codec; 25] = [
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
@@ -390,6 +393,7 @@ pub const ALL: [&dyn Codec; 24] = [
     &passing::MODERATIONS,
     &passing::RERANK,
     &passing::REALTIME,
+    &passing::VIDEOS,
 ];
 
 /// The codec of `dialect`.
@@ -419,6 +423,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiModerations => &passing::MODERATIONS,
         Dialect::Rerank => &passing::RERANK,
         Dialect::OpenAiRealtime => &passing::REALTIME,
+        Dialect::OpenAiVideos => &passing::VIDEOS,
     }
 }
 

@@ -24,6 +24,7 @@ pub enum Operation {
     Moderation,
     Rerank,
     Realtime,
+    Videos,
 }
 
 impl Operation {
@@ -42,6 +43,7 @@ impl Operation {
             Self::Moderation => "moderation",
             Self::Rerank => "rerank",
             Self::Realtime => "realtime",
+            Self::Videos => "video_generation",
         }
     }
 

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
+use yumen_config::Credential;
 use yumen_llm::dialects::{AnswerContext, Dialect, codec, recode_embeddings};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir::{EmbeddingFormat, OwnTools, Response};
@@ -49,6 +50,8 @@ pub struct Arrival {
     pub dialect: Dialect,
     /// The deployment that answered; none when the gateway did it itself.
     pub step: Option<Step>,
+    /// With which credential.
+    pub credential: Option<Arc<Credential>>,
     /// The answer.
     pub answer: Arrived,
     /// Names of request fields that could not be carried.

@@ -118,6 +118,7 @@ impl Try<'_> {
             headers,
             dialect: self.step.dialect,
             step: Some(self.step.clone()),
+            credential: self.credential.map(Arc::clone),
             answer,
             lossy,
             dress: Dress::of(self, exchange),

@@ -53,6 +53,7 @@ fn estimate(call: &Call, step: Option<&Step>) -> Arrival {
         headers: HeaderMap::new(),
         dialect: call.dialect,
         step: step.cloned(),
+        credential: None,
         answer: Arrived::Whole { said: counted.clone(), told: counted, streamed: false },
         lossy: Vec::new(),
         dress: None,

@@ -42,6 +42,8 @@ fn members(operation: Operation, mut walk: Walk<'_>, tap: &mut Tap) -> Result<()
             b"model" => tap.model = text(value).or(tap.model.take()),
             b"service_tier" => tap.other_tier = tier::is_other(value),
             b"usage" => usage(value, tap),
+            b"status" if operation == Operation::Videos => tap.finish_reason = text(value),
+            b"seconds" if operation == Operation::Videos => tap.units.video_ms = milliseconds(value),
             // Whisper's verbose answers; newer models tell it as their usage.
             b"duration" if matches!(operation, Operation::Transcription | Operation::Translation) => {
                 tap.units.audio_ms = tap.units.audio_ms.or(milliseconds(value));

@@ -17,7 +17,7 @@ pub(super) use answer::milliseconds;
 pub use pictures::Pictures;
 pub(super) use table::{
     IMAGE_EDITS, IMAGE_VARIATIONS, IMAGES, MODERATIONS, REALTIME, RERANK, SPEECH, TRANSCRIPTIONS,
-    TRANSLATIONS,
+    TRANSLATIONS, VIDEOS,
 };
 
 /// What is known of a dialect that only passes through.
@@ -37,6 +37,8 @@ pub struct Passing {
     pub is_text: bool,
     /// Whether answers are pictures, to be counted.
     pub makes_pictures: bool,
+    /// Whether an answer only says that the work has begun: the client asks for the rest later, by the answer's id.
+    pub makes_jobs: bool,
 }
 
 /// How requests are written.

@@ -34,6 +34,7 @@ const PASSING: Passing = Passing {
     spoken: None,
     is_text: false,
     makes_pictures: false,
+    makes_jobs: false,
 };
 
 /// A text, an address or several: servers differ, and whoever is asked knows what he takes.
@@ -158,4 +159,19 @@ pub(in crate::dialects) const REALTIME: PassThrough = PassThrough {
         ..OUTLINE
     },
     passing: &Passing { wants: &["model"], ..PASSING },
+};
+
+pub(in crate::dialects) const VIDEOS: PassThrough = PassThrough {
+    outline: &Outline {
+        dialect: Dialect::OpenAiVideos,
+        name: "openai_videos",
+        operation: Operation::Videos,
+        ..OUTLINE
+    },
+    passing: &Passing {
+        body: BodyForm::FormOrJson,
+        default_model: Some("sora-2"),
+        makes_jobs: true,
+        ..PASSING
+    },
 };

@@ -11,15 +11,6 @@ use yumen_telemetry::Account;
 use crate::kinds::http::resolve::Step;
 use crate::rejection::{Code, Rejection};
 
-/// The account that a call was made with.
-pub(super) fn of(provider: &Provider, credential: Option<&Arc<Credential>>) -> Account {
-    Account {
-        provider: provider.id.to_string(),
-        credential_id: credential.map(|credential| format!("{:016x}", credential.id)).unwrap_or_default(),
-        credential: credential.map(|credential| credential.label.to_string()).unwrap_or_default(),
-    }
-}
-
 /// The place to ask with this account and no other.
 pub(super) fn step(snapshot: &Snapshot, account: &Account, path: &str) -> Result<Step, Rejection> {
     let provider = snapshot.providers.get(&*account.provider).filter(|provider| provider.base.is_some());

@@ -16,13 +16,14 @@ use yumen_llm::json::{Edit, scan_object, splice};
 use yumen_llm::percent::percent_decode;
 use yumen_telemetry::ObjectKind;
 
-use super::{account, owned, seen, unavailable, whole};
+use super::{account, owned, seen, whole};
 use crate::exchange::Exchange;
 use crate::kinds::http::call::Call;
 use crate::kinds::http::dispatch::{Answered, Arrival, send};
-use crate::kinds::http::permit::{is_id, unknown};
+use crate::kinds::http::permit::unknown;
 use crate::kinds::http::resolve::{Plan, Step};
 use crate::kinds::mask::Mask;
+use crate::kinds::owned::{account_of, is_id, unavailable};
 use crate::rejection::{Code, Rejection};
 use crate::worker::Worker;
 
@@ -161,7 +162,7 @@ impl<'a> Page<'a> {
         kind: ObjectKind,
     ) -> Result<Vec<&'a RawValue>, Rejection> {
         let Some(provider) = &arrival.provider else { return Ok(Vec::new()) };
-        let account = account::of(provider, arrival.credential.as_ref());
+        let account = account_of(provider, arrival.credential.as_ref());
         let ids: Vec<String> = self.data.iter().filter_map(|element| id_of(element)).collect();
         let owners = &exchange.worker().gateway.owners;
         let own = owners.of_these(kind, &key.id, &account.provider, ids).await;

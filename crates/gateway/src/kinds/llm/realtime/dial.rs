@@ -57,6 +57,7 @@ impl Try<'_> {
             headers: head.headers,
             dialect: self.step.dialect,
             step: Some(self.step.clone()),
+            credential: self.credential.cloned(),
             answer: Arrived::Session(tunnel),
             lossy: Vec::new(),
             dress: None,

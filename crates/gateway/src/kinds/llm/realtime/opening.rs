@@ -110,7 +110,9 @@ impl Asked {
                     return wrong("A call that was begun elsewhere cannot be joined here.".to_owned());
                 }
                 _ => {
-                    return wrong("The query of a session names nothing but `model` and `intent`.".to_owned());
+                    return wrong(
+                        "The query of a session names nothing but `model` and `intent`.".to_owned(),
+                    );
                 }
             }
         }
