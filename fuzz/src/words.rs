@@ -339,3 +339,17 @@ pub(crate) const YAML: &[&str] = &[
     "0x10",
     "1e9",
 ];
+
+/// Events of a realtime session, of either side.
+pub(crate) const REALTIME: &[&str] = &[
+    r#""type":"response.done""#,
+    r#""type":"session.update""#,
+    r#""session":{"#,
+    r#""response":{"#,
+    r#""usage":{"input_tokens":"#,
+    r#""seconds":"#,
+    r#""model":"m""#,
+    r#""mod\u0065l":"m""#,
+    r#""tools":["#,
+    r#""item":{"#,
+];

@@ -317,6 +317,15 @@ async fn whatever_breaks_leaves_one_record_and_a_word_for_the_other_side() {
 }
 
 #[tokio::test]
+async fn a_provider_that_repeats_our_credential_in_an_error_is_not_believed_aloud() {
+    let (_upstream, gateway) = pair().await;
+    let mut talk = gateway.client().talk(VOICE).await.unwrap();
+    talk.say(&json!({ "type": "upstream-secret-one" })).await;
+    let error = talk.until("error").await;
+    assert_eq!(error["error"]["message"], "Unknown event [redacted].");
+}
+
+#[tokio::test]
 async fn what_is_not_counted_has_no_cost() {
     let (_upstream, gateway) = pair().await;
     for (model, word, tokens, source, cost) in [

@@ -46,6 +46,8 @@ const PRICES: &[&str] = &[
     "video_second",
     "image_input",
     "audio_input",
+    "image_cache_read",
+    "audio_cache_read",
     "image_output",
     "audio_output",
 ];

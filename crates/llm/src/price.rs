@@ -52,6 +52,10 @@ pub struct UnitPrices {
     pub image_input: Option<PerToken>,
     /// Prompt tokens that stand for sound.
     pub audio_input: Option<PerToken>,
+    /// Prompt tokens read from the provider's cache that stand for pictures.
+    pub image_cache_read: Option<PerToken>,
+    /// Prompt tokens read from the provider's cache that stand for sound.
+    pub audio_cache_read: Option<PerToken>,
     /// Generated tokens that stand for pictures.
     pub image_output: Option<PerToken>,
     /// Generated tokens that stand for sound.
@@ -189,6 +193,7 @@ impl Price {
         let special_input =
             usage.cached_input.saturating_add(usage.cache_write).saturating_add(usage.cache_write_1h);
         let mut input = usage.input.saturating_sub(special_input);
+        let mut cached = usage.cached_input;
         let mut output = usage.output.saturating_sub(usage.reasoning);
         // What has a price of its own is taken out of the rest, and is never more than that.
         let take = |rest: &mut u64, count: u64, price: Option<PerToken>| {
@@ -202,7 +207,9 @@ impl Price {
             take(&mut output, units.image_output, price.units.image_output),
             take(&mut output, units.audio_output, price.units.audio_output),
             (input, price.input),
-            (usage.cached_input, price.cache_read.unwrap_or(price.input)),
+            take(&mut cached, units.image_cached, price.units.image_cache_read),
+            take(&mut cached, units.audio_cached, price.units.audio_cache_read),
+            (cached, price.cache_read.unwrap_or(price.input)),
             (usage.cache_write, cache_write),
             (usage.cache_write_1h, cache_write_1h),
             (output, price.output),
@@ -429,5 +436,10 @@ mod tests {
         assert_eq!(of(0, 0), 100 + 20);
         assert_eq!(of(30, 4), 30 * 10 + 70 + 4 * 20 + 6 * 2);
         assert_eq!(of(1000, 1000), 50 * 10 + 50 + 10 * 20, "no more than there are");
+        let cached =
+            UnitPrices { audio_cache_read: nano(3), image_cache_read: nano(4), ..UnitPrices::default() };
+        let price = Price { cache_read: nano(2), units: cached, ..price };
+        let units = Units { audio_cached: 10, image_cached: 30, ..Units::default() };
+        assert_eq!(price.cost_of(Some(&usage), &units), Some(50 + 10 * 2 + 10 * 3 + 30 * 4 + 10 * 2));
     }
 }

@@ -40,6 +40,10 @@ pub struct Units {
     pub image_input: u64,
     /// Of the prompt tokens, those that stood for sound.
     pub audio_input: u64,
+    /// Of the prompt tokens that were read from the provider's cache, those that stood for pictures.
+    pub image_cached: u64,
+    /// Of the same, those that stood for sound.
+    pub audio_cached: u64,
     /// Of the generated tokens, those that stood for pictures.
     pub image_output: u64,
     /// Of the generated tokens, those that stood for sound.

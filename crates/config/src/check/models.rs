@@ -108,6 +108,8 @@ impl Prices<'_, '_> {
             video_second: self.each("video_second", spec.video_second.as_ref()),
             image_input: self.optional("image_input", spec.image_input.as_ref()),
             audio_input: self.optional("audio_input", spec.audio_input.as_ref()),
+            image_cache_read: self.optional("image_cache_read", spec.image_cache_read.as_ref()),
+            audio_cache_read: self.optional("audio_cache_read", spec.audio_cache_read.as_ref()),
             image_output: self.optional("image_output", spec.image_output.as_ref()),
             audio_output: self.optional("audio_output", spec.audio_output.as_ref()),
         };

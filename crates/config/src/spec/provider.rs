@@ -297,6 +297,12 @@ pub struct PriceSpec {
     /// Prompt tokens that stand for sound. Without it: as `input`.
     #[serde(default)]
     pub audio_input: Option<Decimal>,
+    /// Prompt tokens read from the provider's cache that stand for pictures. Without it: as `cache_read`.
+    #[serde(default)]
+    pub image_cache_read: Option<Decimal>,
+    /// Prompt tokens read from the provider's cache that stand for sound. Without it: as `cache_read`.
+    #[serde(default)]
+    pub audio_cache_read: Option<Decimal>,
     /// Generated tokens that stand for pictures. Without it: as `output`.
     #[serde(default)]
     pub image_output: Option<Decimal>,

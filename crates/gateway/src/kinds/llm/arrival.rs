@@ -75,8 +75,8 @@ pub enum Arrived {
     Large(Bytes, AnswerBody),
     /// A stream, read up to its first content.
     Stream(Box<StreamRelay>, SmallVec<[Bytes; 4]>),
-    /// A session, over a connection that is switched.
-    Session(Tunnel),
+    /// A session, over a connection that is switched, and what knows the secrets with which it was opened.
+    Session(Tunnel, Scrub),
 }
 
 /// Reads the answer to a try.

@@ -79,7 +79,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             let body = LargeFlow::new(exchange, begin, rest, account, watch, &timeouts);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
-        Arrived::Session(tunnel) => {
+        Arrived::Session(tunnel, scrub) => {
             let (Some(opening), Some(step)) = (&call.opening, arrival.step) else {
                 exchange.close(Outcome::Failed);
                 return Answer { status: arrival.status, headers, body: Body::full(Bytes::new()) };
@@ -87,7 +87,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             opening.confirm(&mut headers);
             exchange.record.streamed = true;
             exchange.stamp(&mut headers);
-            let session = Conversation::new(exchange, &call.model, opening, step, tunnel);
+            let session = Conversation::new(exchange, &call.model, opening, step, (tunnel, scrub));
             Answer { status: arrival.status, headers, body: Body::Session(Box::new(session)) }
         }
         Arrived::Whole { said, told, streamed } => {

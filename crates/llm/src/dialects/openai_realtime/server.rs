@@ -30,6 +30,8 @@ pub enum Heard {
     },
     /// An answer begins.
     Begun,
+    /// Something went wrong.
+    Failed,
     /// An answer has ended.
     Ended {
         /// How, in the provider's own word.
@@ -56,6 +58,7 @@ pub fn read_event(message: &[u8]) -> Heard {
 enum Kind {
     Session,
     Begun,
+    Failed,
     Ended,
     Transcribed,
 }
@@ -78,6 +81,7 @@ fn read(message: &[u8]) -> Result<Option<Heard>, ScanError> {
     Ok(kind.map(|kind| match kind {
         Kind::Session => Heard::Session { id: parse::<Named>(body).and_then(|session| session.id) },
         Kind::Begun => Heard::Begun,
+        Kind::Failed => Heard::Failed,
         Kind::Ended => {
             let response = parse::<Response<'_>>(body).unwrap_or_default();
             let counted = response.usage.and_then(|usage| counted(usage.get().as_bytes()));
@@ -91,6 +95,7 @@ fn kind_of(value: &[u8]) -> Option<Kind> {
     Some(match text(value)?.as_str() {
         "session.created" | "transcription_session.created" => Kind::Session,
         "response.created" => Kind::Begun,
+        "error" => Kind::Failed,
         "response.done" => Kind::Ended,
         "conversation.item.input_audio_transcription.completed" => Kind::Transcribed,
         _ => return None,
@@ -143,8 +148,8 @@ struct CachedDetails {
     image_tokens: Option<u64>,
 }
 
-/// Reads a usage object. Of sound and pictures only those count as such that were not read from the provider's cache:
-/// cached tokens have a price of their own, whatever they stand for.
+/// Reads a usage object. Sound and pictures that were read from the provider's cache are told apart from the others: they
+/// have prices of their own.
 fn counted(usage: &[u8]) -> Option<Counted> {
     let said: Said<'_> = parse(usage)?;
     let (input, output) = (said.input_token_details, said.output_token_details);
@@ -154,6 +159,8 @@ fn counted(usage: &[u8]) -> Option<Counted> {
         audio_ms: said.seconds.and_then(|seconds| milliseconds(seconds.get().as_bytes())),
         audio_input: fresh(input.audio_tokens, cached.audio_tokens),
         image_input: fresh(input.image_tokens, cached.image_tokens),
+        audio_cached: cached.audio_tokens.unwrap_or(0),
+        image_cached: cached.image_tokens.unwrap_or(0),
         audio_output: output.audio_tokens.unwrap_or(0),
         image_output: output.image_tokens.unwrap_or(0),
         ..Units::default()

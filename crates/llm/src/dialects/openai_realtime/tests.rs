@@ -18,7 +18,7 @@ fn an_answers_usage_is_read_with_what_was_sound_and_what_was_cached() {
         "input_token_details":{"text_tokens":59,"audio_tokens":73,"cached_tokens":64,"cached_tokens_details":{"text_tokens":24,"audio_tokens":40}},
         "output_token_details":{"text_tokens":30,"audio_tokens":91}}}}"#;
     let usage = Usage { input: 132, cached_input: 64, output: 121, ..Usage::default() };
-    let units = Units { audio_input: 33, audio_output: 91, ..Units::default() };
+    let units = Units { audio_input: 33, audio_cached: 40, audio_output: 91, ..Units::default() };
     let counted = Some(Counted { usage: Some(usage), units });
     assert_eq!(read_event(message), Heard::Ended { status: Some("completed".into()), counted });
 }
@@ -53,6 +53,7 @@ fn what_messages_tell() {
             r#"{"type":"response.done","response":{"usage":{"x":1}}}"#,
             Heard::Ended { status: None, counted: None },
         ),
+        (r#"{"type":"error","error":{"message":"m"}}"#, Heard::Failed),
         (r#"{"type":"response.output_audio.delta","delta":"AAAA"}"#, Heard::Other),
         (r#"{"type":"response.done""#, Heard::Other),
         ("[]", Heard::Other),

@@ -168,10 +168,5 @@ pub(in crate::dialects) const VIDEOS: PassThrough = PassThrough {
         operation: Operation::Videos,
         ..OUTLINE
     },
-    passing: &Passing {
-        body: BodyForm::FormOrJson,
-        default_model: Some("sora-2"),
-        makes_jobs: true,
-        ..PASSING
-    },
+    passing: &Passing { body: BodyForm::FormOrJson, makes_jobs: true, ..PASSING },
 };

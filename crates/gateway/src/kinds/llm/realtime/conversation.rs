@@ -21,6 +21,7 @@ use super::pumps::Ways;
 use crate::body::Session;
 use crate::exchange::Exchange;
 use crate::kinds::llm::resolve::Step;
+use crate::kinds::scrub::Scrub;
 use crate::upstream::Tunnel;
 use crate::websocket::{Close, Kind, Reader, Side, Writer};
 
@@ -41,12 +42,19 @@ pub struct Conversation {
 
 impl Conversation {
     /// The session of a call, over the connection that its provider has switched.
-    pub fn new(exchange: Box<Exchange>, asked: &str, opening: &Opening, step: Step, tunnel: Tunnel) -> Self {
+    pub fn new(
+        exchange: Box<Exchange>,
+        asked: &str,
+        opening: &Opening,
+        step: Step,
+        (tunnel, scrub): (Tunnel, Scrub),
+    ) -> Self {
         let gateway = Arc::clone(&exchange.worker().gateway);
         let settings = Arc::clone(&gateway.snapshot.load().gateway);
         let timeouts = step.provider().timeouts;
         let ways = Ways {
             settings,
+            scrub,
             key: opening.key,
             generation_id: exchange.record.id.clone(),
             started: exchange.started,

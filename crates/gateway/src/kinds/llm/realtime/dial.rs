@@ -14,6 +14,7 @@ use crate::kinds::llm::arrival::{Arrival, Arrived, Reading};
 use crate::kinds::llm::attempt::Try;
 use crate::kinds::llm::classify::Failure;
 use crate::kinds::llm::headers;
+use crate::kinds::scrub::Scrub;
 use crate::rejection::Code;
 use crate::upstream::{AnswerBody, Pass, RequestBody, Switched};
 use crate::websocket::{self, Nonce};
@@ -52,13 +53,14 @@ impl Try<'_> {
         if !nonce.is_confirmed(&head.headers) || !is_offered {
             return Err(self.invalid_session("its handshake is not the standard's"));
         }
+        let scrub = Scrub::new(&self.step.deployment.provider, self.credential, pass.token());
         Ok(Arrival {
             status: head.status,
             headers: head.headers,
             dialect: self.step.dialect,
             step: Some(self.step.clone()),
             credential: self.credential.cloned(),
-            answer: Arrived::Session(tunnel),
+            answer: Arrived::Session(tunnel, scrub),
             lossy: Vec::new(),
             dress: None,
         })

@@ -75,7 +75,7 @@ impl Ledger {
                 let price = self.transcriber.as_ref().and_then(|(_, price)| *price);
                 self.add(counted, price);
             }
-            Heard::Other => {}
+            Heard::Failed | Heard::Other => {}
         }
     }
 

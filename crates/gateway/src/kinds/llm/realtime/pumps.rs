@@ -11,11 +11,12 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex as Turn;
 use yumen_config::{GatewaySettings, KeyHash, Snapshot, VirtualKey};
-use yumen_llm::dialects::{named_models, read_event};
+use yumen_llm::dialects::{Heard, named_models, read_event};
 
 use super::end::{End, Whose};
 use super::ledger::Ledger;
 use super::models::{Chosen, refusal, spell};
+use crate::kinds::scrub::Scrub;
 use crate::rejection::{Code, Rejection};
 use crate::stages::good;
 use crate::websocket::{Close, Fault, Frame, Kind, Reader, Writer};
@@ -28,6 +29,8 @@ const UNSUPPORTED: u16 = 1003;
 pub struct Ways {
     pub gateway: Arc<Gateway>,
     pub settings: Arc<GatewaySettings>,
+    /// Takes our own secrets out of what a provider says of an error.
+    pub scrub: Scrub,
     pub key: KeyHash,
     pub chosen: Chosen,
     pub generation_id: String,
@@ -113,7 +116,7 @@ impl Ways {
     where
         R: AsyncRead + Unpin,
     {
-        let frame = from.next().await?;
+        let mut frame = from.next().await?;
         let now = Instant::now();
         let heard = match (frame.kind, frame.last) {
             (Kind::Text, true) => Some(read_event(&frame.payload)),
@@ -127,6 +130,9 @@ impl Ways {
             }
             _ => None,
         };
+        if heard == Some(Heard::Failed) && self.scrub.finds(&frame.payload) {
+            frame.payload = self.scrub.bytes(frame.payload.freeze()).into();
+        }
         self.account(|ledger| {
             (ledger.heard, ledger.told) = (now, now);
             if let Some(heard) = heard {
