@@ -161,6 +161,7 @@ mod tests {
             skin: crate::route::Skin::Plain,
             require_parameters: false,
             wants_trace: false,
+            opening: None,
         }
     }
 
