@@ -52,15 +52,7 @@ impl FakeVideos {
             _ => Value::Null,
         };
         if made.is_object() {
-            let mut told = made;
-            if told["seconds"].is_null() {
-                told["seconds"] = json!("4");
-            }
-            told["id"] = json!(format!("video_{:03}", jobs.len() + 1));
-            (told["object"], told["status"]) = (json!("video"), json!("queued"));
-            (told["progress"], told["created_at"]) = (json!(0), json!(1_760_000_000));
-            jobs.push(Job { account, told: told.clone() });
-            return Some(Reply::json(200, &told));
+            return Some(begin(&mut jobs, account, made));
         }
         Some(match (request.method.as_str(), id, rest) {
             ("GET", None, None) => {
@@ -94,6 +86,17 @@ impl FakeVideos {
             _ => missing(path),
         })
     }
+}
+
+fn begin(jobs: &mut Vec<Job>, account: String, mut told: Value) -> Reply {
+    if told["seconds"].is_null() {
+        told["seconds"] = json!("4");
+    }
+    told["id"] = json!(format!("video_{:03}", jobs.len() + 1));
+    (told["object"], told["status"]) = (json!("video"), json!("queued"));
+    (told["progress"], told["created_at"]) = (json!(0), json!(1_760_000_000));
+    jobs.push(Job { account, told: told.clone() });
+    Reply::json(200, &told)
 }
 
 fn advance(told: &mut Value) {

@@ -18,14 +18,22 @@ const KEPT_MOST: usize = 64 * 1024;
 /// What a control frame may hold.
 const CONTROL_BYTES_MOST: usize = 125;
 
+/// A frame of which only the header has come.
+#[derive(Clone, Copy)]
+struct Announced {
+    kind: Kind,
+    last: bool,
+    mask: Option<[u8; 4]>,
+    length: usize,
+}
+
 /// Reads frames.
 pub struct Reader<R> {
     source: R,
     side: Side,
     most: usize,
     buffer: BytesMut,
-    /// The frame whose payload is still to come: its kind, whether it is the last, its mask and its length.
-    announced: Option<(Kind, bool, Option<[u8; 4]>, usize)>,
+    announced: Option<Announced>,
     /// Bytes of the message under way, if there is one.
     message: Option<usize>,
 }
@@ -42,7 +50,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             if let Some(frame) = self.take()? {
                 return Ok(frame);
             }
-            let lacking = self.announced.map_or(0, |(.., length)| length.saturating_sub(self.buffer.len()));
+            let lacking = self.announced.map_or(0, |frame| frame.length.saturating_sub(self.buffer.len()));
             self.buffer.reserve(lacking.clamp(READ_BYTES, ROOM_MOST));
             if self.source.read_buf(&mut self.buffer).await.map_err(Fault::Gone)? == 0 {
                 return Err(Fault::Gone(io::ErrorKind::UnexpectedEof.into()));
@@ -59,7 +67,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 *self.announced.insert(announced)
             }
         };
-        let (kind, last, mask, length) = announced;
+        let Announced { kind, last, mask, length } = announced;
         if self.buffer.len() < length {
             return Ok(None);
         }
@@ -75,7 +83,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 
     /// The header that comes next, if it is all there.
-    fn header(&mut self) -> Result<Option<(Kind, bool, Option<[u8; 4]>, usize)>, Fault> {
+    fn header(&mut self) -> Result<Option<Announced>, Fault> {
         let mut cursor = Cursor::new(&self.buffer);
         let parsed =
             FrameHeader::parse(&mut cursor).map_err(|_| Fault::Protocol("a frame of no known kind"))?;
@@ -91,7 +99,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         let kind = kind_of(header.opcode)?;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         self.expect(kind, header.is_final, length)?;
-        Ok(Some((kind, header.is_final, header.mask, length)))
+        Ok(Some(Announced { kind, last: header.is_final, mask: header.mask, length }))
     }
 
     /// Whether such a frame may come now.
