@@ -9,7 +9,7 @@
 )]
 
 use serde_json::{Value, json};
-use yumen_testkit::{Client, Gateway, KEY, Upstream, eventually};
+use yumen_testkit::{Client, Gateway, GatewayBuilder, KEY, Upstream, eventually};
 use yumen_tests::{error_code, record_of};
 
 const NARROW: &str = "sk-yu-narrow-0123456789abcdefghijklmn";
@@ -323,6 +323,20 @@ async fn a_provider_that_repeats_our_credential_in_an_error_is_not_believed_alou
     talk.say(&json!({ "type": "upstream-secret-one" })).await;
     let error = talk.until("error").await;
     assert_eq!(error["error"]["message"], "Unknown event [redacted].");
+}
+
+#[tokio::test]
+async fn a_session_reaches_a_provider_over_tls() {
+    let upstream = Upstream::start_tls().await;
+    let authority = upstream.authority().unwrap().display().to_string();
+    let builder = GatewayBuilder::new(&config(&upstream)).environment("SSL_CERT_FILE", &authority);
+    let gateway = builder.start().await;
+    let mut talk = gateway.client().talk(VOICE).await.unwrap();
+    talk.ask("").await;
+    talk.until("response.done").await;
+    talk.close(1000).await;
+    assert_eq!(talk.closed().await.unwrap().0, 1000);
+    assert_eq!(record(&gateway, &talk.id()).await["tokens_prompt"], 100);
 }
 
 #[tokio::test]
