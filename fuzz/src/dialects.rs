@@ -1,6 +1,7 @@
 //! The targets that decode a dialect and say it again in every dialect of the same operation.
 
-use yumen_llm::dialects::{ALL, AnswerContext, Codec, Dialect, Operation, Tap, Target, codec};
+use bytes::Bytes;
+use yumen_llm::dialects::{ALL, AnswerContext, Codec, Dialect, Operation, Tap, Target, codec, memory};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir;
 use yumen_llm::json::scan_object;
@@ -10,9 +11,14 @@ use crate::bytes::{frames, frames_in};
 /// The nesting that the gateway allows to a request.
 const DEPTH: usize = 128;
 
-/// The dialects that speak of chats, whose requests and answers can be said in one another.
+/// The dialects that speak of chats, whose requests can be said in one another.
 fn chats() -> impl Iterator<Item = &'static dyn Codec> {
     ALL.into_iter().filter(|codec| codec.outline().operation == Operation::Chat)
+}
+
+/// Those that clients speak, in which every answer can be said.
+fn clients() -> impl Iterator<Item = &'static dyn Codec> {
+    chats().filter(|codec| codec.outline().clients)
 }
 
 pub(crate) fn openai_chat_request(data: &[u8]) {
@@ -45,10 +51,30 @@ pub(crate) fn openai_responses_request(data: &[u8]) {
 
 pub(crate) fn openai_responses_response(data: &[u8]) {
     response(Dialect::OpenAiResponses, data);
+    kept(data);
 }
 
 pub(crate) fn openai_responses_stream(data: &[u8]) {
     stream(Dialect::OpenAiResponses, data);
+    kept(data);
+}
+
+/// Whatever was kept of a conversation, what goes on from it is JSON that the same dialect reads.
+fn kept(data: &[u8]) {
+    let turn = |input, response| memory::Turn { id: "resp_1", input, response };
+    for turns in [[turn(data, b"{\"output\":[]}")], [turn(b"\"Hello\"", data)]] {
+        if let Ok(input) = memory::continued(&turns, b"\"Hello\"") {
+            assert_object(&[b"{\"input\":", &input[..], b"}"].concat(), "a conversation");
+        }
+        let _ = memory::input_items(&turns);
+    }
+    let events = Bytes::copy_from_slice(data);
+    let last = events.slice(memory::last_event(&events)..);
+    let told = memory::event_not_kept(&last);
+    if let Some(response) = memory::ended_response(&told) {
+        assert!(memory::ended_response(&last).is_some());
+        assert_object(&response, "a response that is not kept");
+    }
 }
 
 pub(crate) fn gemini_request(data: &[u8]) {
@@ -101,6 +127,58 @@ pub(crate) fn bedrock_stream(data: &[u8]) {
     stream(Dialect::BedrockConverse, data);
 }
 
+pub(crate) fn dashscope_response(data: &[u8]) {
+    response(Dialect::DashScopeChat, data);
+}
+
+pub(crate) fn dashscope_stream(data: &[u8]) {
+    stream(Dialect::DashScopeChat, data);
+}
+
+pub(crate) fn dify_response(data: &[u8]) {
+    response(Dialect::DifyChat, data);
+}
+
+pub(crate) fn dify_stream(data: &[u8]) {
+    stream(Dialect::DifyChat, data);
+}
+
+/// What is no stream is an error.
+pub(crate) fn coze_response(data: &[u8]) {
+    response(Dialect::CozeChat, data);
+}
+
+pub(crate) fn coze_stream(data: &[u8]) {
+    stream(Dialect::CozeChat, data);
+}
+
+pub(crate) fn triton_response(data: &[u8]) {
+    response(Dialect::TritonGenerate, data);
+}
+
+pub(crate) fn triton_stream(data: &[u8]) {
+    stream(Dialect::TritonGenerate, data);
+}
+
+pub(crate) fn replicate_response(data: &[u8]) {
+    response(Dialect::ReplicatePredictions, data);
+}
+
+pub(crate) fn deepl_response(data: &[u8]) {
+    response(Dialect::DeepLTranslate, data);
+}
+
+/// Vectors of Bedrock's and Vertex's, as clients of embeddings are told them.
+pub(crate) fn embeddings_response(data: &[u8]) {
+    for from in [Dialect::BedrockEmbeddings, Dialect::VertexEmbeddings] {
+        codec(from).tap_response(data, &mut Tap::default());
+        let Ok(response) = codec(from).decode_response(data) else { continue };
+        for to in ALL.into_iter().filter(|to| to.outline().operation == Operation::Embeddings) {
+            assert_object(&to.encode_response(&response, &context()), "answer");
+        }
+    }
+}
+
 /// What a dialect reads as a request, each dialect writes as JSON that it can read itself.
 fn request(from: Dialect, data: &[u8]) {
     if scan_object(data, DEPTH).is_err() {
@@ -111,6 +189,10 @@ fn request(from: Dialect, data: &[u8]) {
     for to in chats() {
         let Ok(encoded) = to.encode_request(&request, &target) else { continue };
         assert_object(&encoded.body, "request");
+        to.is_second_form(&encoded.body);
+        if !to.outline().clients {
+            continue;
+        }
         let again = to.decode_request(&encoded.body);
         assert!(again.is_ok(), "{:?} cannot read its own request: {again:?}", to.dialect());
     }
@@ -120,13 +202,14 @@ fn request(from: Dialect, data: &[u8]) {
 fn response(from: Dialect, data: &[u8]) {
     let reader = codec(from);
     reader.tap_response(data, &mut Tap::default());
+    assert!(reader.status_within(data).is_none_or(|status| (400..600).contains(&status)));
     let error = reader.decode_error(400, data);
-    for to in chats() {
+    for to in clients() {
         assert_object(&to.encode_error(&error), "error");
         assert_frames(to, &to.encode_error_event(&error));
     }
     let Ok(response) = reader.decode_response(data) else { return };
-    for to in chats() {
+    for to in clients() {
         let body = to.encode_response(&response, &context());
         assert_object(&body, "answer");
         // No provider answers in the AI SDK's protocol: nothing reads what is written in it.
@@ -157,7 +240,11 @@ fn stream(from: Dialect, data: &[u8]) {
         }
     }
     decoder.finish(&mut events);
-    for to in chats() {
+    let mut gatherer = ir::Gatherer::default();
+    events.iter().for_each(|event| gatherer.take(event.clone()));
+    // Whoever has said an error or an end has an answer or none; nobody says neither.
+    assert_ne!(gatherer.finish(), Err(ir::Ungathered::Unended));
+    for to in clients() {
         assert_frames(to, &encode(to, &events, context()));
     }
     let array = AnswerContext { json_array: true, ..context() };

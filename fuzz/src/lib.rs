@@ -17,8 +17,8 @@ use std::{fs, io};
 
 pub use mutate::Mutator;
 use words::{
-    BEDROCK, CHAT, COHERE, FORM, GEMINI, JSON, MESSAGES, OLLAMA, PASSING, REALTIME, RESPONSES, SSE, VALUES,
-    YAML,
+    BEDROCK, CHAT, COHERE, FORM, GEMINI, JSON, MESSAGES, OLLAMA, PASSING, PROVIDERS_ONLY, REALTIME,
+    RESPONSES, SSE, VALUES, YAML,
 };
 
 /// One thing to fuzz.
@@ -74,6 +74,29 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bedrock_request", run: dialects::bedrock_request, words: &[VALUES, BEDROCK] },
     Target { name: "bedrock_response", run: dialects::bedrock_response, words: &[VALUES, BEDROCK] },
     Target { name: "bedrock_stream", run: dialects::bedrock_stream, words: &[VALUES, BEDROCK] },
+    Target {
+        name: "dashscope_response",
+        run: dialects::dashscope_response,
+        words: &[VALUES, PROVIDERS_ONLY],
+    },
+    Target { name: "dashscope_stream", run: dialects::dashscope_stream, words: &[VALUES, PROVIDERS_ONLY] },
+    Target { name: "dify_response", run: dialects::dify_response, words: &[VALUES, PROVIDERS_ONLY] },
+    Target { name: "dify_stream", run: dialects::dify_stream, words: &[VALUES, PROVIDERS_ONLY] },
+    Target { name: "coze_response", run: dialects::coze_response, words: &[VALUES, PROVIDERS_ONLY] },
+    Target { name: "coze_stream", run: dialects::coze_stream, words: &[VALUES, PROVIDERS_ONLY] },
+    Target { name: "triton_response", run: dialects::triton_response, words: &[VALUES, PROVIDERS_ONLY] },
+    Target { name: "triton_stream", run: dialects::triton_stream, words: &[VALUES, PROVIDERS_ONLY] },
+    Target {
+        name: "replicate_response",
+        run: dialects::replicate_response,
+        words: &[VALUES, PROVIDERS_ONLY],
+    },
+    Target { name: "deepl_response", run: dialects::deepl_response, words: &[VALUES, PROVIDERS_ONLY] },
+    Target {
+        name: "embeddings_response",
+        run: dialects::embeddings_response,
+        words: &[VALUES, PROVIDERS_ONLY],
+    },
     Target { name: "event_stream", run: bytes::event_stream, words: &[MESSAGES] },
     Target { name: "config", run: config::config, words: &[YAML] },
 ];

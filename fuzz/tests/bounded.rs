@@ -65,6 +65,18 @@ fn the_seeds_reach_what_is_to_be_damaged() {
         let read = |input: &Vec<u8>| codec(dialect).decode_response(input).is_ok();
         assert!(inputs(&format!("{name}_response")).iter().any(read));
     }
+    for (name, dialect) in [
+        ("dashscope", Dialect::DashScopeChat),
+        ("dify", Dialect::DifyChat),
+        ("triton", Dialect::TritonGenerate),
+        ("replicate", Dialect::ReplicatePredictions),
+        ("deepl", Dialect::DeepLTranslate),
+        ("embeddings", Dialect::BedrockEmbeddings),
+        ("embeddings", Dialect::VertexEmbeddings),
+    ] {
+        let read = |input: &Vec<u8>| codec(dialect).decode_response(input).is_ok();
+        assert!(inputs(&format!("{name}_response")).iter().any(read), "{name}");
+    }
     let env = |_: &str| Some("value".to_owned());
     let catalogue = Catalogue::builtin().unwrap();
     let text = String::from_utf8(std::fs::read(folder("seeds/config/plain.yaml")).unwrap()).unwrap();

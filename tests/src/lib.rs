@@ -3,7 +3,9 @@
 
 mod files;
 pub mod install;
+pub mod memory;
 mod page;
+mod responses;
 mod surface;
 mod turns;
 mod usage;
@@ -14,7 +16,8 @@ use yumen_testkit::{Answer, Client, Event, Gateway, Upstream, eventually};
 
 pub use files::{FakeFiles, form};
 pub use page::Page;
-pub use surface::{PROVIDERS, SURFACES, Surface, combinations};
+pub use responses::FakeResponses;
+pub use surface::{MORE_PROVIDERS, PROVIDERS, SURFACES, Surface, combinations};
 pub use turns::{Call, PIXEL};
 pub use videos::{FakeVideos, VIDEO};
 

@@ -9,6 +9,17 @@ use crate::{CHAT, MESSAGES, RESPONSES, ask, payloads};
 pub const PROVIDERS: [&str; 6] =
     ["fake-openai", "fake-responses", "fake-anthropic", "fake-gemini", "fake-ollama", "fake-bedrock"];
 
+/// One provider of [`yumen_testkit::wide_config`] for each dialect of upstreams in which no client of ours asks.
+pub const MORE_PROVIDERS: [&str; 7] = [
+    "fake-cohere",
+    "fake-dashscope",
+    "fake-dify",
+    "fake-coze",
+    "fake-triton",
+    "fake-replicate",
+    "fake-deepl",
+];
+
 /// A surface of the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surface {

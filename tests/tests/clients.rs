@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use yumen_testkit::{Gateway, KEY, Upstream, standard_config};
-use yumen_tests::{FakeFiles, FakeVideos, install};
+use yumen_tests::{FakeFiles, FakeResponses, FakeVideos, install};
 
+/// Providers that keep responses themselves.
+const KEEPING: [&str; 2] = ["keeping-a", "keeping-b"];
 const MORE_CONFIG: &str = r#"  - { name: narrow, secret: "sk-yu-narrow-0123456789abcdefghijklmn", models: [smart] }
   - { name: slow, secret: "sk-yu-slow-0123456789abcdefghijklmnop", models: ["*"], requests_per_minute: 1 }
   - { name: filing, secret: "sk-yu-filing-0123456789abcdefghijklmn", access: [files] }
@@ -18,6 +20,8 @@ models:
     deployments: [ { provider: fake-openai, model: fake-chat } ]
   smart-voice:
     deployments: [ { provider: fake-openai, model: fake-chat } ]
+  keeping:
+    deployments: [ { provider: keeping-a, model: one }, { provider: keeping-b, model: one } ]
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,9 +47,21 @@ async fn run_against_gateway(mut command: Command) {
     let upstream = Upstream::start().await;
     let files = FakeFiles::default();
     let videos = FakeVideos::default();
-    upstream.script(move |request| files.answer(request).or_else(|| videos.answer(request)));
-    let config =
-        standard_config(&upstream).replace("models: [\"*\"] }", "models: [\"*\"], access: [files] }");
+    let keeping = KEEPING.map(|name| (format!("/{name}/v1"), FakeResponses::default()));
+    let bases = upstream.plain_base();
+    upstream.script(move |request| {
+        let mut kept = keeping.iter().filter_map(|(base, kept)| kept.answer_below(base, request));
+        files.answer(request).or_else(|| videos.answer(request)).or_else(|| kept.next())
+    });
+    let providers = KEEPING.map(|name| {
+        format!(
+            "  {name}: {{ type: openai-compatible, discovery: off, base_url: \"{bases}/{name}/v1\", \
+             dialects: {{ openai_responses: {{ path: /responses }} }}, credentials: [ {{ secret: {name}-secret }} ] }}\n"
+        )
+    });
+    let config = standard_config(&upstream)
+        .replace("models: [\"*\"] }", "models: [\"*\"], access: [files] }")
+        .replace("providers:\n", &format!("providers:\n{}", providers.concat()));
     let gateway = Gateway::start(&(config + MORE_CONFIG)).await;
     command
         .env("YUMEN_URL", gateway.url())

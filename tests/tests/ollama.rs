@@ -128,8 +128,9 @@ async fn clients_of_openai_are_served_by_its_own_api() {
 async fn a_provider_of_both_is_asked_in_the_clients_own() {
     let upstream = Upstream::start().await;
     for base in [upstream.openai_base(), upstream.plain_base()] {
-        let provider =
-            format!("providers:\n  ollama: {{ base_url: \"{base}\", models: {{ fake-chat: {{}} }} }}\n");
+        let provider = format!(
+            "providers:\n  ollama: {{ discovery: off, base_url: \"{base}\", models: {{ fake-chat: {{}} }} }}\n"
+        );
         let gateway =
             Gateway::start(&standard_config(&upstream).replacen("providers:\n", &provider, 1)).await;
         Surface::Ollama.ask(&gateway.client(), "ollama/fake-chat", false).await.expect_status(200);

@@ -317,6 +317,56 @@ async fn whatever_breaks_leaves_one_record_and_a_word_for_the_other_side() {
 }
 
 #[tokio::test]
+async fn a_session_tells_how_its_deployment_does_and_not_how_fast_it_is() {
+    let (upstream, gateway) = pair().await;
+    let figures = async || {
+        let metrics = gateway.admin().get("/metrics").await.expect_status(200).text().to_owned();
+        let own = metrics.lines().filter(|line| line.contains("provider=\"one\",model=\"fake-voice\""));
+        own.filter(|line| line.starts_with("yumen_upstream_")).collect::<Vec<_>>().join("\n")
+    };
+    let share = "credential=\"\",window=\"5m\"}";
+    let mut talk = gateway.client().talk(VOICE).await.unwrap();
+    talk.ask("").await;
+    talk.until("response.done").await;
+    let open = figures().await;
+    assert!(open.contains("open_exchanges") && open.contains("credential=\"\"} 1.0"), "{open}");
+    assert!(!open.contains("success_ratio"), "it has not ended: {open}");
+    talk.close(1000).await;
+    talk.closed().await.unwrap();
+    record(&gateway, &talk.id()).await;
+    // A client that sends too much is no fault of the deployment.
+    let mut talk = gateway.client().talk(VOICE).await.unwrap();
+    talk.try_say("A".repeat(2 << 20)).await;
+    talk.closed().await;
+    record(&gateway, &talk.id()).await;
+    let good = figures().await;
+    assert!(good.contains(&format!("{share} 1.0")), "{good}");
+    for timed in ["first_token", "total_seconds", "tokens_per_second"] {
+        assert!(!good.contains(timed), "{timed}: {good}");
+    }
+    let mut talk = gateway.client().talk(VOICE).await.unwrap();
+    talk.ask("die").await;
+    talk.closed().await;
+    record(&gateway, &talk.id()).await;
+    assert!(figures().await.contains(&format!("{share} 0.5")), "{}", figures().await);
+    upstream.until("nothing is left open", |counts| counts.open == 0).await;
+}
+
+#[tokio::test]
+async fn where_a_session_would_go_is_told_without_one() {
+    let (upstream, gateway) = pair().await;
+    let client = gateway.client().header("x-yumen-dry-run", "1");
+    let asks = client
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let told = asks.get("/v1/realtime?model=falls-404:floor").await.expect_status(200).json();
+    assert_eq!((&told["strategy"], &told["plan"][1]["provider"]), (&json!("price"), &json!("two")), "{told}");
+    assert_eq!(upstream.counts().received, 0);
+}
+
+#[tokio::test]
 async fn a_provider_that_repeats_our_credential_in_an_error_is_not_believed_aloud() {
     let (_upstream, gateway) = pair().await;
     let mut talk = gateway.client().talk(VOICE).await.unwrap();

@@ -61,6 +61,7 @@ const SERVED: &[(&str, &str)] = &[
     ("ollama_embeddings", "embeddings"),
     ("cohere_chat", "chat"),
     ("cohere_embeddings", "embeddings"),
+    ("vertex_embeddings", "embeddings"),
     ("openai_images", "images"),
     ("openai_image_edits", "image_edits"),
     ("openai_image_variations", "image_variations"),

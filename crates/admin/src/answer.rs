@@ -20,7 +20,7 @@ pub(crate) async fn answer(
     path: String,
     state: Arc<AdminState>,
 ) -> Result<Answer, Infallible> {
-    let known = matches!(path.as_str(), "/metrics" | "/healthz" | "/readyz");
+    let known = matches!(path.as_str(), "/metrics" | "/healthz" | "/readyz" | "/status");
     if known && method != Method::GET && method != Method::HEAD {
         let mut refused = error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are understood here");
         refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -30,7 +30,10 @@ pub(crate) async fn answer(
         "/metrics" => metrics(state).await,
         "/healthz" => json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned()),
         "/readyz" => ready(&state),
-        _ => error(StatusCode::NOT_FOUND, "there is nothing here: see /metrics, /healthz and /readyz"),
+        "/status" => status(state).await,
+        _ => {
+            error(StatusCode::NOT_FOUND, "there is nothing here: see /metrics, /status, /healthz and /readyz")
+        }
     })
 }
 
@@ -39,6 +42,16 @@ async fn metrics(state: Arc<AdminState>) -> Answer {
     match tokio::task::spawn_blocking(move || state.metrics().render()).await {
         Ok(text) => respond(StatusCode::OK, yumen_telemetry::CONTENT_TYPE, text),
         Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written"),
+    }
+}
+
+/// How deployments and credentials do.
+async fn status(state: Arc<AdminState>) -> Answer {
+    let written =
+        tokio::task::spawn_blocking(move || serde_json::json!({ "health": state.health() }).to_string());
+    match written.await {
+        Ok(text) => json(StatusCode::OK, text),
+        Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR, "the status cannot be written"),
     }
 }
 

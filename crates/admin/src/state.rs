@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use yumen_telemetry::{Metrics, RecordSink};
+use yumen_telemetry::{HealthReport, Metrics, ReadHealth, RecordSink};
 
 /// The state of the process as seen from outside.
 pub struct AdminState {
     metrics: Metrics,
+    health: ReadHealth,
     sink: Arc<dyn RecordSink>,
     snapshot_loaded: AtomicBool,
     draining: AtomicBool,
@@ -15,8 +16,14 @@ pub struct AdminState {
 
 impl AdminState {
     /// A process that has loaded no Snapshot yet.
-    pub fn new(metrics: Metrics, sink: Arc<dyn RecordSink>) -> Self {
-        Self { metrics, sink, snapshot_loaded: AtomicBool::new(false), draining: AtomicBool::new(false) }
+    pub fn new(metrics: Metrics, health: ReadHealth, sink: Arc<dyn RecordSink>) -> Self {
+        Self {
+            metrics,
+            health,
+            sink,
+            snapshot_loaded: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+        }
     }
 
     /// Tells that there is a Snapshot to work with.
@@ -37,6 +44,11 @@ impl AdminState {
             (!self.sink.has_room(), "spool_full"),
         ];
         reasons.into_iter().filter_map(|(holds, reason)| holds.then_some(reason)).collect()
+    }
+
+    /// How deployments and credentials do.
+    pub(crate) fn health(&self) -> Vec<HealthReport> {
+        (self.health)()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -37,6 +37,11 @@ impl Base {
         format!("{}{}", self.path, path.as_str())
     }
 
+    /// What of a path at the provider stands below the base.
+    pub fn below<'p>(&self, path: &'p str) -> Option<&'p str> {
+        path.strip_prefix(&*self.path).filter(|rest| rest.starts_with('/'))
+    }
+
     /// The query that belongs to the base, such as a version.
     pub fn query(&self) -> Option<&str> {
         self.query.as_deref()
@@ -78,6 +83,12 @@ mod tests {
             let target = base(url).target(PlainPath::parse(path).unwrap(), query).unwrap();
             assert_eq!(target.as_str(), expected);
         }
+        let below = |url, path| base(url).below(path).map(str::to_owned);
+        assert_eq!(below("https://host/v1", "/v1/responses").as_deref(), Some("/responses"));
+        assert_eq!(
+            (below("https://host/v1", "/v1x"), below("https://host", "/a")),
+            (None, Some("/a".into()))
+        );
         assert!(Base::new("builtin://demo", &[]).is_err() && Base::new("https://host/{model}", &[]).is_err());
     }
 

@@ -92,13 +92,14 @@ impl ModelTarget {
         let renew = |deployment: &Deployment| {
             let Some(provider) = providers.get(&deployment.provider.id) else { return deployment.clone() };
             let model = provider.models.get(&deployment.model.native_id).unwrap_or(&deployment.model);
-            Deployment { provider: Arc::clone(provider), model: Arc::clone(model) }
+            Deployment::new(provider, model)
         };
         Self {
             name: Arc::clone(&self.name),
             kind: self.kind,
             deployments: self.deployments.map(renew),
             fallbacks: self.fallbacks.iter().map(renew).collect(),
+            routing: Arc::clone(&self.routing),
         }
     }
 }

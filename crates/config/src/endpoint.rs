@@ -23,8 +23,8 @@ pub struct Endpoint {
     pub path: RequestPath,
     /// The same for one that asks for a stream.
     pub stream_path: RequestPath,
-    /// The same for one with several inputs, where that is another one.
-    pub batch_path: Option<RequestPath>,
+    /// The same for one of the wire format's second form, where that is another one.
+    pub second_path: Option<RequestPath>,
     /// The same for one that has tokens counted, where the provider can.
     pub count_path: Option<RequestPath>,
     /// The headers that every request has, `Host` among them.
@@ -42,6 +42,8 @@ pub enum RequestPath {
         before: Arc<str>,
         /// What stands after it.
         after: Arc<str>,
+        /// Whether the id's slashes are steps of the path, as in `owner/name`.
+        steps: bool,
     },
 }
 
@@ -51,13 +53,18 @@ impl RequestPath {
     pub fn for_model(&self, native_id: &str) -> Option<PathAndQuery> {
         match self {
             Self::Fixed(path) => Some(path.clone()),
-            Self::OfModel { before, after } => {
-                if native_id.bytes().all(|byte| byte == b'.') {
-                    return None;
-                }
+            Self::OfModel { before, after, steps } => {
                 let mut path = String::with_capacity(before.len() + native_id.len() + after.len());
                 path.push_str(before);
-                push_encoded(&mut path, native_id.as_bytes());
+                let whole = std::iter::once(native_id).filter(|_| !steps);
+                let parts = native_id.split('/').filter(|_| *steps);
+                for (place, step) in whole.chain(parts).enumerate() {
+                    if step.bytes().all(|byte| byte == b'.') {
+                        return None;
+                    }
+                    path.push_str(if place == 0 { "" } else { "/" });
+                    push_encoded(&mut path, step.as_bytes());
+                }
                 path.push_str(after);
                 path.try_into().ok()
             }
@@ -116,15 +123,15 @@ pub enum EndpointError {
     Character,
 }
 
-/// The paths of one wire format below a base URL. `{model}` may stand in each of them once.
+/// The paths of one wire format below a base URL. `{model}`, or `{model_path}`, may stand in each of them once.
 #[derive(Debug, Clone, Default)]
 pub struct Paths<'a> {
     /// For whole answers.
     pub path: Cow<'a, str>,
     /// For streams; as `path` when there is none.
     pub stream_path: Option<Cow<'a, str>>,
-    /// For several inputs at once.
-    pub batch_path: Option<Cow<'a, str>>,
+    /// For requests of the wire format's second form.
+    pub second_path: Option<Cow<'a, str>>,
     /// For counting tokens.
     pub count_path: Option<Cow<'a, str>>,
 }
@@ -178,7 +185,7 @@ impl Endpoint {
                 Some(path) => request_path(base, path)?,
                 None => path.clone(),
             },
-            batch_path: paths.batch_path.as_deref().map(|path| request_path(base, path)).transpose()?,
+            second_path: paths.second_path.as_deref().map(|path| request_path(base, path)).transpose()?,
             count_path: paths.count_path.as_deref().map(|path| request_path(base, path)).transpose()?,
             path,
             headers: common_headers(HeaderValue::from_str(authority).map_err(|_| EndpointError::Host)?),
@@ -192,23 +199,26 @@ impl Endpoint {
     }
 }
 
-/// What stands for the model's id in a path.
+/// What stands for the model's id in a path: as one step, or as the steps that its slashes make.
 const MODEL: &str = "{model}";
+const MODEL_PATH: &str = "{model_path}";
 
 fn request_path(base: &str, path: &str) -> Result<RequestPath, EndpointError> {
     if path.contains('#') {
         return Err(EndpointError::Fragment);
     }
-    if !path.replacen(MODEL, "", 1).bytes().all(allowed_in_url) {
+    let steps = path.contains(MODEL_PATH);
+    let model = if steps { MODEL_PATH } else { MODEL };
+    if !path.replacen(model, "", 1).bytes().all(allowed_in_url) {
         return Err(EndpointError::Character);
     }
     let joined = join_paths(base, path);
     let fixed = |path: String| PathAndQuery::try_from(path).map_err(|_| EndpointError::Character);
-    match joined.split_once(MODEL) {
+    match joined.split_once(model) {
         None => Ok(RequestPath::Fixed(fixed(joined)?)),
         Some((before, after)) => {
             fixed(format!("{before}x{after}"))?;
-            Ok(RequestPath::OfModel { before: Arc::from(before), after: Arc::from(after) })
+            Ok(RequestPath::OfModel { before: Arc::from(before), after: Arc::from(after), steps })
         }
     }
 }
@@ -368,7 +378,19 @@ mod tests {
             assert_eq!(of(&found.path, model).as_deref(), expected, "{model}");
         }
         assert_eq!(of(&found.stream_path, "m").unwrap(), "/v1/models/m:stream?alt=sse");
+        let steps = Endpoint::join("https://host/v1", "/models/{model_path}/predictions").unwrap();
+        for (model, expected) in [
+            ("meta/llama-3", Some("/v1/models/meta/llama-3/predictions")),
+            ("meta/llama 3:b?c", Some("/v1/models/meta/llama%203%3Ab%3Fc/predictions")),
+            ("one", Some("/v1/models/one/predictions")),
+            ("meta/../x", None),
+            ("meta//x", None),
+            ("/x", None),
+        ] {
+            assert_eq!(of(&steps.path, model).as_deref(), expected, "{model}");
+        }
         assert!(Endpoint::join("https://host", "/{model}/{model}").is_err());
+        assert!(Endpoint::join("https://host", "/{model_path}/{model}").is_err());
         assert!(Endpoint::join("https://host", "/{other}").is_err());
     }
 

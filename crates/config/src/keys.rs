@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use crate::access::Access;
 use crate::patterns::ModelPatterns;
+use crate::routing::Preferences;
 use crate::secret::KeyHash;
 
 /// A fixed number: with a million keys a shard holds about a thousand.
 const SHARDS: usize = 1024;
 
 /// A secret we issue to a consumer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct VirtualKey {
     /// Stable id: the store's, or `file:<name>`.
     pub id: Arc<str>,
@@ -32,6 +33,25 @@ pub struct VirtualKey {
     pub requests_per_minute: Option<u32>,
     /// Exchanges at the same time.
     pub concurrency: Option<u32>,
+    /// What is wished of the choice for it.
+    pub routing: Arc<Preferences>,
+}
+
+impl VirtualKey {
+    /// One that may do everything, for questions that nobody asks over the network.
+    pub fn for_all() -> Self {
+        Self {
+            id: Arc::from(""),
+            name: Arc::from(""),
+            models: ModelPatterns::all(),
+            access: Access::default(),
+            expires_at: None,
+            disabled: false,
+            requests_per_minute: None,
+            concurrency: None,
+            routing: Arc::default(),
+        }
+    }
 }
 
 type Shard = Arc<HashMap<KeyHash, Arc<VirtualKey>>>;
@@ -94,16 +114,7 @@ mod tests {
     use super::*;
 
     fn key(name: &str) -> Arc<VirtualKey> {
-        Arc::new(VirtualKey {
-            id: Arc::from(name),
-            name: Arc::from(name),
-            models: ModelPatterns::all(),
-            access: Access::default(),
-            expires_at: None,
-            disabled: false,
-            requests_per_minute: None,
-            concurrency: None,
-        })
+        Arc::new(VirtualKey { id: Arc::from(name), name: Arc::from(name), ..VirtualKey::for_all() })
     }
 
     fn hash(number: u16) -> KeyHash {

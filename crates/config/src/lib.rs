@@ -38,9 +38,11 @@ mod path_rules;
 mod patterns;
 mod place;
 mod provider;
+mod quantization;
 mod read;
 mod reference;
 mod rotation;
+mod routing;
 mod schema;
 mod secret;
 mod snapshot;
@@ -67,12 +69,14 @@ pub use network::Network;
 pub use path_rules::{PathFault, PathRules, PlainPath};
 pub use patterns::ModelPatterns;
 pub use provider::{ModelSource, Provider, ServedModel, Timeouts};
+pub use quantization::Quantization;
 pub use reference::reference_markdown;
 pub use rotation::Rotation;
+pub use routing::{MaxPrice, Percentile, Preferences, ProviderName, Sticky, Strategy, Wanted};
 pub use schema::json_schema;
 pub use secret::{KeyHash, KeyHasher, Secret};
 pub use snapshot::{
-    Deployment, FetchSettings, GatewaySettings, LogFormat, LogLevel, ModelTarget, ProcessSettings,
-    SessionSettings, Snapshot, TargetKind,
+    Deployment, FetchSettings, GatewaySettings, KeepWish, LogFormat, LogLevel, ModelTarget, ProcessSettings,
+    ResponsesSettings, SessionSettings, Snapshot, TargetKind,
 };
 pub use spec::Spec;

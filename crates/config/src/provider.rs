@@ -12,6 +12,7 @@ use crate::base::Base;
 use crate::credential::Credential;
 use crate::endpoint::Endpoint;
 use crate::path_rules::PathRules;
+use crate::quantization::Quantization;
 use crate::rotation::Rotation;
 
 /// One configured provider.
@@ -37,6 +38,8 @@ pub struct Provider {
     pub quirks: Vec<Quirk>,
     /// Time-outs.
     pub timeouts: Timeouts,
+    /// Where its servers stand, where that is known.
+    pub region: Option<Arc<str>>,
     /// What it does with the data it is sent.
     pub data_policy: DataPolicy,
     /// Its pages for people.
@@ -100,6 +103,8 @@ pub struct ServedModel {
     pub operations: Vec<Operation>,
     /// How it is asked to think.
     pub thinking: Thinking,
+    /// How its weights are stored.
+    pub quantization: Quantization,
     /// Price, when known.
     pub price: Option<Price>,
     /// What else is known of it.
@@ -118,6 +123,7 @@ impl ServedModel {
             max_output: None,
             operations: Vec::new(),
             thinking: Thinking::default(),
+            quantization: Quantization::of(native_id),
             price: None,
             facts: Facts::default(),
         }

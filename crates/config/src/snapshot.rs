@@ -4,6 +4,7 @@
 //! wrong was reported before and is not in here.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::network::Network;
 use crate::patterns::ModelPatterns;
 use crate::provider::{Provider, ServedModel};
 use crate::rotation::Rotation;
+use crate::routing::{Preferences, Strategy};
 
 /// Longest model name that is looked at; a longer one is unknown.
 const LONGEST_MODEL_NAME: usize = 256;
@@ -31,6 +33,8 @@ pub struct Snapshot {
     pub process: Arc<ProcessSettings>,
     /// Configured providers by their entry's name.
     pub providers: Arc<BTreeMap<Arc<str>, Arc<Provider>>>,
+    /// What is wished of every choice.
+    pub routing: Arc<Preferences>,
     /// The provider that keeps files and batches.
     pub files: Option<Arc<str>>,
     /// Every public model name and what it stands for: aliases, canonical ids, `provider/native-id`, and native
@@ -87,6 +91,8 @@ pub struct GatewaySettings {
     pub fetch: Arc<FetchSettings>,
     /// Sessions of the realtime API.
     pub session: SessionSettings,
+    /// Responses that the gateway keeps itself.
+    pub responses: ResponsesSettings,
 }
 
 /// How long sessions of the realtime API may go on.
@@ -96,6 +102,47 @@ pub struct SessionSettings {
     pub idle: Duration,
     /// In all.
     pub total: Duration,
+}
+
+/// Responses that the gateway keeps itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResponsesSettings {
+    /// Which are.
+    pub store: KeepWish,
+    /// How long a conversation is kept after its last turn.
+    pub retention: Duration,
+    /// Bytes of one response with its input.
+    pub max_response_bytes: u64,
+    /// Bytes of one virtual key.
+    pub max_key_bytes: u64,
+    /// Bytes of all virtual keys together.
+    pub max_bytes: u64,
+}
+
+/// Which responses the gateway keeps itself.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepWish {
+    /// None.
+    Never,
+    /// Those whose request says `store: true`.
+    #[default]
+    WhenAsked,
+    /// All but those whose request says `store: false`, as OpenAI does.
+    UnlessRefused,
+}
+
+impl KeepWish {
+    /// Whether a response is kept whose request says this of `store`.
+    pub fn keeps(self, store: Option<bool>) -> bool {
+        match self {
+            Self::Never => false,
+            Self::WhenAsked => store == Some(true),
+            Self::UnlessRefused => store != Some(false),
+        }
+    }
 }
 
 /// How files are fetched whose address a request gives, where the provider takes only their bytes.
@@ -167,6 +214,8 @@ pub struct ModelTarget {
     pub deployments: Rotation<Deployment>,
     /// Deployments tried after those, in order.
     pub fallbacks: Vec<Deployment>,
+    /// What is wished of the choice.
+    pub routing: Arc<Preferences>,
 }
 
 /// Kinds of public model names.
@@ -182,6 +231,8 @@ pub enum TargetKind {
 /// What can be called: a model at a provider.
 #[derive(Debug, Clone)]
 pub struct Deployment {
+    /// A number that the same model at the same provider always has; with it goes what is learnt of it while it serves.
+    pub id: u64,
     /// The provider.
     pub provider: Arc<Provider>,
     /// The model as that provider serves it.
@@ -189,9 +240,18 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// A model at a provider.
+    pub fn new(provider: &Arc<Provider>, model: &Arc<ServedModel>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (&provider.id, &model.native_id).hash(&mut hasher);
+        Self { id: hasher.finish(), provider: Arc::clone(provider), model: Arc::clone(model) }
+    }
+
     /// Whether both are the same model at the same provider.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.provider.id == other.provider.id && self.model.native_id == other.model.native_id
+        self.id == other.id
+            && self.provider.id == other.provider.id
+            && self.model.native_id == other.model.native_id
     }
 }
 
@@ -199,7 +259,16 @@ impl ModelTarget {
     /// A name that stands for one deployment.
     pub fn single(name: &str, kind: TargetKind, deployment: Deployment) -> Self {
         let deployments = Rotation::even([deployment]);
-        Self { name: Arc::from(name), kind, deployments, fallbacks: Vec::new() }
+        let routing = Arc::default();
+        Self { name: Arc::from(name), kind, deployments, fallbacks: Vec::new(), routing }
+    }
+
+    /// In which order its deployments are tried where nobody says otherwise.
+    pub fn usual_strategy(&self) -> Strategy {
+        match self.kind {
+            TargetKind::Alias => Strategy::Weighted,
+            TargetKind::Canonical | TargetKind::Qualified | TargetKind::Native => Strategy::Balanced,
+        }
     }
 }
 
@@ -213,12 +282,12 @@ impl Snapshot {
             return None;
         }
         let (provider, native_id) = name.split_once('/')?;
-        let provider = Arc::clone(self.providers.get(provider)?);
+        let provider = self.providers.get(provider)?;
         if !is_model_id(native_id) {
             return None;
         }
         let model = Arc::new(ServedModel::unlisted(native_id));
-        Some(Arc::new(ModelTarget::single(name, TargetKind::Qualified, Deployment { provider, model })))
+        Some(Arc::new(ModelTarget::single(name, TargetKind::Qualified, Deployment::new(provider, &model))))
     }
 
     /// Up to three allowed model names that look like `name`, the likeliest first.

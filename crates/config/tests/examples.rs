@@ -59,5 +59,7 @@ fn examples_do_what_their_readme_says() {
     assert_eq!(providers("openai-and-anthropic", "gpt-4o-mini"), ["openai"]);
     assert_eq!(providers("self-hosted-vllm", "qwen/qwen3-8b"), ["vllm-1", "vllm-2"]);
     assert_eq!(providers("self-hosted-vllm", "lab/any-model-id"), ["lab"]);
+    assert_eq!(providers("price-routing", "llama"), ["openrouter", "deepinfra", "together"]);
+    assert_eq!(providers("failover", "claude"), ["anthropic", "openai"]);
     assert_eq!(providers("aliases-and-fallbacks", "smart"), ["anthropic", "openai", "my-vllm", "openai"]);
 }

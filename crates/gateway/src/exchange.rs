@@ -15,16 +15,20 @@ use yumen_llm::price::Price;
 use yumen_llm::tokens;
 use yumen_llm::usage::{Units, Usage};
 use yumen_telemetry::{
-    AttemptRecord, ExchangeRecord, ObjectKind, Outcome, TokenCounts, TokenSource, UnitCounts,
+    AttemptRecord, ExchangeRecord, ObjectKind, Outcome, RouteRecord, TokenCounts, TokenSource, UnitCounts,
 };
 
+use crate::clock::micros;
 use crate::egress::Files;
 use crate::limits::Permit;
 use crate::rejection::Code;
 use crate::route::{FilesPath, HttpRoute, LlmRoute, Task};
+use crate::serving::Serving;
 use crate::worker::Worker;
 
 const GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
+/// With it a client asks how its request was routed, and is told.
+pub const EXPLAIN: HeaderName = HeaderName::from_static("x-yumen-explain");
 const OVERHEAD_US: HeaderName = HeaderName::from_static("x-yumen-overhead-us");
 
 /// The status recorded when the client left before one was sent.
@@ -77,6 +81,10 @@ pub struct Exchange {
     pub trying: Option<Trying>,
     /// Files that were fetched for it, until an answer begins.
     pub files: Option<Box<Files>>,
+    /// The deployment that serves it.
+    pub serving: Option<Serving>,
+    /// Whether the client wants to be told how it was routed.
+    pub explains: bool,
     open: bool,
 }
 
@@ -102,6 +110,8 @@ impl Exchange {
             head_us: None,
             trying: None,
             files: None,
+            serving: None,
+            explains: false,
             open: true,
         }
     }
@@ -134,6 +144,7 @@ impl Exchange {
         self.record.operation = match route.task {
             Task::Generate | Task::Converse => outline.operation.word().to_owned(),
             Task::CountTokens => "count_tokens".to_owned(),
+            Task::Explain => "route".to_owned(),
         };
     }
 
@@ -147,7 +158,9 @@ impl Exchange {
                 ObjectKind::Batch => "batches",
                 ObjectKind::Video if matches!(path, FilesPath::Remix(_)) => Operation::Videos.word(),
                 ObjectKind::Video => "videos",
+                ObjectKind::Response => "responses",
             },
+            HttpRoute::Responses(_) => "responses",
         };
         operation.clone_into(&mut self.record.operation);
     }
@@ -160,6 +173,11 @@ impl Exchange {
 
     /// Adds the headers that every response carries; from here on only work on the body counts as ours.
     pub fn stamp(&mut self, headers: &mut HeaderMap) {
+        if self.explains
+            && let Some(told) = explanation(&self.record)
+        {
+            headers.insert(EXPLAIN, told);
+        }
         if let Ok(id) = HeaderValue::from_str(&self.record.id) {
             headers.insert(GENERATION_ID, id);
         }
@@ -215,6 +233,11 @@ impl Exchange {
         Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning }
     }
 
+    /// Notes how it was routed.
+    pub fn chosen(&mut self, route: Option<RouteRecord>) {
+        self.record.route = route.map(Box::new);
+    }
+
     /// Appends one try.
     pub fn attempted(&mut self, attempt: AttemptRecord) {
         self.record.attempts.push(attempt);
@@ -256,6 +279,9 @@ impl Exchange {
             None => micros(total.saturating_sub(self.waited)),
         };
         self.permit = None;
+        if let Some(serving) = self.serving.take() {
+            serving.end(&self.worker.gateway, &self.record, outcome);
+        }
         self.worker.append(&self.record);
         self.leave();
     }
@@ -312,14 +338,19 @@ impl Drop for Exchange {
     }
 }
 
+/// How an exchange was routed and who was tried, for a header; no longer than clients take.
+fn explanation(record: &ExchangeRecord) -> Option<HeaderValue> {
+    const BYTES_MOST: usize = 8192;
+    let mut told = serde_json::json!({ "route": record.route, "attempts": record.attempts }).to_string();
+    if told.len() > BYTES_MOST {
+        told = serde_json::json!({ "attempts": record.attempts }).to_string();
+    }
+    HeaderValue::from_bytes(told.as_bytes()).ok().filter(|value| value.len() <= BYTES_MOST)
+}
+
 /// Nanoseconds of a clock that began long before every exchange of this process.
 fn now_ns() -> u64 {
     static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
     const BEFORE: Duration = Duration::from_secs(1 << 30);
     u64::try_from((BEGAN.elapsed() + BEFORE).as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Whole microseconds of a duration.
-pub fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

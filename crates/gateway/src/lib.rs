@@ -4,12 +4,15 @@
 //! never reads files, environment or arguments, never touches SQL, and a request never waits for another thread, unless that
 //! one is already asking for the token that it needs, or makes the long list that was asked for.
 
+mod affinity;
 mod answers;
 mod body;
+mod clock;
 mod discovery;
 mod egress;
 mod exchange;
 mod gauges;
+mod health;
 mod kinds;
 mod limits;
 mod listener;
@@ -17,6 +20,7 @@ mod pipeline;
 mod proofs;
 mod rejection;
 mod route;
+mod serving;
 mod stages;
 mod upload;
 mod upstream;
@@ -25,7 +29,9 @@ mod worker;
 
 pub use discovery::{Told, discover};
 pub use gauges::Gauges;
+pub use health::SavedHealth;
+pub use kinds::llm::explain;
 pub use listener::DataPlane;
 pub use pipeline::STAGES;
-pub use rejection::{CODES, Code, CodeRow, Origin, Retry, reference_markdown};
+pub use rejection::{CODES, Code, CodeRow, Origin, Rejection, Retry, reference_markdown};
 pub use worker::Gateway;

@@ -3,19 +3,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, request};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use yumen_config::Snapshot;
+use yumen_config::{Snapshot, VirtualKey};
 use yumen_llm::dialects::{Dialect, codec};
 use yumen_llm::skins::openrouter::{self, ErrorContext};
 use yumen_telemetry::Outcome;
 
 use crate::answers;
 use crate::body::Body;
-use crate::exchange::Exchange;
+use crate::exchange::{EXPLAIN, Exchange};
 use crate::kinds::http;
 use crate::kinds::llm::{self, Answer};
 use crate::rejection::{Code, Origin, Rejection};
@@ -37,6 +37,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, two_lengths
     let (head, mut body) = request.into_parts();
     let snapshot = worker.gateway.snapshot.load_full();
     let mut exchange = Box::new(Exchange::open(&worker));
+    exchange.explains = llm::asks(&head.headers, EXPLAIN.as_str());
     let route = if two_lengths { Err(conflicting_lengths()) } else { stages::route(&head) };
     let answered = match route {
         // Boxed, so that a stream does not keep the room that its beginning needed.
@@ -92,10 +93,16 @@ async fn serve(
     exchange.record.model_requested.clone_from(&call.model);
     exchange.record.streamed = call.stream;
     llm::permit_nested(&consumer, &call)?;
-    exchange.permit = Some(stages::admit(gateway, snapshot, &consumer, call.models())?);
-    let call = stages::inspect(call)?;
-    let plan = llm::resolve(snapshot, &consumer, &call)?;
+    exchange.permit =
+        Some(stages::admit(gateway, snapshot, &consumer, call.models().map(|named| named.name))?);
     let settings = &snapshot.gateway;
+    let call = llm::recall(exchange, settings, &consumer, call).await?;
+    let call = stages::inspect(call)?;
+    let plan = choose(&worker, snapshot, &consumer, &call, &head.headers)?;
+    exchange.chosen(plan.decision.record());
+    if let Some(arrival) = llm::dry_run(&call, &head.headers, &plan) {
+        return Ok((call, arrival));
+    }
     if let Some(arrival) = llm::load(exchange, &call, &plan) {
         return Ok((call, arrival));
     }
@@ -103,13 +110,34 @@ async fn serve(
         Task::Generate | Task::Converse => {
             llm::dispatch(exchange, settings, &call, &plan, &head.headers).await?
         }
-        Task::CountTokens => llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?,
+        Task::CountTokens | Task::Explain => {
+            llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?
+        }
     };
     if let Some(job) = llm::job(exchange, &call, &arrival)? {
         // Rare, so that it takes no room in the many exchanges that end with their answer.
         Box::pin(llm::remember(exchange, &consumer, &call, job)).await?;
     }
+    let arrival = llm::keep(exchange, settings, &call, arrival).await;
     Ok((call, arrival))
+}
+
+/// resolve, with what is known while the gateway runs.
+fn choose(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    consumer: &VirtualKey,
+    call: &llm::Call,
+    headers: &HeaderMap,
+) -> Result<llm::Plan, Rejection> {
+    let gateway = &worker.gateway;
+    let live = llm::Live {
+        health: &gateway.health,
+        affinity: &gateway.affinity,
+        now_ms: gateway.health.at(Instant::now()),
+        draw: &|end| worker.below(end),
+    };
+    llm::resolve(&live, snapshot, consumer, &llm::Ask::of(call, headers))
 }
 
 /// The same for a call that goes through as it is. What its head alone tells is looked at before its body is read.

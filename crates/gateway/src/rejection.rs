@@ -81,6 +81,8 @@ codes! {
     BodyUnreadable "body_unreadable" 400 InvalidRequest Client Never "The body is not framed as its head says, or is not what its content-encoding says.";
     ConflictingLengths "conflicting_lengths" 400 InvalidRequest Client Never "The head says the body's length both by content-length and by transfer-encoding, so two readers could take different bytes for the next request.";
     FileNotFetched "file_not_fetched" 400 InvalidRequest Client Never "The provider takes files only whole, and the one at an address in the request could not be fetched, or may not be; `param` names the address, the message says why.";
+    PreviousResponseNotFound "previous_response_not_found" 400 InvalidRequest Client Never "This virtual key has no kept response with the id in `previous_response_id`, or what came before it was deleted; the message says how one is kept.";
+    PreviousResponseElsewhere "previous_response_elsewhere" 400 InvalidRequest Client Never "The provider that keeps the response named by `previous_response_id`, or the credential it was made with, is not in the configuration any more, or does not serve the model asked for.";
     MissingKey "missing_key" 401 Authentication Client Never "No virtual key was sent.";
     InvalidKey "invalid_key" 401 Authentication Client Never "The virtual key is not known, is switched off or has expired.";
     ModelNotAllowed "model_not_allowed" 403 PermissionDenied Client Never "The virtual key may not use this model.";
@@ -88,12 +90,13 @@ codes! {
     PathNotAllowed "path_not_allowed" 403 PermissionDenied Client Never "No rule of the provider's `passthrough` lets this call through.";
     RouteNotFound "route_not_found" 404 NotFound Client Never "There is nothing at this path.";
     ModelNotFound "model_not_found" 404 NotFound Client Never "No configured provider serves this model; the message lists the nearest names.";
+    NoEndpoints "no_endpoints" 404 NotFound Client Never "Deployments serve this model, but what the request, its key or the settings demand rules all of them out; the message and `availability.excluded_by` say why.";
     GenerationNotFound "generation_not_found" 404 NotFound Client Never "There is no record with this id for this key.";
     FilesNotConfigured "files_not_configured" 404 NotFound Client Never "The configuration names no provider that keeps files and batches (`files.provider`).";
-    ObjectNotFound "object_not_found" 404 NotFound Client Never "This virtual key has no file, batch or video with this id.";
+    ObjectNotFound "object_not_found" 404 NotFound Client Never "This virtual key has no file, batch, video or response with this id.";
     MethodNotAllowed "method_not_allowed" 405 InvalidRequest Client Never "The path exists, but not for this method.";
     BodyTimeout "body_timeout" 408 Timeout Client Same "The client took too long to send its body.";
-    CredentialGone "credential_gone" 409 InvalidRequest Client Never "The credential with which this file, batch or video was made is not in the configuration any more; another account would not know it.";
+    CredentialGone "credential_gone" 409 InvalidRequest Client Never "The credential with which this file, batch, video or response was made is not in the configuration any more; another account would not know it.";
     BodyTooLarge "body_too_large" 413 PayloadTooLarge Client Never "The body, or what it expands to, is larger than the limit.";
     UnsupportedEncoding "unsupported_encoding" 415 InvalidRequest Client Never "The body's content-encoding is not one of gzip, deflate, br, zstd and identity.";
     UnsupportedMedia "unsupported_media_type" 415 InvalidRequest Client Never "The body is not written as this path takes it; the message names what its content-type may be.";
@@ -115,7 +118,8 @@ codes! {
 }
 
 /// A refusal or failure on its way to the client.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
 pub struct Rejection {
     /// What happened.
     pub code: Code,

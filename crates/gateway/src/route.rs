@@ -94,6 +94,28 @@ pub enum HttpRoute {
     },
     /// Files, batches and videos, as OpenAI has them.
     Files(FilesPath),
+    /// A response that is kept, here or at a provider.
+    Responses(ResponsesPath),
+}
+
+/// What of a response is asked, at `/v1/responses`; the method says for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResponsesPath {
+    /// `/responses/{id}`.
+    One(String),
+    /// `/responses/{id}/input_items`.
+    InputItems(String),
+    /// `/responses/{id}/cancel`.
+    Cancel(String),
+}
+
+impl ResponsesPath {
+    /// The id of the response.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::One(id) | Self::InputItems(id) | Self::Cancel(id) => id,
+        }
+    }
 }
 
 /// What of files, batches and videos is asked, at `/v1/files` and so on; the method says for what. A video that is to be
@@ -171,6 +193,8 @@ pub enum Task {
     CountTokens,
     /// A session is opened, over a connection that is switched.
     Converse,
+    /// Nothing: only what would be done is to be told.
+    Explain,
 }
 
 /// The dialect and the dress in which a path's errors are said.

@@ -4,16 +4,21 @@
 //! are touched by no other thread, so a request never waits for another core - but for a token that another request is
 //! asking a provider for already. Only OpenRouter's long lists are made elsewhere.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use yumen_config::{KeyHasher, Snapshot};
-use yumen_telemetry::{ExchangeRecord, GenerationLookup, ObjectOwners, Outcome, RecordSink, RecordWriter};
+use yumen_telemetry::{
+    ExchangeRecord, GenerationLookup, HealthReport, ObjectOwners, Outcome, RecordSink, RecordWriter,
+    ResponseKeeper,
+};
 
+use crate::affinity::Affinity;
 use crate::gauges::Gauges;
+use crate::health::{Health, SavedHealth};
 use crate::limits::Limits;
 use crate::proofs::Proofs;
 use crate::upstream::{AccessTokens, Pool, Resting};
@@ -29,6 +34,12 @@ pub struct Gateway {
     pub hasher: KeyHasher,
     /// Counters of the keys' limits.
     pub limits: Limits,
+    /// How deployments do.
+    pub health: Health,
+    /// How credentials do.
+    pub credentials: Health,
+    /// Which deployment a session was last served by.
+    pub affinity: Affinity,
     /// Credentials that rest.
     pub resting: Resting,
     /// Access tokens that credentials have been exchanged for.
@@ -37,8 +48,12 @@ pub struct Gateway {
     pub sink: Arc<dyn RecordSink>,
     /// Where records are found.
     pub lookup: Arc<dyn GenerationLookup>,
-    /// Who owns which files and batches.
+    /// Who owns which files, batches, jobs and responses at providers.
     pub owners: Arc<dyn ObjectOwners>,
+    /// Responses that are kept here.
+    pub keeper: Arc<dyn ResponseKeeper>,
+    /// The Unix second at which the store last took nothing of an answer.
+    pub store_failed_at: AtomicI64,
     /// Proofs of reasoning for clients that cannot carry them.
     pub proofs: Arc<Proofs>,
     /// Turns in which long lists are made.
@@ -57,21 +72,53 @@ impl Gateway {
         sink: Arc<dyn RecordSink>,
         lookup: Arc<dyn GenerationLookup>,
         owners: Arc<dyn ObjectOwners>,
+        keeper: Arc<dyn ResponseKeeper>,
     ) -> Self {
         Self {
             snapshot: ArcSwap::new(snapshot),
             hasher,
             limits: Limits::default(),
+            health: Health::default(),
+            credentials: Health::default(),
+            affinity: Affinity::default(),
             resting: Resting::default(),
             access_tokens: AccessTokens::default(),
             sink,
             lookup,
             owners,
+            keeper,
+            store_failed_at: AtomicI64::new(0),
             proofs: Arc::default(),
             listings: Semaphore::new(LISTINGS_MOST),
             gauges: Arc::default(),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// How deployments and credentials do, those that were used last before the others.
+    pub fn health(&self) -> Vec<HealthReport> {
+        let now = Instant::now();
+        let rested = |(id, mut report): (u64, HealthReport)| {
+            if self.resting.rests(id, "") {
+                "resting".clone_into(&mut report.state);
+            }
+            report
+        };
+        let deployments = self.health.reports(now).into_iter().map(|(_, report)| report);
+        deployments.chain(self.credentials.reports(now).into_iter().map(rested)).collect()
+    }
+
+    /// The same as it is to be known after a restart.
+    pub fn saved_health(&self) -> SavedHealth {
+        let now = Instant::now();
+        SavedHealth { deployments: self.health.saved(now), credentials: self.credentials.saved(now) }
+    }
+
+    /// Takes up what was known before a restart, so long ago.
+    pub fn restore_health(&self, saved: SavedHealth, passed: Duration) {
+        let (now, passed_ms) = (Instant::now(), u64::try_from(passed.as_millis()).unwrap_or(u64::MAX));
+        self.health.restore(now, passed_ms, saved.deployments);
+        self.credentials.restore(now, passed_ms, saved.credentials);
     }
 
     /// Puts new settings in place of the live ones; exchanges under way keep those they began with.
@@ -187,6 +234,11 @@ impl Worker {
     pub fn between(&self, least: f64, most: f64) -> f64 {
         let share = (self.random() >> 11) as f64 / (1_u64 << 53) as f64;
         least + share * (most - least)
+    }
+
+    /// A random number below `end`, for lotteries.
+    pub fn below(&self, end: u64) -> u64 {
+        self.random() % end.max(1)
     }
 
     /// A random number (splitmix64): for ids and lotteries, never for secrets.

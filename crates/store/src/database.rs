@@ -52,6 +52,8 @@ impl Database {
             .busy_timeout(BUSY_TIMEOUT)
             .page_size(PAGE_BYTES)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            // What is deleted is overwritten, not only let go of.
+            .pragma("secure_delete", "ON")
             .disable_statement_logging();
         let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(IDLE_TIMEOUT);
         let writer = pool().max_connections(1).idle_timeout(None).connect_with(options.clone()).await?;
@@ -78,7 +80,9 @@ fn migrations() -> Migrator {
         migration(4, "usage by key", include_str!("../migrations/0004_usage_by_key.sql")),
         migration(5, "units", include_str!("../migrations/0005_units.sql")),
         migration(6, "owned objects", include_str!("../migrations/0006_owned_objects.sql")),
-        migration(7, "owned models", include_str!("../migrations/0007_owned_models.sql")),
+        migration(7, "kept responses", include_str!("../migrations/0007_kept_responses.sql")),
+        migration(8, "owned models", include_str!("../migrations/0008_owned_models.sql")),
+        migration(10, "route", include_str!("../migrations/0010_route.sql")),
     ])
 }
 

@@ -54,6 +54,9 @@ pub enum StoreError {
     /// A stored row holds what this version does not understand.
     #[error("a stored row is not understood: {0}")]
     Row(String),
+    /// A text cannot be sealed, or was sealed with another server key or for another place.
+    #[error("a kept text cannot be sealed or opened")]
+    Sealed,
     /// The system gave no random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(getrandom::Error),

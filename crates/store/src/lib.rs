@@ -1,15 +1,18 @@
 //! Persistence: what outlives the process.
 //!
-//! In: records from the data plane, an operator's wishes for virtual keys. Out: the ledger and its sums, and virtual keys as
-//! the data plane checks them. A request never waits for anything in here but its own short append to the spool.
+//! In: records from the data plane, an operator's wishes for virtual keys, what is to be remembered for clients. Out: the
+//! ledger and its sums, virtual keys as the data plane checks them, and what was remembered. A request never waits for
+//! anything in here but its own short append to the spool, unless it asks for what is remembered or adds to it.
 
 mod database;
 mod error;
 mod folder;
+mod kept_responses;
 mod ledger;
 mod owned_objects;
 #[cfg(test)]
 mod samples;
+mod seal;
 mod server_key;
 mod spool;
 mod store;
@@ -17,6 +20,7 @@ mod usage;
 mod virtual_keys;
 
 pub use error::StoreError;
+pub use kept_responses::KeptResponses;
 pub use ledger::{DrainError, Ledger};
 pub use owned_objects::OwnedObjects;
 pub use spool::{SPOOL_FOLDER, SpoolSettings};

@@ -1,4 +1,4 @@
-//! Whose files and batches are whose, at which account of which provider.
+//! Whose files, batches, jobs and responses are whose, at which account of which provider.
 //!
 //! In: what the data plane has seen. Out: the same, as long as it is there. No object ever changes its owner.
 
@@ -13,8 +13,10 @@ use crate::error::StoreError;
 
 /// Ids that are looked for in one statement.
 const IDS_AT_ONCE: usize = 500;
+/// Old objects that are forgotten in one statement.
+const FORGOTTEN_AT_ONCE: u32 = 1000;
 
-/// What is remembered of files and batches. A clone is the same.
+/// What is remembered of files, batches, jobs and responses. A clone is the same.
 #[derive(Debug, Clone)]
 pub struct OwnedObjects {
     database: Database,
@@ -23,6 +25,26 @@ pub struct OwnedObjects {
 impl OwnedObjects {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
+    }
+
+    /// Forgets objects of a kind that were first seen before this Unix second; says how many.
+    pub async fn forget_before(&self, kind: ObjectKind, before: i64) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        loop {
+            let deleted = sqlx::query(
+                "DELETE FROM owned_objects WHERE (provider, kind, id) IN \
+                 (SELECT provider, kind, id FROM owned_objects WHERE kind = $1 AND created_at < $2 LIMIT $3)",
+            )
+            .bind(kind.as_str())
+            .bind(before)
+            .bind(FORGOTTEN_AT_ONCE)
+            .execute(&self.database.writer)
+            .await?;
+            forgotten += deleted.rows_affected();
+            if deleted.rows_affected() < u64::from(FORGOTTEN_AT_ONCE) {
+                return Ok(forgotten);
+            }
+        }
     }
 
     async fn insert(&self, objects: &[OwnedObject]) -> Result<bool, StoreError> {
@@ -168,7 +190,7 @@ impl ObjectOwners for OwnedObjects {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ObjectKind::{Batch, File};
+    use ObjectKind::{Batch, File, Response};
 
     async fn open(dir: &std::path::Path) -> OwnedObjects {
         OwnedObjects::new(Database::open(&dir.join("yumen.db")).await.unwrap())
@@ -210,6 +232,21 @@ mod tests {
         assert!(objects.find(File, "file-1", "a").await.unwrap().is_some(), "only its owner can");
         objects.forget(&mine).await.unwrap();
         assert_eq!(objects.find(File, "file-1", "a").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn only_what_is_old_and_of_the_kind_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = open(dir.path()).await;
+        let mut all: Vec<OwnedObject> =
+            (0..2500).map(|n| object(Response, &format!("r-{n}"), "a", "#1", n)).collect();
+        all.push(object(File, "file", "a", "#1", 0));
+        objects.remember(all).await.unwrap();
+        assert_eq!(objects.forget_before(Response, 2100).await.unwrap(), 2100);
+        assert_eq!(objects.forget_before(Response, 2100).await.unwrap(), 0);
+        assert_eq!(objects.find(Response, "r-2099", "a").await.unwrap(), None);
+        assert!(objects.find(Response, "r-2100", "a").await.unwrap().is_some());
+        assert!(objects.find(File, "file", "a").await.unwrap().is_some());
     }
 
     #[tokio::test]

@@ -1,6 +1,9 @@
 //! Records for tests.
 
-use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCounts};
+use yumen_telemetry::{
+    AttemptRecord, ConsideredRecord, ExchangeRecord, Outcome, RouteRecord, TokenCounts, TokenSource,
+    UnitCounts,
+};
 
 /// A time in the middle of an hour, in Unix microseconds.
 pub(crate) const NOON_US: i64 = 1_763_640_000_000_000 + 1_800_000_000;
@@ -54,5 +57,22 @@ pub(crate) fn record(number: u64) -> ExchangeRecord {
         total_us: 9000,
         overhead_us: 40,
         lossy: if number.is_multiple_of(9) { vec!["seed".into()] } else { Vec::new() },
+        route: number.is_multiple_of(6).then(|| Box::new(route())),
+    }
+}
+
+/// A choice between two deployments.
+fn route() -> RouteRecord {
+    let considered = |provider: &str, out: Option<&str>| ConsideredRecord {
+        provider: provider.into(),
+        model: "native".into(),
+        out: out.map(Into::into),
+        behind: None,
+    };
+    RouteRecord {
+        strategy: "price".into(),
+        sticky: true,
+        considered: vec![considered("openai", None), considered("groq", Some("max_price"))],
+        ..RouteRecord::default()
     }
 }

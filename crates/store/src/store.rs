@@ -12,8 +12,10 @@ use yumen_telemetry::{ExchangeRecord, RecordObserver};
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::folder;
+use crate::kept_responses::KeptResponses;
 use crate::ledger::{self, Ledger};
 use crate::owned_objects::OwnedObjects;
+use crate::seal::Sealer;
 use crate::server_key;
 use crate::spool::SpoolSettings;
 use crate::usage::{self, UsageQuery, UsageRow};
@@ -24,6 +26,7 @@ use crate::virtual_keys::{KeyWatch, VirtualKeys};
 pub struct Store {
     database: Database,
     hasher: KeyHasher,
+    sealer: Sealer,
 }
 
 impl Store {
@@ -56,7 +59,8 @@ impl Store {
         if !claim(&database, &server_key::fingerprint(&server_key)).await? {
             return Err(StoreError::ServerKey { path: key_path });
         }
-        Ok(Self { database, hasher: KeyHasher::new(server_key) })
+        let sealer = Sealer::new(&server_key);
+        Ok(Self { database, hasher: KeyHasher::new(server_key), sealer })
     }
 
     /// Hashes virtual keys' secrets, also those of the configuration, as the store does.
@@ -74,7 +78,12 @@ impl Store {
         KeyWatch::new(self.keys())
     }
 
-    /// Whose files and batches are whose.
+    /// Responses that the gateway keeps itself.
+    pub fn kept_responses(&self) -> KeptResponses {
+        KeptResponses::new(self.database.clone(), self.sealer.clone())
+    }
+
+    /// Whose files, batches, jobs and responses at providers are whose.
     pub fn owned_objects(&self) -> OwnedObjects {
         OwnedObjects::new(self.database.clone())
     }

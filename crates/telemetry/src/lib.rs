@@ -3,17 +3,23 @@
 //! In: what the data plane saw. Out: records to the spool, one log line per exchange and text for Prometheus. This
 //! crate never decides anything and knows none of our other crates.
 
+mod health;
 mod json;
 mod log_line;
 mod metrics;
 mod objects;
 mod observe;
 mod record;
+mod responses;
+mod route;
 mod sink;
 
+pub use health::{HealthReport, Uptime};
 pub use log_line::JsonLog;
-pub use metrics::{BuildInfo, CONTENT_TYPE, Metrics, MetricsObserver, Reading};
+pub use metrics::{BuildInfo, CONTENT_TYPE, Metrics, MetricsObserver, ReadHealth, Reading};
 pub use objects::{Account, Doing, ObjectKind, ObjectOwners, OwnedObject};
 pub use observe::RecordObserver;
 pub use record::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCounts};
+pub use responses::{Conversation, KeepLimits, Keeping, KeptResponse, NotKept, ResponseKeeper};
+pub use route::{ConsideredRecord, RouteRecord};
 pub use sink::{AppendError, GenerationLookup, LookupError, RecordSink, RecordWriter};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::json::Object;
+use crate::route::RouteRecord;
 
 /// How an exchange ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -218,6 +219,9 @@ pub struct ExchangeRecord {
     /// Names of request fields that could not be carried to the upstream's dialect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lossy: Vec<String>,
+    /// How it was routed; none where there was no choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Box<RouteRecord>>,
 }
 
 impl ExchangeRecord {
@@ -284,6 +288,7 @@ pub(crate) mod samples {
             total_us: 200_000,
             overhead_us: 45,
             lossy: Vec::new(),
+            route: None,
         }
     }
 

@@ -325,6 +325,37 @@ keys:
     )
 }
 
+/// [`standard_config`] and one provider more for each dialect in which no client of ours asks: `fake-cohere`,
+/// `fake-dashscope`, `fake-dify`, `fake-coze`, `fake-triton`, `fake-replicate` and `fake-deepl`. An app of Dify's is named by
+/// its credential alone: here its name stands in the query, so that the upstream knows which one is asked.
+pub fn wide_config(upstream: &Upstream) -> String {
+    let base = upstream.plain_base();
+    let models: Vec<String> = SCENARIOS
+        .iter()
+        .map(|name| format!("{name}: {{ price: {{ input: \"1.5\", output: \"6\" }} }}"))
+        .collect();
+    let models = models.join(", ");
+    let mut providers = String::from("providers:\n");
+    for (name, under, more) in [
+        ("cohere", "", ""),
+        ("dashscope", "/api/v1", ""),
+        ("dify", "/v1", "dialects: { dify_chat: { path: \"/chat-messages?app={model}\" } }"),
+        ("coze", "", ""),
+        ("triton", "", "auth: { scheme: bearer }"),
+        ("replicate", "/v1", ""),
+        ("deepl", "", ""),
+    ] {
+        let credentials = format!("credentials: [ {{ secret: upstream-{name}-secret }} ]");
+        providers.push_str(&format!(
+            "  fake-{name}:\n    type: {name}\n    base_url: \"{base}{under}\"\n    {credentials}\n    models: {{ {models} }}\n"
+        ));
+        if !more.is_empty() {
+            providers.push_str(&format!("    {more}\n"));
+        }
+    }
+    standard_config(upstream).replacen("providers:\n", &providers, 1)
+}
+
 /// The built program, beside the test's own executable.
 pub fn yumen_program() -> PathBuf {
     let test = std::env::current_exe().expect("this executable");

@@ -16,7 +16,8 @@ mod upstream;
 
 pub use client::{Answer, Client, Event, Incoming, Talk, raw_exchange};
 pub use gateway::{
-    Gateway, GatewayBuilder, KEY, RunOutput, run_program, standard_config, workspace_root, yumen_program,
+    Gateway, GatewayBuilder, KEY, RunOutput, run_program, standard_config, wide_config, workspace_root,
+    yumen_program,
 };
 pub use patience::{PATIENCE, eventually, within};
 pub use upstream::{Counts, Received, Reply, SCENARIOS, Step, Upstream, closed_port, form};

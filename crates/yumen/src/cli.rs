@@ -58,6 +58,14 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show where a request would go: the deployments in the order in which they would be tried. Nothing is sent.
+    ///
+    /// The choice is that of a gateway that has served nothing yet. Ask a running one with the header `x-yumen-dry-run: 1`.
+    Route(Box<RouteOptions>),
+    /// Show how an exchange was routed: what was looked at, what was tried, and why.
+    Explain(ExplainOptions),
+    /// Show how the deployments and credentials of a running gateway do: breakers, success, speed.
+    Status(StatusOptions),
     /// Ask a running gateway something and print the answer as it comes.
     Chat(ChatOptions),
     /// Print the JSON Schema of the configuration.
@@ -112,6 +120,60 @@ pub struct ServeOptions {
     /// Threads that serve requests; one for each core when not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct RouteOptions {
+    /// The request's body, as a client would send it; `-` reads standard input.
+    #[arg(value_name = "REQUEST.json")]
+    pub request: PathBuf,
+    #[command(flatten)]
+    pub settings: SettingsOptions,
+    /// Show which deployments are not tried, too, and why.
+    #[arg(long)]
+    pub explain: bool,
+    /// Where the request would be sent.
+    #[arg(long, value_name = "PATH", default_value = "/v1/chat/completions")]
+    pub path: String,
+    /// A header of the request, as `name: value`; may be given several times.
+    #[arg(long, value_name = "HEADER")]
+    pub header: Vec<String>,
+    /// The name of the virtual key in the configuration that would send it.
+    #[arg(long, value_name = "NAME")]
+    pub key: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct StatusOptions {
+    /// The data folder of the gateway, where it leaves its addresses.
+    #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "YUMEN_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// The gateway's control listener, for example 127.0.0.1:8081.
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin: Option<String>,
+    /// Show it anew each second.
+    #[arg(long)]
+    pub watch: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct ExplainOptions {
+    /// The generation id, as the header `x-generation-id` of the answer says it.
+    pub id: String,
+    #[command(flatten)]
+    pub store: StoreOptions,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]

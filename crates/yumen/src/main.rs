@@ -3,7 +3,10 @@
 
 mod chat;
 mod cli;
+mod explain;
 mod first_run;
+mod forget;
+mod health_file;
 mod keys;
 mod list;
 mod logging;
@@ -12,6 +15,7 @@ mod reference;
 mod reload;
 mod serve;
 mod settings;
+mod status;
 mod usage;
 mod vitals;
 
@@ -43,6 +47,9 @@ fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
         Command::Usage(options) => usage::run(&options),
         Command::Models(options) => list::models(&options),
         Command::Providers { settings, json } => list::providers(&settings, json),
+        Command::Route(options) => explain::route(&options),
+        Command::Explain(options) => explain::exchange(&options),
+        Command::Status(options) => status::run(&options),
         Command::Chat(options) => chat::run(&options),
         Command::Schema => reference::schema(),
         Command::Reference { page } => reference::page(page),

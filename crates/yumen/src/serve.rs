@@ -15,10 +15,12 @@ use yumen_admin::AdminState;
 use yumen_config::{KeyHasher, LogFormat, Severity, Snapshot};
 use yumen_gateway::{DataPlane, Gateway};
 use yumen_store::{Ledger, SPOOL_FOLDER, SpoolSettings, Store};
-use yumen_telemetry::{JsonLog, Metrics};
+use yumen_telemetry::{JsonLog, Metrics, ReadHealth};
 
 use crate::cli::ServeOptions;
 use crate::first_run;
+use crate::forget;
+use crate::health_file;
 use crate::logging::{self, Logs};
 use crate::reload::Publisher;
 use crate::settings::Source;
@@ -132,18 +134,20 @@ impl Running {
         let ledger = store.start_ledger(spool, vec![Box::new(metrics.observer()), Box::new(log)]).await?;
         let hasher = store.key_hasher().clone();
         let (live, lookup) = (Arc::new(settings.clone()), Arc::new(ledger.clone()));
-        let owners = Arc::new(store.owned_objects());
-        let gateway = Arc::new(Gateway::new(live, hasher.clone(), ledger.sink(), lookup, owners));
+        let (owners, keeper) = (Arc::new(store.owned_objects()), Arc::new(store.kept_responses()));
+        let gateway = Arc::new(Gateway::new(live, hasher.clone(), ledger.sink(), lookup, owners, keeper));
         let mut publisher = Publisher::new(Arc::clone(&gateway), source, text, hasher, settings.clone());
         let _ = vitals.ledger.set(ledger.clone());
         let _ = vitals.gauges.set(Arc::clone(&gateway.gauges));
+        health_file::restore(&options.data_dir, &gateway);
+        let _ = vitals.gateway.set(Arc::clone(&gateway));
         let _ = vitals.reloads.set(Arc::clone(&publisher.reloads));
         let mut key_watch = store.changed_keys();
         publisher.change_keys(key_watch.changes().await?);
 
         let workers = options.workers.map_or_else(cores, usize::from);
         let plane = DataPlane::start(&gateway, sockets.gateway, workers)?;
-        let admin = Admin::start(sockets.admin, metrics, &ledger)?;
+        let admin = Admin::start(sockets.admin, metrics, vitals.health(), &ledger)?;
         write_addresses(&options.data_dir, plane.address(), admin.address)?;
         tracing::info!(gateway = %plane.address(), admin = %admin.address, workers, "yumen {} is serving", env!("CARGO_PKG_VERSION"));
 
@@ -162,6 +166,8 @@ impl Running {
         let (told, models) = mpsc::channel(16);
         tokio::spawn(yumen_gateway::discover(Arc::clone(&gateway), told));
         let watcher = tokio::spawn(publisher.watch(key_changes, models));
+        tokio::spawn(health_file::keep(options.data_dir.clone(), Arc::clone(&gateway)));
+        tokio::spawn(forget::forget_old(Arc::clone(&gateway), store.clone()));
         Ok(Self { data_dir: options.data_dir.clone(), gateway, plane, ledger, store, admin, watcher })
     }
 
@@ -179,6 +185,7 @@ impl Running {
             }
         };
         let cut = self.plane.drain(limit).await;
+        health_file::write(&self.data_dir, &self.gateway);
         if again {
             tracing::warn!(cut, "a second signal: open exchanges were cut");
         } else if cut > 0 {
@@ -201,9 +208,14 @@ struct Admin {
 }
 
 impl Admin {
-    fn start(listener: TcpListener, metrics: Metrics, ledger: &Ledger) -> anyhow::Result<Self> {
+    fn start(
+        listener: TcpListener,
+        metrics: Metrics,
+        health: ReadHealth,
+        ledger: &Ledger,
+    ) -> anyhow::Result<Self> {
         let address = listener.local_addr()?;
-        let state = Arc::new(AdminState::new(metrics, ledger.sink()));
+        let state = Arc::new(AdminState::new(metrics, health, ledger.sink()));
         state.set_snapshot_loaded();
         let (stop, mut stopping) = watch::channel(false);
         let listener = tokio::net::TcpListener::from_std(listener)?;

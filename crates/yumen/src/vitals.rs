@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use yumen_gateway::Gauges;
+use yumen_gateway::{Gateway, Gauges};
 use yumen_store::Ledger;
-use yumen_telemetry::{BuildInfo, Metrics, Reading};
+use yumen_telemetry::{BuildInfo, Metrics, ReadHealth, Reading};
 
 use crate::logging::Logs;
 use crate::reload::Reloads;
@@ -22,6 +22,8 @@ pub struct Vitals {
     pub gauges: Arc<OnceLock<Arc<Gauges>>>,
     /// Reloads of the file.
     pub reloads: Arc<OnceLock<Arc<Reloads>>>,
+    /// How deployments do.
+    pub gateway: Arc<OnceLock<Arc<Gateway>>>,
 }
 
 impl Vitals {
@@ -34,7 +36,13 @@ impl Vitals {
         let mut readings = self.of_the_data_plane();
         readings.extend(self.of_the_ledger());
         readings.extend(self.of_the_process(logs));
-        Metrics::new(&build, readings)
+        Metrics::new(&build, readings, self.health())
+    }
+
+    /// Reads how deployments and credentials do.
+    pub fn health(&self) -> ReadHealth {
+        let gateway = Arc::clone(&self.gateway);
+        Box::new(move || gateway.get().map(|gateway| gateway.health()).unwrap_or_default())
     }
 
     fn of_the_data_plane(&self) -> Readings {

@@ -106,6 +106,28 @@ for (const side of SIDES) {
   });
 }
 
+for (const model of ["fake-openai/fake-chat", "fake-anthropic/fake-chat", "keeping", "keeping"]) {
+  test(`${model}: a conversation that goes on by an id`, async () => {
+    for (const streamed of [false, true]) {
+      const respond = (asked) =>
+        streamed ? client.responses.stream(asked).finalResponse() : client.responses.create(asked);
+      const first = await respond({ model, input, store: true });
+      const second = await respond({ model, input: "And then?", previous_response_id: first.id, store: true });
+      assert.deepEqual([second.store, second.previous_response_id], [true, first.id]);
+      const looked = await client.responses.retrieve(second.id);
+      assert.deepEqual([looked.id, looked.status], [second.id, "completed"]);
+      const items = await all(client.responses.inputItems.list(second.id, { order: "asc", limit: 2 }));
+      if (model !== "keeping") {
+        assert.deepEqual(items.map((item) => item.content[0].text), [input, TEXT, "And then?"]);
+      }
+      await client.responses.delete(second.id);
+      await assert.rejects(client.responses.retrieve(second.id), OpenAI.NotFoundError);
+      const again = client.responses.create({ model, input, previous_response_id: second.id });
+      await assert.rejects(again, (error) => error.code === "previous_response_not_found");
+    }
+  });
+}
+
 test("what only the provider remembers is refused elsewhere", async () => {
   const asked = { model: "fake-gemini/fake-chat", input, previous_response_id: "resp_1" };
   await assert.rejects(client.responses.create(asked), (error) => {

@@ -152,6 +152,8 @@ impl Run<'_> {
                 "fake-anthropic" => &sent["thinking"]["type"],
                 "fake-ollama" => &sent["think"],
                 "fake-bedrock" => &sent["additionalModelRequestFields"]["thinking"]["type"],
+                "fake-cohere" => &sent["thinking"]["type"],
+                "fake-dashscope" => &sent["parameters"]["enable_thinking"],
                 _ => &sent["generationConfig"]["thinkingConfig"]["includeThoughts"],
             };
             expect("asked of the upstream", asked.is_null(), false)?;
@@ -203,6 +205,8 @@ impl Run<'_> {
             "fake-responses" => &sent["text"]["format"]["schema"],
             "fake-anthropic" => &sent["output_config"]["format"]["schema"],
             "fake-ollama" => &sent["format"],
+            "fake-cohere" => &sent["response_format"]["json_schema"],
+            "fake-dashscope" => &sent["parameters"]["response_format"]["json_schema"]["schema"],
             _ => &sent["generationConfig"]["responseJsonSchema"],
         };
         expect("the schema at the upstream", reached, &schema)

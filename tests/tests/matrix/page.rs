@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use yumen_tests::{PROVIDERS, Surface};
+use yumen_tests::Surface;
 
+use crate::every_provider;
 use crate::features::{FEATURES, Feature};
 use crate::gaps::{GAPS, Gap};
 use crate::parameters::Loss;
@@ -28,7 +29,7 @@ Which client gets what from which upstream. Every cell is tried by `tests/tests/
 tests run, and this page is what came out: it cannot be older than the code.
 
 Where client and upstream speak the same dialect, the client's bytes pass through. Everywhere else requests, answers,
-streams and errors are converted. What a request asks for and the upstream's dialect cannot say is named in the header
+streams and errors are converted; the last seven dialects are spoken with providers only. What a request asks for and the upstream's dialect cannot say is named in the header
 `x-yumen-lossy` of the answer and in the record; with `provider: {require_parameters: true}` it is refused instead.
 
 ";
@@ -62,7 +63,14 @@ fn dialect(provider: &str) -> &'static str {
         "fake-anthropic" => "anthropic_messages",
         "fake-ollama" => "ollama_chat",
         "fake-gemini" => "gemini",
-        _ => "bedrock_converse",
+        "fake-bedrock" => "bedrock_converse",
+        "fake-cohere" => "cohere_chat",
+        "fake-dashscope" => "dashscope_chat",
+        "fake-dify" => "dify_chat",
+        "fake-coze" => "coze_chat",
+        "fake-triton" => "triton_generate",
+        "fake-replicate" => "replicate_predictions",
+        _ => "deepl_translate",
     }
 }
 
@@ -96,12 +104,12 @@ pub fn write(rows: &[Row], losses: &[Loss]) -> String {
         write!(page, "\n{}. {}\n", place + 1, gap.note()).expect("a text");
     }
     page.push_str("\n## Parameters\n\nWhat a client of Chat Completions asks for, and the dialects in which it can be said.\n\n");
-    let names = PROVIDERS.map(|provider| format!("`{}`", dialect(provider)));
+    let names = every_provider().map(|provider| format!("`{}`", dialect(provider)));
     line(&mut page, ["parameter".to_owned()].into_iter().chain(names));
-    line(&mut page, ["---"].into_iter().chain(PROVIDERS.map(|_| ":-:")));
+    line(&mut page, ["---"].into_iter().chain(every_provider().map(|_| ":-:")));
     for loss in losses {
         let cells =
-            PROVIDERS.map(|provider| if loss.lost.contains(&provider) { "—" } else { "✓" }.to_owned());
+            every_provider().map(|provider| if loss.lost.contains(&provider) { "—" } else { "✓" }.to_owned());
         line(&mut page, [format!("`{}`", loss.name)].into_iter().chain(cells));
     }
     page

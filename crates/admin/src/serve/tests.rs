@@ -33,9 +33,11 @@ struct Running {
 
 async fn run(bounds: Bounds) -> Running {
     let build = BuildInfo { version: "0.1.0".into(), commit: "unknown".into() };
-    let metrics = Metrics::new(&build, vec![(Reading::ExchangesInFlight, Box::new(|| 7))]);
+    let metrics =
+        Metrics::new(&build, vec![(Reading::ExchangesInFlight, Box::new(|| 7))], Box::new(Vec::new));
     let spool = Arc::new(Spool(AtomicBool::new(true)));
-    let state = Arc::new(AdminState::new(metrics, Arc::clone(&spool) as Arc<dyn RecordSink>));
+    let state =
+        Arc::new(AdminState::new(metrics, Box::new(Vec::new), Arc::clone(&spool) as Arc<dyn RecordSink>));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();

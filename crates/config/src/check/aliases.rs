@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::Providers;
+use super::{Providers, routing};
 use crate::diagnostic::{Diagnostics, shown};
 use crate::near::nearest;
 use crate::place::Place;
@@ -144,9 +144,9 @@ impl<'a> Checker<'a, '_> {
                 }
             }
         }
-        let name = Arc::from(name);
-        let target =
-            ModelTarget { name, kind: TargetKind::Alias, deployments: Rotation::new(deployments), fallbacks };
+        let routing = routing::check(&spec.routing, &place.field("routing"), self.found);
+        let (name, kind, deployments) = (Arc::from(name), TargetKind::Alias, Rotation::new(deployments));
+        let target = ModelTarget { name, kind, deployments, fallbacks, routing };
         (resource.whole && self.found.errors() == errors_before).then_some(target)
     }
 
@@ -178,7 +178,7 @@ impl<'a> Checker<'a, '_> {
             }
             None => self.unlisted(&here, provider, &spec.model),
         };
-        Some(Deployment { provider: Arc::clone(provider), model })
+        Some(Deployment::new(provider, &model))
     }
 
     /// What a fallback's name stands for; `None` when it is wrong (reported) or was left out (then it is skipped).
@@ -200,7 +200,7 @@ impl<'a> Checker<'a, '_> {
         }
         if let Some(provider) = self.providers.good.get(provider).filter(|_| is_model_id(native_id)) {
             let model = self.unlisted(place, provider, native_id);
-            let deployment = Deployment { provider: Arc::clone(provider), model };
+            let deployment = Deployment::new(provider, &model);
             return Some(Arc::new(ModelTarget::single(name, TargetKind::Qualified, deployment)));
         }
         let hint = if self.found.is_full() {

@@ -123,7 +123,8 @@ fn paths<'a>(
         path: Cow::Borrowed(path),
         stream_path: pick(&chosen.stream_path, inherited.map(|defined| &defined.stream_path))
             .map(Cow::Borrowed),
-        batch_path: pick(&chosen.batch_path, inherited.map(|defined| &defined.batch_path)).map(Cow::Borrowed),
+        second_path: pick(&chosen.second_path, inherited.map(|defined| &defined.second_path))
+            .map(Cow::Borrowed),
         count_path: count_path.map(Cow::Borrowed).or_else(suffixed),
     })
 }
@@ -147,7 +148,7 @@ fn filled_paths<'a>(
     };
     Some(Paths {
         stream_path: all("stream_path", paths.stream_path)?,
-        batch_path: all("batch_path", paths.batch_path)?,
+        second_path: all("second_path", paths.second_path)?,
         count_path: all("count_path", paths.count_path)?,
         path: fill("path", paths.path)?,
     })

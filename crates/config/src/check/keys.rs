@@ -49,6 +49,7 @@ pub(super) fn check(
             spec.expires.as_deref().and_then(|text| check_expiry(text, &place.field("expires"), found));
         check_access(spec, snapshot, &place.field("access"), found);
         check_patterns(spec, snapshot, &place.field("models"), found);
+        let routing = super::routing::check(&spec.routing, &place.field("routing"), found);
         if resource.whole && found.errors() == errors_before {
             let key = VirtualKey {
                 id: Arc::from(format!("file:{}", spec.name)),
@@ -59,6 +60,7 @@ pub(super) fn check(
                 disabled: spec.disabled,
                 requests_per_minute: spec.requests_per_minute,
                 concurrency: spec.concurrency,
+                routing,
             };
             keys.push((hash, Some(Arc::new(key))));
         }

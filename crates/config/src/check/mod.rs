@@ -15,6 +15,7 @@ pub(crate) mod names;
 mod parameters;
 mod proof;
 mod provider;
+mod routing;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,6 +129,7 @@ pub fn from_environment(
         process: Arc::new(process),
         models: Arc::new(names::table(&providers.good)),
         providers: Arc::new(providers.good),
+        routing: Arc::default(),
         files: None,
         withheld: Arc::default(),
         keys: KeyTable::default(),
@@ -188,6 +190,7 @@ fn build(
     let providers = check_providers(providers, surroundings, found);
     let errors_before = found.errors();
     let (gateway, process) = server::settings(&server, &root, found);
+    let routing = routing::check(&server.routing, &root.field("routing"), found);
     let files = files::check(&server.files, &providers, &root.field("files"), found);
     let top_level_is_good = whole && found.errors() == errors_before;
     let checked = aliases::check(models, &providers, names::table(&providers.good), found);
@@ -195,6 +198,7 @@ fn build(
         gateway: Arc::new(gateway),
         process: Arc::new(process),
         providers: Arc::new(providers.good),
+        routing,
         files,
         models: Arc::new(checked.models),
         withheld: Arc::new(checked.withheld),

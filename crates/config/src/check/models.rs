@@ -66,6 +66,7 @@ fn change(model: &mut ServedModel, spec: &ModelSpec, place: &Place<'_>, found: &
         model.operations = operations.clone();
     }
     model.thinking = spec.thinking.unwrap_or(model.thinking);
+    model.quantization = spec.quantization.unwrap_or(model.quantization);
     change_facts(&mut model.facts, spec);
     if let Some(price) = &spec.price {
         model.price = Prices { place: &place.field("price"), found }.read(price);

@@ -20,6 +20,7 @@ pub(crate) fn table(providers: &BTreeMap<Arc<str>, Arc<Provider>>) -> HashMap<Ar
             kind: TargetKind::Canonical,
             deployments: Rotation::even(deployments),
             fallbacks: Vec::new(),
+            routing: Arc::default(),
         };
         table.insert(name, Arc::new(target));
     }
@@ -57,7 +58,7 @@ fn canonical(providers: &BTreeMap<Arc<str>, Arc<Provider>>) -> BTreeMap<Arc<str>
             let Some(name) = &model.canonical_id else { continue };
             let deployments = canonical.entry(Arc::clone(name)).or_default();
             if deployments.last().is_none_or(|last| last.provider.id != provider.id) {
-                deployments.push(Deployment { provider: Arc::clone(provider), model: Arc::clone(model) });
+                deployments.push(Deployment::new(provider, model));
             }
         }
     }
@@ -67,9 +68,7 @@ fn canonical(providers: &BTreeMap<Arc<str>, Arc<Provider>>) -> BTreeMap<Arc<str>
 /// Every name that a provider has for its models: native ids first, then the other names.
 fn own_names(providers: &BTreeMap<Arc<str>, Arc<Provider>>) -> impl Iterator<Item = (Arc<str>, Deployment)> {
     providers.values().flat_map(|provider| {
-        let named = |name: &Arc<str>, model: &_| {
-            (Arc::clone(name), Deployment { provider: Arc::clone(provider), model: Arc::clone(model) })
-        };
+        let named = |name: &Arc<str>, model: &_| (Arc::clone(name), Deployment::new(provider, model));
         let native = provider.models.values().map(move |model| named(&model.native_id, model));
         let others = provider
             .models

@@ -71,6 +71,8 @@ pub(super) fn check(
         }
         None => Rotation::even([]),
     };
+    let region = spec.region.as_deref().or_else(|| parameters.value("region"));
+    let region = region.or_else(|| parameters.value("location")).map(Arc::from);
     let provider = Provider {
         id: Arc::from(name),
         kind: Arc::from(&*definition.id),
@@ -83,6 +85,7 @@ pub(super) fn check(
         model_source,
         quirks: spec.quirks.clone().unwrap_or_else(|| definition.quirks.clone()),
         timeouts: timeouts(&spec.timeouts),
+        region,
         data_policy: DataPolicy {
             trains: spec.data_policy.trains.or(definition.data_policy.trains),
             retention_days: spec.data_policy.retention_days.or(definition.data_policy.retention_days),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::diagnostic::Diagnostics;
 use crate::network::Network;
 use crate::place::Place;
-use crate::snapshot::{FetchSettings, GatewaySettings, ProcessSettings, SessionSettings};
-use crate::spec::{FetchSpec, Spec};
+use crate::snapshot::{FetchSettings, GatewaySettings, ProcessSettings, ResponsesSettings, SessionSettings};
+use crate::spec::{FetchSpec, ResponsesSpec, Spec};
 
 /// The checked form; what is wrong is reported.
 pub(super) fn settings(
@@ -52,6 +52,7 @@ pub(super) fn settings(
             total: Duration::from_millis(gateway.session.total_ms),
         },
         fetch: Arc::new(fetching(&gateway.fetch, &root.field("gateway").field("fetch"), found)),
+        responses: keeping(&gateway.responses),
     };
     let process = ProcessSettings {
         store_url: spec.store.url.clone(),
@@ -59,6 +60,17 @@ pub(super) fn settings(
         log_level: spec.log.level,
     };
     (settings, process)
+}
+
+/// Each bound holds by itself, so that the least of them counts.
+fn keeping(responses: &ResponsesSpec) -> ResponsesSettings {
+    ResponsesSettings {
+        store: responses.store,
+        retention: Duration::from_secs(u64::from(responses.retention_days) * 24 * 3600),
+        max_response_bytes: responses.max_response_bytes,
+        max_key_bytes: responses.max_key_bytes,
+        max_bytes: responses.max_bytes,
+    }
 }
 
 fn fetching(fetch: &FetchSpec, place: &Place<'_>, found: &mut Diagnostics) -> FetchSettings {

@@ -5,17 +5,19 @@
 
 mod named;
 mod provider;
+mod routing;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use crate::snapshot::{LogFormat, LogLevel};
+pub use crate::snapshot::{KeepWish, LogFormat, LogLevel};
 pub use provider::{
     AuthScheme, AuthSpec, CredentialSpec, Decimal, DialectSpec, DiscoverySpec, LongPriceSpec, ModelSpec,
     PriceSpec, ProviderSpec, TimeoutSpec,
 };
+pub use routing::{DataCollection, MaxPriceSpec, RoutingSpec};
 
 use crate::secret::Secret;
 
@@ -34,6 +36,8 @@ pub struct Spec {
     pub log: LogSpec,
     /// Who serves models, by a name of your choice (letters, digits, `.`, `_` and `-`).
     pub providers: BTreeMap<String, ProviderSpec>,
+    /// How deployments are chosen, for all models.
+    pub routing: RoutingSpec,
     /// Model aliases: public names that stand for deployments. An alias wins over a model of the same name.
     pub models: BTreeMap<String, AliasSpec>,
     /// Files and batches (`/v1/files`, `/v1/batches`), for keys with `access: [files]`.
@@ -113,6 +117,9 @@ pub struct GatewaySpec {
     pub fetch: FetchSpec,
     /// Sessions of the realtime API.
     pub session: SessionSpec,
+    /// Responses (`/v1/responses`) that the gateway keeps itself, so that `previous_response_id` works at providers which
+    /// do not speak that API.
+    pub responses: ResponsesSpec,
 }
 
 /// Sessions of the realtime API: connections that stay open while a client and a model talk.
@@ -130,6 +137,40 @@ pub struct SessionSpec {
 impl Default for SessionSpec {
     fn default() -> Self {
         Self { idle_ms: 900_000, total_ms: 7_200_000 }
+    }
+}
+
+/// Responses (`/v1/responses`) that the gateway keeps itself, so that `previous_response_id` works at providers which do not
+/// speak that API.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResponsesSpec {
+    /// Which are kept.
+    pub store: KeepWish,
+    /// After how many days without a further turn a conversation is deleted. Ids of responses that providers keep are
+    /// forgotten after as many.
+    #[schemars(range(min = 1, max = 3650))]
+    pub retention_days: u32,
+    /// Most bytes of one response with its input.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub max_response_bytes: u64,
+    /// Most bytes of one virtual key; its own oldest conversations make room.
+    #[schemars(range(min = 1024, max = 1_099_511_627_776_u64))]
+    pub max_key_bytes: u64,
+    /// Most bytes of all virtual keys together; when they are reached, no more is kept. The least of the three bounds counts.
+    #[schemars(range(min = 1024, max = 1_099_511_627_776_u64))]
+    pub max_bytes: u64,
+}
+
+impl Default for ResponsesSpec {
+    fn default() -> Self {
+        Self {
+            store: KeepWish::default(),
+            retention_days: 30,
+            max_response_bytes: 16 * 1024 * 1024,
+            max_key_bytes: 256 * 1024 * 1024,
+            max_bytes: 4 * 1024 * 1024 * 1024,
+        }
     }
 }
 
@@ -189,6 +230,7 @@ impl Default for GatewaySpec {
             public_models: false,
             fetch: FetchSpec::default(),
             session: SessionSpec::default(),
+            responses: ResponsesSpec::default(),
         }
     }
 }
@@ -236,6 +278,9 @@ pub struct AliasSpec {
     #[serde(default)]
     #[schemars(length(max = 32))]
     pub fallbacks: Vec<String>,
+    /// How its deployments are chosen.
+    #[serde(default)]
+    pub routing: RoutingSpec,
 }
 
 /// A model at a provider.
@@ -281,6 +326,9 @@ pub struct KeySpec {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub concurrency: Option<u32>,
+    /// How deployments are chosen for it.
+    #[serde(default)]
+    pub routing: RoutingSpec,
     /// Switches the key off without removing it.
     #[serde(default)]
     pub disabled: bool,

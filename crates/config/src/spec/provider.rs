@@ -9,6 +9,7 @@ use yumen_llm::catalogue::{Feature, Modality, Operation, Quirk};
 use yumen_llm::dialects::{Dialect, Thinking};
 
 use super::named;
+use crate::quantization::Quantization;
 use crate::secret::Secret;
 
 /// A provider. What is not said here comes from the definition that `type` names.
@@ -53,6 +54,10 @@ pub struct ProviderSpec {
     /// path below the base URL, `**` at the end for all that follow. Without any rule nothing goes through.
     #[schemars(length(max = 256))]
     pub passthrough: Vec<String>,
+    /// Where its servers stand, such as `eu-west-1`, for requests that are bound to regions. Without it: its parameter `region`
+    /// or `location`.
+    #[schemars(length(min = 1, max = 64))]
+    pub region: Option<String>,
     /// What it does with the data it is sent, such as by a contract with it.
     pub data_policy: DataPolicySpec,
     /// Models by the provider's own id: added to those of the definition, or changed in place.
@@ -173,13 +178,15 @@ pub enum DiscoverySpec {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DialectSpec {
-    /// Path below the base URL, such as `/chat/completions`; `{model}` in it stands for the provider's own model id, other
-    /// names in braces for its parameters. Without it: the definition's.
+    /// Path below the base URL, such as `/chat/completions`; `{model}` in it stands for the provider's own model id
+    /// (`{model_path}` for one whose slashes are steps of the path), other names in braces for its parameters. Without it: the
+    /// definition's.
     pub path: Option<String>,
     /// The path for streams, where that is another one.
     pub stream_path: Option<String>,
-    /// The path for several inputs at once, where that is another one.
-    pub batch_path: Option<String>,
+    /// The path for requests of the wire format's second form (several inputs at once, or pictures), where that is
+    /// another one.
+    pub second_path: Option<String>,
     /// The path where tokens are counted, when it is not the dialect's usual one.
     pub count_path: Option<String>,
     /// A base URL for this wire format only.
@@ -232,6 +239,9 @@ pub struct ModelSpec {
     pub supports: Option<Vec<Feature>>,
     /// Whether what it says may be used to train another model.
     pub distillable: Option<bool>,
+    /// How its weights are stored. Without it: as its id says, if it does.
+    #[schemars(schema_with = "named::optional::<Quantization>")]
+    pub quantization: Option<Quantization>,
     /// Context window in tokens.
     #[schemars(range(min = 1))]
     pub context: Option<u64>,

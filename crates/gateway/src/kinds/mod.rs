@@ -1,5 +1,6 @@
 //! The kinds of requests: each implements decode, resolve, dispatch and relay.
 
+mod accounts;
 pub mod http;
 pub mod llm;
 mod mask;

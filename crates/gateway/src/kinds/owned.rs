@@ -1,4 +1,4 @@
-//! What providers keep for a virtual key: files, batches, jobs. Each is remembered before the client hears of it.
+//! What providers keep for a virtual key: files, batches, jobs, responses. Each is remembered before the client hears of it.
 //!
 //! In: an answer that tells an id. Out: the same answer, or why it is none: an id that cannot be remembered could never be
 //! asked for again. It never asks a provider.
@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use yumen_config::{Credential, Provider, VirtualKey};
+use yumen_config::VirtualKey;
 use yumen_telemetry::{Account, LookupError, ObjectKind, OwnedObject};
 
 use crate::exchange::Exchange;
@@ -19,15 +19,6 @@ const ID_BYTES_MOST: usize = 200;
 pub fn is_id(id: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
     (1..=ID_BYTES_MOST).contains(&id.len()) && id.bytes().all(word) && !id.bytes().all(|byte| byte == b'.')
-}
-
-/// The account that a call was made with.
-pub fn account_of(provider: &Provider, credential: Option<&Arc<Credential>>) -> Account {
-    Account {
-        provider: provider.id.to_string(),
-        credential_id: credential.map(|credential| format!("{:016x}", credential.id)).unwrap_or_default(),
-        credential: credential.map(|credential| credential.label.to_string()).unwrap_or_default(),
-    }
 }
 
 #[derive(Default, Deserialize)]
@@ -71,6 +62,7 @@ pub async fn remember(exchange: &Exchange, objects: Vec<OwnedObject>) -> Result<
 
 /// What is remembered cannot be read or written now.
 pub fn unavailable(error: &LookupError) -> Rejection {
-    let message = "What is remembered of files, batches and jobs cannot be read or written at the moment.";
+    let message =
+        "What is remembered of files, batches, jobs and responses cannot be read or written at the moment.";
     Rejection::new(Code::LedgerUnavailable, message).cause(error).retry_after(1)
 }

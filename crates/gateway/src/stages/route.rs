@@ -7,8 +7,8 @@ use yumen_telemetry::ObjectKind;
 
 use crate::rejection::{Code, Rejection};
 use crate::route::{
-    FilesPath, HttpRoute, InPath, LlmRoute, Lookup, Route, Skin, Task, below_ai_sdk, below_ollama,
-    below_version, google_model,
+    FilesPath, HttpRoute, InPath, LlmRoute, Lookup, ResponsesPath, Route, Skin, Task, below_ai_sdk,
+    below_ollama, below_version, google_model,
 };
 
 /// Finds what serves a request.
@@ -86,6 +86,22 @@ fn files(path: &str) -> Option<(&'static [Method], Route)> {
     Some((methods, Route::Http(HttpRoute::Files(path)))).filter(|_| id != Some(""))
 }
 
+/// What are no ids of responses but words of the same API.
+const NO_RESPONSES: [&str; 2] = ["compact", "input_tokens"];
+
+/// A response that is kept.
+fn responses(path: &str) -> Option<(&'static [Method], Route)> {
+    let mut segments = below_version(path)?.strip_prefix("/responses/")?.split('/');
+    let id = segments.next().filter(|id| !id.is_empty() && !NO_RESPONSES.contains(id))?.to_owned();
+    let (methods, path) = match (segments.next(), segments.next()) {
+        (None, None) => (KEPT, ResponsesPath::One(id)),
+        (Some("input_items"), None) => (LOOKED_AT, ResponsesPath::InputItems(id)),
+        (Some("cancel"), None) => (POST, ResponsesPath::Cancel(id)),
+        _ => return None,
+    };
+    Some((methods, Route::Http(HttpRoute::Responses(path))))
+}
+
 fn find(path: &str) -> Option<(&'static [Method], Route)> {
     let skin = Skin::of(path);
     match path {
@@ -115,6 +131,9 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
     }
     if let Some(files) = files(path) {
         return Some(files);
+    }
+    if let Some(responses) = responses(path) {
+        return Some(responses);
     }
     // Cohere's own clients have a version of their own.
     let path = if path == "/v2/rerank" { "/rerank" } else { below_version(path)? };
@@ -457,6 +476,31 @@ mod tests {
         {
             assert_eq!(ask("GET", path).unwrap_err().code, Code::RouteNotFound, "{path}");
         }
+    }
+
+    #[test]
+    fn responses_are_asked_for_below_both_prefixes() {
+        let id = || "resp_1".to_owned();
+        for (path, good, bad, expected) in [
+            ("/responses/resp_1", &["GET", "DELETE"][..], "POST", ResponsesPath::One(id())),
+            ("/responses/resp_1/input_items", &["GET"], "POST", ResponsesPath::InputItems(id())),
+            ("/responses/resp_1/cancel", &["POST"], "GET", ResponsesPath::Cancel(id())),
+        ] {
+            for path in ["/v1", "/api/v1"].map(|prefix| format!("{prefix}{path}")) {
+                for method in good {
+                    let found = ask(method, &format!("{path}?limit=2")).unwrap();
+                    assert_eq!(found, Route::Http(HttpRoute::Responses(expected.clone())), "{method} {path}");
+                }
+                assert_eq!(ask(bad, &path).unwrap_err().code, Code::MethodNotAllowed, "{bad} {path}");
+                assert_eq!(allowed(&path), good.join(", "), "{path}");
+            }
+        }
+        for path in
+            ["/v1/responses/", "/v1/responses/x/y", "/v1/responses/x/cancel/", "/v1/responses/compact"]
+        {
+            assert_eq!(ask("GET", path).unwrap_err().code, Code::RouteNotFound, "{path}");
+        }
+        assert!(matches!(ask("POST", "/v1/responses").unwrap(), Route::Llm(_)));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 use std::pin::Pin;
 
-use yumen_telemetry::{Account, AppendError, Doing, LookupError, ObjectKind, OwnedObject};
+use yumen_telemetry::{
+    Account, AppendError, Conversation, Doing, KeepLimits, Keeping, KeptResponse, LookupError, ObjectKind,
+    OwnedObject,
+};
 
 use super::*;
 
@@ -52,7 +55,7 @@ impl GenerationLookup for Shelf {
     }
 }
 
-/// No request of these tests asks for a file.
+/// No request of these tests asks for a file or a response.
 struct NobodyOwns;
 
 impl ObjectOwners for NobodyOwns {
@@ -83,6 +86,24 @@ impl ObjectOwners for NobodyOwns {
     }
 }
 
+impl ResponseKeeper for NobodyOwns {
+    fn keep<'a>(&'a self, _: &'a str, _: KeptResponse, _: KeepLimits) -> Keeping<'a> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn conversation<'a>(&'a self, _: &'a str, _: &'a str, _: i64, _: u64) -> Doing<'a, Option<Conversation>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn find<'a>(&'a self, _: &'a str, _: &'a str, _: i64) -> Doing<'a, Option<KeptResponse>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn delete<'a>(&'a self, _: &'a str, _: &'a str, _: i64) -> Doing<'a, bool> {
+        Box::pin(async { Ok(false) })
+    }
+}
+
 fn record(outcome: Outcome) -> ExchangeRecord {
     ExchangeRecord {
         id: "gen-1-x".into(),
@@ -109,6 +130,7 @@ fn refusals_do_not_eat_the_room_kept_for_exchanges_under_way() {
         KeyHasher::new([0; 32]),
         Arc::clone(&shelf) as _,
         Arc::clone(&shelf) as _,
+        Arc::new(NobodyOwns),
         Arc::new(NobodyOwns),
     );
     let gateway = Arc::new(gateway);

@@ -19,15 +19,16 @@ use crate::dialects::{Dialect, Quirk};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DialectPath {
-    /// Path below the base URL, such as `/chat/completions`. `{model}` in it stands for the provider's own model id, other
-    /// names in braces for parameters.
+    /// Path below the base URL, such as `/chat/completions`. `{model}` in it stands for the provider's own model id
+    /// (`{model_path}` for one whose slashes are steps of the path), other names in braces for parameters.
     pub path: String,
     /// The path for streams, where that is another one.
     #[serde(default)]
     pub stream_path: Option<String>,
-    /// The path for several inputs at once, where that is another one.
+    /// The path for requests of the wire format's second form (several inputs at once, or pictures), where that is
+    /// another one.
     #[serde(default)]
-    pub batch_path: Option<String>,
+    pub second_path: Option<String>,
     /// The path where tokens are counted, when it is not the dialect's usual one.
     #[serde(default)]
     pub count_path: Option<String>,

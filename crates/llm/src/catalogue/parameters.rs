@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::auth::{Auth, check_label, check_names};
 use super::fields::Faults;
 
-/// What stands for the model's id in a path.
-const MODEL: &str = "model";
+/// What stands for the model's id in a path: as one step, or as several.
+const MODEL: [&str; 2] = ["model", "model_path"];
 
 /// A value that the operator fills in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -48,7 +48,7 @@ pub fn parameters_in(text: &str) -> impl Iterator<Item = &str> {
             let (_, after) = rest.split_once('{')?;
             let (name, behind) = after.split_once('}')?;
             rest = behind;
-            if name != MODEL {
+            if !MODEL.contains(&name) {
                 return Some(name);
             }
         }
@@ -64,7 +64,7 @@ pub fn with_parameters<'t, 'v>(text: &'t str, value: impl Fn(&str) -> Option<&'v
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         filled.push_str(before);
-        let known = after.split_once('}').filter(|(name, _)| *name != MODEL);
+        let known = after.split_once('}').filter(|(name, _)| !MODEL.contains(name));
         match known.and_then(|(name, behind)| Some((value(name)?, behind))) {
             Some((value, behind)) => {
                 filled.push_str(value);
@@ -95,7 +95,9 @@ pub(super) fn check<'t>(
     for (name, parameter) in parameters {
         let place = format!("parameters.{name}");
         if !is_name(name) {
-            faults.add(format!("`{place}` must be named in lower-case letters, digits and `_`, not `model`"));
+            faults.add(format!(
+                "`{place}` must be named in lower-case letters, digits and `_`, not `model` or `model_path`"
+            ));
         }
         if !used.contains(&&**name) && region.is_none_or(|region| region.name != name) {
             faults.add(format!("`{place}` stands in no URL; write `{{{name}}}` in one, or leave it out"));
@@ -121,7 +123,7 @@ pub(super) fn with_examples<'t>(
 }
 
 fn is_name(name: &str) -> bool {
-    name != MODEL
+    !MODEL.contains(&name)
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }

@@ -337,7 +337,7 @@ example = "x"
         "`parameters.project.base_urls...` \"acme.test\" must begin with https://, http:// or builtin://",
         "OpenAiChat: base_url` \"https://{host}/\" must not end with `/`: the paths of `dialects` begin with one",
         "`parameters.region` is missing, which the scheme of `auth` needs",
-        "`parameters.Model` must be named in lower-case letters, digits and `_`, not `model`",
+        "`parameters.Model` must be named in lower-case letters, digits and `_`, not `model` or `model_path`",
         "`parameters.Model` stands in no URL; write `{Model}` in one, or leave it out",
         "`parameters.project.env` \"project\" must be upper case, such as \"EXAMPLE_API_KEY\"",
         "`parameters.project.example` \"a/b\" must be letters, digits, `-`, `_` and `.`",

@@ -24,7 +24,7 @@ impl<'a> Urls<'a> {
     pub(super) fn texts(&self) -> impl Iterator<Item = &'a str> {
         let entries = self.dialects.into_iter().flat_map(|dialects| dialects.values());
         let below = entries.flat_map(|entry| {
-            let others = [&entry.stream_path, &entry.batch_path, &entry.count_path, &entry.base_url];
+            let others = [&entry.stream_path, &entry.second_path, &entry.count_path, &entry.base_url];
             std::iter::once(entry.path.as_str()).chain(others.into_iter().filter_map(|text| text.as_deref()))
         });
         let bases = self.parameters.values().flat_map(|parameter| parameter.base_urls.values());
@@ -53,7 +53,7 @@ impl<'a> Urls<'a> {
             let paths = [
                 ("path", Some(&entry.path)),
                 ("stream_path", entry.stream_path.as_ref()),
-                ("batch_path", entry.batch_path.as_ref()),
+                ("second_path", entry.second_path.as_ref()),
                 ("count_path", entry.count_path.as_ref()),
             ];
             for (name, path) in paths.into_iter().filter_map(|(name, path)| Some((name, path?))) {
@@ -113,8 +113,9 @@ impl<'a> Urls<'a> {
             let problem = "must begin with one `/` and hold no spaces or `#`";
             faults.add(format!("{dialect:?}: `{name}` {written:?} {problem}"));
         }
-        if path.matches("{model}").count() > 1 || path.replacen("{model}", "", 1).contains(['{', '}']) {
-            let problem = "may hold `{model}` once and no braces but those of parameters";
+        let model = if path.contains("{model_path}") { "{model_path}" } else { "{model}" };
+        if path.replacen(model, "", 1).contains(['{', '}']) {
+            let problem = "may hold `{model}` or `{model_path}` once and no braces but those of parameters";
             faults.add(format!("{dialect:?}: `{name}` {written:?} {problem}"));
         }
     }

@@ -13,6 +13,9 @@ const TEXT_LIMIT: usize = 4096;
 /// Amazon's status for a model that has failed itself: it is nothing that the client has asked wrongly.
 const MODEL_FAILED: u16 = 424;
 
+/// DeepL's status for an account whose characters are used up.
+pub const QUOTA_EXCEEDED: u16 = 456;
+
 /// What the model's own server said, where that is told.
 fn original_status(body: &[u8]) -> u16 {
     #[derive(serde::Deserialize)]
@@ -244,7 +247,7 @@ fn status_of_code(code: &str) -> Option<u16> {
 pub(super) fn kind_of_status(status: u16) -> ErrorKind {
     match status {
         401 => ErrorKind::Authentication,
-        402 => ErrorKind::PaymentRequired,
+        402 | QUOTA_EXCEEDED => ErrorKind::PaymentRequired,
         403 => ErrorKind::PermissionDenied,
         404 => ErrorKind::NotFound,
         408 | 504 | 524 => ErrorKind::Timeout,
@@ -270,6 +273,11 @@ fn status_of(kind: ErrorKind) -> u16 {
         ErrorKind::Timeout => 504,
         ErrorKind::Server => 500,
     }
+}
+
+/// The same facts in another class, for dialects whose own codes are finer than a status, which then is the class's.
+pub(super) fn of_kind(facts: ErrorFacts, kind: ErrorKind) -> ErrorFacts {
+    ErrorFacts { status: status_of(kind), kind, ..facts }
 }
 
 /// A stream that ended before the answer was complete.

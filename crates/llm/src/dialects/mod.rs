@@ -3,15 +3,21 @@
 //! A dialect decodes its requests, answers, streams and errors into the IR and encodes them from it. It never
 //! knows which provider or model is meant, and never another dialect.
 
+mod about;
 mod ai_sdk;
 mod ai_sdk_embeddings;
 mod anthropic_messages;
 mod balance;
 mod bedrock_converse;
+mod bedrock_embeddings;
 mod calls;
 mod claude;
 mod cohere_chat;
 mod cohere_embeddings;
+mod coze_chat;
+mod dashscope_chat;
+mod deepl_translate;
+mod dify_chat;
 mod fault;
 mod gemini;
 mod gemini_embeddings;
@@ -32,26 +38,30 @@ mod openai_responses;
 mod operation;
 mod outline;
 mod passing;
+mod plain;
 mod read;
+mod replicate_predictions;
 mod seal;
 mod stopwatch;
 mod tally;
 mod target;
 mod tier;
+mod triton_generate;
+mod vertex_embeddings;
 mod write;
 
 use serde::{Deserialize, Serialize};
 
-use crate::framing::Framing;
 use crate::ir;
 pub use crate::ir::{ErrorFacts, ErrorKind};
-use crate::json::Kind;
 use crate::price::Price;
 
+pub use about::{Answers, Asking, ErrorShape, Outline, Upstream};
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, proves_what_follows, read_gemini_count_tokens};
 pub use openai_embeddings::recode_embeddings;
 pub use openai_realtime::{Counted, Heard, ModelPlace, NamedModel, named_models, read_event, realtime_error};
+pub use openai_responses::memory;
 pub use passing::{BodyForm, Passing, Pictures};
 pub use seal::holds_sealed;
 pub use stopwatch::Stopwatch;
@@ -62,7 +72,7 @@ use held_calls::write_arguments;
 use losses::Losses;
 use no_stream::NoStream;
 pub use operation::Operation;
-use operation::{as_chat, as_chat_with, refuse};
+use operation::{as_chat, as_chat_with, one_sided, refuse};
 use tally::{raise, raise_tap_usage};
 
 use crate::usage::{Units, Usage};
@@ -105,6 +115,24 @@ pub enum Dialect {
     CohereChat,
     /// Cohere's embeddings, `POST /v2/embed`.
     CohereEmbeddings,
+    /// DashScope's own chat, `POST /services/aigc/text-generation/generation`; providers only, as are the next seven.
+    #[serde(rename = "dashscope_chat")]
+    DashScopeChat,
+    /// Dify's apps, `POST /chat-messages` and `/completion-messages`.
+    DifyChat,
+    /// Coze's agents, `POST /v3/chat`.
+    CozeChat,
+    /// Triton's generate extension, `POST /v2/models/{model}/generate`.
+    TritonGenerate,
+    /// Replicate's predictions, `POST /models/{owner}/{name}/predictions`.
+    ReplicatePredictions,
+    /// DeepL's translations, `POST /v2/translate`.
+    #[serde(rename = "deepl_translate")]
+    DeepLTranslate,
+    /// Embeddings of the makers on Amazon Bedrock, `POST /model/{model}/invoke`.
+    BedrockEmbeddings,
+    /// Embeddings of Google's Vertex AI, `POST …/models/{model}:predict`.
+    VertexEmbeddings,
     /// The AI SDK's gateway protocol, `POST /v4/ai/language-model`; clients only.
     #[serde(rename = "ai_sdk")]
     AiSdk,
@@ -175,7 +203,7 @@ pub struct AnswerContext {
     pub include_usage: bool,
     /// Whether a Gemini client reads its stream as one JSON array and not as events (it left out `alt=sse`).
     pub json_array: bool,
-    /// Whether the request was of its dialect's form for several inputs, also if it holds one only: [`Codec::is_batch`].
+    /// Whether the request was of its dialect's form for several inputs, also if it holds one only: [`Codec::is_second_form`].
     pub embeds_batch: bool,
     /// How long the client has been waiting, for dialects that say it.
     pub stopwatch: Stopwatch,
@@ -189,6 +217,10 @@ pub struct AnswerContext {
     pub native_model: Option<String>,
     /// What it charges, for the same.
     pub price: Option<Price>,
+    /// Whether the answer is kept, for dialects that say so.
+    pub kept: bool,
+    /// The kept answer that the request continues, for the same.
+    pub previous: Option<String>,
 }
 
 /// What a side reader has learned of an answer that passes through in its own bytes.
@@ -207,6 +239,8 @@ pub struct Tap {
     /// Whether the answer says that it was served at another service tier (flex, priority, batch …) than the one of the
     /// price list.
     pub other_tier: bool,
+    /// Whether the provider says that it keeps the answer, in dialects in which it does.
+    pub stored: Option<bool>,
     /// Bytes of generated text, reasoning and tool arguments seen so far: the ground for an estimate.
     pub output_bytes: u64,
     /// Whether any generated content (not only lifecycle frames) has been seen.
@@ -215,94 +249,6 @@ pub struct Tap {
     pub finished: bool,
     /// An error event that the upstream sent inside the stream.
     pub error: Option<Box<ErrorFacts>>,
-}
-
-/// What holds for everything that is said in a dialect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outline {
-    /// Which dialect this is.
-    pub dialect: Dialect,
-    /// Its name in configurations and records.
-    pub name: &'static str,
-    /// What it asks of a model.
-    pub operation: Operation,
-    /// Of whose clients providers are asked in it.
-    pub upstream: Upstream,
-    /// Whether model and streaming are chosen by the path: neither stands in the body then, so requests are read
-    /// without them and written without them, and whoever knows the path sets both.
-    pub model_in_path: bool,
-    /// Whether a request that does not say so is answered by a stream.
-    pub streams_by_default: bool,
-    /// The member of a request without which there is nothing to answer.
-    pub content: &'static str,
-    /// The member that may stand in its place, where a request has two shapes.
-    pub content_or: Option<&'static str>,
-    /// What that member may be.
-    pub content_kinds: &'static [Kind],
-    /// The same in words, as in "must be a list of messages".
-    pub content_wanted: &'static str,
-    /// Whether its clients are given proofs of other providers under a mark, because it cannot say whose they are.
-    pub seals: bool,
-    /// What follows the path at which tokens are counted, in dialects where that is so.
-    pub count_suffix: Option<&'static str>,
-    /// The shape of its errors.
-    pub errors: ErrorShape,
-    /// How its streams are framed, where an answer does not say it.
-    pub framing: Framing,
-    /// What ends a stream properly, when its upstream has left that out.
-    pub stream_end: &'static [u8],
-}
-
-/// Of whose clients providers are asked in a dialect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Upstream {
-    /// Of all that ask for the same.
-    ForAll,
-    /// Of its own: it can say less than its provider's others, or nothing of other dialects can be said in it.
-    ForItsOwn,
-    /// Of none: it is spoken with clients alone.
-    Never,
-}
-
-/// The shapes of errors; whoever reads errors of one dialect reads those of all others of the same shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum ErrorShape {
-    OpenAi,
-    Anthropic,
-    Google,
-    Ollama,
-    Cohere,
-    AiSdk,
-    Aws,
-}
-
-impl ErrorShape {
-    /// An error answer's JSON body.
-    fn encode(self, error: &ErrorFacts) -> Vec<u8> {
-        match self {
-            Self::OpenAi => openai::encode_error(error),
-            Self::Anthropic => anthropic_messages::encode_error(error),
-            Self::Google => gemini::encode_error(error),
-            Self::Ollama => ollama::encode_error(error),
-            Self::Cohere => cohere_chat::encode_error(error),
-            Self::AiSdk => ai_sdk::encode_error(error),
-            Self::Aws => bedrock_converse::encode_error(error),
-        }
-    }
-
-    /// The frame that tells of an error after a stream has begun, and the stream's end.
-    fn encode_event(self, error: &ErrorFacts) -> Vec<u8> {
-        match self {
-            Self::OpenAi => openai::encode_error_event(error),
-            Self::Anthropic => anthropic_messages::encode_error_event(error),
-            Self::Google => gemini::encode_error_event(error),
-            Self::Ollama => ollama::encode_error_event(error),
-            Self::Cohere => cohere_chat::encode_error_event(error),
-            Self::AiSdk => ai_sdk::encode_error_event(error),
-            Self::Aws => bedrock_converse::encode_error_event(error),
-        }
-    }
 }
 
 /// One dialect. Implementations are stateless; streams have their own state objects.
@@ -319,24 +265,33 @@ pub trait Codec: Sync + Send {
         None
     }
 
-    /// Reads a client's request. The body is known to be valid JSON with bounded nesting.
-    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, DecodeError>;
-    /// Writes an upstream's request.
-    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError>;
+    /// Reads a client's request. The body is known to be valid JSON with bounded nesting. Refused in a dialect without a
+    /// client's side.
+    fn decode_request(&self, _body: &[u8]) -> Result<ir::Request, DecodeError> {
+        Err(one_sided(self.outline()))
+    }
+    /// Writes an upstream's request. Refused, as are upstreams' answers, in a dialect that is spoken with clients alone.
+    fn encode_request(&self, _request: &ir::Request, _target: &Target<'_>) -> Result<Encoded, DecodeError> {
+        Err(one_sided(self.outline()))
+    }
     /// Whether a picture or document that lies on the web is said in it only by its bytes, so that somebody has to fetch
     /// them before a request is written.
     fn needs_bytes(&self, _content: &ir::Content) -> bool {
         false
     }
-    /// Whether a request's body, a client's or one for an upstream, is of the form that holds several inputs, in
-    /// dialects that have two: it may go to a path of its own, and is answered otherwise.
-    fn is_batch(&self, _body: &[u8]) -> bool {
+    /// Whether a request's body, a client's or one for an upstream, is of the second form, in dialects that have two, such
+    /// as one for several inputs or one for pictures: it may go to a path of its own, and be answered otherwise.
+    fn is_second_form(&self, _body: &[u8]) -> bool {
         false
     }
     /// Reads an upstream's whole answer.
-    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError>;
-    /// Writes a client's whole answer.
-    fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8>;
+    fn decode_response(&self, _body: &[u8]) -> Result<ir::Response, DecodeError> {
+        Err(one_sided(self.outline()))
+    }
+    /// Writes a client's whole answer. No answer comes here in a dialect without a client's side.
+    fn encode_response(&self, _response: &ir::Response, _context: &AnswerContext) -> Vec<u8> {
+        self.encode_error(&fault::plain(500, &one_sided(self.outline()).message))
+    }
 
     /// A reader for one upstream stream.
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
@@ -347,6 +302,10 @@ pub trait Codec: Sync + Send {
         Box::new(NoStream(self.outline().errors))
     }
 
+    /// The status of an error that has come as a success, in dialects whose providers do that in a way of their own.
+    fn status_within(&self, _body: &[u8]) -> Option<u16> {
+        None
+    }
     /// Reads an upstream's error answer of any shape; never fails and never drops the message.
     fn decode_error(&self, status: u16, body: &[u8]) -> ErrorFacts {
         fault::read(status, body)
@@ -361,14 +320,14 @@ pub trait Codec: Sync + Send {
     }
 
     /// Reads what the record needs from a whole answer that passes through. Never fails: unreadable is empty.
-    fn tap_response(&self, body: &[u8], tap: &mut Tap);
+    fn tap_response(&self, _body: &[u8], _tap: &mut Tap) {}
     /// Reads what the record needs from one event of a stream that passes through. `event` is the event's
     /// name (empty when absent), `data` its payload.
-    fn tap_event(&self, event: &[u8], data: &[u8], tap: &mut Tap);
+    fn tap_event(&self, _event: &[u8], _data: &[u8], _tap: &mut Tap) {}
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 25] = [
+pub const ALL: [&dyn Codec; 33] = [
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
@@ -384,6 +343,14 @@ pub const ALL: [&dyn Codec; 25] = [
     &ollama_embeddings::OllamaEmbeddings,
     &cohere_chat::CohereChat,
     &cohere_embeddings::CohereEmbeddings,
+    &dashscope_chat::DashScopeChat,
+    &dify_chat::DifyChat,
+    &coze_chat::CozeChat,
+    &triton_generate::TritonGenerate,
+    &replicate_predictions::ReplicatePredictions,
+    &deepl_translate::DeepLTranslate,
+    &bedrock_embeddings::BedrockEmbeddings,
+    &vertex_embeddings::VertexEmbeddings,
     &passing::IMAGES,
     &passing::IMAGE_EDITS,
     &passing::IMAGE_VARIATIONS,
@@ -414,6 +381,14 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OllamaEmbeddings => &ollama_embeddings::OllamaEmbeddings,
         Dialect::CohereChat => &cohere_chat::CohereChat,
         Dialect::CohereEmbeddings => &cohere_embeddings::CohereEmbeddings,
+        Dialect::DashScopeChat => &dashscope_chat::DashScopeChat,
+        Dialect::DifyChat => &dify_chat::DifyChat,
+        Dialect::CozeChat => &coze_chat::CozeChat,
+        Dialect::TritonGenerate => &triton_generate::TritonGenerate,
+        Dialect::ReplicatePredictions => &replicate_predictions::ReplicatePredictions,
+        Dialect::DeepLTranslate => &deepl_translate::DeepLTranslate,
+        Dialect::BedrockEmbeddings => &bedrock_embeddings::BedrockEmbeddings,
+        Dialect::VertexEmbeddings => &vertex_embeddings::VertexEmbeddings,
         Dialect::OpenAiImages => &passing::IMAGES,
         Dialect::OpenAiImageEdits => &passing::IMAGE_EDITS,
         Dialect::OpenAiImageVariations => &passing::IMAGE_VARIATIONS,

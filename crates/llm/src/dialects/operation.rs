@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::DecodeError;
+use super::{DecodeError, Outline};
 use crate::ir::{Chat, Completion, Content, Message, Part, Prompt, Request, Role};
 
 /// What is asked of a model.
@@ -56,6 +56,12 @@ impl Operation {
 /// A complaint about one field of the request.
 pub(super) fn refuse(param: &str, sentence: &str) -> DecodeError {
     DecodeError { message: format!("{param}: {sentence}"), param: Some(param.to_owned()) }
+}
+
+/// What is said of a side that a dialect does not have.
+pub(super) fn one_sided(outline: &Outline) -> DecodeError {
+    let only = if outline.clients { "clients" } else { "providers" };
+    refuse("model", &format!("{} is spoken with {only} only", outline.name))
 }
 
 /// The request as a conversation: a text completion becomes one user turn when it asks for nothing else.

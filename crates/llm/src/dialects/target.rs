@@ -12,10 +12,14 @@ pub struct Target<'a> {
     pub model: &'a str,
     /// The model's output limit, for dialects in which a limit is mandatory and the client gave none.
     pub max_output: Option<u64>,
+    /// Whether the model is known to read more than texts, for dialects that ask such models otherwise.
+    pub sees: bool,
     /// How the model is asked to think, in dialects that know more than one way.
     pub thinking: Thinking,
     /// The provider's differences from the dialect.
     pub quirks: &'a [Quirk],
+    /// Betas of Anthropic's API that the client uses, for requests that name them in their bodies.
+    pub betas: &'a [&'a str],
 }
 
 impl Target<'_> {
@@ -67,14 +71,18 @@ pub enum Quirk {
     MaxCompletionTokens,
     /// Does not know the `developer` role: it is sent as `system`.
     NoDeveloperRole,
-    /// Serves Claude as Google's Vertex AI does: the path names the model, and the body `anthropic_version` in its place.
+    /// Serves Claude as Google's Vertex AI does: the path names the model, and the body `anthropic_version` in its place, and
+    /// which betas are used (`anthropic_beta`).
     /// Tokens are counted as at Anthropic.
     /// <https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude>
     ClaudeOnVertex,
-    /// Serves Claude as `invoke` of Amazon Bedrock does: the same, and the path says whether there is a stream, the body
-    /// which betas are used (`anthropic_beta`).
+    /// Serves Claude as `invoke` of Amazon Bedrock does: the same, and the path says whether there is a stream.
     /// <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html>
     ClaudeOnBedrock,
+    /// Is a Triton server with TensorRT-LLM behind it: stop texts and the seed have that engine's names, and nothing but the
+    /// answer is asked for.
+    /// <https://github.com/triton-inference-server/tensorrtllm_backend/blob/main/docs/model_config.md>
+    TensorrtLlm,
     /// Is a gateway that understands OpenRouter's own fields (`provider`, `plugins` …): they are sent on.
     OpenrouterFields,
 }

@@ -8,6 +8,7 @@ mod answer;
 mod content;
 mod error;
 mod files;
+mod gather;
 mod json;
 mod own_tools;
 mod request;
@@ -16,6 +17,7 @@ mod stream;
 pub use answer::{Answer, Choice, Embedding, EmbeddingsAnswer, Finish, FinishReason, Response, Vector};
 pub use content::{CacheControl, Content, Message, Part, Role, Source};
 pub use error::{ErrorFacts, ErrorKind};
+pub use gather::{Gatherer, Ungathered};
 pub use json::Json;
 pub use own_tools::{Namespace, NamespacedTool, OwnTools, OwnWord, OwnWords, function_name};
 pub use request::{

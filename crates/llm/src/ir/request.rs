@@ -169,6 +169,22 @@ pub struct Reasoning {
     pub hidden: Option<bool>,
 }
 
+impl Reasoning {
+    /// How many tokens may be spent on it within an output limit, where that is said or follows from the effort.
+    pub fn tokens(&self, max_tokens: Option<u64>) -> Option<u64> {
+        let share = self.effort.zip(max_tokens).map(|(effort, limit)| {
+            let share = u128::from(limit) * u128::from(effort.share_per_mille()) / 1000;
+            u64::try_from(share).unwrap_or(u64::MAX)
+        });
+        self.budget_tokens.or(share)
+    }
+
+    /// Whether nothing is said of whether and how much.
+    pub fn is_unsaid(&self) -> bool {
+        self.mode.is_none() && self.effort.is_none() && self.budget_tokens.is_none()
+    }
+}
+
 /// Whether to think.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReasoningMode {
@@ -262,6 +278,17 @@ pub enum EmbeddingInput {
     Texts(Vec<String>),
     /// Token ids (a list, or a list of lists), or structured inputs.
     Other(Json),
+}
+
+impl Embeddings {
+    /// The texts that are embedded; `None` where there is something else.
+    pub fn texts(&self) -> Option<Vec<&str>> {
+        match &self.input {
+            EmbeddingInput::Text(text) => Some(vec![text]),
+            EmbeddingInput::Texts(texts) => Some(texts.iter().map(String::as_str).collect()),
+            EmbeddingInput::Other(_) => None,
+        }
+    }
 }
 
 /// The form in which vectors are written.

@@ -212,7 +212,7 @@ fn exercise(body: &[u8], turn: Option<(Dialect, usize)>) {
                 for (thinking, model) in
                     [(Thinking::Budget, "anthropic.m"), (Thinking::Always, "amazon.nova-2-m")]
                 {
-                    let target = Target { model, max_output: Some(0), thinking, quirks: &[] };
+                    let target = Target { model, max_output: Some(0), thinking, ..Target::default() };
                     if let Ok(encoded) = yumen_llm::dialects::codec(to).encode_request(&request, &target) {
                         serde_json::from_slice::<&serde_json::value::RawValue>(&encoded.body)
                             .expect("an encoder writes JSON");

@@ -407,7 +407,7 @@ fn embeddings_answer_one_or_many() {
         serde_json::from_slice::<Value>(&batch).expect("JSON"),
         json!({ "embeddings": [one["embedding"]] })
     );
-    let is_batch = |body: &[u8]| codec(GeminiEmbeddings).is_batch(body);
+    let is_batch = |body: &[u8]| codec(GeminiEmbeddings).is_second_form(body);
     assert!(is_batch(br#"{"requests":[]}"#) && !is_batch(br#"{"content":{}}"#) && !is_batch(b"[]"));
     for body in
         ["{}", r#"{"embedding":{}}"#, r#"{"embeddings":[{"values":["a"]}]}"#, r#"{"error":{"message":"no"}}"#]

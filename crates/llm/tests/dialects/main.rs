@@ -22,6 +22,7 @@ mod ollama;
 mod ollama_round_trips;
 mod pitfalls_content;
 mod pitfalls_streams;
+mod providers_only;
 mod requests;
 mod responses;
 mod responses_upstream;

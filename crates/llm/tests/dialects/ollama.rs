@@ -236,12 +236,12 @@ fn embeddings_are_answered_as_they_were_asked_for() {
         (json!({ "model": "m", "input": ["a"] }), upstream.clone()),
     ] {
         let codec = codec(OllamaEmbeddings);
-        let embeds_batch = codec.is_batch(body.to_string().as_bytes());
+        let embeds_batch = codec.is_second_form(body.to_string().as_bytes());
         let read = codec.decode_response(upstream.to_string().as_bytes()).expect("readable");
         let said = codec.encode_response(&read, &AnswerContext { embeds_batch, ..context() });
         assert_eq!(serde_json::from_slice::<Value>(&said).expect("JSON"), expected, "{body}");
         let (sent, _) = request(OllamaEmbeddings, OllamaEmbeddings, &body);
-        assert!(codec.is_batch(sent.to_string().as_bytes()), "upstreams are asked in the newer form");
+        assert!(codec.is_second_form(sent.to_string().as_bytes()), "upstreams are asked in the newer form");
     }
     let openai = answer(OllamaEmbeddings, OpenAiEmbeddings, &upstream);
     assert_eq!(

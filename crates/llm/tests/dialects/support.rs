@@ -9,6 +9,10 @@ use yumen_llm::dialects::{ALL, AnswerContext, Dialect, Operation, Target, codec}
 use yumen_llm::framing::{Framer, Framing};
 use yumen_llm::ir::StreamEvent;
 
+/// Clients that stand for all others where a dialect is spoken with providers only.
+pub const FOR_ALL_CLIENTS: [Dialect; 3] =
+    [Dialect::OpenAiChat, Dialect::AnthropicMessages, Dialect::OpenAiEmbeddings];
+
 /// Every dialect that can be converted.
 pub fn dialects() -> impl Iterator<Item = Dialect> {
     ALL.iter().filter(|codec| codec.passing().is_none()).map(|codec| codec.dialect())

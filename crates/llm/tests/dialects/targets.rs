@@ -8,7 +8,7 @@ use crate::support::request_for;
 
 /// An OpenAI client's question with these fields more, as a model of this way to think is asked.
 fn thought(thinking: Thinking, more: &Value) -> (Value, Vec<String>) {
-    let target = Target { model: "m", max_output: Some(10_000), thinking, quirks: &[] };
+    let target = Target { model: "m", max_output: Some(10_000), thinking, ..Target::default() };
     let mut body = json!({ "model": "x", "messages": [{ "role": "user", "content": "Prove it" }] });
     for (name, value) in more.as_object().expect("fields") {
         body[name] = value.clone();

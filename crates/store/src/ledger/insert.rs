@@ -181,7 +181,9 @@ fn bind_record<'a>(
     arguments.add(signed(record.overhead_us))?;
     arguments.add(lossy)?;
     let units = if record.units.is_empty() { None } else { Some(serde_json::to_string(&record.units)?) };
-    arguments.add(units)
+    arguments.add(units)?;
+    let route = record.route.as_ref().map(serde_json::to_string).transpose()?;
+    arguments.add(route)
 }
 
 /// What one batch adds to one row of `usage_hours`.

@@ -7,7 +7,7 @@ use yumen_telemetry::{ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCou
 use crate::error::StoreError;
 
 /// The columns of `records`, in the order in which they are written.
-pub(crate) const COLUMNS: [&str; 28] = [
+pub(crate) const COLUMNS: [&str; 29] = [
     "id",
     "started_at_us",
     "key_id",
@@ -36,6 +36,7 @@ pub(crate) const COLUMNS: [&str; 28] = [
     "overhead_us",
     "lossy",
     "units",
+    "route",
 ];
 
 /// The record with this id, when this key (or any, for `None`) made it.
@@ -59,6 +60,7 @@ fn record(row: &SqliteRow) -> Result<ExchangeRecord, StoreError> {
     let lossy: Option<&str> = row.try_get("lossy")?;
     let status: i64 = row.try_get("status")?;
     let units: Option<&str> = row.try_get("units")?;
+    let route: Option<&str> = row.try_get("route")?;
     let strange = |what: &str| StoreError::Row(what.to_owned());
     Ok(ExchangeRecord {
         id: row.try_get("id")?,
@@ -96,6 +98,10 @@ fn record(row: &SqliteRow) -> Result<ExchangeRecord, StoreError> {
         units: match units {
             Some(text) => serde_json::from_str(text).map_err(|_| strange("units"))?,
             None => UnitCounts::default(),
+        },
+        route: match route {
+            Some(text) => serde_json::from_str(text).map_err(|_| strange("route"))?,
+            None => None,
         },
     })
 }

@@ -3,7 +3,7 @@
 //! Fields at their default are left out and unknown ones are stepped over, so an older and a newer version of the server
 //! read each other's spool; the version byte changes only when that is no longer true. Decoding survives any bytes.
 
-use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenSource};
+use yumen_telemetry::{AttemptRecord, ConsideredRecord, ExchangeRecord, Outcome, RouteRecord, TokenSource};
 
 /// The form that is written here.
 const VERSION: u8 = 1;
@@ -52,6 +52,23 @@ pub(crate) fn encode(record: &ExchangeRecord, out: &mut Vec<u8>) {
     }
     for ((_, count), field) in record.units.all().into_iter().zip(28..) {
         optional_number(out, field, count);
+    }
+    if let Some(route) = &record.route {
+        nested(out, 40, |out| encode_route(route, out));
+    }
+}
+
+fn encode_route(route: &RouteRecord, out: &mut Vec<u8>) {
+    text(out, 1, &route.strategy);
+    optional_text(out, 2, route.rule.as_deref());
+    number(out, 3, route.sticky.into());
+    for considered in route.considered.iter().take(MAX_ITEMS) {
+        nested(out, 4, |out| {
+            text(out, 1, &considered.provider);
+            text(out, 2, &considered.model);
+            optional_text(out, 3, considered.out.as_deref());
+            optional_text(out, 4, considered.behind.as_deref());
+        });
     }
 }
 
@@ -107,10 +124,41 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<ExchangeRecord, Unreadable> {
             30 => record.units.characters = Some(value.number()?),
             31 => record.units.searches = Some(value.number()?),
             32 => record.units.video_ms = Some(value.number()?),
+            40 => record.route = Some(Box::new(decode_route(value.bytes()?)?)),
             _ => {}
         }
     }
     if record.id.is_empty() { Err(Unreadable) } else { Ok(record) }
+}
+
+fn decode_route(bytes: &[u8]) -> Result<RouteRecord, Unreadable> {
+    let mut route = RouteRecord::default();
+    let mut fields = Fields(bytes);
+    while let Some((field, value)) = fields.next()? {
+        match field {
+            1 => route.strategy = value.text()?,
+            2 => route.rule = Some(value.text()?),
+            3 => route.sticky = value.number()? != 0,
+            4 => route.considered.push(decode_considered(value.bytes()?)?),
+            _ => {}
+        }
+    }
+    Ok(route)
+}
+
+fn decode_considered(bytes: &[u8]) -> Result<ConsideredRecord, Unreadable> {
+    let mut considered = ConsideredRecord::default();
+    let mut fields = Fields(bytes);
+    while let Some((field, value)) = fields.next()? {
+        match field {
+            1 => considered.provider = value.text()?,
+            2 => considered.model = value.text()?,
+            3 => considered.out = Some(value.text()?),
+            4 => considered.behind = Some(value.text()?),
+            _ => {}
+        }
+    }
+    Ok(considered)
 }
 
 fn decode_attempt(bytes: &[u8]) -> Result<AttemptRecord, Unreadable> {

@@ -246,6 +246,7 @@ fn change(row: &SqliteRow, now: i64) -> Result<(i64, KeyChange), StoreError> {
         disabled: key.disabled,
         requests_per_minute: key.spec.requests_per_minute,
         concurrency: key.spec.concurrency,
+        routing: Arc::default(),
     };
     Ok((key.version, (hash, Some(Arc::new(checked)))))
 }

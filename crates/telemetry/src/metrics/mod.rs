@@ -5,6 +5,7 @@
 
 mod bounded;
 mod exchanges;
+mod health;
 mod readings;
 
 use prometheus_client::encoding::text::encode;
@@ -12,9 +13,11 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 pub use exchanges::MetricsObserver;
+pub use health::ReadHealth;
 pub use readings::Reading;
 
 use exchanges::Exchanges;
+use health::Health;
 use readings::Readings;
 
 /// The media type of [`Metrics::render`].
@@ -37,13 +40,18 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Metrics of one process; `readings` are taken at each scrape, so they must be cheap and must not block.
-    pub fn new(build: &BuildInfo, readings: Vec<(Reading, Box<dyn Fn() -> i64 + Send + Sync>)>) -> Self {
+    /// Metrics of one process; `readings` and `health` are taken at each scrape, so they must be cheap and must not block.
+    pub fn new(
+        build: &BuildInfo,
+        readings: Vec<(Reading, Box<dyn Fn() -> i64 + Send + Sync>)>,
+        health: ReadHealth,
+    ) -> Self {
         let mut registry = Registry::default();
         let labels = vec![("version", build.version.clone()), ("commit", build.commit.clone())];
         registry.register("yumen_build", "The build that is running", Info::new(labels));
         let exchanges = Exchanges::register(&mut registry);
         registry.register_collector(Box::new(Readings::new(readings)));
+        registry.register_collector(Box::new(Health(health)));
         Self { registry, exchanges }
     }
 

@@ -7,7 +7,11 @@ use crate::RecordObserver;
 use crate::record::samples::{completed, refused};
 
 fn metrics(readings: Vec<(Reading, Box<dyn Fn() -> i64 + Send + Sync>)>) -> Metrics {
-    Metrics::new(&BuildInfo { version: "0.1.0".into(), commit: "unknown".into() }, readings)
+    Metrics::new(
+        &BuildInfo { version: "0.1.0".into(), commit: "unknown".into() },
+        readings,
+        Box::new(reports),
+    )
 }
 
 #[test]
@@ -100,4 +104,37 @@ fn label_values_cannot_break_the_text() {
     observer.observe(&record);
     let text = metrics.render();
     assert!(text.contains(r#"model="a\"b\\c\nd""#), "{text}");
+}
+
+fn reports() -> Vec<crate::HealthReport> {
+    let deployment = crate::HealthReport {
+        provider: "openai".into(),
+        model: "gpt-4o".into(),
+        open: 3,
+        state: "shaky".into(),
+        uptime_5m: crate::Uptime { good: 3, bad: 1 },
+        first_token_ms: Some([250, 300, 400, 900]),
+        ..crate::HealthReport::default()
+    };
+    let credential = crate::HealthReport {
+        provider: "openai".into(),
+        credential: "#1".into(),
+        state: "resting".into(),
+        ..crate::HealthReport::default()
+    };
+    vec![deployment, credential]
+}
+
+#[test]
+fn deployments_and_credentials_are_told_apart() {
+    let text = metrics(Vec::new()).render();
+    for line in [
+        "yumen_upstream_open_exchanges{provider=\"openai\",model=\"gpt-4o\",credential=\"\"} 3.0",
+        "yumen_upstream_state{provider=\"openai\",model=\"gpt-4o\",credential=\"\"} 1.0",
+        "yumen_upstream_state{provider=\"openai\",model=\"\",credential=\"#1\"} 3.0",
+        "yumen_upstream_success_ratio{provider=\"openai\",model=\"gpt-4o\",credential=\"\",window=\"5m\"} 0.75",
+        "yumen_upstream_first_token_seconds{provider=\"openai\",model=\"gpt-4o\",credential=\"\",quantile=\"0.99\"} 0.9",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
 }

@@ -153,6 +153,7 @@ fn has_tool_result(request: &Value) -> bool {
     list(&request["messages"])
         .iter()
         .any(|message| message["role"] == "tool" || list(&message["content"]).iter().any(is_result))
+        || list(&request["input"]["messages"]).iter().any(|message| message["role"] == "tool")
         || list(&request["input"]).iter().any(|item| item["type"] == "function_call_output")
         || list(&request["contents"]).iter().any(|turn| list(&turn["parts"]).iter().any(is_result))
 }

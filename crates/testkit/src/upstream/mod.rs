@@ -1,17 +1,21 @@
-//! Fake upstreams: one server on a free port that speaks the dialects of OpenAI (both), Anthropic, Google, Ollama and
-//! Amazon.
+//! Fake upstreams: one server on a free port that speaks the dialects of OpenAI (both), Anthropic, Google, Ollama,
+//! Amazon and Cohere, and those that are spoken with providers only.
 //!
 //! In: requests. Out: realistic answers, faults included, chosen by the model's name (see [`SCENARIOS`]) or by a
 //! script. It keeps what it received and counts what its peers broke off, so that a test can look from the far side.
 
+mod agents;
 mod anthropic;
 mod bedrock;
+mod cohere;
 mod content;
+mod dashscope;
 mod errand;
 mod gemini;
 mod media;
 mod ollama;
 mod openai;
+mod plain;
 mod realtime;
 mod reply;
 mod responses;
@@ -61,22 +65,30 @@ impl Received {
     }
 
     /// The model that is asked for, in the body or (as Google and Amazon do) in the path; empty when there is none.
-    /// Amazon's names are known without their maker.
+    /// Amazon's names are known without their maker. An agent, or a language, stands for the model where there is none; an
+    /// app is not named at all, so that a test's configuration puts it into the query.
     pub fn model(&self) -> String {
         let in_path = self.path.strip_prefix("/v1beta/models/").and_then(|rest| rest.split_once(':'));
         let amazons = || {
             let model = self.path.strip_prefix("/model/")?;
             model.strip_prefix(bedrock::MAKER).unwrap_or(model).split_once('/')
         };
-        let in_path = in_path.or_else(amazons);
-        match in_path {
-            Some((model, _)) => model.to_owned(),
-            None if self.in_query("model").is_some() => self.in_query("model").unwrap_or_default().to_owned(),
-            None => match self.part("model") {
-                Some(model) => String::from_utf8_lossy(&model).into_owned(),
-                None => self.json()["model"].as_str().unwrap_or_default().to_owned(),
-            },
+        let tritons = || self.path.strip_prefix("/v2/models/")?.split_once('/');
+        let replicates = || self.path.strip_prefix("/v1/models/")?.split_once("/predictions");
+        let app = || Some((self.path.split_once("/chat-messages?app=")?.1, ""));
+        let in_path = in_path.or_else(amazons).or_else(tritons).or_else(replicates).or_else(app);
+        if let Some((model, _)) = in_path {
+            return model.to_owned();
         }
+        if let Some(model) = self.in_query("model") {
+            return model.to_owned();
+        }
+        if let Some(model) = self.part("model") {
+            return String::from_utf8_lossy(&model).into_owned();
+        }
+        let body = self.json();
+        let named = body["model"].as_str().or(body["bot_id"].as_str()).map(str::to_owned);
+        named.or(body["target_lang"].as_str().map(str::to_lowercase)).unwrap_or_default()
     }
 
     /// The value of a part of a form, read by the letter: the boundary that the head names, and names in quotes.

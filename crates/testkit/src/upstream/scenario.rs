@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 
 use super::content::{self, Content};
 use super::media::{self, Media};
-use super::{Received, Reply, Step, anthropic, bedrock, gemini, ollama, openai, realtime, responses};
+use super::{
+    Received, Reply, Step, agents, anthropic, bedrock, cohere, dashscope, gemini, ollama, openai, plain,
+    realtime, responses,
+};
 
 /// The names that mean something. `fake-NNN` (such as `fake-429`) answers with that status.
 pub const SCENARIOS: &[&str] = &[
@@ -86,7 +89,25 @@ enum Dialect {
     Gemini,
     Ollama,
     Bedrock,
+    Cohere,
+    DashScope,
+    Dify,
+    Coze,
+    Triton,
+    Replicate,
+    DeepL,
 }
+
+/// The dialects that no client speaks, by what their paths hold.
+const BY_PATH: [(&str, Dialect); 7] = [
+    ("/v2/chat", Dialect::Cohere),
+    ("/services/aigc/", Dialect::DashScope),
+    ("/chat-messages", Dialect::Dify),
+    ("/v3/chat", Dialect::Coze),
+    ("/v2/models/", Dialect::Triton),
+    ("/predictions", Dialect::Replicate),
+    ("/v2/translate", Dialect::DeepL),
+];
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +146,9 @@ pub(super) fn answer(request: &Received) -> Reply {
             ),
         };
     }
-    let Some(task) = task_of(path).filter(|_| request.method == Method::POST && !model.is_empty()) else {
+    let by_path = BY_PATH.iter().any(|(_, known)| *known == dialect);
+    let task = if by_path { Some(Task::Chat) } else { task_of(path) };
+    let Some(task) = task.filter(|_| request.method == Method::POST && !model.is_empty()) else {
         return error(dialect, 404);
     };
     if let Some(status) = status_of(&model) {
@@ -142,7 +165,10 @@ pub(super) fn answer(request: &Received) -> Reply {
     let by_default = dialect == Dialect::Ollama && body["stream"] != false;
     let streamed = body["stream"] == true
         || by_default
+        || body["response_mode"] == "streaming"
+        || request.header("x-dashscope-sse") == "enable"
         || path.ends_with(":streamGenerateContent")
+        || path.ends_with("/generate_stream")
         || path.ends_with("/converse-stream");
     let reply = match events(dialect, task, &model, &content, &body) {
         Some(events) if streamed => stream(dialect, &model, events),
@@ -157,7 +183,9 @@ fn status_of(model: &str) -> Option<u16> {
 }
 
 fn dialect_of(request: &Received, path: &str) -> Dialect {
-    if path.starts_with("/v1beta/") {
+    if let Some((_, known)) = BY_PATH.iter().find(|(held, _)| path.contains(held)) {
+        *known
+    } else if path.starts_with("/v1beta/") {
         Dialect::Gemini
     } else if path.starts_with("/api/") {
         Dialect::Ollama
@@ -203,8 +231,8 @@ fn models(dialect: Dialect) -> Value {
         Dialect::Anthropic => anthropic::models(SCENARIOS),
         Dialect::Gemini => gemini::models(SCENARIOS),
         Dialect::Ollama => ollama::models(SCENARIOS),
-        // Its models are listed by another service.
-        Dialect::Bedrock => json!({}),
+        // Their models are listed by another service, in another way, or nowhere.
+        _ => json!({}),
     }
 }
 
@@ -223,7 +251,20 @@ fn whole(dialect: Dialect, task: Task, model: &str, content: &Content, body: &Va
         (Task::Chat, Dialect::Gemini) => gemini::answer(model, content),
         (Task::Chat, Dialect::Ollama) => ollama::chat(model, content),
         (Task::Chat, Dialect::Bedrock) => bedrock::answer(content),
+        (Task::Chat, Dialect::Cohere) => cohere::answer(content),
+        (Task::Chat, Dialect::DashScope) => dashscope::answer(content, has_lists(body)),
+        (Task::Chat, Dialect::Dify) => agents::dify(content),
+        // It answers with a stream, or with something else to ask.
+        (Task::Chat, Dialect::Coze) => agents::coze_error(400),
+        (Task::Chat, Dialect::Triton) => plain::triton(model, content),
+        (Task::Chat, Dialect::Replicate) => plain::replicate(model, content),
+        (Task::Chat, Dialect::DeepL) => plain::deepl(content, body),
     }
+}
+
+/// Whether a request of DashScope's has the second form, in which answers have it, too.
+fn has_lists(body: &Value) -> bool {
+    content::list(&body["input"]["messages"]).iter().any(|message| message["content"].is_array())
 }
 
 fn events(dialect: Dialect, task: Task, model: &str, content: &Content, body: &Value) -> Option<Vec<String>> {
@@ -238,6 +279,12 @@ fn events(dialect: Dialect, task: Task, model: &str, content: &Content, body: &V
         (Task::Chat, Dialect::Gemini) => Some(gemini::events(model, content)),
         (Task::Chat, Dialect::Ollama) => Some(ollama::chat_lines(model, content)),
         (Task::Chat, Dialect::Bedrock) => Some(bedrock::events(content)),
+        (Task::Chat, Dialect::Cohere) => Some(cohere::events(content)),
+        (Task::Chat, Dialect::DashScope) => Some(dashscope::events(content, has_lists(body))),
+        (Task::Chat, Dialect::Dify) => Some(agents::dify_events(content)),
+        (Task::Chat, Dialect::Coze) => Some(agents::coze_events(content)),
+        (Task::Chat, Dialect::Triton) => Some(plain::triton_events(model, content)),
+        (Task::Chat, Dialect::Replicate | Dialect::DeepL) => None,
     }
 }
 
@@ -250,6 +297,13 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
         Dialect::Gemini => gemini::error_event(),
         Dialect::Ollama => ollama::error_line(),
         Dialect::Bedrock => bedrock::error_event(),
+        Dialect::Cohere => cohere::error_event(),
+        Dialect::DashScope => dashscope::error_event(),
+        Dialect::Dify => agents::dify_error_event(),
+        Dialect::Coze => agents::coze_error_event(),
+        Dialect::Triton => plain::triton_error_event(),
+        // They do not stream.
+        Dialect::Replicate | Dialect::DeepL => String::new(),
     };
     // Lines have neither comments nor fields, and one way to end; an empty one is all that can stand between them.
     let in_lines = dialect == Dialect::Ollama;
@@ -349,14 +403,22 @@ fn head_fault(model: &str, reply: Reply) -> Reply {
 }
 
 fn error(dialect: Dialect, status: u16) -> Reply {
+    let said_as = if dialect == Dialect::Coze && status != 401 { 200 } else { status };
     let reply = Reply::json(
-        status,
+        said_as,
         &match dialect {
             Dialect::OpenAi | Dialect::Responses => openai::error(status),
             Dialect::Anthropic => anthropic::error(status),
             Dialect::Gemini => gemini::error(status),
             Dialect::Ollama => ollama::error(status),
             Dialect::Bedrock => bedrock::error(status),
+            Dialect::Cohere => cohere::error(status),
+            Dialect::DashScope => dashscope::error(status),
+            Dialect::Dify => agents::dify_error(status),
+            Dialect::Coze => agents::coze_error(status),
+            Dialect::Triton => plain::triton_error(status),
+            Dialect::Replicate => plain::replicate_error(status),
+            Dialect::DeepL => plain::deepl_error(status),
         },
     );
     let reply = match dialect {

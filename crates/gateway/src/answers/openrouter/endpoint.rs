@@ -1,18 +1,19 @@
 //! A deployment as OpenRouter's clients read it: an "endpoint" of a model.
 //!
 //! In: a model and one of its deployments. Out: the object whose schema is `PublicEndpoint` in `@openrouter/sdk`. What
-//! would have to be measured (latency, throughput, uptime) is null.
+//! is measured while the gateway runs (latency, throughput, uptime) is null until it has been; latency and throughput are
+//! those of the last five minutes, whatever their names say.
+
+use std::time::Instant;
 
 use serde::Serialize;
 use yumen_config::{Deployment, Listed, Word as _};
 use yumen_llm::catalogue::Parameter;
 use yumen_llm::dialects::Thinking;
+use yumen_telemetry::{HealthReport, Uptime};
 
 use super::pricing::Pricing;
-
-/// Ways to store weights, as they are named in providers' own ids.
-const QUANTIZATIONS: &[&str] =
-    &["int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32"];
+use crate::worker::Gateway;
 
 #[derive(Serialize)]
 pub(super) struct Endpoint<'s> {
@@ -31,8 +32,8 @@ pub(super) struct Endpoint<'s> {
     supports_implicit_caching: bool,
     supports_tool_choice: ToolChoice,
     supports_voice_cloning: bool,
-    latency_last_30m: Option<()>,
-    throughput_last_30m: Option<()>,
+    latency_last_30m: Option<Percentiles>,
+    throughput_last_30m: Option<Percentiles>,
     uptime_last_5m: Option<f64>,
     uptime_last_30m: Option<f64>,
     uptime_last_1d: Option<f64>,
@@ -47,7 +48,39 @@ struct ToolChoice {
     function: bool,
 }
 
-pub(super) fn of<'s>(model: Listed<'s>, deployment: &'s Deployment) -> Endpoint<'s> {
+/// Shares of a hundred, as its clients read them.
+#[derive(Serialize)]
+struct Percentiles {
+    p50: f64,
+    p75: f64,
+    p90: f64,
+    p99: f64,
+}
+
+impl Percentiles {
+    fn of([p50, p75, p90, p99]: [f64; 4]) -> Self {
+        Self { p50, p75, p90, p99 }
+    }
+}
+
+/// OpenRouter's number for how an endpoint does: 0 is well, less is worse.
+fn status(report: &HealthReport) -> i8 {
+    match report.state.as_str() {
+        "closed" => 0,
+        "shaky" => -1,
+        "half_open" => -2,
+        _ => -3,
+    }
+}
+
+pub(super) fn of<'s>(model: Listed<'s>, deployment: &'s Deployment, gateway: &Gateway) -> Endpoint<'s> {
+    let report = gateway.health.report(deployment.id, Instant::now());
+    let uptime = |of: fn(&HealthReport) -> Uptime| {
+        report.as_ref().and_then(|report| of(report).success()).map(|share| share * 100.0)
+    };
+    let first_token = report.as_ref().and_then(|report| report.first_token_ms);
+    let first_token = first_token.map(|all| all.map(|ms| ms as f64 / 1000.0));
+    let throughput = report.as_ref().and_then(|report| report.tokens_per_second);
     let (provider, served) = (&deployment.provider, &deployment.model);
     let parameters = deployment.parameters();
     let chooses = parameters.has(Parameter::ToolChoice);
@@ -63,11 +96,11 @@ pub(super) fn of<'s>(model: Listed<'s>, deployment: &'s Deployment) -> Endpoint<
         pricing: Pricing::of(price),
         provider_name: &provider.name,
         tag: &provider.id,
-        quantization: quantization(&served.native_id),
+        quantization: served.quantization.known(),
         max_completion_tokens: served.max_output,
         max_prompt_tokens: None,
         supported_parameters: parameters.iter().map(|parameter| parameter.word()).collect(),
-        status: 0,
+        status: report.as_ref().map_or(0, status),
         // What is read from a cache that costs nothing to write is written without being asked.
         supports_implicit_caching: price
             .is_some_and(|price| price.cache_read.is_some() && price.cache_write.is_none()),
@@ -78,34 +111,10 @@ pub(super) fn of<'s>(model: Listed<'s>, deployment: &'s Deployment) -> Endpoint<
             function: can_be_forced,
         },
         supports_voice_cloning: false,
-        latency_last_30m: None,
-        throughput_last_30m: None,
-        uptime_last_5m: None,
-        uptime_last_30m: None,
-        uptime_last_1d: None,
-    }
-}
-
-/// How the weights are stored, where the provider's own id says so.
-fn quantization(native_id: &str) -> Option<&'static str> {
-    let lower = native_id.to_lowercase();
-    let mut words = lower.split(|letter: char| !letter.is_ascii_alphanumeric());
-    words.find_map(|word| QUANTIZATIONS.iter().copied().find(|known| *known == word))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn how_weights_are_stored_is_read_from_whole_words() {
-        for (id, expected) in [
-            ("Qwen/Qwen3-235B-A22B-FP8", Some("fp8")),
-            ("accounts/x/models/y-nvfp4", Some("nvfp4")),
-            ("gpt-4o", None),
-            ("fp16x", None),
-        ] {
-            assert_eq!(quantization(id), expected, "{id}");
-        }
+        latency_last_30m: first_token.map(Percentiles::of),
+        throughput_last_30m: throughput.map(Percentiles::of),
+        uptime_last_5m: uptime(|report| report.uptime_5m),
+        uptime_last_30m: uptime(|report| report.uptime_30m),
+        uptime_last_1d: uptime(|report| report.uptime_1d),
     }
 }

@@ -33,6 +33,8 @@ struct Reader {
     allowed: ModelPatterns,
     /// Unix seconds.
     now: i64,
+    /// How deployments do.
+    gateway: Arc<Gateway>,
 }
 
 /// Answers a look-up.
@@ -48,8 +50,12 @@ pub(super) async fn answer(
         return account::answer(gateway, &key, lookup).await;
     }
     let now = jiff::Timestamp::now().as_second();
-    let reader =
-        Reader { snapshot: Arc::clone(snapshot), allowed: seen_by(gateway, snapshot, lookup, head)?, now };
+    let reader = Reader {
+        snapshot: Arc::clone(snapshot),
+        allowed: seen_by(gateway, snapshot, lookup, head)?,
+        now,
+        gateway: Arc::clone(gateway),
+    };
     let pairs = pairs(head.uri.query().unwrap_or_default());
     let lookup = lookup.clone();
     // A few at a time: each holds megabytes while it is made. The semaphore is never closed.
@@ -109,9 +115,8 @@ impl Reader {
                 Ok(json_of(&json!({ "data": { "count": count } })))
             }
             Lookup::Model(id) => self.with_model(id, |model| json_of(&Data { data: model::of(model) })),
-            Lookup::Endpoints(id) => {
-                self.with_model(id, |model| json_of(&Data { data: model::with_endpoints(model) }))
-            }
+            Lookup::Endpoints(id) => self
+                .with_model(id, |model| json_of(&Data { data: model::with_endpoints(model, &self.gateway) })),
             Lookup::ZdrEndpoints => Ok(json_of(&Data { data: self.endpoints_that_keep_nothing() })),
             Lookup::Providers => Ok(json_of(&Data { data: self.providers() })),
             Lookup::Key | Lookup::Credits => {
@@ -147,7 +152,10 @@ impl Reader {
                 found.entry(place).or_insert((model, deployment));
             }
         }
-        found.into_values().map(|(model, deployment)| endpoint::of(model, deployment)).collect()
+        found
+            .into_values()
+            .map(|(model, deployment)| endpoint::of(model, deployment, &self.gateway))
+            .collect()
     }
 
     /// The providers of which the caller may use a model.

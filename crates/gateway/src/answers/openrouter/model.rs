@@ -10,6 +10,7 @@ use yumen_llm::dialects::Thinking;
 
 use super::endpoint::{self, Endpoint};
 use super::pricing::Pricing;
+use crate::worker::Gateway;
 
 #[derive(Serialize)]
 pub(super) struct Model<'s> {
@@ -121,14 +122,14 @@ pub(super) fn of(model: Listed<'_>) -> Model<'_> {
     }
 }
 
-pub(super) fn with_endpoints(model: Listed<'_>) -> WithEndpoints<'_> {
+pub(super) fn with_endpoints<'s>(model: Listed<'s>, gateway: &Gateway) -> WithEndpoints<'s> {
     WithEndpoints {
         id: model.name,
         name: model.title(),
         created: created(model),
         description: description(model),
         architecture: architecture(model),
-        endpoints: model.deployments().map(|deployment| endpoint::of(model, deployment)).collect(),
+        endpoints: model.deployments().map(|deployment| endpoint::of(model, deployment, gateway)).collect(),
     }
 }
 

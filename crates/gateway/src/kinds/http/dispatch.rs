@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use yumen_config::{Base, Credential, GatewaySettings, PlainPath, Provider, VirtualKey};
 use yumen_llm::json::Pieces;
 use yumen_telemetry::AttemptRecord;
 
 use super::call::Call;
 use super::resolve::{NO_MODEL, Plan, Step};
-use super::{files, headers, query};
-use crate::exchange::{Asked, Exchange, Trying, micros};
+use super::{files, headers, query, responses};
+use crate::clock::micros;
+use crate::exchange::{Asked, Exchange, Trying};
 use crate::kinds::llm::{Failure, retry_after, token};
 use crate::kinds::mask::Mask;
 use crate::kinds::scrub::Scrub;
@@ -40,6 +41,24 @@ pub struct Arrival {
     pub cause: Option<&'static str>,
 }
 
+impl Arrival {
+    /// An answer that the gateway gives itself: JSON.
+    pub(super) fn own(json: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Self {
+            status: StatusCode::OK,
+            headers,
+            length: None,
+            answer: Answered::Whole(json.into()),
+            mask: Mask::default(),
+            provider: None,
+            credential: None,
+            cause: None,
+        }
+    }
+}
+
 /// A body, read or to be read.
 pub enum Answered {
     /// All of it.
@@ -58,6 +77,7 @@ pub async fn dispatch(
 ) -> Result<Arrival, Rejection> {
     match &call.route {
         HttpRoute::Files(path) => files::dispatch(exchange, settings, key, call, path, plan).await,
+        HttpRoute::Responses(path) => responses::dispatch(exchange, settings, key, call, path, plan).await,
         HttpRoute::Through { .. } => {
             let step = plan.steps.first();
             let step = step.ok_or_else(|| Rejection::new(Code::Internal, "The plan had no step."))?;

@@ -1,4 +1,5 @@
-//! Calls that go through to a provider as they are: any path that a rule allows, and files and batches.
+//! Calls that go through to a provider as they are: any path that a rule allows, files and batches, and responses that are
+//! kept, some of them by the gateway itself.
 //!
 //! In: a request that names no model. Out: the provider's own answer. The gateway checks who calls and what he may do, puts
 //! its credential on, and leaves one record; it reads no dialect, counts no tokens and tries no second provider.
@@ -13,6 +14,7 @@ mod permit;
 mod query;
 mod relay;
 mod resolve;
+mod responses;
 
 pub use decode::decode;
 pub use dispatch::{Arrival, dispatch};

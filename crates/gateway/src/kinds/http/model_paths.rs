@@ -54,7 +54,7 @@ pub fn asks_model(provider: &Provider, path: &str) -> bool {
     ENDS.iter().any(|end| path.ends_with(end))
         || verb.is_some_and(|verb| VERBS.contains(&verb))
         || provider.endpoints.values().any(|endpoint| {
-            let others = [endpoint.batch_path.as_ref(), endpoint.count_path.as_ref()];
+            let others = [endpoint.second_path.as_ref(), endpoint.count_path.as_ref()];
             [Some(&endpoint.path), Some(&endpoint.stream_path)]
                 .into_iter()
                 .chain(others)
@@ -66,7 +66,7 @@ pub fn asks_model(provider: &Provider, path: &str) -> bool {
 fn is_like(own: &RequestPath, path: &str) -> bool {
     match own {
         RequestPath::Fixed(own) => folded(PathAndQuery::path(own)) == path,
-        RequestPath::OfModel { before, after } => {
+        RequestPath::OfModel { before, after, .. } => {
             let after = after.split('?').next().unwrap_or_default();
             let rest = path.strip_prefix(&before.to_ascii_lowercase());
             rest.is_some_and(|rest| !rest.is_empty() && rest.ends_with(&after.to_ascii_lowercase()))

@@ -19,6 +19,9 @@ pub fn permit(
     match route {
         HttpRoute::Through { provider, path } => through(snapshot, key, method, provider, path),
         HttpRoute::Files(path) => files(snapshot, key, method, path),
+        // What a key has asked itself it may also look at.
+        HttpRoute::Responses(path) if is_id(path.id()) => Ok(()),
+        HttpRoute::Responses(path) => Err(unknown(ObjectKind::Response, path.id())),
     }
 }
 

@@ -33,6 +33,12 @@ pub fn without_ours(query: &str, base: &Base, credential: Option<&Credential>) -
     })
 }
 
+/// The value of a parameter, where it is spelt plainly and not empty.
+pub fn value(query: &str, name: &str) -> Option<String> {
+    let pair = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    Some(percent_decode(pair)).filter(|value| !value.is_empty())
+}
+
 fn kept(query: &str, keep: impl Fn(&str, &str) -> bool) -> String {
     let pairs = query.split('&').filter(|pair| {
         let value = pair.split_once('=').map_or("", |(_, value)| value);

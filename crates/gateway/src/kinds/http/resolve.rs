@@ -1,14 +1,15 @@
-//! resolve: Call → Plan. Which provider is asked, with which credential, at which path; for files and batches as it is
-//! remembered, which may take as long as the database does.
+//! resolve: Call → Plan. Which provider is asked, with which credential, at which path; for files, batches, jobs and responses as
+//! it is remembered, which may take as long as the database does.
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 use yumen_config::{Credential, Provider, Snapshot, VirtualKey};
-use yumen_telemetry::OwnedObject;
+use yumen_telemetry::{Account, OwnedObject};
 
 use super::call::Call;
-use super::files;
+use super::{files, responses};
+use crate::kinds::accounts;
 use crate::rejection::{Code, Rejection};
 use crate::route::HttpRoute;
 use crate::worker::Worker;
@@ -16,9 +17,10 @@ use crate::worker::Worker;
 /// Where to go.
 #[derive(Debug)]
 pub struct Plan {
-    /// The places to ask. More than one only for lists, whose parts are at several accounts; none where nothing is owned.
+    /// The places to ask. More than one only for lists, whose parts are at several accounts; none where nothing is owned, and
+    /// where the gateway itself answers.
     pub steps: SmallVec<[Step; 1]>,
-    /// The file or batch that is asked for.
+    /// The file, batch or response that is asked for.
     pub object: Option<OwnedObject>,
 }
 
@@ -46,6 +48,15 @@ impl Step {
         let first =
             |step: &Self| step.credentials.first().and_then(Option::as_ref).map(|credential| credential.id);
         self.provider.id == other.provider.id && first(self) == first(other)
+    }
+
+    /// The place to ask with this account and no other.
+    pub fn at(snapshot: &Snapshot, account: &Account, path: &str) -> Result<Self, Rejection> {
+        let found = accounts::found(snapshot, account).filter(|(provider, _)| provider.base.is_some());
+        let (provider, credential) =
+            found.ok_or_else(|| Rejection::new(Code::CredentialGone, accounts::gone(account)))?;
+        let credentials = SmallVec::from_iter([credential.cloned()]);
+        Ok(Self { provider: Arc::clone(provider), credentials, path: path.to_owned() })
     }
 
     /// A step that any of the provider's credentials may take: those first that do not rest.
@@ -83,5 +94,6 @@ pub async fn resolve(
             Ok(Plan::one(Step::with_any(worker, provider, path), None))
         }
         HttpRoute::Files(path) => files::resolve(worker, snapshot, key, call, path).await,
+        HttpRoute::Responses(path) => responses::resolve(worker, snapshot, key, path).await,
     }
 }

@@ -42,7 +42,7 @@ impl Account {
             // Of sound and pictures no tokens can be told.
             (None, None) => None,
         };
-        let units = Units { characters: units.characters, ..tap.units };
+        let units = Units { characters: units.characters.or(tap.units.characters), ..tap.units };
         // What another service tier costs is not known; an empty cost is better than a wrong one.
         let price = self.price.filter(|_| !tap.other_tier);
         record(exchange, &Ending { outcome, usage, units, price });

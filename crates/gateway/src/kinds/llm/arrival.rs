@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 use yumen_config::Credential;
-use yumen_llm::dialects::{AnswerContext, Dialect, codec, recode_embeddings};
+use yumen_llm::dialects::{AnswerContext, Answers, Dialect, Tap, codec, recode_embeddings};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir::{EmbeddingFormat, OwnTools, Response};
 
@@ -18,6 +18,7 @@ use super::call::Call;
 use super::classify::{Failure, Said};
 use super::dress::Dress;
 use super::headers;
+use super::keep::{Keep, Remembering};
 use super::resolve::Step;
 use super::stream::StreamRelay;
 use crate::exchange::Exchange;
@@ -58,14 +59,18 @@ pub struct Arrival {
     pub lossy: Vec<String>,
     /// What a whole answer is dressed with; a stream has its own.
     pub dress: Option<Dress>,
+    /// Who keeps the answer, if it is to be kept.
+    pub keep: Option<Keep>,
+    /// What is to be remembered when a stream ends.
+    pub remembering: Option<Box<Remembering>>,
 }
 
 /// An answer as far as it has been read.
 pub enum Arrived {
     /// All of it.
     Whole {
-        /// As the upstream said it.
-        said: Bytes,
+        /// What has been learned of it.
+        tap: Box<Tap>,
         /// In the client's dialect.
         told: Bytes,
         /// Whether it is told as a stream.
@@ -79,6 +84,15 @@ pub enum Arrived {
     Session(Tunnel, Scrub),
 }
 
+impl Arrived {
+    /// All of an answer that was said in this dialect.
+    pub(super) fn whole(dialect: Dialect, said: &[u8], told: Bytes, streamed: bool) -> Self {
+        let mut tap = Box::new(Tap::default());
+        codec(dialect).tap_response(said, &mut tap);
+        Self::Whole { tap, told, streamed }
+    }
+}
+
 /// Reads the answer to a try.
 pub(super) struct Reading<'a> {
     pub attempt: &'a Try<'a>,
@@ -90,15 +104,17 @@ pub(super) struct Reading<'a> {
     pub token: Option<Arc<AccessToken>>,
     /// What the client calls its tools.
     pub own_tools: OwnTools,
+    /// Who keeps the answer.
+    pub keep: Option<&'a Keep>,
 }
 
 impl Reading<'_> {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.attempt.step.provider().name
     }
 
     /// What knows the secrets of this try.
-    fn scrub(&self) -> Scrub {
+    pub(super) fn scrub(&self) -> Scrub {
         Scrub::new(&self.attempt.step.deployment.provider, self.attempt.credential, self.token.as_ref())
     }
 
@@ -108,7 +124,7 @@ impl Reading<'_> {
     }
 
     /// What a decoder complains of may be the upstream's own words.
-    fn unreadable(&self, why: &str) -> Failure {
+    pub(super) fn unreadable(&self, why: &str) -> Failure {
         let why = self.scrub().text(why);
         self.invalid(why.trim_end_matches('.'))
     }
@@ -151,9 +167,19 @@ impl Reading<'_> {
                 let framing = codec(self.attempt.step.dialect).outline().framing;
                 self.hold(exchange, body, framing).await
             }
+            (false, Some(framing)) if self.is_gathered() => self.gather(exchange, body, framing).await,
+            (false, None) if self.is_gathered() && !is_json => {
+                let framing = codec(self.attempt.step.dialect).outline().framing;
+                self.gather(exchange, body, framing).await
+            }
             (false, Some(_)) => Err(self.invalid("it is a stream, which was not asked for")),
             _ => self.hold_whole(exchange, body).await,
         }
+    }
+
+    /// Whether a whole answer is put together from the upstream's stream.
+    fn is_gathered(&self) -> bool {
+        codec(self.attempt.step.dialect).outline().asking.answers == Answers::Streamed
     }
 
     /// Waits for the first bytes of an answer that is sent on as it comes.
@@ -174,7 +200,7 @@ impl Reading<'_> {
     }
 
     /// The next bytes; `None` at the end.
-    async fn next_chunk(
+    pub(super) async fn next_chunk(
         &self,
         exchange: &mut Exchange,
         body: &mut AnswerBody,
@@ -210,11 +236,13 @@ impl Reading<'_> {
             }
         }
         let said = joined(parts, size);
-        if let Some(status) = error_in_success(&said) {
+        let upstream = codec(attempt.step.dialect);
+        if let Some(status) = upstream.status_within(&said).or_else(|| error_in_success(&said)) {
             return Err(self.said(status, said));
         }
         let told = self.tell(exchange, &said)?;
-        Ok(Arrived::Whole { said, told, streamed: attempt.call.stream && !only_passes })
+        let streamed = attempt.call.stream && !only_passes;
+        Ok(Arrived::whole(attempt.step.dialect, &said, told, streamed))
     }
 
     async fn wait_for_chunk(
@@ -241,19 +269,30 @@ impl Reading<'_> {
         if call.passing().is_some() {
             return Ok(said.clone());
         }
-        let recoded = |told: Bytes| {
-            let recoded = (call.dialect == Dialect::OpenAiEmbeddings).then(|| recoded(call, &told)).flatten();
-            recoded.unwrap_or(told)
-        };
         if self.attempt.same_dialect() && !call.stream {
-            return Ok(recoded(said.clone()));
+            return Ok(recoded(call, said.clone()));
         }
         let response =
             codec(step.dialect).decode_response(said).map_err(|error| self.unreadable(&error.message))?;
+        // What is said anew of a provider's own answer says of its keeping what the provider says.
+        let stored = self.attempt.same_dialect() && {
+            let mut tap = Tap::default();
+            codec(step.dialect).tap_response(said, &mut tap);
+            tap.stored == Some(true)
+        };
+        Ok(self.told(exchange, response, stored))
+    }
+
+    /// A whole answer in the client's dialect, as a stream where it asked for one; `stored` when its provider keeps it.
+    pub(super) fn told(&self, exchange: &Exchange, response: Response, stored: bool) -> Bytes {
+        let call = self.attempt.call;
         if let (Response::Chat(answer), Some(keeper)) = (&response, self.keeper(exchange)) {
             keeper.answer(answer);
         }
-        let (client, context) = (codec(call.dialect), self.context(exchange));
+        let (client, mut context) = (codec(call.dialect), self.context(exchange));
+        if self.attempt.same_dialect() {
+            context.kept = stored;
+        }
         match response {
             Response::Chat(answer) if call.stream => {
                 let (mut encoder, mut out) = (client.stream_encoder(context), Vec::new());
@@ -261,9 +300,9 @@ impl Reading<'_> {
                     encoder.encode(&event, &mut out);
                 }
                 encoder.finish(&mut out);
-                Ok(out.into())
+                out.into()
             }
-            response => Ok(recoded(client.encode_response(&response, &context).into())),
+            response => recoded(call, client.encode_response(&response, &context).into()),
         }
     }
 
@@ -279,13 +318,19 @@ impl Reading<'_> {
         let Try { call, step, .. } = self.attempt;
         // Only the AI SDK is told who serves it in the answer itself.
         let told = call.ai_sdk_version > 0;
+        let id = match self.keep {
+            Some(Keep::Here(id)) => id.clone(),
+            _ => exchange.record.id.clone(),
+        };
         AnswerContext {
-            id: exchange.record.id.clone(),
+            id,
+            kept: matches!(self.keep, Some(Keep::Here(_))),
+            previous: call.memory.as_ref().and_then(|memory| memory.kept().map(str::to_owned)),
             model: call.model.clone(),
             created: exchange.created(),
             include_usage: call.tells_usage(),
             json_array: call.json_array,
-            embeds_batch: codec(call.dialect).is_batch(&call.body),
+            embeds_batch: codec(call.dialect).is_second_form(&call.body),
             stopwatch: exchange.stopwatch(),
             own_tools: self.own_tools.clone(),
             ai_sdk_version: call.ai_sdk_version,
@@ -349,8 +394,14 @@ impl Reading<'_> {
     }
 }
 
+/// An answer to a client of OpenAI's embeddings with its vectors in the form that was asked for.
+fn recoded(call: &Call, told: Bytes) -> Bytes {
+    let other = (call.dialect == Dialect::OpenAiEmbeddings).then(|| in_other_form(call, &told)).flatten();
+    other.unwrap_or(told)
+}
+
 /// Vectors in the form that was asked for, when the upstream has given the other one.
-fn recoded(call: &Call, said: &[u8]) -> Option<Bytes> {
+fn in_other_form(call: &Call, said: &[u8]) -> Option<Bytes> {
     let asked = call.object.string(&call.body, "encoding_format").value();
     let format =
         if asked.as_deref() == Some("base64") { EmbeddingFormat::Base64 } else { EmbeddingFormat::Float };

@@ -8,9 +8,10 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
-use yumen_llm::dialects::{DecodeError, Dialect, Target, codec};
+use yumen_llm::catalogue::Modality;
+use yumen_llm::dialects::{Answers, DecodeError, Dialect, Quirk, Target, codec};
 use yumen_llm::ir::{OwnTools, Request};
-use yumen_llm::json::Pieces;
+use yumen_llm::json::{Edit, Pieces, scan_object, splice};
 
 use super::arrival::{Arrival, Reading};
 use super::call::Call;
@@ -18,9 +19,12 @@ use super::classify::{Failure, Next};
 use super::dress::Dress;
 use super::edits::{OURS, edited};
 use super::headers;
+use super::keep::{Keep, LOST};
+use super::memory::new_id;
 use super::resolve::{Plan, Step};
 use super::token::token;
 use crate::exchange::Exchange;
+use crate::kinds::accounts;
 use crate::proofs::needs_keeping;
 use crate::rejection::Code;
 use crate::route::Task;
@@ -66,6 +70,15 @@ impl Try<'_> {
         self.same_dialect() && !self.call.holds_sealed
     }
 
+    /// Whether the upstream is asked for a stream: as the client asks, where its dialect leaves a choice.
+    pub(super) fn asks_stream(&self) -> bool {
+        match codec(self.step.dialect).outline().asking.answers {
+            Answers::AsAsked => self.call.stream,
+            Answers::Streamed => true,
+            Answers::Whole => false,
+        }
+    }
+
     pub(super) fn remaining(&self, most: Duration) -> Duration {
         self.remaining_at(Instant::now(), most)
     }
@@ -83,10 +96,11 @@ impl Try<'_> {
         if let Some(opening) = &self.call.opening {
             return Box::pin(self.open_session(exchange, endpoint, opening)).await;
         }
+        let keep = self.keep();
         let prepared = match self.untouched()? {
             Some(prepared) => prepared,
             None => {
-                let mut request = self.decoded(exchange)?;
+                let mut request = self.decoded(exchange, keep.as_ref())?;
                 let addresses = self.addresses(&mut request);
                 if !addresses.is_empty() {
                     // Rare, so that it takes no room in the exchanges that need no files.
@@ -102,7 +116,16 @@ impl Try<'_> {
         exchange.waited += sent.elapsed();
         let (status, headers, body) = result?;
         let token = pass.token().map(Arc::clone);
-        let reading = Reading { attempt: self, sent, headers: &headers, withhold_usage, token, own_tools };
+        let keeping = keep.as_ref();
+        let reading = Reading {
+            attempt: self,
+            sent,
+            headers: &headers,
+            withhold_usage,
+            token,
+            own_tools,
+            keep: keeping,
+        };
         let answer = if status.is_success() {
             reading.arrive(exchange, body).await
         } else {
@@ -122,6 +145,8 @@ impl Try<'_> {
             answer,
             lossy,
             dress: Dress::of(self, exchange),
+            keep,
+            remembering: None,
         })
     }
 
@@ -135,6 +160,17 @@ impl Try<'_> {
         let taken = Box::pin(token(exchange.worker(), self.step.provider(), own, self.deadline)).await;
         exchange.waited += asked.elapsed();
         Ok((taken?, Instant::now()))
+    }
+
+    /// Who keeps the answer, as the client and the operator wish. A provider that is asked in the client's own dialect keeps
+    /// it itself, and says whether it does.
+    fn keep(&self) -> Option<Keep> {
+        let store = self.call.memory.as_ref()?.store;
+        if self.same_dialect() {
+            let account = || accounts::of(self.step.provider(), self.credential);
+            return (store != Some(false)).then(|| Keep::There(account()));
+        }
+        self.settings.responses.store.keeps(store).then(new_id).flatten().map(Keep::Here)
     }
 
     /// A token that was refused is not used again. One that had been kept may have been given up meanwhile: then the same
@@ -151,13 +187,23 @@ impl Try<'_> {
         failure
     }
 
-    fn target(&self) -> Target<'_> {
+    /// The betas that the client uses, where its own dialect's upstream takes them in the body.
+    fn betas(&self) -> SmallVec<[&str; 8]> {
+        let quirks = &self.step.provider().quirks;
+        let in_body =
+            [Quirk::ClaudeOnBedrock, Quirk::ClaudeOnVertex].iter().any(|quirk| quirks.contains(quirk));
+        if in_body && self.same_dialect() { headers::betas(self.client_headers) } else { SmallVec::new() }
+    }
+
+    fn target<'t>(&'t self, betas: &'t [&'t str]) -> Target<'t> {
         let model = &self.step.deployment.model;
         Target {
             model: &model.native_id,
             max_output: model.max_output,
+            sees: model.facts.input.has(Modality::Image) || model.facts.input.has(Modality::Audio),
             thinking: model.thinking,
             quirks: &self.step.provider().quirks,
+            betas,
         }
     }
 
@@ -174,38 +220,59 @@ impl Try<'_> {
             return Ok(Some(Prepared { pieces, ..Prepared::default() }));
         }
         if self.passes() {
-            let (pieces, withhold_usage) =
-                edited(call, &model.native_json, &self.target(), self.client_headers);
+            let betas = self.betas();
+            let (pieces, withhold_usage) = edited(call, &model.native_json, &self.target(&betas));
             return Ok(Some(Prepared { pieces, withhold_usage, ..Prepared::default() }));
         }
         Ok(None)
     }
 
     /// What the client asks for, to be said in another dialect.
-    fn decoded(&self, exchange: &Exchange) -> Result<Request, Failure> {
+    fn decoded(&self, exchange: &Exchange, keep: Option<&Keep>) -> Result<Request, Failure> {
         let call = self.call;
+        if call.memory.as_ref().is_some_and(|memory| memory.background) {
+            let message = "background: work in the background is possible only at a provider that speaks the Responses API; \
+                           leave `background` out, or ask for a model of such a provider";
+            return Err(Failure::unsayable(message.to_owned(), Some("background".to_owned())));
+        }
         let mut request = codec(call.dialect).decode_request(&call.body).map_err(unsayable)?;
-        request.set_stream(call.stream);
+        request.set_stream(self.asks_stream());
         if let (Request::Chat(chat), true) = (&mut request, needs_keeping(call.dialect)) {
             let key_id = exchange.record.key_id.as_deref().unwrap_or_default();
             exchange.worker().gateway.proofs.put_back(key_id, chat);
         }
-        request.extra_mut().retain(|(name, _)| !OURS.contains(&name.as_str()));
+        // It is the gateway that does it.
+        let is_done = |name: &str| name == LOST && keep.is_some();
+        request.extra_mut().retain(|(name, _)| !OURS.contains(&name.as_str()) && !is_done(name));
         Ok(request)
     }
 
     /// The request in the upstream's dialect.
     fn encoded(&self, request: Request) -> Result<Prepared, Failure> {
-        let encoded = codec(self.step.dialect).encode_request(&request, &self.target()).map_err(unsayable)?;
-        if self.call.require_parameters && !encoded.lossy.is_empty() {
+        let betas = self.betas();
+        let target = self.target(&betas);
+        let encoded = codec(self.step.dialect).encode_request(&request, &target).map_err(unsayable)?;
+        if self.plan.require_parameters && !encoded.lossy.is_empty() {
             return Err(self.loses(&encoded.lossy));
         }
         let own_tools = match request {
             Request::Chat(chat) => chat.own_tools,
             _ => OwnTools::default(),
         };
-        let pieces = SmallVec::from_iter([Bytes::from(encoded.body)]);
+        let body = Bytes::from(encoded.body);
+        let pieces = self.with_own_wish(&body).unwrap_or_else(|| SmallVec::from_iter([body]));
         Ok(Prepared { pieces, lossy: encoded.lossy, withhold_usage: false, own_tools })
+    }
+
+    /// A request that is written anew for a provider of the same dialect, with the client's own wish for what is kept.
+    fn with_own_wish(&self, body: &Bytes) -> Option<Pieces> {
+        let memory = self.call.memory.as_ref().filter(|_| self.same_dialect())?;
+        let object = scan_object(body, usize::MAX).ok()?;
+        let edit = match memory.store {
+            Some(store) => Edit::Set { name: LOST, value: Bytes::from(store.to_string()) },
+            None => Edit::Remove { name: LOST },
+        };
+        Some(splice(body, &object, &[edit]))
     }
 
     /// The client wants everything understood, and this provider would not.
@@ -238,12 +305,12 @@ impl Try<'_> {
         let provider = self.step.provider();
         let client = self.same_dialect().then_some(self.client_headers);
         let uri = self.uri(endpoint, &pieces)?;
-        let framing = self.call.stream.then(|| codec(self.step.dialect).outline().framing);
+        let stream = self.asks_stream().then(|| codec(self.step.dialect).outline());
         let make = || {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));
             *request.method_mut() = http::Method::POST;
             *request.uri_mut() = uri.clone();
-            *request.headers_mut() = headers::to_upstream(endpoint, client, self.call, framing);
+            *request.headers_mut() = headers::to_upstream(endpoint, client, self.call, stream);
             pass.put_on(&mut request, &pieces, SystemTime::now);
             request
         };
@@ -267,15 +334,15 @@ impl Try<'_> {
     }
 
     fn uri(&self, endpoint: &Endpoint, pieces: &Pieces) -> Result<http::Uri, Failure> {
-        let own = || pieces.first().is_some_and(|body| codec(self.step.dialect).is_batch(body));
-        let in_batch =
-            || if self.passes() { codec(self.call.dialect).is_batch(&self.call.body) } else { own() };
+        let own = || pieces.first().is_some_and(|body| codec(self.step.dialect).is_second_form(body));
+        let in_second_form =
+            || if self.passes() { codec(self.call.dialect).is_second_form(&self.call.body) } else { own() };
         let path = match self.call.task {
-            Task::Generate if in_batch() => endpoint.batch_path.as_ref(),
-            Task::Generate if self.call.stream => Some(&endpoint.stream_path),
+            Task::Generate if in_second_form() => endpoint.second_path.as_ref(),
+            Task::Generate if self.asks_stream() => Some(&endpoint.stream_path),
             Task::Generate => Some(&endpoint.path),
             Task::CountTokens => endpoint.count_path.as_ref(),
-            Task::Converse => None,
+            Task::Converse | Task::Explain => None,
         };
         let native_id = &self.step.deployment.model.native_id;
         let path = path.and_then(|path| path.for_model(native_id)).ok_or_else(|| {

@@ -4,12 +4,15 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use memchr::memmem::Finder;
+use yumen_config::Preferences;
 use yumen_llm::dialects::{Dialect, Passing, codec};
 use yumen_llm::json::Object;
 use yumen_llm::multipart::Form;
 use yumen_llm::usage::Units;
 
+use super::memory::Memory;
 use super::realtime::Opening;
+use super::resolve::{Named, Variant};
 use crate::exchange::Asked;
 use crate::route::{Skin, Task};
 
@@ -36,8 +39,12 @@ pub struct Call {
     pub holds_sealed: bool,
     /// The model asked for.
     pub model: String,
+    /// What stood behind its name.
+    pub variant: Option<Variant>,
     /// Further models to try, in the client's own order (`models`).
-    pub fallbacks: Vec<String>,
+    pub fallbacks: Vec<(String, Option<Variant>)>,
+    /// What is wished of the choice of deployments.
+    pub wishes: Option<Box<Preferences>>,
     /// Whether a stream is asked for.
     pub stream: bool,
     /// Whether a stream is read as one JSON array and not as events.
@@ -46,12 +53,12 @@ pub struct Call {
     pub ai_sdk_version: u8,
     /// Whether an OpenAI client asked for usage in its stream.
     pub include_usage: bool,
-    /// Whether only a provider is to be asked that understands every field of the request.
-    pub require_parameters: bool,
     /// Whether the client wants to be told how its request was routed.
     pub wants_trace: bool,
     /// How a session is asked for, if one is.
     pub opening: Option<Box<Opening>>,
+    /// What it leaves to memory, in the dialect in which that can be said.
+    pub memory: Option<Box<Memory>>,
 }
 
 impl Call {
@@ -89,7 +96,8 @@ impl Call {
     }
 
     /// All models that the client names.
-    pub fn models(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.model.as_str()).chain(self.fallbacks.iter().map(String::as_str))
+    pub fn models(&self) -> impl Iterator<Item = Named<'_>> {
+        let further = self.fallbacks.iter().map(|(name, variant)| Named { name, variant: *variant });
+        std::iter::once(Named { name: &self.model, variant: self.variant }).chain(further)
     }
 }

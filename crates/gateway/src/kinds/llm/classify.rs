@@ -12,6 +12,9 @@ use crate::upstream::{Phase, REST_LIMITED, REST_REFUSED, REST_UNPAID, SendError,
 /// No connection could be made: nothing was sent.
 pub const CONNECT_FAILED: &str = "connect_failed";
 
+/// DeepL's status for an account whose characters are used up.
+const QUOTA_EXCEEDED: u16 = 456;
+
 /// The longest pause before something is tried anew: a client would rather hear of the failure.
 pub const PAUSE_MOST: Duration = Duration::from_secs(5);
 
@@ -100,7 +103,7 @@ impl Failure {
         let (cause, next, rest) = match status {
             401 => ("unauthorized", Next::Credential, Some(whole)),
             // OpenRouter and others answer so to one request that asks for more tokens than there is money for.
-            402 => ("payment_required", Next::Credential, Some(model(REST_UNPAID))),
+            402 | QUOTA_EXCEEDED => ("payment_required", Next::Credential, Some(model(REST_UNPAID))),
             403 => ("forbidden", Next::Credential, Some(model(REST_REFUSED))),
             429 => ("rate_limited", Next::Credential, Some(model(retry_after.unwrap_or(REST_LIMITED)))),
             404 => ("model_gone", Next::Deployment, None),
@@ -168,6 +171,12 @@ impl Failure {
         let for_how_long = if error.refused { REST_REFUSED } else { REST_LIMITED };
         let rest = Some(Rest { model_only: false, for_how_long });
         Self { rejection, next: Next::Credential, rest, cause: "auth_failed", status: None }
+    }
+
+    /// Whether it tells of the deployment itself, and not of the request, its size or a credential.
+    pub fn is_of_deployment(&self) -> bool {
+        matches!(self.next, Next::Deployment | Next::Moment)
+            && !matches!(self.cause, "model_gone" | "answer_too_large")
     }
 
     /// The request cannot be said to this upstream.

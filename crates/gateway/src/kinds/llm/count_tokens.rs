@@ -25,7 +25,7 @@ pub async fn count_tokens(
     // A whole request inside the body names a model of its own.
     let whole = call.object.get(&call.body, "generateContentRequest").is_some();
     let steps = plan.steps.iter().filter(|step| !whole && step.dialect == call.dialect && can_count(step));
-    let counting = Plan { steps: steps.cloned().collect() };
+    let counting = plan.with_steps(steps.cloned().collect());
     if counting.steps.is_empty() {
         return Ok(estimate(call, first));
     }
@@ -54,8 +54,10 @@ fn estimate(call: &Call, step: Option<&Step>) -> Arrival {
         dialect: call.dialect,
         step: step.cloned(),
         credential: None,
-        answer: Arrived::Whole { said: counted.clone(), told: counted, streamed: false },
+        answer: Arrived::Whole { tap: Box::default(), told: counted, streamed: false },
         lossy: Vec::new(),
         dress: None,
+        keep: None,
+        remembering: None,
     }
 }

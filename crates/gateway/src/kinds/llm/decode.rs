@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::request;
+use http::{HeaderMap, request};
 use hyper::body::Incoming;
 use smallvec::SmallVec;
 use yumen_config::{GatewaySettings, Snapshot};
@@ -13,6 +13,10 @@ use yumen_llm::json::{Kind, Object, Read, ScanReason, scan_object};
 use yumen_llm::usage::Units;
 
 use super::call::Call;
+use super::explain::{DRY_RUN_HEADER, asks};
+use super::memory::Memory;
+use super::resolve::{Variant, split_variant};
+use super::wishes::wishes;
 use super::{form, realtime};
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
@@ -57,7 +61,7 @@ pub async fn decode(
 ) -> Result<Call, Rejection> {
     let settings = &snapshot.gateway;
     if route.task == Task::Converse {
-        return realtime::open(exchange, route, head);
+        return Ok(understood(snapshot, realtime::open(exchange, route, head)?, &head.headers));
     }
     let asked = Instant::now();
     let uploaded = upload::collect(settings, head, body).await;
@@ -66,16 +70,28 @@ pub async fn decode(
     let body = uploaded?.expand(settings.max_body_bytes)?;
     let passing = codec(route.dialect).passing();
     let boundary = passing.map(|passing| form::boundary_of(passing, &head.headers)).transpose()?.flatten();
-    let mut call = match (passing, boundary) {
+    let call = match (passing, boundary) {
         (Some(passing), Some(boundary)) => form::read(passing, route, &boundary, body)?,
         _ => read(settings, route, body)?,
     };
-    let asked = head.headers.get(TRACE_HEADER).and_then(|value| value.to_str().ok());
+    Ok(understood(snapshot, call, &head.headers))
+}
+
+/// The call with what the settings and its headers make of it.
+pub fn understood(snapshot: &Snapshot, mut call: Call, headers: &HeaderMap) -> Call {
+    let asked = headers.get(TRACE_HEADER).and_then(|value| value.to_str().ok());
     call.wants_trace = asked.is_some_and(|value| value.eq_ignore_ascii_case("enabled"));
     if codec(call.dialect).outline().errors == ErrorShape::Ollama {
         call.model = tagged(snapshot, call.model);
     }
-    Ok(call)
+    (call.model, call.variant) = unvaried(snapshot, call.model);
+    for (name, variant) in &mut call.fallbacks {
+        (*name, *variant) = unvaried(snapshot, std::mem::take(name));
+    }
+    if asks(headers, DRY_RUN_HEADER) {
+        (call.task, call.stream) = (Task::Explain, false);
+    }
+    call
 }
 
 /// Reads the facts of a whole body.
@@ -122,19 +138,33 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         skin: if skin == Skin::Plain && addressed.is_some() { Skin::Vercel } else { skin },
         holds_sealed: codec(dialect).outline().seals && holds_sealed(&body),
         model,
-        fallbacks: fallbacks(&object, &body, addressed.as_ref())?,
+        fallbacks: fallbacks(&object, &body, addressed.as_ref())?
+            .into_iter()
+            .map(|name| (name, None))
+            .collect(),
         stream: stream && task == Task::Generate,
         json_array,
         ai_sdk_version,
         include_usage: includes_usage(&object, &body)?,
-        require_parameters: requires_parameters(&object, &body)?,
+        wishes: wishes(&object, &body)?,
+        variant: None,
         wants_trace: false,
         opening: None,
+        memory: Memory::read(dialect, &object, &body)?,
         form: None,
         units: spoken(passing, &object, &body)?,
         body,
         object,
     })
+}
+
+/// A model's name without the variant behind it.
+fn unvaried(snapshot: &Snapshot, name: String) -> (String, Option<Variant>) {
+    let (base, variant) = split_variant(snapshot, &name);
+    match variant {
+        None => (name, None),
+        Some(_) => (base.to_owned(), variant),
+    }
 }
 
 /// The tag that Ollama's clients add to a model's name, or leave out, as they like.
@@ -161,7 +191,7 @@ fn wrong(name: &'static str, expected: &str) -> Rejection {
 }
 
 /// The value, if there is one; a wrong type is the client's mistake.
-fn expect<T>(name: &'static str, expected: &str, read: Read<T>) -> Result<Option<T>, Rejection> {
+pub(super) fn expect<T>(name: &'static str, expected: &str, read: Read<T>) -> Result<Option<T>, Rejection> {
     match read {
         Read::Is(value) => Ok(Some(value)),
         Read::Missing | Read::Null => Ok(None),
@@ -262,12 +292,4 @@ fn includes_usage(object: &Object, body: &[u8]) -> Result<bool, Rejection> {
     let Some(options) = options else { return Ok(false) };
     let asked = options.bool(body, "include_usage");
     Ok(expect("stream_options.include_usage", "true or false", asked)?.unwrap_or(false))
-}
-
-/// `provider.require_parameters`, OpenRouter's way to say that nothing of the request may be lost.
-fn requires_parameters(object: &Object, body: &[u8]) -> Result<bool, Rejection> {
-    let provider = expect("provider", "an object", object.object(body, "provider"))?;
-    let Some(provider) = provider else { return Ok(false) };
-    let asked = provider.bool(body, "require_parameters");
-    Ok(expect("provider.require_parameters", "true or false", asked)?.unwrap_or(false))
 }

@@ -8,14 +8,17 @@ use smallvec::SmallVec;
 use yumen_config::{Credential, GatewaySettings};
 use yumen_telemetry::AttemptRecord;
 
-use super::arrival::Arrival;
+use super::arrival::{Arrival, Arrived};
 use super::attempt::Try;
 use super::call::Call;
 use super::classify::{Failure, Next, PAUSE_MOST, Rest};
 use super::resolve::{Plan, Step};
-use crate::exchange::{Exchange, Trying, micros};
+use crate::clock::micros;
+use crate::exchange::{Exchange, Trying};
+use crate::health::Opened;
 use crate::rejection::{Code, Rejection};
 use crate::route::Task;
+use crate::serving::{Manner, Serving};
 
 /// The first pause before what failed for a moment is tried anew; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -37,9 +40,19 @@ pub async fn dispatch(
         last: None,
         resting: SmallVec::new(),
         again: SmallVec::new(),
+        left_out: SmallVec::new(),
+        opened: None,
     };
-    if let Some(arrival) = run.round(exchange, plan.steps.iter()).await? {
+    if let Some(arrival) = run.round(exchange, plan.steps.iter(), plan.steps.len() == 1).await? {
         return Ok(arrival);
+    }
+    // Whoever fails is left alone while anybody else can be asked. When nobody could, the first of them is tried after all:
+    // a client is better served by an answer that may come than by none.
+    if run.tries == 0 && run.resting.is_empty() && !run.left_out.is_empty() {
+        let first = std::mem::take(&mut run.left_out);
+        if let Some(arrival) = run.round(exchange, first.into_iter().take(1), true).await? {
+            return Ok(arrival);
+        }
     }
     // Credentials that rest are left out first; before giving up they are tried after all.
     let failed = run.last.take();
@@ -55,7 +68,7 @@ pub async fn dispatch(
             break;
         }
         let Some(again) = run.pause(exchange, round, again).await else { break };
-        if let Some(arrival) = run.round(exchange, again.into_iter()).await? {
+        if let Some(arrival) = run.round(exchange, again.into_iter(), false).await? {
             return Ok(arrival);
         }
     }
@@ -87,6 +100,10 @@ struct Run<'a> {
     resting: SmallVec<[(&'a Step, &'a Arc<Credential>); 2]>,
     /// Steps that failed for a moment in this round, and the pause that they asked for.
     again: SmallVec<[(&'a Step, Option<Duration>); 2]>,
+    /// Steps whose deployments nobody is to try now.
+    left_out: SmallVec<[&'a Step; 2]>,
+    /// The exchange as the deployment that is tried sees it.
+    opened: Option<Opened>,
 }
 
 impl<'a> Run<'a> {
@@ -94,9 +111,19 @@ impl<'a> Run<'a> {
         &mut self,
         exchange: &mut Exchange,
         steps: impl Iterator<Item = &'a Step>,
+        anyway: bool,
     ) -> Result<Option<Arrival>, Rejection> {
         for step in steps {
-            if let Some(arrival) = self.step(exchange, step).await? {
+            let health = &exchange.worker().gateway.health;
+            let figures = health.of(&step.deployment);
+            self.opened = figures.enter(health.at(Instant::now()), anyway);
+            if self.opened.is_none() {
+                self.left_out.push(step);
+                continue;
+            }
+            let arrival = self.step(exchange, step).await;
+            self.opened = None;
+            if let Some(arrival) = arrival? {
                 return Ok(Some(arrival));
             }
         }
@@ -138,7 +165,8 @@ impl<'a> Run<'a> {
         if credentials.items().is_empty() {
             return Ok(self.attempt(exchange, step, None).await?.ok());
         }
-        for credential in credentials.turn() {
+        let only = self.plan.only.as_ref();
+        for credential in only.into_iter().chain(credentials.turn().filter(|_| only.is_none())) {
             let resting = &exchange.worker().gateway.resting;
             if resting.rests(credential.id, &step.deployment.model.native_id) {
                 self.resting.push((step, credential));
@@ -189,12 +217,29 @@ impl<'a> Run<'a> {
         let attempt =
             Try { settings, call, client_headers, plan, step, credential, renewed, began, deadline };
         exchange.trying = Some(trying(exchange, &attempt));
+        let gateway = &exchange.worker().gateway;
+        let held = credential.and_then(|credential| {
+            let figures = gateway.credentials.of_credential(provider, credential);
+            figures.enter(gateway.credentials.at(began), true)
+        });
         let result = attempt.run(exchange).await;
         note(exchange, &result);
         let failure = match result {
-            Ok(arrival) => return Ok(Ok(arrival)),
+            Ok(arrival) => {
+                self.serves(exchange, step, &arrival, began, held);
+                return Ok(Ok(arrival));
+            }
             Err(failure) => failure,
         };
+        if failure.is_of_deployment() {
+            self.fails(exchange, step, &failure);
+        }
+        if let Some(mut held) =
+            held.filter(|_| failure.is_of_deployment() || failure.next == Next::Credential)
+        {
+            let health = &exchange.worker().gateway.credentials;
+            held.failed(health.at(Instant::now()), None);
+        }
         if let (Some(credential), Some(rest)) = (credential, failure.rest) {
             self.rest(exchange, step, credential, rest);
         }
@@ -222,6 +267,43 @@ impl<'a> Run<'a> {
         }
         self.last = Some(failure.rejection);
         Ok(Err(Then::Step))
+    }
+
+    /// The deployment has answered: from here on it serves the exchange.
+    fn serves(
+        &mut self,
+        exchange: &mut Exchange,
+        step: &Step,
+        arrival: &Arrival,
+        began: Instant,
+        held: Option<Opened>,
+    ) {
+        let Some(mut opened) = self.opened.take() else { return };
+        let gateway = &Arc::clone(exchange.worker()).gateway;
+        if self.call.task == Task::CountTokens {
+            opened.answered(gateway.health.at(Instant::now()));
+            return;
+        }
+        let session = self.plan.session.map(|session| (session.key, session.at_once));
+        let manner = match arrival.answer {
+            Arrived::Whole { .. } | Arrived::Large(..) => Manner::Whole,
+            Arrived::Stream(..) => Manner::Streamed,
+            Arrived::Session(..) => Manner::Session,
+        };
+        exchange.serving =
+            Some(Serving::new(gateway, (opened, held), step.deployment.id, began, manner, session));
+    }
+
+    fn fails(&mut self, exchange: &Exchange, step: &Step, failure: &Failure) {
+        let gateway = &exchange.worker().gateway;
+        if let Some(opened) = &mut self.opened {
+            let asked_ms = failure.rejection.retry_after_s.map(|seconds| seconds.saturating_mul(1000));
+            opened.failed(gateway.health.at(Instant::now()), asked_ms);
+        }
+        let first = self.plan.steps.first().is_some_and(|first| std::ptr::eq(first, step));
+        if let Some(session) = self.plan.session.filter(|_| first && self.plan.decision.sticky) {
+            gateway.affinity.forget(session.key);
+        }
     }
 
     fn rest(&self, exchange: &Exchange, step: &Step, credential: &Credential, rest: Rest) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use yumen_config::Deployment;
+use yumen_config::{Deployment, Word as _};
 use yumen_llm::dialects::{Dialect, ErrorFacts, Tap, codec};
 use yumen_llm::price::Price;
 use yumen_llm::skins::openrouter::{self, ErrorContext, Facts};
@@ -47,7 +47,7 @@ impl Dress {
         if !dressed {
             return None;
         }
-        let Deployment { provider, model } = &attempt.step.deployment;
+        let Deployment { provider, model, .. } = &attempt.step.deployment;
         Some(Self {
             skin: call.skin,
             id: exchange.record.id.clone(),
@@ -157,11 +157,22 @@ fn trace(attempt: &Try<'_>, exchange: &Exchange) -> Value {
         .collect();
     attempts.push(json!({ "provider": chosen.provider().id, "model": chosen.deployment.model.native_id, "status": 200 }));
     let strategy = if call.fallbacks.is_empty() { "direct" } else { "fallback" };
-    let summary = format!("{} of {} deployments tried", attempts.len(), available.len());
+    let decision = &attempt.plan.decision;
+    let summary = format!(
+        "{} of {} deployments tried, in the order of `{}`",
+        attempts.len(),
+        available.len(),
+        decision.strategy.word()
+    );
+    let excluded = decision.considered.iter().filter_map(|one| {
+        let because = one.out?.word();
+        Some(json!({ "provider": one.provider, "model": one.model, "excluded_by": because }))
+    });
+    let excluded: Vec<Value> = excluded.collect();
     json!({
         "requested": call.model, "strategy": strategy, "region": null, "summary": summary,
         "attempt": attempts.len(), "is_byok": false,
-        "endpoints": { "total": available.len(), "available": available },
+        "endpoints": { "total": available.len() + excluded.len(), "available": available, "excluded": excluded },
         "attempts": attempts,
     })
 }

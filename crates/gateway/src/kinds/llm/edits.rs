@@ -6,7 +6,6 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
@@ -25,12 +24,7 @@ static DEVELOPER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"d
 
 /// The body for the upstream, and whether it asks for usage that the client did not ask for. `native_json` is the
 /// model's native id as JSON.
-pub fn edited(
-    call: &Call,
-    native_json: &Bytes,
-    target: &Target<'_>,
-    client_headers: &HeaderMap,
-) -> (Pieces, bool) {
+pub fn edited(call: &Call, native_json: &Bytes, target: &Target<'_>) -> (Pieces, bool) {
     let mut edits: SmallVec<[Edit; 4]> = SmallVec::new();
     if codec(call.dialect).outline().model_in_path {
         // The path names the model; a body that names another would be read by nobody knows whom.
@@ -42,7 +36,10 @@ pub fn edited(
         edits.push(Edit::Set { name: "anthropic_version", value: json(version) });
         if target.has(Quirk::ClaudeOnBedrock) {
             edits.push(Edit::Remove { name: "stream" });
-            edits.extend(betas(client_headers).map(|value| Edit::Set { name: "anthropic_beta", value }));
+        }
+        if !target.betas.is_empty() {
+            let value = serde_json::Value::from(target.betas).to_string().into();
+            edits.push(Edit::Set { name: "anthropic_beta", value });
         }
     } else {
         edits.push(Edit::Set { name: "model", value: native_json.clone() });
@@ -83,14 +80,6 @@ fn asks_claude(call: &Call) -> bool {
 
 fn json(text: &str) -> Bytes {
     serde_json::Value::from(text).to_string().into()
-}
-
-/// The betas that the client names in its headers, as a list.
-fn betas(headers: &HeaderMap) -> Option<Bytes> {
-    let lines = headers.get_all("anthropic-beta").iter().filter_map(|value| value.to_str().ok());
-    let names = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|name| !name.is_empty());
-    let names: Vec<&str> = names.collect();
-    (!names.is_empty()).then(|| serde_json::Value::from(names).to_string().into())
 }
 
 /// `stream_options` of the client, with usage asked for.
@@ -159,16 +148,17 @@ mod tests {
             ai_sdk_version: 0,
             include_usage: false,
             skin: crate::route::Skin::Plain,
-            require_parameters: false,
+            wishes: None,
+            variant: None,
             wants_trace: false,
             opening: None,
+            memory: None,
         }
     }
 
     fn sent(dialect: Dialect, quirks: &[Quirk], body: &'static str) -> (String, bool) {
         let target = Target { model: "n", quirks, ..Target::default() };
-        let (pieces, asks_usage) =
-            edited(&call(dialect, body), &Bytes::from_static(b"\"n\""), &target, &HeaderMap::new());
+        let (pieces, asks_usage) = edited(&call(dialect, body), &Bytes::from_static(b"\"n\""), &target);
         (String::from_utf8(pieces.concat()).expect("UTF-8"), asks_usage)
     }
 
@@ -243,31 +233,31 @@ mod tests {
     #[test]
     fn claude_elsewhere_is_named_by_the_path() {
         let body = r#"{"model":"m", "max_tokens":9,"stream":true,"anthropic_version":"x"}"#;
-        let sent = |quirk, task, betas: &'static str| {
+        let sent = |quirk, task, betas: &[&str]| {
             let quirks = [quirk];
-            let target = Target { model: "n", quirks: &quirks, ..Target::default() };
+            let target = Target { model: "n", quirks: &quirks, betas, ..Target::default() };
             let mut call = call(Dialect::AnthropicMessages, body);
             call.task = task;
-            let mut headers = HeaderMap::new();
-            headers.insert("anthropic-beta", http::HeaderValue::from_static(betas));
-            let (pieces, _) = edited(&call, &Bytes::from_static(b"\"n\""), &target, &headers);
+            let (pieces, _) = edited(&call, &Bytes::from_static(b"\"n\""), &target);
             serde_json::from_slice::<serde_json::Value>(&pieces.concat()).expect("JSON")
         };
         use serde_json::json;
         assert_eq!(
-            sent(Quirk::ClaudeOnVertex, Task::Generate, "a"),
-            json!({ "max_tokens": 9, "stream": true, "anthropic_version": "vertex-2023-10-16" })
+            sent(Quirk::ClaudeOnVertex, Task::Generate, &["a"]),
+            json!({ "max_tokens": 9, "stream": true, "anthropic_version": "vertex-2023-10-16",
+                    "anthropic_beta": ["a"] })
         );
         let version = "bedrock-2023-05-31";
         assert_eq!(
-            sent(Quirk::ClaudeOnBedrock, Task::Generate, "a, b"),
+            sent(Quirk::ClaudeOnBedrock, Task::Generate, &["a", "b"]),
             json!({ "max_tokens": 9, "anthropic_version": version, "anthropic_beta": ["a", "b"] })
         );
         assert_eq!(
-            sent(Quirk::ClaudeOnBedrock, Task::Generate, " "),
+            sent(Quirk::ClaudeOnBedrock, Task::Generate, &[]),
             json!({ "max_tokens": 9, "anthropic_version": version })
         );
-        let counted = sent(Quirk::ClaudeOnVertex, Task::CountTokens, "a");
+        let counted = sent(Quirk::ClaudeOnVertex, Task::CountTokens, &["a"]);
         assert_eq!((&counted["model"], &counted["anthropic_version"]), (&json!("n"), &json!("x")));
+        assert!(counted.get("anthropic_beta").is_none(), "where tokens are counted they stand in the head");
     }
 }

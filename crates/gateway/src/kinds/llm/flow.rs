@@ -1,6 +1,6 @@
 //! Streams that flow to the client while they come, and the closing of their exchange at the end.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use yumen_llm::dialects::Tap;
 use yumen_telemetry::Outcome;
 
 use super::account::Account;
+use super::keep::{LOST, Remembering, tell};
 use super::stream::{StreamRelay, error_code};
 use crate::body::{BrokenOff, Flow};
 use crate::exchange::Exchange;
@@ -26,6 +27,9 @@ pub struct StreamFlow {
     held: SmallVec<[Bytes; 4]>,
     account: Account,
     patience: Patience,
+    /// What is to be remembered before the last event is told, and that event.
+    remembering: Option<Box<Remembering>>,
+    last: Option<Bytes>,
 }
 
 impl StreamFlow {
@@ -36,10 +40,11 @@ impl StreamFlow {
         mut held: SmallVec<[Bytes; 4]>,
         account: Account,
         timeouts: &Timeouts,
+        remembering: Option<Box<Remembering>>,
     ) -> Self {
         held.reverse();
         let patience = Patience::new(&exchange, timeouts);
-        Self { exchange, stream: Some(stream), held, account, patience }
+        Self { exchange, stream: Some(stream), held, account, patience, remembering, last: None }
     }
 
     fn close(&mut self, tap: &Tap, outcome: Outcome) {
@@ -86,10 +91,10 @@ impl StreamFlow {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(bytes) = self.held.pop() {
-            if self.held.is_empty() {
-                self.settle();
-            }
-            return Poll::Ready(Some(bytes));
+            return if self.held.is_empty() { self.release(bytes, cx) } else { Poll::Ready(Some(bytes)) };
+        }
+        if self.last.is_some() {
+            return self.poll_last(cx);
         }
         let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
         let polled = stream.poll_next(cx);
@@ -102,10 +107,7 @@ impl StreamFlow {
             Poll::Ready(Some(Ok(_))) if !finished && self.patience.is_past_deadline() => {
                 Poll::Ready(Some(self.fail(&timed_out("total"))))
             }
-            Poll::Ready(Some(Ok(bytes))) => {
-                self.settle();
-                Poll::Ready(Some(bytes))
-            }
+            Poll::Ready(Some(Ok(bytes))) => self.release(bytes, cx),
             Poll::Ready(Some(Err(rejection))) => Poll::Ready(Some(self.fail(&rejection))),
             Poll::Ready(None) => {
                 self.settle();
@@ -118,21 +120,65 @@ impl StreamFlow {
             }
             Poll::Pending => match self.patience.poll_over(cx) {
                 Poll::Ready(Over::TimeOut(phase)) => Poll::Ready(Some(self.fail(&timed_out(phase)))),
-                Poll::Ready(Over::End) => Poll::Ready(self.finish()),
+                Poll::Ready(Over::End) => self.finish(cx),
                 Poll::Pending => Poll::Pending,
             },
         }
     }
 
-    /// Says the end that the upstream does not say, and leaves its connection.
-    fn finish(&mut self) -> Option<Bytes> {
-        let end = match self.stream.as_mut()?.finish() {
-            Ok(end) => end,
-            Err(rejection) => return Some(self.fail(&rejection)),
+    /// Says the end that the upstream does not say; its connection is left at the next poll.
+    fn finish(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
+        match stream.finish() {
+            Ok(end) if end.is_empty() => {
+                self.settle();
+                self.stream = None;
+                Poll::Ready(None)
+            }
+            Ok(end) => self.release(end, cx),
+            Err(rejection) => Poll::Ready(Some(self.fail(&rejection))),
+        }
+    }
+
+    /// Releases bytes; the last ones when what is to be remembered of the answer is.
+    fn release(&mut self, bytes: Bytes, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let (Some(stream), Some(remembering)) = (&self.stream, &mut self.remembering) else {
+            self.settle();
+            return Poll::Ready(Some(bytes));
+        };
+        remembering.seen(stream.tap());
+        if !stream.has_finished() || stream.tap().error.is_some() {
+            self.settle();
+            return Poll::Ready(Some(bytes));
+        }
+        let at = remembering.hold_from(&bytes);
+        let last = bytes.slice(at..);
+        remembering.ended(&last, true);
+        self.last = Some(last);
+        if at == 0 {
+            return self.poll_last(cx);
+        }
+        self.exchange.first_byte();
+        Poll::Ready(Some(bytes.slice(..at)))
+    }
+
+    /// The last bytes, which say what became of the answer.
+    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let kept = match &mut self.remembering {
+            Some(remembering) => ready!(remembering.poll_finished(cx)),
+            None => Ok(()),
+        };
+        let (last, remembering) = (self.last.take(), self.remembering.take());
+        let last = match (last, remembering, kept) {
+            (Some(last), Some(remembering), Err(why)) => {
+                tell(&self.exchange, &why);
+                self.exchange.record.lossy.push(LOST.to_owned());
+                Some(remembering.denied(last, true))
+            }
+            (last, ..) => last,
         };
         self.settle();
-        self.stream = None;
-        (!end.is_empty()).then_some(end)
+        Poll::Ready(last)
     }
 }
 

@@ -102,9 +102,11 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         json_array: false,
         ai_sdk_version: 0,
         include_usage: false,
-        require_parameters: false,
+        wishes: None,
+        variant: None,
         wants_trace: false,
         opening: None,
+        memory: None,
         body,
     })
 }

@@ -1,8 +1,9 @@
 //! Which headers go on in each direction: lists of names, everything else stays here.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use smallvec::SmallVec;
 use yumen_config::Endpoint;
-use yumen_llm::framing::Framing;
+use yumen_llm::dialects::Outline;
 
 use super::call::Call;
 
@@ -40,18 +41,21 @@ fn pick(from: &HeaderMap, names: &[HeaderName], to: &mut HeaderMap) {
     }
 }
 
-/// The headers of a request to a provider, but for the proof of who asks. `stream` is the framing of the stream that is
-/// asked for.
+/// The headers of a request to a provider, but for the proof of who asks. `stream` is the dialect in which a stream is asked
+/// for, if one is.
 pub fn to_upstream(
     endpoint: &Endpoint,
     client: Option<&HeaderMap>,
     call: &Call,
-    stream: Option<Framing>,
+    stream: Option<&Outline>,
 ) -> HeaderMap {
     let mut headers = endpoint.headers.clone();
     let whole = if call.passing().is_some() { "*/*" } else { "application/json" };
-    let accept = stream.map_or(whole, Framing::media_type);
+    let accept = stream.map_or(whole, |outline| outline.framing.media_type());
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+    if let Some((name, value)) = stream.and_then(|outline| outline.asking.stream_header) {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
     if let Some(client) = client {
         pick(client, &TO_UPSTREAM, &mut headers);
         // It names the boundary of the form.
@@ -60,6 +64,12 @@ pub fn to_upstream(
         }
     }
     headers
+}
+
+/// The betas that a client of Anthropic's API names.
+pub fn betas(client: &HeaderMap) -> SmallVec<[&str; 8]> {
+    let lines = client.get_all("anthropic-beta").iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|name| !name.is_empty()).collect()
 }
 
 /// What a body is, without parameters.
@@ -104,6 +114,16 @@ pub fn lossy(names: &[String]) -> Option<(HeaderName, HeaderValue)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn betas_are_read_from_all_lines() {
+        let mut headers = HeaderMap::new();
+        assert!(betas(&headers).is_empty());
+        for line in ["a, b", " ", "c,"] {
+            headers.append("anthropic-beta", HeaderValue::from_static(line));
+        }
+        assert_eq!(betas(&headers).as_slice(), ["a", "b", "c"]);
+    }
 
     #[test]
     fn losses_are_listed_as_far_as_a_header_can() {

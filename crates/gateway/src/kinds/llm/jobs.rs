@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use yumen_config::VirtualKey;
-use yumen_llm::dialects::{Tap, codec};
 use yumen_telemetry::{Account, ObjectKind};
 
 use super::arrival::{Arrival, Arrived};
 use super::call::Call;
 use crate::exchange::Exchange;
-use crate::kinds::owned::{account_of, created};
+use crate::kinds::accounts;
+use crate::kinds::owned::created;
 use crate::rejection::{Code, Rejection};
 
 /// A job that a provider has begun.
@@ -22,14 +22,12 @@ pub struct Job {
 pub fn job(exchange: &mut Exchange, call: &Call, arrival: &Arrival) -> Result<Option<Job>, Rejection> {
     let makes_jobs = call.passing().is_some_and(|passing| passing.makes_jobs);
     let Some(step) = arrival.step.as_ref().filter(|_| makes_jobs) else { return Ok(None) };
-    let Arrived::Whole { said, .. } = &arrival.answer else {
+    let Arrived::Whole { tap, told, .. } = &arrival.answer else {
         return Err(Rejection::new(Code::UpstreamInvalid, "The provider's answer tells of no job."));
     };
-    let mut tap = Tap::default();
-    codec(arrival.dialect).tap_response(said, &mut tap);
     exchange.counted(None, &tap.units, step.deployment.model.price.as_ref());
-    let account = account_of(step.provider(), arrival.credential.as_ref());
-    Ok(Some(Job { account, said: said.clone() }))
+    let account = accounts::of(step.provider(), arrival.credential.as_ref());
+    Ok(Some(Job { account, said: told.clone() }))
 }
 
 /// Remembers whose it is.

@@ -42,9 +42,11 @@ pub fn load(exchange: &Exchange, call: &Call, plan: &Plan) -> Option<Arrival> {
         step: None,
         credential: None,
         // Ollama, too, says it in one object, whether a stream was asked for or not.
-        answer: Arrived::Whole { said: told.clone(), told, streamed: false },
+        answer: Arrived::whole(call.dialect, &told, told.clone(), false),
         lossy: Vec::new(),
         dress: None,
+        keep: None,
+        remembering: None,
     })
 }
 

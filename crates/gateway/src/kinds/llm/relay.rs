@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use yumen_config::Timeouts;
-use yumen_llm::dialects::{Tap, codec};
+use yumen_llm::dialects::codec;
 use yumen_telemetry::Outcome;
 
 use super::account::Account;
@@ -68,7 +68,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
             exchange.stamp(&mut headers);
-            let body = StreamFlow::new(exchange, stream, held, account, &timeouts);
+            let body = StreamFlow::new(exchange, stream, held, account, &timeouts, arrival.remembering);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
         Arrived::Large(begin, rest) => {
@@ -90,9 +90,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             let session = Conversation::new(exchange, &call.model, opening, step, (tunnel, scrub));
             Answer { status: arrival.status, headers, body: Body::Session(Box::new(session)) }
         }
-        Arrived::Whole { said, told, streamed } => {
-            let mut tap = Tap::default();
-            codec(arrival.dialect).tap_response(&said, &mut tap);
+        Arrived::Whole { tap, told, streamed } => {
             exchange.record.streamed = streamed;
             let told = match arrival.dress {
                 Some(dress) if streamed => dress.events(&told, &tap),
@@ -110,6 +108,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             match call.task {
                 Task::Generate => account.close(&mut exchange, &tap, Outcome::Completed),
                 Task::CountTokens | Task::Converse => exchange.close(Outcome::Completed),
+                Task::Explain => exchange.discard(),
             }
             Answer { status: arrival.status, headers, body: Body::full(told) }
         }

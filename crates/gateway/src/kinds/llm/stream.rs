@@ -361,7 +361,10 @@ impl StreamRelay {
                 out.extend_from_slice(lacking);
             }
         }
-        let has_end = self.tap.error.is_some() || self.tap.finished || self.tap.finish_reason.is_some();
+        // Where no word ends a stream, its body does.
+        let ends_unsaid = self.upstream.outline().asking.ends_unsaid && self.tap.content_seen;
+        let has_end =
+            self.tap.error.is_some() || self.tap.finished || self.tap.finish_reason.is_some() || ends_unsaid;
         if !has_end {
             let message = "The provider's stream ended before the answer was complete.";
             return Err(Rejection::new(Code::UpstreamBroken, message));

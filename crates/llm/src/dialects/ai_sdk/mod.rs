@@ -17,8 +17,8 @@ mod stream;
 mod tools;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamEncoder, Tap,
-    Target, Upstream, refuse,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, ErrorShape, Operation, Outline, StreamEncoder,
+    Upstream,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -32,6 +32,8 @@ const OUTLINE: Outline = Outline {
     name: "ai_sdk",
     operation: Operation::Chat,
     upstream: Upstream::Never,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: true,
     streams_by_default: false,
     content: "prompt",
@@ -48,11 +50,6 @@ const OUTLINE: Outline = Outline {
 /// The codec.
 pub(super) struct AiSdk;
 
-/// What would be said if a provider were asked through this protocol.
-pub(super) fn not_upstream() -> DecodeError {
-    refuse("model", "no provider is asked through the AI SDK's gateway protocol")
-}
-
 impl Codec for AiSdk {
     fn outline(&self) -> &'static Outline {
         &OUTLINE
@@ -62,14 +59,6 @@ impl Codec for AiSdk {
         request::decode(body).map(|chat| ir::Request::Chat(Box::new(chat)))
     }
 
-    fn encode_request(&self, _: &ir::Request, _: &Target<'_>) -> Result<Encoded, DecodeError> {
-        Err(not_upstream())
-    }
-
-    fn decode_response(&self, _: &[u8]) -> Result<ir::Response, DecodeError> {
-        Err(not_upstream())
-    }
-
     fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
         answer::encode(response, context)
     }
@@ -77,8 +66,4 @@ impl Codec for AiSdk {
     fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(stream::Encoder::new(context))
     }
-
-    fn tap_response(&self, _: &[u8], _: &mut Tap) {}
-
-    fn tap_event(&self, _: &[u8], _: &[u8], _: &mut Tap) {}
 }

@@ -3,11 +3,10 @@
 
 use serde_json::value::RawValue;
 
-use super::ai_sdk::{not_upstream, write_gateway};
+use super::ai_sdk::write_gateway;
 use super::read::{At, Object, strings};
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Tap, Target,
-    Upstream, write,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, ErrorShape, Operation, Outline, Upstream, write,
 };
 use crate::framing::Framing;
 use crate::ir::{self, EmbeddingFormat, EmbeddingInput, Embeddings};
@@ -18,6 +17,8 @@ const OUTLINE: Outline = Outline {
     name: "ai_sdk_embeddings",
     operation: Operation::Embeddings,
     upstream: Upstream::Never,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: true,
     streams_by_default: false,
     content: "values",
@@ -103,19 +104,7 @@ impl Codec for AiSdkEmbeddings {
         decode(body).map(|request| ir::Request::Embeddings(Box::new(request)))
     }
 
-    fn encode_request(&self, _: &ir::Request, _: &Target<'_>) -> Result<Encoded, DecodeError> {
-        Err(not_upstream())
-    }
-
-    fn decode_response(&self, _: &[u8]) -> Result<ir::Response, DecodeError> {
-        Err(not_upstream())
-    }
-
     fn encode_response(&self, response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
         encode(response, context)
     }
-
-    fn tap_response(&self, _: &[u8], _: &mut Tap) {}
-
-    fn tap_event(&self, _: &[u8], _: &[u8], _: &mut Tap) {}
 }

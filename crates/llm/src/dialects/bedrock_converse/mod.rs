@@ -28,8 +28,8 @@ mod tap;
 mod usage;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
-    StreamEncoder, Tap, Target, Upstream, as_chat,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -42,6 +42,8 @@ const OUTLINE: Outline = Outline {
     name: "bedrock_converse",
     operation: Operation::Chat,
     upstream: Upstream::ForAll,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: true,
     streams_by_default: false,
     content: "messages",

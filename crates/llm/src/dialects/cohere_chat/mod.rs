@@ -14,8 +14,8 @@ mod tap;
 mod usage;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
-    StreamEncoder, Tap, Target, Upstream, as_chat,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -29,6 +29,8 @@ const OUTLINE: Outline = Outline {
     name: "cohere_chat",
     operation: Operation::Chat,
     upstream: Upstream::ForAll,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: false,
     streams_by_default: false,
     content: "messages",

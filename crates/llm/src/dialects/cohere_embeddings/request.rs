@@ -31,13 +31,9 @@ pub(super) fn decode(body: &[u8]) -> Result<Embeddings, DecodeError> {
 /// Writes an upstream's request.
 pub(super) fn encode(embeddings: &Embeddings, target: &Target<'_>) -> Result<Encoded, DecodeError> {
     let mut losses = Losses::default();
-    let texts: Vec<&str> = match &embeddings.input {
-        EmbeddingInput::Text(text) => vec![text],
-        EmbeddingInput::Texts(texts) => texts.iter().map(String::as_str).collect(),
-        EmbeddingInput::Other(_) => {
-            return Err(refuse("input", "token ids are not possible with this model; send text"));
-        }
-    };
+    let texts = embeddings
+        .texts()
+        .ok_or_else(|| refuse("input", "token ids are not possible with this model; send text"))?;
     let mut body = Vec::with_capacity(256);
     write::object(&mut body, |out| {
         out.text("model", target.model);

@@ -20,8 +20,8 @@ mod tap;
 mod usage;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
-    StreamEncoder, Tap, Target, Upstream, as_chat_with,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat_with,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -48,6 +48,8 @@ const OUTLINE: Outline = Outline {
     name: "gemini",
     operation: Operation::Chat,
     upstream: Upstream::ForAll,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: true,
     streams_by_default: false,
     content: "contents",

@@ -7,7 +7,7 @@ mod request;
 mod response;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Tap, Target,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Tap, Target,
     Upstream, refuse,
 };
 use crate::framing::Framing;
@@ -19,6 +19,8 @@ const OUTLINE: Outline = Outline {
     name: "gemini_embeddings",
     operation: Operation::Embeddings,
     upstream: Upstream::ForAll,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: true,
     streams_by_default: false,
     content: "content",
@@ -51,7 +53,7 @@ impl Codec for GeminiEmbeddings {
         }
     }
 
-    fn is_batch(&self, body: &[u8]) -> bool {
+    fn is_second_form(&self, body: &[u8]) -> bool {
         request::is_batch(body)
     }
 
@@ -66,6 +68,4 @@ impl Codec for GeminiEmbeddings {
     fn tap_response(&self, body: &[u8], tap: &mut Tap) {
         response::tap(body, tap);
     }
-
-    fn tap_event(&self, _: &[u8], _: &[u8], _: &mut Tap) {}
 }

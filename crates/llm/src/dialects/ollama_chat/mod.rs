@@ -6,8 +6,8 @@
 mod request;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
-    StreamEncoder, Tap, Target, Upstream, as_chat, ollama,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat, ollama,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -18,6 +18,8 @@ const OUTLINE: Outline = Outline {
     name: "ollama_chat",
     operation: Operation::Chat,
     upstream: Upstream::ForAll,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: false,
     streams_by_default: true,
     content: "messages",

@@ -8,7 +8,7 @@ mod request;
 mod response;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Tap, Target,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Tap, Target,
     Upstream, refuse,
 };
 use crate::framing::Framing;
@@ -20,6 +20,8 @@ const OUTLINE: Outline = Outline {
     name: "ollama_embeddings",
     operation: Operation::Embeddings,
     upstream: Upstream::ForAll,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: false,
     streams_by_default: false,
     content: "input",
@@ -52,7 +54,7 @@ impl Codec for OllamaEmbeddings {
         }
     }
 
-    fn is_batch(&self, body: &[u8]) -> bool {
+    fn is_second_form(&self, body: &[u8]) -> bool {
         request::is_batch(body)
     }
 
@@ -67,6 +69,4 @@ impl Codec for OllamaEmbeddings {
     fn tap_response(&self, body: &[u8], tap: &mut Tap) {
         response::tap(body, tap);
     }
-
-    fn tap_event(&self, _: &[u8], _: &[u8], _: &mut Tap) {}
 }

@@ -10,8 +10,8 @@ mod response;
 mod stream;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
-    StreamEncoder, Tap, Target, Upstream, as_chat, openai,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat, openai,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -22,6 +22,8 @@ const OUTLINE: Outline = Outline {
     name: "openai_chat",
     operation: Operation::Chat,
     upstream: Upstream::ForAll,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: false,
     streams_by_default: false,
     content: "messages",

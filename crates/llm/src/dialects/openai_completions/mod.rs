@@ -7,8 +7,8 @@ mod response;
 mod stream;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, StreamDecoder,
-    StreamEncoder, Tap, Target, Upstream, openai, refuse,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline,
+    StreamDecoder, StreamEncoder, Tap, Target, Upstream, openai, refuse,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -19,6 +19,8 @@ const OUTLINE: Outline = Outline {
     name: "openai_completions",
     operation: Operation::Completions,
     upstream: Upstream::ForAll,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: false,
     streams_by_default: false,
     content: "prompt",

@@ -4,7 +4,7 @@ mod request;
 mod response;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Tap, Target,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Tap, Target,
     Upstream, refuse,
 };
 use crate::framing::Framing;
@@ -18,6 +18,8 @@ const OUTLINE: Outline = Outline {
     name: "openai_embeddings",
     operation: Operation::Embeddings,
     upstream: Upstream::ForAll,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: false,
     streams_by_default: false,
     content: "input",
@@ -61,6 +63,4 @@ impl Codec for OpenAiEmbeddings {
     fn tap_response(&self, body: &[u8], tap: &mut Tap) {
         response::tap(body, tap);
     }
-
-    fn tap_event(&self, _: &[u8], _: &[u8], _: &mut Tap) {}
 }

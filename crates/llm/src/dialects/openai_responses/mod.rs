@@ -5,6 +5,7 @@
 
 mod error;
 mod item;
+pub mod memory;
 mod object;
 mod output;
 mod part;
@@ -16,7 +17,7 @@ mod tap;
 mod usage;
 
 use super::{
-    AnswerContext, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorFacts, ErrorShape, Operation, Outline,
     StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat,
 };
 use crate::framing::Framing;
@@ -32,6 +33,8 @@ const OUTLINE: Outline = Outline {
     content_kinds: &[Kind::Array, Kind::String],
     content_wanted: "a string or a list of items",
     upstream: Upstream::ForAll,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: false,
     content_or: None,
     seals: true,

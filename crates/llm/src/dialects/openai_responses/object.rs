@@ -15,6 +15,8 @@ pub(super) struct Identity {
     model: String,
     created: i64,
     service_tier: Option<String>,
+    kept: bool,
+    previous: Option<String>,
 }
 
 /// How far a response has come.
@@ -34,6 +36,8 @@ impl Identity {
             model: start.model.as_deref().unwrap_or(&context.model).to_owned(),
             created: start.created.unwrap_or(context.created),
             service_tier: start.service_tier.clone(),
+            kept: context.kept,
+            previous: context.previous.clone(),
         }
     }
 
@@ -43,6 +47,8 @@ impl Identity {
             model: answer.model.as_deref().unwrap_or(&context.model).to_owned(),
             created: answer.created.unwrap_or(context.created),
             service_tier: answer.service_tier.clone(),
+            kept: context.kept,
+            previous: context.previous.clone(),
         }
     }
 
@@ -78,16 +84,16 @@ impl Identity {
         out.list("output", |list| output.into_iter().for_each(|item| list.object(|out| item.write(out))));
         out.boolean("parallel_tool_calls", true);
         out.number("presence_penalty", 0.0);
-        for name in ["previous_response_id", "prompt_cache_key"] {
-            out.null(name);
-        }
+        out.text_or_null("previous_response_id", self.previous.as_deref());
+        out.null("prompt_cache_key");
         out.object("reasoning", |reasoning| {
             reasoning.null("effort");
             reasoning.null("summary");
         });
         out.null("safety_identifier");
         out.text("service_tier", self.service_tier.as_deref().unwrap_or("default"));
-        out.boolean("store", false);
+        // What has failed is not kept.
+        out.boolean("store", self.kept && !matches!(status, Status::Failed(_)));
         out.number("temperature", 1.0);
         out.object("text", |text| text.object("format", |format| format.text("type", "text")));
         out.text("tool_choice", "auto");
@@ -136,11 +142,13 @@ pub(super) fn incomplete(reason: FinishReason, refused: bool) -> Option<&'static
     }
 }
 
-/// The id in this dialect's form: the upstream's own when it has it, otherwise one made from the generation id.
+/// The id in this dialect's form: that under which it is kept, or the upstream's own when it has it, otherwise one made
+/// from the generation id.
 fn response_id(upstream: Option<&str>, context: &AnswerContext) -> String {
     match upstream {
-        Some(id) if id.starts_with("resp_") => id.to_owned(),
+        // Only an answer that is kept here has such an id before it has begun.
         _ if context.id.starts_with("resp_") => context.id.clone(),
+        Some(id) if id.starts_with("resp_") => id.to_owned(),
         _ => format!("resp_{}", context.id),
     }
 }

@@ -51,7 +51,8 @@ impl OutputItem {
             ItemKind::Call { custom: false, .. } => "fc",
             ItemKind::Call { custom: true, .. } => "ctc",
         };
-        Self { id: format!("{prefix}_{}_{index}", context.id), status: ItemStatus::Growing, kind }
+        let answer = context.id.strip_prefix("resp_").unwrap_or(&context.id);
+        Self { id: format!("{prefix}_{answer}_{index}"), status: ItemStatus::Growing, kind }
     }
 
     /// Writes the item as far as it has come.

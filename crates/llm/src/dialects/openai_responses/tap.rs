@@ -48,6 +48,7 @@ struct Response<'a> {
     output: Option<Vec<Item<'a>>>,
     usage: Option<&'a RawValue>,
     service_tier: Loose<'a>,
+    store: Option<&'a RawValue>,
     error: Option<&'a RawValue>,
 }
 
@@ -107,6 +108,7 @@ fn plain_response(body: &[u8]) -> Option<Tap> {
             b"status" if value == b"\"completed\"" => tap.finish_reason = text(value),
             b"output" => tap.content_seen = value.len() > 2,
             b"service_tier" => tap.other_tier = tier::is_other(value),
+            b"store" => tap.stored = boolean(value),
             b"error" if value != b"null" => return None,
             _ => {}
         }
@@ -148,6 +150,7 @@ pub(super) fn read_event(event: &[u8], data: &[u8], tap: &mut Tap) {
             let response = read.response.unwrap_or_default();
             tap.id = response.id.into_text().or(tap.id.take());
             tap.model = response.model.into_text().or(tap.model.take());
+            tap.stored = stored(response.store).or(tap.stored);
         }
         b"error" => tap.error = Some(Box::new(fault::read(0, data))),
         name if is_delta(name) => note(read.delta.text().map_or(0, str::len), tap),
@@ -190,6 +193,18 @@ fn note_item(item: &Item<'_>, tap: &mut Tap) {
         || item.kind.text().is_some_and(|kind| kind.ends_with("_call"));
 }
 
+fn stored(raw: Option<&RawValue>) -> Option<bool> {
+    boolean(raw?.get().as_bytes())
+}
+
+fn boolean(value: &[u8]) -> Option<bool> {
+    match value {
+        b"true" => Some(true),
+        b"false" => Some(false),
+        _ => None,
+    }
+}
+
 fn size(text: &Loose<'_>) -> usize {
     text.text().map_or(0, str::len)
 }
@@ -202,6 +217,7 @@ fn end(response: Response<'_>, tap: &mut Tap) {
     }
     tap.id = response.id.into_text().or(tap.id.take());
     tap.model = response.model.into_text().or(tap.model.take());
+    tap.stored = stored(response.store).or(tap.stored);
     let reason = response.incomplete_details.and_then(|details| details.reason.into_text());
     tap.finish_reason = reason.or(response.status.into_text());
     tap.other_tier = response.service_tier.text().is_some_and(tier::is_other_word);
@@ -236,13 +252,13 @@ mod tests {
 
     #[test]
     fn a_plain_whole_answer_is_read_as_the_parser_reads_it() {
-        let body = br#"{"id":"resp_1","object":"response","status":"completed","billing":{"payer":"x"},"error":null,"model":"m","output":[{"type":"message","content":[{"type":"output_text","text":"\"usage\":{}"}]}],"usage":{"input_tokens":7,"input_tokens_details":{"cached_tokens":2},"output_tokens":3},"metadata":{}}"#;
+        let body = br#"{"id":"resp_1","object":"response","status":"completed","billing":{"payer":"x"},"store":true,"error":null,"model":"m","output":[{"type":"message","content":[{"type":"output_text","text":"\"usage\":{}"}]}],"usage":{"input_tokens":7,"input_tokens_details":{"cached_tokens":2},"output_tokens":3},"metadata":{}}"#;
         let plain = plain_response(body).unwrap();
         let mut parsed = Tap::default();
         let response: Response<'_> = serde_json::from_slice(body).unwrap();
         end(response, &mut parsed);
         assert_eq!(plain, Tap { output_bytes: 0, ..parsed });
-        assert_eq!(plain.usage.unwrap().cached_input, 2);
+        assert_eq!((plain.usage.unwrap().cached_input, plain.stored), (2, Some(true)));
         for odd in [
             &br#"{"id":"resp_1","status":"incomplete","output":[],"usage":{"input_tokens":1}}"#[..],
             br#"{"id":"resp_1","status":"completed","output":[]}"#,

@@ -4,7 +4,7 @@
 //! <https://docs.cohere.com/reference/rerank>
 
 use super::{BodyForm, PassThrough, Passing};
-use crate::dialects::{Dialect, ErrorShape, Operation, Outline, Upstream};
+use crate::dialects::{Asking, Dialect, ErrorShape, Operation, Outline, Upstream};
 use crate::framing::Framing;
 use crate::json::Kind;
 
@@ -13,6 +13,8 @@ const OUTLINE: Outline = Outline {
     name: "openai_images",
     operation: Operation::Images,
     upstream: Upstream::ForItsOwn,
+    clients: true,
+    asking: Asking::USUAL,
     model_in_path: false,
     streams_by_default: false,
     content: "prompt",

@@ -14,6 +14,15 @@ fn attempts() -> impl Strategy<Value = Vec<AttemptRecord>> {
     proptest::collection::vec(attempt, 0..4)
 }
 
+fn routes() -> impl Strategy<Value = Box<RouteRecord>> {
+    let considered = (any::<[String; 2]>(), any::<[Option<String>; 2]>())
+        .prop_map(|([provider, model], [out, behind])| ConsideredRecord { provider, model, out, behind });
+    (any::<String>(), option::of(any::<String>()), any::<bool>(), proptest::collection::vec(considered, 0..4))
+        .prop_map(|(strategy, rule, sticky, considered)| {
+            Box::new(RouteRecord { strategy, rule, sticky, considered })
+        })
+}
+
 prop_compose! {
     fn records()(
         id in "gen-[0-9]{1,12}-[a-z]{1,20}",
@@ -26,11 +35,12 @@ prop_compose! {
         [cost_nanos, first_byte_us] in any::<[Option<u64>; 2]>(),
         [images, audio_ms, characters, searches, video_ms] in any::<[Option<u64>; 5]>(),
         lossy in proptest::collection::vec(any::<String>(), 0..4),
+        route in option::of(routes()),
     ) -> ExchangeRecord {
         ExchangeRecord {
             id, started_at_us, key_id, key_name, dialect, operation, model_requested, model_served, provider,
             upstream_id, attempts, status, error_code, finish_reason, streamed, cost_nanos, first_byte_us, total_us,
-            overhead_us, lossy,
+            overhead_us, lossy, route,
             units: UnitCounts { images, audio_ms, characters, searches, video_ms },
             outcome: outcome_of(outcome).unwrap(),
             tokens: TokenCounts {

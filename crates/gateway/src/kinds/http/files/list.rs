@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::header;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
@@ -16,14 +16,15 @@ use yumen_llm::json::{Edit, scan_object, splice};
 use yumen_llm::percent::percent_decode;
 use yumen_telemetry::ObjectKind;
 
-use super::{account, owned, seen, whole};
+use super::{owned, seen, whole};
 use crate::exchange::Exchange;
+use crate::kinds::accounts;
 use crate::kinds::http::call::Call;
 use crate::kinds::http::dispatch::{Answered, Arrival, send};
 use crate::kinds::http::permit::unknown;
+use crate::kinds::http::query;
 use crate::kinds::http::resolve::{Plan, Step};
-use crate::kinds::mask::Mask;
-use crate::kinds::owned::{account_of, is_id, unavailable};
+use crate::kinds::owned::{is_id, unavailable};
 use crate::rejection::{Code, Rejection};
 use crate::worker::Worker;
 
@@ -47,7 +48,7 @@ pub(super) async fn resolve(
     let mut steps: SmallVec<[Step; 1]> = SmallVec::new();
     let mut gone = None;
     for account in &accounts {
-        match account::step(snapshot, account, path) {
+        match Step::at(snapshot, account, path) {
             // A credential with a new secret is the same account under two ids.
             Ok(step) if steps.iter().any(|known| known.is_same(&step)) => {}
             Ok(step) => steps.push(step),
@@ -62,7 +63,7 @@ pub(super) async fn resolve(
             return Err(unknown(kind, &after).param(AFTER));
         }
         let object = owned(worker, kind, &after, key).await.map_err(|rejection| rejection.param(AFTER))?;
-        let first = account::step(snapshot, &object.account, path)?;
+        let first = Step::at(snapshot, &object.account, path)?;
         let place = steps.iter().position(|step| step.is_same(&first)).unwrap_or(steps.len());
         steps.drain(..place);
     }
@@ -162,7 +163,7 @@ impl<'a> Page<'a> {
         kind: ObjectKind,
     ) -> Result<Vec<&'a RawValue>, Rejection> {
         let Some(provider) = &arrival.provider else { return Ok(Vec::new()) };
-        let account = account_of(provider, arrival.credential.as_ref());
+        let account = accounts::of(provider, arrival.credential.as_ref());
         let ids: Vec<String> = self.data.iter().filter_map(|element| id_of(element)).collect();
         let owners = &exchange.worker().gateway.owners;
         let own = owners.of_these(kind, &key.id, &account.provider, ids).await;
@@ -211,23 +212,11 @@ fn told(
 /// The list of a key that owns nothing.
 fn nothing() -> Arrival {
     const EMPTY: &[u8] = br#"{"object":"list","data":[],"first_id":null,"last_id":null,"has_more":false}"#;
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Arrival {
-        status: StatusCode::OK,
-        headers,
-        length: None,
-        answer: Answered::Whole(Bytes::from_static(EMPTY)),
-        mask: Mask::default(),
-        provider: None,
-        credential: None,
-        cause: None,
-    }
+    Arrival::own(Bytes::from_static(EMPTY))
 }
 
 fn after(query: &str) -> Option<String> {
-    let pair = query.split('&').find_map(|pair| pair.strip_prefix("after="))?;
-    Some(percent_decode(pair)).filter(|after| !after.is_empty())
+    query::value(query, AFTER)
 }
 
 /// The same query, for what stands behind another element.

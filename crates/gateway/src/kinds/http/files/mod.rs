@@ -5,9 +5,8 @@
 //! provider's; what belongs to whom, and to which account, is remembered. It never asks another account than the one at
 //! which an object was made.
 
-mod account;
 mod list;
-mod seen;
+pub(super) mod seen;
 mod videos;
 
 use http::{Method, header};
@@ -45,15 +44,15 @@ pub async fn resolve(
             })?;
             Ok(Plan::one(Step::with_any(worker, provider, &below), None))
         }
+        (FilesPath::All(ObjectKind::Video), true) => {
+            Err(Rejection::new(Code::Internal, "A video that is to be made is asked of a model."))
+        }
         // A batch is made where its input is.
-        (FilesPath::All(ObjectKind::Batch), true) => {
+        (FilesPath::All(_), true) => {
             let input = input_of(call, snapshot.gateway.max_json_depth)?;
             let object = owned(worker, ObjectKind::File, &input, key).await;
             let object = object.map_err(|rejection| rejection.param(INPUT))?;
-            Ok(Plan::one(account::step(snapshot, &object.account, &below)?, None))
-        }
-        (FilesPath::All(ObjectKind::Video), true) => {
-            Err(Rejection::new(Code::Internal, "A video that is to be made is asked of a model."))
+            Ok(Plan::one(Step::at(snapshot, &object.account, &below)?, None))
         }
         (FilesPath::All(kind), false) => list::resolve(worker, snapshot, key, call, *kind, &below).await,
         (FilesPath::One(kind, id), _) => single(worker, snapshot, key, *kind, id, &below).await,
@@ -72,7 +71,7 @@ async fn single(
     below: &str,
 ) -> Result<Plan, Rejection> {
     let object = owned(worker, kind, id, key).await?;
-    Ok(Plan::one(account::step(snapshot, &object.account, below)?, Some(object)))
+    Ok(Plan::one(Step::at(snapshot, &object.account, below)?, Some(object)))
 }
 
 /// Asks, and notes what the answer tells of files and batches.
@@ -113,7 +112,7 @@ pub async fn dispatch(
 }
 
 /// The answer's body, read whole; it is still the answer's.
-async fn whole(
+pub(super) async fn whole(
     exchange: &mut Exchange,
     settings: &GatewaySettings,
     arrival: &mut Arrival,
@@ -140,6 +139,7 @@ fn path_of(path: &FilesPath) -> String {
         ObjectKind::File => "/files",
         ObjectKind::Batch => "/batches",
         ObjectKind::Video => "/videos",
+        ObjectKind::Response => "/responses",
     };
     match path {
         FilesPath::All(_) => folder.to_owned(),
@@ -151,7 +151,7 @@ fn path_of(path: &FilesPath) -> String {
 }
 
 /// What the key owns under this id.
-async fn owned(
+pub(super) async fn owned(
     worker: &Worker,
     kind: ObjectKind,
     id: &str,

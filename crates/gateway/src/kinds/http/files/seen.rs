@@ -7,8 +7,9 @@ use yumen_config::VirtualKey;
 use yumen_telemetry::{ObjectKind, OwnedObject};
 
 use crate::exchange::Exchange;
+use crate::kinds::accounts;
 use crate::kinds::http::dispatch::Arrival;
-use crate::kinds::owned::{self, account_of, is_id, remember, unavailable};
+use crate::kinds::owned::{self, is_id, remember, unavailable};
 use crate::rejection::Rejection;
 
 /// What is looked for in a file, a batch, or the word that one is deleted.
@@ -36,12 +37,16 @@ pub(super) async fn created(
 ) -> Result<(), Rejection> {
     let provider = arrival.provider.as_ref();
     let account =
-        provider.map(|provider| account_of(provider, arrival.credential.as_ref())).unwrap_or_default();
+        provider.map(|provider| accounts::of(provider, arrival.credential.as_ref())).unwrap_or_default();
     owned::created(exchange, key, account, kind, model, said).await
 }
 
 /// Forgets an object, if the provider says that it is deleted.
-pub(super) async fn deleted(exchange: &Exchange, object: &OwnedObject, said: &[u8]) -> Result<(), Rejection> {
+pub(in crate::kinds::http) async fn deleted(
+    exchange: &Exchange,
+    object: &OwnedObject,
+    said: &[u8],
+) -> Result<(), Rejection> {
     if told(said).deleted != Some(true) {
         return Ok(());
     }
@@ -81,7 +86,7 @@ fn object(
     kind: ObjectKind,
     id: String,
 ) -> Option<OwnedObject> {
-    let account = account_of(arrival.provider.as_ref()?, arrival.credential.as_ref());
+    let account = accounts::of(arrival.provider.as_ref()?, arrival.credential.as_ref());
     let (key_id, model) = (key.id.to_string(), String::new());
     Some(OwnedObject { kind, id, key_id, account, model, created_at: exchange.created() })
 }

@@ -7,11 +7,11 @@ use yumen_llm::dialects::{Dialect, Tap, codec};
 use yumen_llm::json::scan_object;
 use yumen_telemetry::{ObjectKind, OwnedObject};
 
-use super::{account, owned, seen};
+use super::{owned, seen};
 use crate::exchange::Exchange;
 use crate::kinds::http::call::Call;
 use crate::kinds::http::dispatch::Arrival;
-use crate::kinds::http::resolve::Plan;
+use crate::kinds::http::resolve::{Plan, Step};
 use crate::rejection::{Code, Rejection};
 use crate::stages::permitted;
 use crate::worker::Worker;
@@ -31,7 +31,7 @@ pub(super) async fn again(
     only_a_prompt(call, snapshot.gateway.max_json_depth)?;
     let source = owned(worker, ObjectKind::Video, id, key).await?;
     permitted(snapshot, key, &source.model)?;
-    Ok(Plan::one(account::step(snapshot, &source.account, below)?, Some(source)))
+    Ok(Plan::one(Step::at(snapshot, &source.account, below)?, Some(source)))
 }
 
 fn only_a_prompt(call: &Call, max_depth: usize) -> Result<(), Rejection> {

@@ -22,6 +22,7 @@ use crate::body::Session;
 use crate::exchange::Exchange;
 use crate::kinds::llm::resolve::Step;
 use crate::kinds::scrub::Scrub;
+use crate::rejection::Origin;
 use crate::upstream::Tunnel;
 use crate::websocket::{Close, Kind, Reader, Side, Writer};
 
@@ -131,6 +132,10 @@ impl Conversation {
             outcome = self.exchange.gone();
         }
         let exchange = &mut self.exchange;
+        if code.is_some_and(|code| code.row().origin != Origin::Upstream) {
+            // What the client did, or this gateway, says nothing of the deployment.
+            exchange.serving = None;
+        }
         self.ways.account(|ledger| ledger.close(exchange, outcome));
     }
 }

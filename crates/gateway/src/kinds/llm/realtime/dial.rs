@@ -63,6 +63,8 @@ impl Try<'_> {
             answer: Arrived::Session(tunnel, scrub),
             lossy: Vec::new(),
             dress: None,
+            keep: None,
+            remembering: None,
         })
     }
 
@@ -124,7 +126,8 @@ impl Try<'_> {
         }
         let token = pass.token().cloned();
         let own_tools = OwnTools::default();
-        let reading = Reading { attempt: self, sent, headers, withhold_usage: false, token, own_tools };
+        let reading =
+            Reading { attempt: self, sent, headers, withhold_usage: false, token, own_tools, keep: None };
         reading.refused(status, AnswerBody::memory(vec![said])).await
     }
 

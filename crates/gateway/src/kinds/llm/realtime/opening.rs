@@ -74,9 +74,11 @@ pub fn open(exchange: &Exchange, route: LlmRoute, head: &request::Parts) -> Resu
         json_array: false,
         ai_sdk_version: 0,
         include_usage: false,
-        require_parameters: false,
+        variant: None,
+        wishes: None,
         wants_trace: false,
         opening: Some(Box::new(opening)),
+        memory: None,
     })
 }
 

@@ -26,6 +26,9 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
             Some(version) => out.text("anthropic_version", version),
             None => out.text("model", target.model),
         }
+        if target.anthropic_version().is_some() && !target.betas.is_empty() {
+            out.texts("anthropic_beta", target.betas.iter().copied());
+        }
         out.number("max_tokens", max_tokens);
         write_system(chat, out, &mut losses);
         out.list("messages", |list| turns.iter().for_each(|turn| turn.write(list, &mut losses)));

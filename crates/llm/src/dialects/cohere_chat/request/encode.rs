@@ -269,14 +269,10 @@ fn write_thinking(
         out.object("thinking", |thinking| thinking.text("type", "disabled"));
         return;
     }
-    if reasoning.mode.is_none() && reasoning.effort.is_none() && reasoning.budget_tokens.is_none() {
+    if reasoning.is_unsaid() {
         return;
     }
-    let share = reasoning.effort.zip(max_tokens).map(|(effort, limit)| {
-        let share = u128::from(limit) * u128::from(effort.share_per_mille()) / 1000;
-        u64::try_from(share).unwrap_or(u64::MAX)
-    });
-    let budget = reasoning.budget_tokens.or(share);
+    let budget = reasoning.tokens(max_tokens);
     losses.note_if(reasoning.effort.is_some() && budget.is_none(), "reasoning.effort");
     out.object("thinking", |thinking| {
         thinking.text("type", "enabled");

@@ -98,9 +98,8 @@ fn read_include(
 ) -> Result<Option<bool>, DecodeError> {
     let Some(raw) = body.take("include") else { return Ok(None) };
     let names = strings(raw, &body.at.key("include"))?;
-    if names.iter().any(|name| name != ALWAYS_INCLUDED && name != LOGPROBS) {
-        unread.push(("include".to_owned(), Json::copied(raw)));
-    }
+    let others = names.iter().filter(|name| *name != ALWAYS_INCLUDED && *name != LOGPROBS);
+    unread.extend(others.map(|name| (format!("include.{name}"), Json::copied(raw))));
     Ok(names.iter().any(|name| name == LOGPROBS).then_some(true))
 }
 

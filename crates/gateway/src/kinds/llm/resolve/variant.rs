@@ -1,0 +1,44 @@
+//! What may stand behind a model's name, as in `openai/gpt-4o:floor`.
+//! <https://openrouter.ai/docs/guides/routing/model-variants>
+
+use yumen_config::{Snapshot, Strategy};
+
+/// What stands behind a model's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variant {
+    /// Only deployments that cost nothing.
+    Free,
+    /// The most tokens per second first.
+    Nitro,
+    /// The least cost first.
+    Floor,
+    /// The highest rate of success first.
+    Exacto,
+}
+
+impl Variant {
+    const ALL: [(&'static str, Self); 4] =
+        [(":free", Self::Free), (":nitro", Self::Nitro), (":floor", Self::Floor), (":exacto", Self::Exacto)];
+
+    /// The order that it asks for.
+    pub fn strategy(self) -> Option<Strategy> {
+        match self {
+            Self::Free => None,
+            Self::Nitro => Some(Strategy::Throughput),
+            Self::Floor => Some(Strategy::Price),
+            Self::Exacto => Some(Strategy::Exacto),
+        }
+    }
+}
+
+/// Takes a variant off a name, unless a model is called so with it.
+pub fn split_variant<'n>(snapshot: &Snapshot, name: &'n str) -> (&'n str, Option<Variant>) {
+    if !name.contains(':') || snapshot.models.contains_key(name) || snapshot.withheld.contains(name) {
+        return (name, None);
+    }
+    let found = Variant::ALL.iter().find_map(|(end, variant)| Some((name.strip_suffix(end)?, *variant)));
+    match found {
+        Some((base, variant)) if snapshot.models.contains_key(base) => (base, Some(variant)),
+        _ => (name, None),
+    }
+}

@@ -1,2 +1,0 @@
--- The model that a job was asked of, by the name that its key used; empty for files and batches.
-ALTER TABLE owned_objects ADD COLUMN model TEXT NOT NULL DEFAULT '';
