@@ -2,12 +2,12 @@
 //!
 //! In: every folder of `/providers` whose name does not begin with a dot, in sorted order. Out:
 //! `embedded_folders.rs`, a table of `include_str!` and `include_bytes!` lines that `catalogue/embedded.rs` includes,
-//! and each folder's models as a deflated file beside it. It never reads the files' meaning: that is checked where
+//! and each folder's models as a deflated file beside it, and the day of what they say. It never reads the files' meaning: that is checked where
 //! the catalogue is read.
 #![allow(clippy::print_stdout, reason = "cargo reads a build script's wishes from its standard output")]
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -40,7 +40,16 @@ fn main() -> io::Result<()> {
         .map_err(io::Error::other)?;
     }
     table.push_str("]\n");
+    fs::write(out.join("catalogue_day"), day(&providers.join(".sources/prices.json"))?)?;
     fs::write(out.join("embedded_folders.rs"), table)
+}
+
+/// The day that stands at the beginning of the extract which the models are made from.
+fn day(extract: &Path) -> io::Result<String> {
+    let mut head = String::new();
+    fs::File::open(extract)?.take(200).read_to_string(&mut head)?;
+    let day = head.split_once("\"retrieved\": \"").and_then(|(_, rest)| rest.split_once('"'));
+    day.map(|(day, _)| day.to_owned()).ok_or_else(|| io::Error::other("prices.json does not say its day"))
 }
 
 fn deflated(text: &[u8]) -> io::Result<Vec<u8>> {

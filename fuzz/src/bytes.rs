@@ -8,7 +8,7 @@ use yumen_llm::framing::{Framer, Framing};
 use yumen_llm::json::{self, Edit, MAX_FIELDS, Read, scan_object};
 use yumen_llm::multipart::{Form, boundary};
 use yumen_llm::sse::Frame;
-use yumen_llm::tokens;
+use yumen_llm::tokens::{self, Encoding};
 
 /// The deepest nesting that `serde_json` reads.
 const DEPTH: usize = 127;
@@ -262,4 +262,18 @@ pub(crate) fn passing(data: &[u8]) {
 
 fn occurrences(data: &[u8], needle: &[u8]) -> usize {
     data.windows(needle.len()).filter(|window| *window == needle).count()
+}
+
+/// Counting tokens: each is a byte at least, and a limit is told from what is within it.
+pub(crate) fn tokens(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for encoding in [Encoding::O200k, Encoding::Cl100k] {
+        let count = encoding.count(&text);
+        assert!(count.is_exact, "so short a text is always counted");
+        assert!(count.tokens <= text.len() as u64 && (count.tokens == 0) == text.is_empty());
+        assert_eq!(encoding.count_up_to(&text, count.tokens), Some(count));
+        if let Some(less) = count.tokens.checked_sub(1) {
+            assert_eq!(encoding.count_up_to(&text, less), None);
+        }
+    }
 }

@@ -1,9 +1,9 @@
-//! The target that reads a configuration.
+//! The targets that read what operators bring: a configuration, a newer catalogue.
 
 use std::sync::LazyLock;
 
 use yumen_config::{KeyHasher, parse_and_check};
-use yumen_llm::catalogue::Catalogue;
+use yumen_llm::catalogue::{Catalogue, CatalogueUpdate};
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::builtin().unwrap_or_default());
 
@@ -24,4 +24,15 @@ pub(crate) fn config(data: &[u8]) {
     for diagnostic in &checked.diagnostics {
         assert!(!diagnostic.message.is_empty());
     }
+}
+
+/// A catalogue that is taken can be read and written again.
+pub(crate) fn catalogue_update(data: &[u8]) {
+    let Ok(update) = CatalogueUpdate::read(&String::from_utf8_lossy(data)) else { return };
+    if !update.faults().is_empty() {
+        return;
+    }
+    let updated = CATALOGUE.updated(&update);
+    let again = CatalogueUpdate::read(&updated.export());
+    assert!(again.is_ok_and(|again| again.made == update.made && again.faults().is_empty()));
 }

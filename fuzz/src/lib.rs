@@ -18,7 +18,7 @@ use std::{fs, io};
 pub use mutate::Mutator;
 use words::{
     BEDROCK, CHAT, COHERE, FORM, GEMINI, JSON, MESSAGES, OLLAMA, PASSING, PROVIDERS_ONLY, REALTIME,
-    RESPONSES, SSE, VALUES, YAML,
+    RESPONSES, SSE, TEXT, VALUES, YAML,
 };
 
 /// One thing to fuzz.
@@ -98,6 +98,8 @@ pub const TARGETS: &[Target] = &[
         words: &[VALUES, PROVIDERS_ONLY],
     },
     Target { name: "event_stream", run: bytes::event_stream, words: &[MESSAGES] },
+    Target { name: "tokens", run: bytes::tokens, words: &[TEXT] },
+    Target { name: "catalogue_update", run: config::catalogue_update, words: &[JSON] },
     Target { name: "config", run: config::config, words: &[YAML] },
 ];
 

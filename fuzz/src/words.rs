@@ -398,3 +398,10 @@ pub(crate) const REALTIME: &[&str] = &[
     r#""tools":["#,
     r#""item":{"#,
 ];
+
+/// What texts are cut at, and what vocabularies merge.
+pub(crate) const TEXT: &[&str] = &[
+    "the", " caravan", "Gate", "'s", "'LL", "'", "123", "4", " ", "   ", "\n", "\r\n", "\t", "/", "!?",
+    "玉门", "é", "\u{301}", "ǅ", "ʰ", "😀", "\u{200d}", "\u{a0}", "\u{2028}", "\u{feff}", "aaaaaaaa", "AbC",
+    "中A",
+];

@@ -194,6 +194,48 @@ async fn tokens_are_counted_where_the_upstream_speaks_the_clients_dialect_and_es
     }
 }
 
+#[tokio::test]
+async fn tokens_are_counted_by_a_public_vocabulary_and_what_is_told_says_so() {
+    let (_upstream, gateway) = pair().await;
+    let long = "The caravan left the Jade Gate at dawn. ".repeat(500);
+    let count = async |model: &str, text: &str| {
+        let body = json!({ "model": model, "system": "You are a helpful assistant.",
+            "messages": [{ "role": "user", "content": text }] });
+        let answer =
+            gateway.anthropic_client().post("/v1/messages/count_tokens", &body).await.expect_status(200);
+        let source = answer.header("x-yumen-token-source").to_owned();
+        (answer.json()["input_tokens"].as_u64().unwrap(), source)
+    };
+    let counted = |tokens: u64| (tokens, "counted".to_owned());
+    assert_eq!(count("fake-openai/gpt-4o", "Hello, world!").await, counted(21));
+    assert_eq!(count("fake-openai/gpt-4", "Hello, world!").await, counted(21));
+    // Nine tokens in a sentence, and a space at the end.
+    assert_eq!(count("fake-openai/gpt-4o", &long).await, counted(17 + 4501));
+    let (_, source) = count("fake-openai/fake-chat", "Hello, world!").await;
+    assert_eq!(source, "estimated");
+    let (told, source) = count("fake-anthropic/fake-chat", "Hello, world!").await;
+    assert_eq!((told, source.as_str()), (42, ""), "the provider has counted");
+}
+
+#[tokio::test]
+async fn estimates_come_to_what_the_provider_reports() {
+    let (_upstream, gateway) = pair().await;
+    let estimate = async || {
+        let body = json!({ "model": "fake-openai/fake-chat", "messages": [{ "role": "user",
+            "content": "The caravan left the Jade Gate at dawn. ".repeat(10) }] });
+        let path = "/v1/messages/count_tokens";
+        let answer = gateway.anthropic_client().post(path, &body).await.expect_status(200);
+        answer.json()["input_tokens"].as_u64().unwrap()
+    };
+    let before = estimate().await;
+    // The fake provider reports the same few tokens whatever it is asked.
+    let mut long = ask("fake-openai/fake-chat");
+    long["messages"][0]["content"] = json!("The caravan left the Jade Gate at dawn. ".repeat(10));
+    gateway.client().post(CHAT, &long).await.expect_status(200);
+    let after = estimate().await;
+    assert!(after < before / 2 && after >= before / 4, "{before} {after}");
+}
+
 /// A gateway before an OpenAI-style upstream with these quirks and no others.
 async fn quirky(quirks: &str) -> (Upstream, Gateway) {
     let upstream = Upstream::start().await;

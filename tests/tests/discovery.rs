@@ -241,3 +241,25 @@ async fn llama_cpp_and_ollama_tell_more() {
     assert_eq!(asked_for("/api/show", "fake-tools:latest"), 1);
     assert!(asked_for("/api/show", "broken") >= 2);
 }
+
+#[tokio::test]
+async fn the_command_that_lists_models_asks_servers_too() {
+    let upstream = Upstream::start().await;
+    let shelf = shelve(&upstream, vec![model("qwen3-8b", 32768)]);
+    let gateway = Gateway::start(&config(&provider("my-vllm", "vllm", &upstream, ""))).await;
+    let path = gateway.config_path().display().to_string();
+    let list = async |more: &[&str]| {
+        let arguments: Vec<&str> =
+            ["models", "--config", &path, "--json"].into_iter().chain(more.iter().copied()).collect();
+        gateway.run(&arguments).await
+    };
+    let asked = list(&[]).await;
+    let models: Value = serde_json::from_str(&asked.stdout).unwrap();
+    assert_eq!((&models[0]["native_id"], &models[0]["context"]), (&json!("qwen3-8b"), &json!(32768)));
+    let configured = list(&["--no-discovery"]).await;
+    assert_eq!(configured.stdout.trim(), "[]", "{}", configured.stderr);
+    *shelf.lock().unwrap() = None;
+    let down = list(&[]).await;
+    assert_eq!((down.code, down.stdout.trim()), (0, "[]"));
+    assert!(down.stderr.contains("my-vllm: its server does not say its models"), "{}", down.stderr);
+}

@@ -16,6 +16,9 @@ pub const HELP: &str = "\
 Builds the gateway and the bench optimised, installs nginx if it is missing (as root on Debian or Ubuntu) and runs
 `yumen-bench run`. Only the ratios of one run mean something: absolute figures belong to the machine and its hour.
 
+  --dialects measure conversion between dialects instead: each event of a stream and a request of 100 KB
+  --tokens   measure the counting of tokens instead
+             (both also in instructions, by valgrind, which machines have in common)
   --large    measure the main rows once more with ten million records in the ledger (4 GB of disk for the time)
   --write    put the tables into docs/benchmarks.md as well
 Other arguments go to `yumen-bench run`; `cargo xtask bench -- --help` lists them.
@@ -34,9 +37,50 @@ const LARGE: &[&str] = &[
     "--only=stream",
 ];
 
+/// A micro bench of `yumen-llm` that prints a section of the page.
+struct Part {
+    word: &'static str,
+    bench: &'static str,
+    section: Section,
+}
+
+/// A section of the page.
+#[derive(Clone, Copy)]
+struct Section {
+    heading: &'static str,
+    intro: &'static str,
+}
+
+const PARTS: &[Part] = &[
+    Part {
+        word: "--dialects",
+        bench: "dialects",
+        section: Section {
+            heading: "Conversion between dialects",
+            intro: "Written by `cargo xtask bench --dialects --write`. One thread converts streams of 181 pieces (reasoning, text, a call with\n\
+                    its arguments) and conversations with calls, results and twenty tools. Times are the shortest of many and belong\n\
+                    to the machine; instructions do not.",
+        },
+    },
+    Part {
+        word: "--tokens",
+        bench: "tokens",
+        section: Section {
+            heading: "Counting tokens",
+            intro: "Written by `cargo xtask bench --tokens --write`. One thread counts by a public vocabulary, as for those who ask for a\n\
+                    count; requests on their way are only estimated. What takes more than a bounded number of steps is counted up to there\n\
+                    and estimated from there on. Times are the shortest of many and belong to the machine; instructions do not.",
+        },
+    },
+];
+
 /// Builds and measures.
 pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let asked = |word: &str| arguments.iter().any(|argument| argument == word);
+    let parts: Vec<&Part> = PARTS.iter().filter(|part| asked(part.word)).collect();
+    if !parts.is_empty() {
+        return run_parts(root, &parts, asked("--write"));
+    }
     let ours = ["--write", "--large", "--"];
     let passed_on: Vec<&str> =
         arguments.iter().map(String::as_str).filter(|word| !ours.contains(word)).collect();
@@ -53,10 +97,50 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
     }
     if asked("--write") {
         let page = root.join(PAGE);
-        std::fs::write(&page, page_of(&report)).with_context(|| page.display().to_string())?;
+        // What stands below is written by other benches.
+        let others = std::fs::read_to_string(&page).unwrap_or_default();
+        let others = others.find(SECTION).map_or("", |at| others.get(at..).unwrap_or_default());
+        let text = format!("{}{others}", page_of(&report));
+        std::fs::write(&page, text).with_context(|| page.display().to_string())?;
         println!("written: {PAGE}");
     }
     if passed { Ok(()) } else { bail!("the bench failed") }
+}
+
+/// Runs micro benches, and puts what they print into their sections.
+fn run_parts(root: &Path, parts: &[&Part], write: bool) -> Result<()> {
+    setup::ensure(&[setup::C_COMPILER, setup::VALGRIND])?;
+    let mut passed = true;
+    for Part { bench, section, .. } in parts {
+        let mut report = String::new();
+        let mut command = shell::cargo();
+        command.current_dir(root).args(["bench", "--quiet", "--package", "yumen-llm", "--bench", bench]);
+        passed &= shell::follow(&mut command, |line| {
+            report.push_str(line);
+            report.push('\n');
+        })?;
+        if write {
+            let page = root.join(PAGE);
+            let text = std::fs::read_to_string(&page).with_context(|| page.display().to_string())?;
+            std::fs::write(&page, with_section(&text, *section, &report))?;
+            println!("written: {PAGE}, {}", section.heading);
+        }
+    }
+    if passed { Ok(()) } else { bail!("the bench failed") }
+}
+
+/// Where a section begins.
+const SECTION: &str = "\n## ";
+
+/// A page with this section in the place of the one of the same heading, or at its end.
+fn with_section(page: &str, Section { heading, intro }: Section, report: &str) -> String {
+    let section = format!("{SECTION}{heading}\n\n{intro}\n\n{}\n", report.trim());
+    let title = format!("{SECTION}{heading}\n");
+    let Some((before, rest)) = page.split_once(&title) else {
+        return format!("{}\n{section}", page.trim_end());
+    };
+    let after = rest.find(SECTION).map_or("", |at| rest.get(at..).unwrap_or_default());
+    format!("{before}{section}{after}")
 }
 
 /// Whether all was as fast as it must be, and the table.
@@ -78,4 +162,19 @@ fn page_of(report: &str) -> String {
          absolute figures belong to the machine they were taken on.\n\n{}\n",
         report.trim()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_is_written_in_its_place() {
+        let section = |heading| Section { heading, intro: "Intro." };
+        let page = with_section("# Page\n\nTable.\n", section("One"), "1\n");
+        assert_eq!(page, "# Page\n\nTable.\n\n## One\n\nIntro.\n\n1\n");
+        let both = with_section(&page, section("Two"), "2\n");
+        let renewed = with_section(&both, section("One"), "11\n");
+        assert_eq!(renewed, both.replace("\n1\n", "\n11\n"));
+    }
 }

@@ -21,6 +21,7 @@ mod setup;
 mod shell;
 mod test;
 mod tree;
+mod vocabularies;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,8 +68,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "bench [--write] [ARGUMENTS OF yumen-bench run]",
-        summary: "Measure the gateway beside nginx and print the ratios",
+        usage: "bench [--dialects] [--tokens] [--write] [ARGUMENTS OF yumen-bench run]",
+        summary: "Measure the gateway beside nginx and print the ratios, or micro benches",
         help: bench::HELP,
         run: bench::run,
     },
@@ -93,6 +94,13 @@ const COMMANDS: &[Command] = &[
         help: "Downloads the packages that providers/.sources/models.toml names, in those versions, and rewrites the\n\
                extract beside it. `cargo xtask gen` then writes the catalogue from it, without any network.\n",
         run: refresh_catalogue,
+    },
+    Command {
+        name: "refresh-vocabularies",
+        usage: "refresh-vocabularies",
+        summary: "Fetch and pack the vocabularies by which tokens are counted",
+        help: vocabularies::HELP,
+        run: vocabularies::run,
     },
     Command {
         name: "ci",
@@ -157,7 +165,7 @@ fn find(name: &str) -> Result<&'static Command> {
 fn overview() -> String {
     let mut page = String::from("The developer tool of Yumen.\n\nUsage: cargo xtask COMMAND\n\n");
     for command in COMMANDS {
-        page.push_str(&format!("  {:<18} {}\n", command.name, command.summary));
+        page.push_str(&format!("  {:<20} {}\n", command.name, command.summary));
     }
     page.push_str("\n`cargo xtask help COMMAND` says more about one.\n");
     page

@@ -35,6 +35,9 @@ pub const NPM: Tool = Tool { name: "npm", probe: ("npm", &["--version"]), packag
 pub const GIT: Tool = Tool { name: "git", probe: ("git", &["--version"]), packages: &["git"] };
 /// The plain reverse proxy beside which we measure.
 pub const NGINX: Tool = Tool { name: "nginx", probe: ("nginx", &["-v"]), packages: &["nginx-light"] };
+/// Counts instructions.
+pub const VALGRIND: Tool =
+    Tool { name: "valgrind", probe: ("valgrind", &["--version"]), packages: &["valgrind"] };
 
 /// Makes sure that each tool is there.
 pub fn ensure(tools: &[Tool]) -> Result<()> {

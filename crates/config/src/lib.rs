@@ -50,7 +50,9 @@ pub mod spec;
 mod yaml;
 
 // Part of this crate's own interface: whoever reads a configuration hands over a catalogue and shows prices.
-pub use yumen_llm::catalogue::{Catalogue, Day, Word};
+pub use yumen_llm::catalogue::{
+    Catalogue, CatalogueUpdate, Change, ChangeKind, Day, FieldChange, Word, changes as catalogue_changes,
+};
 pub use yumen_llm::price::{PerToken, Price};
 
 pub use access::{Access, AccessFault, access_word};

@@ -112,6 +112,11 @@ pub struct ServedModel {
 }
 
 impl ServedModel {
+    /// By which name it is called in records: the canonical one where it has one.
+    pub fn name(&self) -> &Arc<str> {
+        self.canonical_id.as_ref().unwrap_or(&self.native_id)
+    }
+
     /// A model of which nothing but its native id is known.
     pub fn unlisted(native_id: &str) -> Self {
         Self {

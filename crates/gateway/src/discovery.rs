@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
-use yumen_config::{Discovered, ModelSource, Provider};
+use yumen_config::{Discovered, ModelSource, Provider, Snapshot};
 
-use crate::upstream::Pool;
+use crate::upstream::{AccessTokens, Pool};
 use crate::worker::Gateway;
 use ask::Asker;
 
@@ -44,6 +44,33 @@ pub async fn discover(gateway: Arc<Gateway>, told: mpsc::Sender<Told>) {
     }
 }
 
+/// Asks the servers of all providers once, all at the same time and for no longer than so. What each has told, or why it has
+/// not.
+pub async fn discover_once(
+    snapshot: &Snapshot,
+    most: Duration,
+) -> Vec<(Arc<str>, Result<Discovered, String>)> {
+    let (pool, tokens) = (Arc::new(Pool::new(Arc::default())), Arc::<AccessTokens>::default());
+    let mut tasks = JoinSet::new();
+    for provider in snapshot.providers.values() {
+        let Some(source) = &provider.model_source else { continue };
+        let source = Arc::new(source.clone());
+        let mut asker = Asker::new(Arc::clone(&tokens), Arc::clone(&pool), Arc::clone(&source));
+        let provider = Arc::clone(provider);
+        tasks.spawn(async move {
+            let told = match tokio::time::timeout(most, asker.ask(&provider)).await {
+                Ok(Ok(models)) => Ok(Discovered { source, models }),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err(format!("no answer within {} s", most.as_secs())),
+            };
+            (Arc::clone(&provider.id), told)
+        });
+    }
+    let mut told = tasks.join_all().await;
+    told.sort_by(|(one, _), (other, _)| one.cmp(other));
+    told
+}
+
 /// The tasks that ask.
 struct Rounds {
     gateway: Arc<Gateway>,
@@ -71,18 +98,20 @@ impl Rounds {
                 continue;
             }
             let source = Arc::new(source.clone());
-            let asker = Asker::new(Arc::clone(&self.gateway), Arc::clone(&self.pool), Arc::clone(&source));
-            let task = self.tasks.spawn(ask_again(asker, Arc::clone(name), self.told.clone()));
+            let tokens = Arc::clone(&self.gateway.access_tokens);
+            let asker = Asker::new(tokens, Arc::clone(&self.pool), Arc::clone(&source));
+            let gateway = Arc::clone(&self.gateway);
+            let task = self.tasks.spawn(ask_again(gateway, asker, Arc::clone(name), self.told.clone()));
             self.asked.insert(Arc::clone(name), (source, task));
         }
     }
 }
 
 /// Asks one provider's server at its interval, and after failures less and less often. What it told last stays.
-async fn ask_again(mut asker: Asker, name: Arc<str>, told: mpsc::Sender<Told>) {
+async fn ask_again(gateway: Arc<Gateway>, mut asker: Asker, name: Arc<str>, told: mpsc::Sender<Told>) {
     let mut failures = 0;
     loop {
-        let Some(provider) = asker.provider(&name) else { return };
+        let Some(provider) = gateway.snapshot.load().providers.get(&name).cloned() else { return };
         match asker.ask(&provider).await {
             Ok(models) => {
                 failures = 0;

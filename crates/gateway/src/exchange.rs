@@ -12,7 +12,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use yumen_config::VirtualKey;
 use yumen_llm::dialects::{Operation, Stopwatch, codec};
 use yumen_llm::price::Price;
-use yumen_llm::tokens;
 use yumen_llm::usage::{Units, Usage};
 use yumen_telemetry::{
     AttemptRecord, ExchangeRecord, ObjectKind, Outcome, RouteRecord, TokenCounts, TokenSource, UnitCounts,
@@ -60,6 +59,8 @@ pub struct Asked {
     pub text: Option<Bytes>,
     /// What can be counted in the request.
     pub units: Units,
+    /// The model that is asked, for the same estimate.
+    pub model: Option<Arc<str>>,
 }
 
 /// One request with its answer.
@@ -316,8 +317,10 @@ impl Exchange {
         trying.attempt.duration_us = micros(trying.began.elapsed());
         trying.attempt.cause = Some("client_gone".to_owned());
         self.record.provider = Some(trying.attempt.provider.clone());
-        let Asked { text, units } = &trying.asked;
-        let estimate = |text: &Bytes| Usage { input: tokens::estimate_json(text), ..Usage::default() };
+        let Asked { text, units, model } = &trying.asked;
+        let estimates = &self.worker.gateway.estimates;
+        let estimate =
+            |text: &Bytes| Usage { input: estimates.estimate(model.as_deref(), text), ..Usage::default() };
         let tokens = text.as_ref().map(|text| (estimate(text), TokenSource::Estimated));
         self.counted(tokens, units, trying.price.as_ref());
         self.attempted(trying.attempt);

@@ -10,6 +10,7 @@ mod body;
 mod clock;
 mod discovery;
 mod egress;
+mod estimates;
 mod exchange;
 mod gauges;
 mod health;
@@ -27,7 +28,7 @@ mod upstream;
 mod websocket;
 mod worker;
 
-pub use discovery::{Told, discover};
+pub use discovery::{Told, discover, discover_once};
 pub use gauges::Gauges;
 pub use health::SavedHealth;
 pub use kinds::llm::explain;

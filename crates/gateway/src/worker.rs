@@ -2,7 +2,8 @@
 //!
 //! A worker is one thread with a runtime of its own: its connections, its upstream pool and its record writer
 //! are touched by no other thread, so a request never waits for another core - but for a token that another request is
-//! asking a provider for already. Only OpenRouter's long lists are made elsewhere.
+//! asking a provider for already. Only OpenRouter's long lists are made elsewhere, and prompts counted for those
+//! who ask for it.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,13 +18,14 @@ use yumen_telemetry::{
 };
 
 use crate::affinity::Affinity;
+use crate::estimates::Estimates;
 use crate::gauges::Gauges;
 use crate::health::{Health, SavedHealth};
 use crate::limits::Limits;
 use crate::proofs::Proofs;
 use crate::upstream::{AccessTokens, Pool, Resting};
 
-/// Long lists that are made at the same time.
+/// Long lists that are made, and prompts that are counted, at the same time.
 const LISTINGS_MOST: usize = 2;
 
 /// What all workers share.
@@ -43,7 +45,7 @@ pub struct Gateway {
     /// Credentials that rest.
     pub resting: Resting,
     /// Access tokens that credentials have been exchanged for.
-    pub access_tokens: AccessTokens,
+    pub access_tokens: Arc<AccessTokens>,
     /// Where records go.
     pub sink: Arc<dyn RecordSink>,
     /// Where records are found.
@@ -56,7 +58,9 @@ pub struct Gateway {
     pub store_failed_at: AtomicI64,
     /// Proofs of reasoning for clients that cannot carry them.
     pub proofs: Arc<Proofs>,
-    /// Turns in which long lists are made.
+    /// What providers report beside what was estimated.
+    pub estimates: Estimates,
+    /// Turns in which long lists are made and prompts are counted.
     pub listings: Semaphore,
     /// Numbers for the metrics page.
     pub gauges: Arc<Gauges>,
@@ -82,13 +86,14 @@ impl Gateway {
             credentials: Health::default(),
             affinity: Affinity::default(),
             resting: Resting::default(),
-            access_tokens: AccessTokens::default(),
+            access_tokens: Arc::default(),
             sink,
             lookup,
             owners,
             keeper,
             store_failed_at: AtomicI64::new(0),
             proofs: Arc::default(),
+            estimates: Estimates::default(),
             listings: Semaphore::new(LISTINGS_MOST),
             gauges: Arc::default(),
             draining: AtomicBool::new(false),

@@ -30,6 +30,8 @@ pub struct Price {
     pub reasoning: Option<PerToken>,
     /// Charged in place of the prices above when the prompt is long.
     pub long: Option<LongPrice>,
+    /// Charged in place of all of them for what is answered in a batch.
+    pub batch: Option<BatchPrice>,
     /// What is charged by other units, and for tokens that are no text.
     pub units: UnitPrices,
 }
@@ -77,6 +79,37 @@ pub struct LongPrice {
     pub cache_write: Option<PerToken>,
     /// Prompt tokens written to the provider's cache (one hour).
     pub cache_write_1h: Option<PerToken>,
+}
+
+/// What is charged for requests that are answered together within a day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BatchPrice {
+    /// Prompt tokens, written to the provider's cache or not.
+    pub input: PerToken,
+    /// Generated tokens, reasoning included.
+    pub output: PerToken,
+    /// Prompt tokens read from the provider's cache.
+    pub cache_read: Option<PerToken>,
+}
+
+/// At which service tier an answer was given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tier {
+    /// The one of the price list.
+    #[default]
+    Usual,
+    /// As one of a batch.
+    Batch,
+    /// Another, such as flex or priority.
+    Other,
+}
+
+impl Tier {
+    /// This one, unless it is the usual one.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        if self == Self::Usual { other } else { self }
+    }
 }
 
 /// Femto-dollars in one nano-dollar.
@@ -219,6 +252,22 @@ impl Price {
         amounts.fold(0, u128::saturating_add)
     }
 
+    /// The prices that hold at a service tier for a prompt of so many tokens; none where they are not known, as those of a long
+    /// prompt in a batch.
+    pub fn at_tier(&self, tier: Tier, input: u64) -> Option<Self> {
+        match tier {
+            Tier::Usual => Some(*self),
+            Tier::Other => None,
+            Tier::Batch if self.long.is_some_and(|long| input > long.above) => None,
+            Tier::Batch => self.batch.map(|batch| Self {
+                input: batch.input,
+                output: batch.output,
+                cache_read: batch.cache_read,
+                ..Self::default()
+            }),
+        }
+    }
+
     /// The prices that hold for a prompt of this length.
     fn at(&self, input: u64) -> Self {
         match self.long {
@@ -230,6 +279,7 @@ impl Price {
                 cache_write_1h: long.cache_write_1h,
                 reasoning: None,
                 long: None,
+                batch: None,
                 units: self.units,
             },
             _ => *self,
@@ -337,6 +387,26 @@ mod tests {
         let usage = |input| Usage { input, output: 10, reasoning: 5, ..Usage::default() };
         assert_eq!(price.cost_nanos(&usage(200)), 200 + 5 + 45, "the limit itself is still short");
         assert_eq!(price.cost_nanos(&usage(201)), 402 + 30);
+    }
+
+    #[test]
+    fn a_batch_is_charged_at_its_own_prices_where_they_are_known() {
+        let long = LongPrice { above: 200, ..LongPrice::default() };
+        let batch = BatchPrice { input: PerToken(5), output: PerToken(6), cache_read: Some(PerToken(1)) };
+        let price = Price { input: PerToken(10), long: Some(long), batch: Some(batch), ..Price::default() };
+        assert_eq!(price.at_tier(Tier::Usual, 300), Some(price));
+        assert_eq!(price.at_tier(Tier::Other, 1), None);
+        let of_batch = Price {
+            input: PerToken(5),
+            output: PerToken(6),
+            cache_read: Some(PerToken(1)),
+            ..Price::default()
+        };
+        assert_eq!(price.at_tier(Tier::Batch, 200), Some(of_batch));
+        assert_eq!(price.at_tier(Tier::Batch, 201), None, "nobody says what a long prompt costs there");
+        assert_eq!(Price { batch: None, ..price }.at_tier(Tier::Batch, 1), None);
+        assert_eq!(Tier::Usual.or(Tier::Batch), Tier::Batch);
+        assert_eq!(Tier::Other.or(Tier::Batch), Tier::Other);
     }
 
     #[test]

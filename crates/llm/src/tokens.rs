@@ -1,14 +1,23 @@
-//! Estimates of token counts where no upstream has counted.
+//! Token counts where no upstream has counted: estimates for every request, counts where somebody asks for one.
 //!
-//! In: text, or a request body as it was sent. Out: about how many tokens a model will see. Everything here is
-//! an estimate without a vocabulary, in linear time and without allocation: good enough to reserve from a
-//! budget and to fill a record that says so, never to be shown as a count.
+//! In: text, or a request body as it was sent. Out: about how many tokens a model will see, in linear time and without
+//! allocation: good enough to reserve from a budget and to fill a record that says so, never to be shown as a count.
+//! [`Gauge`] tells how a model's tokens relate to this estimate, and counts by its vocabulary where that is public.
 //!
-//! The rule is a weight per character by its kind, found from its first UTF-8 byte alone: four Latin letters,
+//! The rule of the estimate is a weight per character by its kind, found from its first UTF-8 byte alone: four Latin letters,
 //! three digits or two signs make a token, 1.3 CJK characters make one, a symbol outside the basic plane is
 //! two. In a run of white space hardly more than the first counts, since vocabularies hold whole runs.
 
+mod characters;
+mod encoding;
+mod gauge;
+mod split;
+mod vocabulary;
+
 use memchr::{memchr, memchr2};
+
+pub use encoding::{Count, Counter, Encoding};
+pub use gauge::Gauge;
 
 /// Weights are in 52nds of a token: they divide by 4, nearly by 3 and by 1.3, and fit a byte.
 const TOKEN: u64 = 52;

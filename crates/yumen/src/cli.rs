@@ -36,6 +36,9 @@ pub enum Command {
         /// A folder of further provider folders.
         #[arg(long, value_name = "DIR", env = "YUMEN_PROVIDERS_DIR")]
         providers_dir: Option<PathBuf>,
+        /// The data folder of the gateway, for its catalogue.
+        #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "YUMEN_DATA_DIR")]
+        data_dir: PathBuf,
     },
     /// Make, list, switch off and rotate virtual keys; a running server feels it within a second.
     Keys {
@@ -66,6 +69,14 @@ pub enum Command {
     Explain(ExplainOptions),
     /// Show how the deployments and credentials of a running gateway do: breakers, success, speed.
     Status(StatusOptions),
+    /// Take, show, export or put away a newer catalogue of models and prices; a running server feels it within a second.
+    Catalogue {
+        /// The data folder of the gateway.
+        #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "YUMEN_DATA_DIR", global = true)]
+        data_dir: PathBuf,
+        #[command(subcommand)]
+        command: CatalogueCommand,
+    },
     /// Ask a running gateway something and print the answer as it comes.
     Chat(ChatOptions),
     /// Print the JSON Schema of the configuration.
@@ -93,6 +104,9 @@ pub struct SettingsOptions {
     /// Add the built-in provider `demo`, whose models answer without any network.
     #[arg(long)]
     pub demo: bool,
+    /// The data folder: the database, the record spool, the server's own key and the catalogue.
+    #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "YUMEN_DATA_DIR")]
+    pub data_dir: PathBuf,
 }
 
 /// Where the store of a gateway is.
@@ -111,9 +125,6 @@ pub struct StoreOptions {
 pub struct ServeOptions {
     #[command(flatten)]
     pub settings: SettingsOptions,
-    /// The folder for the database, the record spool and the server's own key.
-    #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "YUMEN_DATA_DIR")]
-    pub data_dir: PathBuf,
     /// Listen here instead of where the configuration says, for example 0.0.0.0:8080.
     #[arg(long, value_name = "ADDRESS", env = "YUMEN_LISTEN")]
     pub listen: Option<String>,
@@ -232,6 +243,45 @@ pub enum KeysCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum CatalogueCommand {
+    /// Take a newer catalogue from a file, once it is approved.
+    ///
+    /// The file carries models, limits and prices, never addresses or credentials. Its digest and what it changes are
+    /// shown first. Whoever says --sha256 has approved it elsewhere; else --yes, or an answer at the terminal, approves.
+    Update(UpdateOptions),
+    /// Show which catalogue is in use.
+    Show,
+    /// Write the catalogue in use as a file that `update` takes, here or elsewhere.
+    Export {
+        /// Where to; standard output when not given.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Use the built-in catalogue again.
+    Reset,
+}
+
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct UpdateOptions {
+    /// The file.
+    pub file: PathBuf,
+    /// The digest that the file must have; then nobody is asked.
+    #[arg(long, value_name = "HEX")]
+    pub sha256: Option<String>,
+    /// Approve it without being asked.
+    #[arg(long)]
+    pub yes: bool,
+    /// Only show what would change.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Show each change with the old and the new value.
+    #[arg(long)]
+    pub verbose: bool,
+}
+
 #[derive(Debug, Args)]
 #[allow(missing_docs)]
 pub struct ModelsOptions {
@@ -241,6 +291,9 @@ pub struct ModelsOptions {
     pub settings: SettingsOptions,
     #[command(flatten)]
     pub query: ModelsQuery,
+    /// Do not ask self-hosted servers which models they have.
+    #[arg(long)]
+    pub no_discovery: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -1,19 +1,27 @@
 //! `yumen models` and `yumen providers`: what can be asked for.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table};
 use serde_json::{Value, json};
-use yumen_config::{Day, Deployment, Listed, ModelPatterns, ModelQuery, PerToken, Price, Word};
+use yumen_config::{Day, Deployment, Listed, ModelPatterns, ModelQuery, PerToken, Price, Snapshot, Word};
 
-use crate::cli::{ModelsOptions, SettingsOptions, say};
+use crate::cli::{ModelsOptions, SettingsOptions, remark, say};
 use crate::settings::Source;
+
+/// How long servers may take to say which models they have.
+const SERVERS_MOST: Duration = Duration::from_secs(5);
 
 /// Prints the models of the configured providers.
 pub fn models(options: &ModelsOptions) -> anyhow::Result<ExitCode> {
     let source = Source::find(&options.settings)?;
-    let snapshot = source.read_or_fail()?;
+    let mut snapshot = source.read_or_fail()?;
+    if !options.no_discovery {
+        snapshot = with_servers_models(&snapshot)?;
+    }
     let mut query = ModelQuery::default();
     for (name, value) in options.query.pairs() {
         query
@@ -60,6 +68,24 @@ pub fn models(options: &ModelsOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The same settings with what the servers of providers say of their own models now. One that says nothing is named, and what is
+/// configured of it stays.
+fn with_servers_models(snapshot: &Snapshot) -> anyhow::Result<Snapshot> {
+    if snapshot.providers.values().all(|provider| provider.model_source.is_none()) {
+        return Ok(snapshot.clone());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let told = runtime.block_on(yumen_gateway::discover_once(snapshot, SERVERS_MOST));
+    let mut discovered = BTreeMap::new();
+    for (provider, told) in told {
+        match told {
+            Ok(models) => drop(discovered.insert(provider, models)),
+            Err(error) => remark(&format!("{provider}: its server does not say its models: {error}")),
+        }
+    }
+    Ok(snapshot.with_discovered(&discovered))
+}
+
 /// One deployment of a model; what is not known is null.
 fn as_json(model: Listed<'_>, deployment: &Deployment) -> serde_json::Value {
     let served = &deployment.model;
@@ -74,6 +100,7 @@ fn as_json(model: Listed<'_>, deployment: &Deployment) -> serde_json::Value {
             "input": price.input.to_string(), "output": price.output.to_string(),
             "cache_read": special(price.cache_read), "cache_write": special(price.cache_write),
             "cache_write_1h": special(price.cache_write_1h), "reasoning": special(price.reasoning), "long": long,
+            "batch": price.batch.map(|batch| json!({ "input": batch.input.to_string(), "output": batch.output.to_string() })),
             "characters": special(price.units.characters), "image_input": special(price.units.image_input),
             "audio_input": special(price.units.audio_input), "image_output": special(price.units.image_output),
             "audio_output": special(price.units.audio_output),

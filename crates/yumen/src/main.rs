@@ -1,6 +1,7 @@
 //! The binary: command line, files, environment, wiring, signals. The only composition root: what other rooms may
 //! not read or start, this one reads and starts for them.
 
+mod catalogue;
 mod chat;
 mod cli;
 mod explain;
@@ -42,7 +43,9 @@ fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
     use cli::Command;
     match command {
         Command::Serve(options) => serve::run(&options),
-        Command::Check { file, providers_dir } => settings::check(&file, providers_dir.as_deref()),
+        Command::Check { file, providers_dir, data_dir } => {
+            settings::check(&file, settings::Folders { providers_dir, data_dir })
+        }
         Command::Keys { store, command } => keys::run(&store, command),
         Command::Usage(options) => usage::run(&options),
         Command::Models(options) => list::models(&options),
@@ -50,6 +53,7 @@ fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
         Command::Route(options) => explain::route(&options),
         Command::Explain(options) => explain::exchange(&options),
         Command::Status(options) => status::run(&options),
+        Command::Catalogue { data_dir, command } => catalogue::run(&data_dir, &command),
         Command::Chat(options) => chat::run(&options),
         Command::Schema => reference::schema(),
         Command::Reference { page } => reference::page(page),

@@ -1,12 +1,12 @@
-//! The live settings: the file, the files of secrets that it names, the store and what servers tell of their models are
-//! watched, and a change is published as a new Snapshot.
+//! The live settings: the file, the files of secrets that it names, the catalogue, the store and what servers tell of their
+//! models are watched, and a change is published as a new Snapshot.
 //!
 //! A file is looked at a few times in a second, by what its path leads to: so a rewrite, a rename over it and a
 //! swapped symbolic link above it (as Kubernetes does) are all the same, on every file system.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -86,6 +86,8 @@ pub struct Publisher {
     text: Option<String>,
     file: Watched,
     secrets: Vec<(SecretFile, Watched)>,
+    /// What names the catalogue in use.
+    catalogue: (PathBuf, Watched),
     /// For the metrics page.
     pub reloads: Arc<Reloads>,
 }
@@ -99,6 +101,7 @@ impl Publisher {
         hasher: KeyHasher,
         settings: Snapshot,
     ) -> Self {
+        let catalogue = (source.catalogue_pointer(), Watched::default());
         let mut publisher = Self {
             gateway,
             source,
@@ -109,6 +112,7 @@ impl Publisher {
             text,
             file: Watched::default(),
             secrets: Vec::new(),
+            catalogue,
             reloads: Arc::default(),
         };
         publisher.watch_secrets();
@@ -169,12 +173,34 @@ impl Publisher {
                 renewed = true;
             }
         }
+        renewed |= self.look_at_catalogue();
         if (moved || renewed)
             && let Err(error) = self.read_and_take(renewed)
         {
             self.reloads.failed.fetch_add(1, Ordering::Relaxed);
             let file = self.source.file.as_deref().unwrap_or(Path::new("environment"));
             tracing::error!("{}: {error:#}; the old settings stay", file.display());
+        }
+    }
+
+    /// Takes another catalogue when one was approved, or the built-in one again.
+    fn look_at_catalogue(&mut self) -> bool {
+        let (pointer, watched) = &mut self.catalogue;
+        if !watched.has_moved(pointer) {
+            return false;
+        }
+        match self.source.renew_catalogue() {
+            Ok(is_other) => {
+                if is_other {
+                    tracing::info!("another catalogue of models is in use");
+                }
+                is_other
+            }
+            Err(error) => {
+                self.reloads.failed.fetch_add(1, Ordering::Relaxed);
+                tracing::error!("{error:#}; the catalogue stays as it was");
+                false
+            }
         }
     }
 

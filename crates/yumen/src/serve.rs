@@ -60,6 +60,7 @@ async fn serve(options: &ServeOptions, source: Source, mut signals: Signals) -> 
             Severity::Warning => tracing::warn!("{diagnostic}"),
         }
     }
+    source.notes.iter().for_each(|note| tracing::error!("{note}; the one before it is in use"));
     let ended = open_and_run(options, source, text, &first_look, &logs, &mut signals).await;
     logs.finish();
     ended
@@ -77,7 +78,7 @@ async fn open_and_run(
     let sockets = Sockets::bind(options, first_look)?;
     let url = first_look.process.store_url.as_deref();
     let store = tokio::select! {
-        store = Store::open(&options.data_dir, url) => store.context("the store cannot be opened")?,
+        store = Store::open(&options.settings.data_dir, url) => store.context("the store cannot be opened")?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped before the store was open");
             return Ok(());
@@ -129,7 +130,7 @@ impl Running {
         let (settings, _) = source.parse_or_fail(text.as_deref(), store.key_hasher())?;
         let vitals = Vitals::default();
         let metrics = vitals.metrics(logs);
-        let spool = SpoolSettings::new(options.data_dir.join(SPOOL_FOLDER));
+        let spool = SpoolSettings::new(options.settings.data_dir.join(SPOOL_FOLDER));
         let log = JsonLog::new(logs.exchanges.clone());
         let ledger = store.start_ledger(spool, vec![Box::new(metrics.observer()), Box::new(log)]).await?;
         let hasher = store.key_hasher().clone();
@@ -139,7 +140,7 @@ impl Running {
         let mut publisher = Publisher::new(Arc::clone(&gateway), source, text, hasher, settings.clone());
         let _ = vitals.ledger.set(ledger.clone());
         let _ = vitals.gauges.set(Arc::clone(&gateway.gauges));
-        health_file::restore(&options.data_dir, &gateway);
+        health_file::restore(&options.settings.data_dir, &gateway);
         let _ = vitals.gateway.set(Arc::clone(&gateway));
         let _ = vitals.reloads.set(Arc::clone(&publisher.reloads));
         let mut key_watch = store.changed_keys();
@@ -148,7 +149,7 @@ impl Running {
         let workers = options.workers.map_or_else(cores, usize::from);
         let plane = DataPlane::start(&gateway, sockets.gateway, workers)?;
         let admin = Admin::start(sockets.admin, metrics, vitals.health(), &ledger)?;
-        write_addresses(&options.data_dir, plane.address(), admin.address)?;
+        write_addresses(&options.settings.data_dir, plane.address(), admin.address)?;
         tracing::info!(gateway = %plane.address(), admin = %admin.address, workers, "yumen {} is serving", env!("CARGO_PKG_VERSION"));
 
         // Last, for nothing that fails may stand between making the first key and showing it.
@@ -166,9 +167,17 @@ impl Running {
         let (told, models) = mpsc::channel(16);
         tokio::spawn(yumen_gateway::discover(Arc::clone(&gateway), told));
         let watcher = tokio::spawn(publisher.watch(key_changes, models));
-        tokio::spawn(health_file::keep(options.data_dir.clone(), Arc::clone(&gateway)));
+        tokio::spawn(health_file::keep(options.settings.data_dir.clone(), Arc::clone(&gateway)));
         tokio::spawn(forget::forget_old(Arc::clone(&gateway), store.clone()));
-        Ok(Self { data_dir: options.data_dir.clone(), gateway, plane, ledger, store, admin, watcher })
+        Ok(Self {
+            data_dir: options.settings.data_dir.clone(),
+            gateway,
+            plane,
+            ledger,
+            store,
+            admin,
+            watcher,
+        })
     }
 
     /// Stops without losing anything; a second signal cuts what is open, a third ends the wait for the database.

@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, bail};
 use yumen_config::{Catalogue, Checked, Diagnostic, KeyHasher, Secret, SecretFiles, Severity, Snapshot};
 
-use crate::cli::{SettingsOptions, StoreOptions, say};
+use crate::catalogue::{self, Found};
+use crate::cli::{SettingsOptions, StoreOptions, remark, say};
 
 /// The file that is taken when none is named.
 const USUAL_FILE: &str = "yumen.yaml";
@@ -23,6 +24,11 @@ pub struct Source {
     pub demo: bool,
     /// The embedded provider folders and those of the operator.
     pub catalogue: Catalogue,
+    /// What is wrong with the catalogue that should be in use.
+    pub notes: Vec<String>,
+    folders: Folders,
+    /// The digest of the catalogue's update.
+    update: Option<String>,
     /// The files of secrets that were read with the settings last.
     secret_files: Mutex<Vec<SecretFile>>,
 }
@@ -49,11 +55,33 @@ impl Source {
     pub fn find(options: &SettingsOptions) -> anyhow::Result<Self> {
         let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|file| file.is_file());
         let file = options.config.clone().or_else(usual);
-        Ok(Self::new(file, options.demo, catalogue(options.providers_dir.as_deref())?))
+        let folders =
+            Folders { providers_dir: options.providers_dir.clone(), data_dir: options.data_dir.clone() };
+        Self::new(file, options.demo, folders)
     }
 
-    fn new(file: Option<PathBuf>, demo: bool, catalogue: Catalogue) -> Self {
-        Self { file, demo, catalogue, secret_files: Mutex::default() }
+    fn new(file: Option<PathBuf>, demo: bool, folders: Folders) -> anyhow::Result<Self> {
+        let Found { sha256: update, catalogue, faults: notes } = folders.catalogue()?;
+        Ok(Self { file, demo, catalogue, notes, folders, update, secret_files: Mutex::default() })
+    }
+
+    /// Where the data folder names the catalogue in use.
+    pub fn catalogue_pointer(&self) -> PathBuf {
+        catalogue::pointer(&self.folders.data_dir)
+    }
+
+    /// Takes the catalogue that is in use now; whether it is another. One that cannot be read leaves the old one.
+    pub fn renew_catalogue(&mut self) -> anyhow::Result<bool> {
+        let found = self.folders.catalogue()?;
+        if let Some(fault) = found.faults.first() {
+            bail!("{fault}");
+        }
+        let is_other = found.sha256 != self.update;
+        if is_other {
+            self.catalogue = found.catalogue;
+            self.update = found.sha256;
+        }
+        Ok(is_other)
     }
 
     /// The files of secrets that were read with the settings last.
@@ -121,6 +149,7 @@ impl Source {
 
     /// Reads the settings for a command that looks up no keys, so that any server key will do.
     pub fn read_or_fail(&self) -> anyhow::Result<Snapshot> {
+        self.notes.iter().for_each(|note| remark(note));
         let (snapshot, _) = self.parse_or_fail(self.text()?.as_deref(), &KeyHasher::new([0; 32]))?;
         Ok(snapshot)
     }
@@ -128,13 +157,15 @@ impl Source {
 
 /// The database that the gateway's configuration names.
 pub fn store_url(options: &StoreOptions) -> anyhow::Result<Option<String>> {
-    let settings = SettingsOptions { config: options.config.clone(), providers_dir: None, demo: false };
+    let (config, data_dir) = (options.config.clone(), options.data_dir.clone());
+    let settings = SettingsOptions { config, providers_dir: None, demo: false, data_dir };
     Ok(Source::find(&settings)?.read_or_fail()?.process.store_url.clone())
 }
 
 /// `yumen check`: prints everything that is wrong.
-pub fn check(file: &Path, providers_dir: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let source = Source::new(Some(file.to_owned()), false, catalogue(providers_dir)?);
+pub fn check(file: &Path, folders: Folders) -> anyhow::Result<ExitCode> {
+    let source = Source::new(Some(file.to_owned()), false, folders)?;
+    source.notes.iter().for_each(|note| remark(note));
     // No key is looked up here, so any server key will do.
     let checked = source.parse(source.text()?.as_deref(), &KeyHasher::new([0; 32]), None);
     for diagnostic in &checked.diagnostics {
@@ -155,10 +186,26 @@ pub fn check(file: &Path, providers_dir: Option<&Path>) -> anyhow::Result<ExitCo
     Ok(ExitCode::FAILURE)
 }
 
-/// The embedded provider folders, and those below `dir`.
-fn catalogue(dir: Option<&Path>) -> anyhow::Result<Catalogue> {
-    let mut catalogue = Catalogue::builtin()?;
-    let Some(dir) = dir else { return Ok(catalogue) };
+/// Where the catalogue comes from beside the binary.
+pub struct Folders {
+    /// Further provider folders.
+    pub providers_dir: Option<PathBuf>,
+    /// Where an update of the catalogue may lie.
+    pub data_dir: PathBuf,
+}
+
+impl Folders {
+    /// The embedded provider folders with their approved update, and those below the operator's folder.
+    fn catalogue(&self) -> anyhow::Result<Found> {
+        let mut found = catalogue::find(&self.data_dir)?;
+        if let Some(dir) = &self.providers_dir {
+            add_folders(&mut found.catalogue, dir)?;
+        }
+        Ok(found)
+    }
+}
+
+fn add_folders(catalogue: &mut Catalogue, dir: &Path) -> anyhow::Result<()> {
     let entries =
         std::fs::read_dir(dir).with_context(|| format!("the providers folder {}", dir.display()))?;
     let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -176,7 +223,7 @@ fn catalogue(dir: Option<&Path>) -> anyhow::Result<Catalogue> {
     if !faults.is_empty() {
         bail!("providers in {} cannot be used:\n{}", dir.display(), faults.join("\n"));
     }
-    Ok(catalogue)
+    Ok(())
 }
 
 fn read_text(file: &Path) -> anyhow::Result<String> {

@@ -32,7 +32,7 @@ fn inline(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
         Value::Object(fields) => {
-            let names = ["above"].iter().chain(PRICES).chain(&["long"]);
+            let names = ["above"].iter().chain(PRICES).chain(&["long", "batch"]);
             let fields = names.filter_map(|name| Some(format!("{name} = {}", inline(fields.get(*name)?))));
             format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
         }

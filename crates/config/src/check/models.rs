@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use yumen_llm::catalogue::{Facts, ModelDefinition, ProviderDefinition};
-use yumen_llm::price::{LongPrice, PerToken, Price, UnitPrices};
+use yumen_llm::price::{BatchPrice, LongPrice, PerToken, Price, UnitPrices};
 
 use crate::diagnostic::{Diagnostics, shown};
 use crate::place::Place;
@@ -101,6 +101,14 @@ impl Prices<'_, '_> {
             .long
             .as_ref()
             .map(|long| Prices { place: &self.place.field("long"), found: self.found }.read_long(long));
+        let batch = spec.batch.as_ref().map(|batch| {
+            let mut prices = Prices { place: &self.place.field("batch"), found: self.found };
+            Some(BatchPrice {
+                input: prices.exact("input", &batch.input)?,
+                output: prices.optional("output", batch.output.as_ref()).unwrap_or_default(),
+                cache_read: prices.optional("cache_read", batch.cache_read.as_ref()),
+            })
+        });
         let units = UnitPrices {
             image: self.each("image", spec.image.as_ref()),
             audio_hour: self.each("audio_hour", spec.audio_hour.as_ref()),
@@ -131,6 +139,7 @@ impl Prices<'_, '_> {
             cache_write_1h: self.optional("cache_write_1h", spec.cache_write_1h.as_ref()),
             reasoning: self.optional("reasoning", spec.reasoning.as_ref()),
             long: long.flatten(),
+            batch: batch.flatten(),
             units,
         };
         Some(price)

@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 pub use crate::snapshot::{KeepWish, LogFormat, LogLevel};
 pub use provider::{
-    AuthScheme, AuthSpec, CredentialSpec, Decimal, DialectSpec, DiscoverySpec, LongPriceSpec, ModelSpec,
-    PriceSpec, ProviderSpec, TimeoutSpec,
+    AuthScheme, AuthSpec, BatchPriceSpec, CredentialSpec, Decimal, DialectSpec, DiscoverySpec, LongPriceSpec,
+    ModelSpec, PriceSpec, ProviderSpec, TimeoutSpec,
 };
 pub use routing::{DataCollection, MaxPriceSpec, RoutingSpec};
 

@@ -286,6 +286,9 @@ pub struct PriceSpec {
     /// What holds for the whole exchange once its prompt is long.
     #[serde(default)]
     pub long: Option<LongPriceSpec>,
+    /// What is answered in a batch costs this instead. Without it, that is of unknown cost.
+    #[serde(default)]
+    pub batch: Option<BatchPriceSpec>,
     /// Each picture that is made, in dollars.
     #[serde(default)]
     pub image: Option<Decimal>,
@@ -319,6 +322,20 @@ pub struct PriceSpec {
     /// Generated tokens that stand for sound. Without it: as `output`.
     #[serde(default)]
     pub audio_output: Option<Decimal>,
+}
+
+/// Prices for requests that are answered together within a day, in US dollars per million tokens.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchPriceSpec {
+    /// Prompt tokens.
+    pub input: Decimal,
+    /// Generated tokens. Without it: free.
+    #[serde(default)]
+    pub output: Option<Decimal>,
+    /// Prompt tokens read from the provider's cache. Without it: as `input`.
+    #[serde(default)]
+    pub cache_read: Option<Decimal>,
 }
 
 /// Prices for exchanges with a long prompt, in US dollars per million tokens.

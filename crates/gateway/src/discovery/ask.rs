@@ -17,8 +17,9 @@ use yumen_llm::catalogue::{
 };
 use yumen_llm::json::Pieces;
 
-use crate::upstream::{AnswerBody, AnswerError, Door, Pass, Pool, RequestBody, SendError, TokenError};
-use crate::worker::Gateway;
+use crate::upstream::{
+    AccessTokens, AnswerBody, AnswerError, Door, Pass, Pool, RequestBody, SendError, TokenError,
+};
 
 /// The longest answer in bytes: Ollama shows a model with its licence and template.
 const ANSWER_BYTES_MOST: usize = 8 * 1024 * 1024;
@@ -51,7 +52,7 @@ pub(super) enum AskError {
 
 /// Asks one server.
 pub(super) struct Asker {
-    gateway: Arc<Gateway>,
+    tokens: Arc<AccessTokens>,
     pool: Arc<Pool>,
     pub(super) source: Arc<ModelSource>,
     /// What Ollama has shown of each model, with the model's digest: asked again only when that has changed.
@@ -59,13 +60,8 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    pub(super) fn new(gateway: Arc<Gateway>, pool: Arc<Pool>, source: Arc<ModelSource>) -> Self {
-        Self { gateway, pool, source, shown: HashMap::new() }
-    }
-
-    /// The provider as the live settings have it.
-    pub(super) fn provider(&self, name: &str) -> Option<Arc<Provider>> {
-        self.gateway.snapshot.load().providers.get(name).cloned()
+    pub(super) fn new(tokens: Arc<AccessTokens>, pool: Arc<Pool>, source: Arc<ModelSource>) -> Self {
+        Self { tokens, pool, source, shown: HashMap::new() }
     }
 
     /// The server's models.
@@ -172,7 +168,7 @@ impl Asker {
             idle: provider.timeouts.idle.min(ANSWER_MOST),
             ..provider.timeouts
         };
-        let tokens = &self.gateway.access_tokens;
+        let tokens = &self.tokens;
         let credential = provider.credentials.items().first().map(|credential| &**credential);
         let pass = match (Pass::at_once(credential, tokens), credential) {
             (Some(pass), _) => pass,

@@ -5,6 +5,7 @@
 //! unpacked when they are first asked for. It never knows a credential.
 
 mod auth;
+mod changes;
 mod definition;
 mod discovery;
 mod embedded;
@@ -12,8 +13,10 @@ mod facts;
 mod fields;
 mod models;
 mod parameters;
+mod ranges;
 mod shelf;
 mod supported;
+mod update;
 mod urls;
 
 use std::collections::BTreeMap;
@@ -21,6 +24,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use crate::dialects::{Operation, Quirk, Thinking};
 pub use auth::{Auth, CredentialField, CredentialPart, ENTRA_TOKEN_URL, Part, is_query_name};
+pub use changes::{Change, ChangeKind, FieldChange, changes};
 pub use definition::{DataPolicy, DialectPath, Links, ProviderDefinition};
 pub use discovery::{
     DISCOVERED_MOST, DiscoveredModel, Discovery, DiscoveryError, ModelList, add_llama_cpp_props,
@@ -31,6 +35,7 @@ pub use models::ModelDefinition;
 pub use parameters::{ParameterDefinition, is_parameter_value, parameters_in, with_parameters};
 pub use shelf::Models;
 pub use supported::{Parameter, supported_parameters};
+pub use update::CatalogueUpdate;
 
 /// What is wrong with a provider folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +52,8 @@ pub struct CatalogueError {
 pub struct Catalogue {
     /// By id.
     pub providers: BTreeMap<String, Arc<ProviderDefinition>>,
+    /// The day of what is known of models.
+    pub made: Option<Day>,
 }
 
 impl Catalogue {
@@ -81,7 +88,7 @@ impl Catalogue {
     }
 
     fn read_embedded() -> Result<Self, CatalogueError> {
-        let mut catalogue = Self::default();
+        let mut catalogue = Self { made: Day::parse(embedded::MADE), ..Self::default() };
         for folder in embedded::FOLDERS {
             let mut faults = Vec::new();
             let definition = definition::read(folder.id, folder.provider, &mut faults);

@@ -9,7 +9,7 @@ use super::CatalogueError;
 use super::facts::{Day, Facts, Feature, Modality, Words};
 use super::fields::{Faults, Fields};
 use crate::dialects::{Operation, Thinking};
-use crate::price::{LongPrice, PerToken, Price, UnitPrices};
+use crate::price::{BatchPrice, LongPrice, PerToken, Price, UnitPrices};
 
 /// One entry of `models.toml`, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,9 +177,21 @@ fn read_price(table: toml::Table, place: &str, faults: &mut Faults<'_>) -> Price
         cache_write_1h: amount("cache_write_1h", &mut fields),
         reasoning: amount("reasoning", &mut fields),
         long: None,
+        batch: None,
         units,
     };
+    let batch: Option<toml::Table> = fields.optional("batch", r#"{ input = "1", output = "4.5" }"#);
     fields.finish();
+    let batch = batch.map(|table| {
+        let mut fields = Fields::new(table, &format!("{place}.batch"), faults);
+        let batch = BatchPrice {
+            input: required_amount("input", &mut fields),
+            output: amount("output", &mut fields).unwrap_or_default(),
+            cache_read: amount("cache_read", &mut fields),
+        };
+        fields.finish();
+        batch
+    });
     let long = long.map(|table| {
         let mut fields = Fields::new(table, &format!("{place}.long"), faults);
         let long = LongPrice {
@@ -193,7 +205,7 @@ fn read_price(table: toml::Table, place: &str, faults: &mut Faults<'_>) -> Price
         fields.finish();
         long
     });
-    Price { long, ..price }
+    Price { long, batch, ..price }
 }
 
 fn required_amount(name: &'static str, fields: &mut Fields<'_, '_>) -> PerToken {

@@ -1,26 +1,46 @@
 //! A provider's models, read when they are first asked for.
 //!
-//! In: models that were read from a folder, or the packed ones of the binary. Out: a slice of them, the same each
+//! In: models that were read from a folder, or the packed ones of the binary or of an update. Out: a slice of them, the same each
 //! time. Reading happens once and only for the providers that are used, because all of them together take longer
 //! and more memory than a gateway with one provider should need.
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::{ModelDefinition, embedded};
 
 /// The models of one provider.
 #[derive(Clone, Default)]
 pub struct Models {
-    packed: Option<&'static [u8]>,
+    packed: Option<Packed>,
     read: OnceLock<Vec<ModelDefinition>>,
+}
+
+/// Models that are read later.
+#[derive(Clone)]
+enum Packed {
+    Embedded(&'static [u8]),
+    Told(Arc<[u8]>),
 }
 
 impl Models {
     /// Models that lie in the binary and are read later.
     pub(super) fn packed(packed: Option<&'static [u8]>) -> Self {
-        Self { packed, read: OnceLock::new() }
+        Self { packed: packed.map(Packed::Embedded), read: OnceLock::new() }
+    }
+
+    /// Models that came in a file and are read later.
+    pub(super) fn told(packed: Arc<[u8]>) -> Self {
+        Self { packed: Some(Packed::Told(packed)), read: OnceLock::new() }
+    }
+
+    /// What they are read from, if they are packed.
+    pub(super) fn packed_bytes(&self) -> Option<&[u8]> {
+        Some(match self.packed.as_ref()? {
+            Packed::Embedded(bytes) => bytes,
+            Packed::Told(bytes) => bytes,
+        })
     }
 }
 
@@ -34,7 +54,7 @@ impl Deref for Models {
     type Target = [ModelDefinition];
 
     fn deref(&self) -> &[ModelDefinition] {
-        self.read.get_or_init(|| self.packed.map(embedded::models).unwrap_or_default())
+        self.read.get_or_init(|| self.packed_bytes().map(embedded::models).unwrap_or_default())
     }
 }
 

@@ -54,7 +54,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ir;
 pub use crate::ir::{ErrorFacts, ErrorKind};
-use crate::price::Price;
+use crate::price::{Price, Tier};
 
 pub use about::{Answers, Asking, ErrorShape, Outline, Upstream};
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
@@ -236,9 +236,8 @@ pub struct Tap {
     pub usage: Option<Usage>,
     /// What was used beside text tokens.
     pub units: Units,
-    /// Whether the answer says that it was served at another service tier (flex, priority, batch …) than the one of the
-    /// price list.
-    pub other_tier: bool,
+    /// At which service tier the answer says that it was served.
+    pub tier: Tier,
     /// Whether the provider says that it keeps the answer, in dialects in which it does.
     pub stored: Option<bool>,
     /// Bytes of generated text, reasoning and tool arguments seen so far: the ground for an estimate.

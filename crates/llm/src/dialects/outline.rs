@@ -4,6 +4,7 @@ use memchr::memmem::FinderRev;
 
 use super::tier;
 use crate::json::{Kind, Walk, decode_text};
+use crate::price::Tier;
 
 /// An answer nested deeper is read by the parser, which has a limit of its own.
 pub(super) const DEEPEST: usize = 128;
@@ -13,8 +14,8 @@ pub(super) const DEEPEST: usize = 128;
 pub(super) struct Head {
     pub(super) id: Option<String>,
     pub(super) model: Option<String>,
-    /// What it says of its service tier, and whether that is another than the usual one.
-    pub(super) other_tier: Option<bool>,
+    /// What it says of its service tier.
+    pub(super) tier: Option<Tier>,
 }
 
 impl Head {
@@ -29,7 +30,7 @@ impl Head {
             match key {
                 b"id" => head.id = text(value),
                 b"model" => head.model = text(value),
-                b"service_tier" => head.other_tier = Some(tier::is_other(value)),
+                b"service_tier" => head.tier = Some(tier::of(value)),
                 _ => {}
             }
         }

@@ -21,7 +21,7 @@ pub struct Facts<'a> {
     /// Tokens, once they were told.
     pub usage: Option<&'a Usage>,
     /// What the deployment charges.
-    pub price: Option<&'a Price>,
+    pub price: Option<Price>,
     /// How the exchange was routed, when the client asked for it; shown where the answer ends.
     pub trace: Option<&'a Value>,
 }
@@ -201,7 +201,7 @@ mod tests {
             model: Some("anthropic/claude"),
             native_finish,
             usage: Some(&USAGE),
-            price: Some(price),
+            price: Some(*price),
             trace: None,
         }
     }

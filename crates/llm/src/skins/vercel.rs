@@ -22,7 +22,7 @@ pub struct Facts<'a> {
     /// Tokens, once they were told.
     pub usage: Option<&'a Usage>,
     /// What the deployment charges.
-    pub price: Option<&'a Price>,
+    pub price: Option<Price>,
 }
 
 impl Facts<'_> {
@@ -89,7 +89,7 @@ mod tests {
             provider: Some("p"),
             native_model: Some("n"),
             usage: Some(&usage),
-            price: Some(&price),
+            price: Some(price),
         };
         let body = json!({ "id": "c", "choices": [{ "message": { "content": "a" }, "finish_reason": "stop" }],
             "usage": { "prompt_tokens": 5 } });

@@ -89,13 +89,13 @@ fn talks(model: &Model) -> bool {
 fn price_faults(model: &Model, price: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let amount = |of: &Value, name: &str| of.get(name)?.as_str()?.parse::<f64>().ok();
-    let long = price.get("long");
+    let (long, batch) = (price.get("long"), price.get("batch"));
     let moderates =
         model.get("operations").and_then(|operations| operations.get(0)) == Some(&Value::from("moderation"));
     let free = text(model, "id").ends_with(":free") || moderates;
-    for (place, prices) in [("price", Some(price)), ("price.long", long)] {
+    for (place, prices) in [("price", Some(price)), ("price.long", long), ("price.batch", batch)] {
         let Some(fields) = prices.and_then(Value::as_object) else { continue };
-        for name in fields.keys().filter(|name| !["long", "above"].contains(&name.as_str())) {
+        for name in fields.keys().filter(|name| !["long", "batch", "above"].contains(&name.as_str())) {
             let right = amount(&Value::Object(fields.clone()), name)
                 .is_some_and(|amount| (amount > 0.0 || free) && amount < PRICE_MOST);
             if !right {
@@ -114,6 +114,12 @@ fn price_faults(model: &Model, price: &Value) -> Vec<String> {
     }
     if amount(price, "cache_read") > amount(price, "input") {
         faults.push("price.cache_read is over price.input".to_owned());
+    }
+    // A day's patience makes nothing dearer.
+    for name in ["input", "output", "cache_read"] {
+        if batch.and_then(|batch| amount(batch, name)) > amount(price, name).or(amount(price, "input")) {
+            faults.push(format!("price.batch.{name} is over the price"));
+        }
     }
     let Some(long) = long else { return faults };
     let context = model.get("context").and_then(Value::as_u64);
@@ -176,6 +182,14 @@ mod tests {
             (json!({ "price": { "input": "1" } }), "price.output is not known"),
             (json!({ "price": { "input": "0.1", "output": "8" } }), "out of all proportion"),
             (json!({ "price": { "input": "1", "output": "1", "cache_read": "2" } }), "cache_read is over"),
+            (
+                json!({ "price": { "input": "1", "output": "1", "batch": { "input": "2", "output": "1" } } }),
+                "price.batch.input is over",
+            ),
+            (
+                json!({ "price": { "input": "1", "output": "1", "batch": { "input": "0", "output": "1" } } }),
+                "price.batch.input must be",
+            ),
             (json!({ "context": 12 }), "cannot be right"),
             (json!({ "deprecated": "soon" }), "is no day"),
             (

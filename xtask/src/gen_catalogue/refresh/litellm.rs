@@ -21,6 +21,8 @@ const NAMES: &[(&str, &str)] = &[
     ("cache_write_1h", "cache_creation_input_token_cost_above_1hr"),
     ("reasoning", "output_cost_per_reasoning_token"),
 ];
+/// Our prices that are stated for batches, too.
+const BATCH: &[&str] = &["input", "output", "cache_read"];
 /// The mode and the operation that it is to us. What makes no texts is read by [`units`].
 const OPERATIONS: &[(&str, &str)] = &[
     ("chat", "chat"),
@@ -97,8 +99,22 @@ pub(super) fn fact_of(entry: &Value) -> Value {
     ])
 }
 
-/// Two steps by the prompt's length are a price and a long price; more cannot be said and are left out.
+/// A price, and what batches cost where both of their prices are stated.
 fn price(entry: &Value) -> Option<Value> {
+    let mut price = list_price(entry)?;
+    let batch = amounts(
+        entry,
+        |ours| if BATCH.contains(&ours) { format!("{}_batches", name(ours)) } else { String::new() },
+        6,
+    );
+    if batch.contains_key("input") && batch.contains_key("output") {
+        price.as_object_mut()?.insert("batch".to_owned(), Value::Object(batch));
+    }
+    Some(price)
+}
+
+/// Two steps by the prompt's length are a price and a long price; more cannot be said and are left out.
+fn list_price(entry: &Value) -> Option<Value> {
     match entry.get("tiered_pricing").and_then(Value::as_array).map(Vec::as_slice) {
         Some([short, long]) => {
             let above = long.get("range").and_then(|range| range.get(0)).cloned();

@@ -27,15 +27,21 @@ impl Account {
         exchange.record.upstream_id.clone_from(&tap.id);
         exchange.record.finish_reason.clone_from(&tap.finish_reason);
         let counted = outcome == Outcome::Completed || tap.finish_reason.is_some();
-        let Asked { text, units } = &self.asked;
+        let Asked { text, units, model } = &self.asked;
+        let estimates = &exchange.worker().gateway.estimates;
         let usage = match (tap.usage, text) {
-            (Some(usage), _) if counted => Some((usage, TokenSource::Reported)),
+            (Some(usage), text) if counted => {
+                if let (Some(model), Some(text)) = (model, text) {
+                    estimates.learn(model, text, usage.input);
+                }
+                Some((usage, TokenSource::Reported))
+            }
             (Some(usage), _) => {
                 let output = usage.output.max(tokens::estimate_bytes(tap.output_bytes));
                 Some((Usage { output, ..usage }, TokenSource::Estimated))
             }
             (None, Some(text)) => {
-                let input = tokens::estimate_json(text);
+                let input = estimates.estimate(model.as_deref(), text);
                 let output = tokens::estimate_bytes(tap.output_bytes);
                 Some((Usage { input, output, ..Usage::default() }, TokenSource::Estimated))
             }
@@ -43,8 +49,9 @@ impl Account {
             (None, None) => None,
         };
         let units = Units { characters: units.characters.or(tap.units.characters), ..tap.units };
-        // What another service tier costs is not known; an empty cost is better than a wrong one.
-        let price = self.price.filter(|_| !tap.other_tier);
+        // What another service tier costs is not known, but for batches; an empty cost is better than a wrong one.
+        let input = usage.map_or(0, |(usage, _)| usage.input);
+        let price = self.price.and_then(|price| price.at_tier(tap.tier, input));
         record(exchange, &Ending { outcome, usage, units, price });
     }
 }

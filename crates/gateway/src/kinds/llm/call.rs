@@ -81,7 +81,7 @@ impl Call {
             ..=SMALL => Bytes::copy_from_slice(&self.body),
             _ => self.body.clone(),
         };
-        Asked { text: is_text.then(kept), units: self.units }
+        Asked { text: is_text.then(kept), units: self.units, model: None }
     }
 
     /// Whether several answers to one question may be asked for, each with an end of its own.

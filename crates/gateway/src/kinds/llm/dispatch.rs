@@ -14,7 +14,7 @@ use super::call::Call;
 use super::classify::{Failure, Next, PAUSE_MOST, Rest};
 use super::resolve::{Plan, Step};
 use crate::clock::micros;
-use crate::exchange::{Exchange, Trying};
+use crate::exchange::{Asked, Exchange, Trying};
 use crate::health::Opened;
 use crate::rejection::{Code, Rejection};
 use crate::route::Task;
@@ -328,7 +328,8 @@ fn trying(exchange: &Exchange, attempt: &Try<'_>) -> Trying {
         started_us: micros(began.saturating_duration_since(exchange.started)),
         duration_us: 0,
     };
-    Trying { attempt, began, asked: call.asked(), price: model.price }
+    let asked = Asked { model: Some(Arc::clone(model.name())), ..call.asked() };
+    Trying { attempt, began, asked, price: model.price }
 }
 
 fn note(exchange: &mut Exchange, result: &Result<Arrival, Failure>) {

@@ -56,10 +56,15 @@ impl Dress {
             provider_id: Arc::clone(&provider.id),
             requested: call.model.clone(),
             native_model: Arc::clone(&model.native_id),
-            model: Arc::clone(model.canonical_id.as_ref().unwrap_or(&model.native_id)),
+            model: Arc::clone(model.name()),
             price: model.price,
             trace: call.wants_trace.then(|| trace(attempt, exchange)),
         })
+    }
+
+    /// What is charged for an answer, as far as it is known.
+    fn price_for(&self, tap: &Tap) -> Option<Price> {
+        self.price?.at_tier(tap.tier, tap.usage.map_or(0, |usage| usage.input))
     }
 
     fn facts<'a>(&'a self, tap: &'a Tap) -> Facts<'a> {
@@ -69,7 +74,7 @@ impl Dress {
             model: Some(&self.model),
             native_finish: tap.finish_reason.as_deref(),
             usage: tap.usage.as_ref(),
-            price: self.price.as_ref().filter(|_| !tap.other_tier),
+            price: self.price_for(tap),
             trace: self.trace.as_ref(),
         }
     }
@@ -81,7 +86,7 @@ impl Dress {
             provider: Some(&self.provider_id),
             native_model: Some(&self.native_model),
             usage: tap.usage.as_ref(),
-            price: self.price.as_ref().filter(|_| !tap.other_tier),
+            price: self.price_for(tap),
         }
     }
 
@@ -147,7 +152,7 @@ fn trace(attempt: &Try<'_>, exchange: &Exchange) -> Value {
     let available = attempt.plan.steps.iter().map(|step| {
         let model = &step.deployment.model;
         json!({ "provider": step.provider().name,
-                "model": model.canonical_id.as_ref().unwrap_or(&model.native_id),
+                "model": model.name(),
                 "selected": step.deployment.is_same(&chosen.deployment) })
     });
     let available: Vec<Value> = available.collect();

@@ -16,7 +16,7 @@ static TO_UPSTREAM: [HeaderName; 4] = [
 ];
 
 /// An upstream's headers that client libraries read.
-static TO_CLIENT: [HeaderName; 9] = [
+static TO_CLIENT: [HeaderName; 10] = [
     header::CONTENT_TYPE,
     HeaderName::from_static("request-id"),
     HeaderName::from_static("x-request-id"),
@@ -26,6 +26,7 @@ static TO_CLIENT: [HeaderName; 9] = [
     HeaderName::from_static("openai-processing-ms"),
     HeaderName::from_static("openai-version"),
     HeaderName::from_static("openai-model"),
+    TOKEN_SOURCE,
 ];
 
 /// Copies those of `from` whose name is in `names`. A header may be said in several lines, such as `anthropic-beta`.
@@ -89,6 +90,14 @@ pub fn to_client(upstream: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     pick(upstream, &TO_CLIENT, &mut headers);
     headers
+}
+
+/// Says whether the gateway has counted tokens or estimated them; absent where the provider has counted.
+const TOKEN_SOURCE: HeaderName = HeaderName::from_static("x-yumen-token-source");
+
+/// The header of a count that the gateway makes itself.
+pub fn token_source(is_exact: bool) -> (HeaderName, HeaderValue) {
+    (TOKEN_SOURCE, HeaderValue::from_static(if is_exact { "counted" } else { "estimated" }))
 }
 
 /// Names the fields of the request that could not be carried to the provider's dialect.

@@ -1,5 +1,6 @@
 //! relay: response → client. Says the answer in the client's dialect and counts its usage; never retries.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,8 +53,8 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
     if let Some(step) = &arrival.step {
         let model = &step.deployment.model;
         exchange.record.provider = Some(step.provider().id.to_string());
-        exchange.record.model_served =
-            Some(model.canonical_id.as_ref().unwrap_or(&model.native_id).to_string());
+        exchange.record.model_served = Some(model.name().to_string());
+        account.asked.model = Some(Arc::clone(model.name()));
         account.price = model.price;
         timeouts = step.provider().timeouts;
     }

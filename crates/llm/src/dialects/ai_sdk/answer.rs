@@ -4,6 +4,7 @@ use super::finish::{write_finish, write_usage};
 use super::metadata::Proof;
 use crate::dialects::{AnswerContext, tier, write};
 use crate::ir::{Content, Finish, Part, Response, Source, Start};
+use crate::price::Tier;
 use crate::skins::vercel::{Facts, gateway};
 use crate::usage::Usage;
 
@@ -95,7 +96,7 @@ pub(super) fn write_end(
     write_finish(finish, calls, context.ai_sdk_version, out);
     write_usage(usage, context.ai_sdk_version, out);
     out.object("providerMetadata", |metadata| {
-        let usual = !start.service_tier.as_deref().is_some_and(tier::is_other_word);
+        let usual = tier::of_said(start.service_tier.as_deref()) == Tier::Usual;
         write_gateway(usage.filter(|_| usual), context, metadata);
     });
 }
@@ -112,7 +113,7 @@ pub(in crate::dialects) fn write_gateway(
         provider: context.provider.as_deref(),
         native_model: context.native_model.as_deref(),
         usage,
-        price: context.price.as_ref(),
+        price: context.price,
     };
     metadata.raw("gateway", &gateway(&facts).to_string());
 }

@@ -13,6 +13,7 @@ use crate::dialects::read::Loose;
 use crate::dialects::{Tap, fault};
 use crate::ir::ErrorFacts;
 use crate::json::{Kind, Walk};
+use crate::price::Tier;
 
 static STOP_REASON: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(br#""stop_reason":"#));
 
@@ -74,14 +75,14 @@ pub(super) fn read_response(body: &[u8], tap: &mut Tap) {
 /// out: it is only wanted where nobody has counted.
 fn plain_response(body: &[u8]) -> Option<Tap> {
     let mut tail = Walk::members(body, last_key(body, &STOP_REASON)?, DEEPEST);
-    let (mut finish_reason, mut usage, mut other_tier) = (None, None, false);
+    let (mut finish_reason, mut usage, mut tier) = (None, None, Tier::Usual);
     while let Some(key) = tail.key().ok()? {
         match (key, tail.kind()) {
             (b"usage", Kind::Object) => {
                 let mut net = NetUsage::default();
                 tail.enter().ok()?;
                 net.walk(&mut tail).ok()?;
-                (usage, other_tier) = (Some(net.gross()), net.other_tier);
+                (usage, tier) = (Some(net.gross()), net.tier);
             }
             (b"stop_reason", Kind::String) => finish_reason = text(tail.value().ok()?),
             _ => drop(tail.value().ok()?),
@@ -92,7 +93,7 @@ fn plain_response(body: &[u8]) -> Option<Tap> {
     }
     let Head { id, model, .. } = Head::read(body)?;
     let (content_seen, finished) = (true, true);
-    Some(Tap { id, model, finish_reason, usage, other_tier, content_seen, finished, ..Tap::default() })
+    Some(Tap { id, model, finish_reason, usage, tier, content_seen, finished, ..Tap::default() })
 }
 
 /// Reads one event.
@@ -177,7 +178,7 @@ fn note_usage(usage: Option<&RawValue>, tap: &mut Tap) {
         let mut net = tap.usage.map(NetUsage::from).unwrap_or_default();
         net.raise(usage.get());
         tap.usage = Some(net.gross());
-        tap.other_tier |= net.other_tier;
+        tap.tier = tap.tier.or(net.tier);
     }
 }
 

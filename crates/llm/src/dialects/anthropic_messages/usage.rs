@@ -2,6 +2,7 @@
 
 use crate::dialects::{tier, write};
 use crate::json::{Kind, ScanError, Walk, whole_number};
+use crate::price::Tier;
 use crate::usage::Usage;
 
 /// A usage object nests two levels.
@@ -18,8 +19,8 @@ pub(super) struct NetUsage {
     cache_write_1h: u64,
     output: u64,
     thinking: u64,
-    /// Whether it names another service tier than the usual one.
-    pub(super) other_tier: bool,
+    /// The service tier that it names.
+    pub(super) tier: Tier,
 }
 
 impl NetUsage {
@@ -47,7 +48,9 @@ impl NetUsage {
     }
 
     fn raise_to(&mut self, name: &[u8], value: &[u8]) {
-        self.other_tier |= name == b"service_tier" && tier::is_other(value);
+        if name == b"service_tier" {
+            self.tier = self.tier.or(tier::of(value));
+        }
         let figure = match name {
             b"input_tokens" => &mut self.input,
             b"cache_read_input_tokens" => &mut self.cache_read,
@@ -112,7 +115,7 @@ impl From<Usage> for NetUsage {
             cache_write_1h: usage.cache_write_1h,
             output: usage.output,
             thinking: usage.reasoning,
-            other_tier: false,
+            tier: Tier::Usual,
         }
     }
 }

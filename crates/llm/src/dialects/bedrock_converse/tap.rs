@@ -24,7 +24,7 @@ pub(super) fn read_response(body: &[u8], tap: &mut Tap) {
         tap.finish_reason = choice.finish.and_then(|finish| finish.native).or(tap.finish_reason.take());
     }
     raise_tap_usage(tap, answer.usage);
-    tap.other_tier = answer.service_tier.as_deref().is_some_and(tier::is_other_word);
+    tap.tier = tier::of_said(answer.service_tier.as_deref());
     tap.finished = true;
 }
 
@@ -48,7 +48,7 @@ pub(super) fn read_event(event: &[u8], data: &[u8], tap: &mut Tap) {
         }
         b"metadata" => {
             raise_tap_usage(tap, usage(data));
-            tap.other_tier = service_tier(data).as_deref().is_some_and(tier::is_other_word);
+            tap.tier = tier::of_said(service_tier(data).as_deref());
             tap.finished = true;
         }
         _ => {}

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::chunk::Chunk;
-use super::usage::{other_tier, read_usage};
+use super::usage::{read_usage, tier_of};
 use crate::dialects::{Tap, fault, raise_tap_usage};
 
 /// The content of a part, unread.
@@ -57,7 +57,7 @@ fn note(chunk: Chunk<'_>, tap: &mut Tap) {
         tap.finish_reason = Some(reason);
     }
     let said = chunk.usage_metadata.map(RawValue::get);
-    tap.other_tier |= said.is_some_and(other_tier);
+    tap.tier = tap.tier.or(said.map(tier_of).unwrap_or_default());
     raise_tap_usage(tap, said.and_then(read_usage));
     tap.id = chunk.response_id.into_text().or(tap.id.take());
     tap.model = chunk.model_version.into_text().or(tap.model.take());

@@ -3,6 +3,7 @@
 
 use crate::dialects::{tier, write};
 use crate::json::{Walk, whole_number};
+use crate::price::Tier;
 use crate::usage::Usage;
 
 /// A usage object nests two levels: lists of tokens by modality.
@@ -32,11 +33,10 @@ pub(in crate::dialects) fn read_usage(json: &str) -> Option<Usage> {
     counted.then_some(usage)
 }
 
-/// Whether a `usageMetadata` object names another service tier than the usual one: AI Studio says `serviceTier`, Vertex
-/// `trafficType`. <https://ai.google.dev/api/generate-content#UsageMetadata>
-pub(super) fn other_tier(json: &str) -> bool {
-    let said = |member: &[u8]| tier::is_other_in(json, member, DEEPEST);
-    said(b"serviceTier") || said(b"trafficType")
+/// The service tier that a `usageMetadata` object names: AI Studio says `serviceTier`, Vertex `trafficType`. <https://ai.google.dev/api/generate-content#UsageMetadata>
+pub(super) fn tier_of(json: &str) -> Tier {
+    let said = |member: &[u8]| tier::of_member(json, member, DEEPEST);
+    said(b"serviceTier").or(said(b"trafficType"))
 }
 
 /// Writes a `usageMetadata` object's members.

@@ -10,6 +10,7 @@ use super::{Chunk, read_usage};
 use crate::dialects::outline::{DEEPEST, Head, last_key, string_end};
 use crate::dialects::{Tap, fault, raise_tap_usage, tier};
 use crate::json::{Kind, Walk};
+use crate::price::Tier;
 use crate::usage::Usage;
 
 static CONTENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""delta":{"content":""#));
@@ -35,7 +36,7 @@ pub(in crate::dialects) fn tap_response(body: &[u8], tap: &mut Tap) {
 /// end. The size of its text is left out: it is only wanted where nobody has counted.
 fn plain_response(body: &[u8]) -> Option<Tap> {
     let at = last_key(body, &USAGE_KEY)?;
-    let Trailing { usage: Some(usage), other_tier } = trailing(body, at)? else { return None };
+    let Trailing { usage: Some(usage), tier } = trailing(body, at)? else { return None };
     let (before, _) = body.split_at_checked(at)?;
     let (_, reason) = before.split_at_checked(FINISHED.find(before)? + FINISHED.needle().len())?;
     let (reason, rest) = reason.split_at_checked(string_end(reason)?)?;
@@ -43,9 +44,9 @@ fn plain_response(body: &[u8]) -> Option<Tap> {
         return None;
     }
     let head = Head::read(body)?;
-    let other_tier = other_tier.or(head.other_tier);
+    let tier = tier.or(head.tier);
     // Said elsewhere, or in a text.
-    if other_tier.is_none() && TIER.find(body).is_some() {
+    if tier.is_none() && TIER.find(body).is_some() {
         return None;
     }
     Some(Tap {
@@ -53,7 +54,7 @@ fn plain_response(body: &[u8]) -> Option<Tap> {
         model: head.model,
         finish_reason: Some(std::str::from_utf8(reason).ok()?.to_owned()),
         usage: Some(usage),
-        other_tier: other_tier.unwrap_or(false),
+        tier: tier.unwrap_or_default(),
         content_seen: true,
         finished: true,
         ..Tap::default()
@@ -69,7 +70,7 @@ pub(in crate::dialects) fn usage_at_end(body: &[u8]) -> Option<Usage> {
 #[derive(Default)]
 struct Trailing {
     usage: Option<Usage>,
-    other_tier: Option<bool>,
+    tier: Option<Tier>,
 }
 
 /// The members from the usage on, whose key stands at `at`, when that is a member of the answer itself.
@@ -84,7 +85,7 @@ fn trailing(body: &[u8], at: usize) -> Option<Trailing> {
         }
         let value = tail.value().ok()?;
         if key == b"service_tier" {
-            said.other_tier = Some(tier::is_other(value));
+            said.tier = Some(tier::of(value));
         }
     }
     tail.is_at_end().then_some(said)
@@ -139,7 +140,7 @@ fn note(chunk: Chunk<'_>, tap: &mut Tap) {
         tap.model = chunk.model.into_text();
     }
     if let Some(word) = chunk.service_tier.text() {
-        tap.other_tier = tier::is_other_word(word);
+        tap.tier = tier::of_word(word);
     }
     for choice in chunk.choices.into_iter().flatten() {
         let text = choice.text.text().map_or(0, str::len);

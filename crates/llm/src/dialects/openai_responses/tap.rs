@@ -107,7 +107,7 @@ fn plain_response(body: &[u8]) -> Option<Tap> {
             b"model" => tap.model = text(value),
             b"status" if value == b"\"completed\"" => tap.finish_reason = text(value),
             b"output" => tap.content_seen = value.len() > 2,
-            b"service_tier" => tap.other_tier = tier::is_other(value),
+            b"service_tier" => tap.tier = tier::of(value),
             b"store" => tap.stored = boolean(value),
             b"error" if value != b"null" => return None,
             _ => {}
@@ -220,7 +220,7 @@ fn end(response: Response<'_>, tap: &mut Tap) {
     tap.stored = stored(response.store).or(tap.stored);
     let reason = response.incomplete_details.and_then(|details| details.reason.into_text());
     tap.finish_reason = reason.or(response.status.into_text());
-    tap.other_tier = response.service_tier.text().is_some_and(tier::is_other_word);
+    tap.tier = tier::of_said(response.service_tier.text());
     raise_tap_usage(tap, response.usage.and_then(|usage| read_usage(usage.get())));
     if failed || response.error.is_some() {
         tap.error = Some(Box::new(read_failure(response.error)));

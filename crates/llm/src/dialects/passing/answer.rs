@@ -40,7 +40,7 @@ fn members(operation: Operation, mut walk: Walk<'_>, tap: &mut Tap) -> Result<()
         match key {
             b"id" => tap.id = text(value).or(tap.id.take()),
             b"model" => tap.model = text(value).or(tap.model.take()),
-            b"service_tier" => tap.other_tier = tier::is_other(value),
+            b"service_tier" => tap.tier = tier::of(value),
             b"usage" => usage(value, tap),
             b"status" if operation == Operation::Videos => tap.finish_reason = text(value),
             b"seconds" if operation == Operation::Videos => tap.units.video_ms = milliseconds(value),
