@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use yumen_llm::dialects::{ALL, Pictures, Tap};
+use yumen_llm::dialects::{ALL, NamedModel, Pictures, Tap, named_models, read_event};
 use yumen_llm::eventstream;
 use yumen_llm::framing::{Framer, Framing};
 use yumen_llm::json::{self, Edit, MAX_FIELDS, Read, scan_object};
@@ -44,6 +44,24 @@ pub(crate) fn scan(data: &[u8]) {
             let same = |field: &&json::Field| field.key(data).eq_ignore_ascii_case(name);
             assert!(object.fields.iter().filter(same).count() <= 1, "{name} is ambiguous");
         }
+    }
+}
+
+/// Events of a session are read without harm, and every model that a plain reader finds where a session's settings stand
+/// is named, where it stands.
+pub(crate) fn realtime(data: &[u8]) {
+    read_event(data);
+    let Ok((named, _)) = named_models(data, DEPTH) else { return };
+    let text = |named: &NamedModel| serde_json::from_slice::<String>(data.get(named.start..named.end)?).ok();
+    assert!(
+        named.iter().all(|named| text(named).as_ref() == Some(&named.name)),
+        "a name is not where it stands"
+    );
+    let message = serde_json::from_slice::<Value>(data).ok();
+    assert!(message.as_ref().is_some_and(Value::is_object), "what is no object was read as one");
+    let session = message.as_ref().and_then(|message| message.get("session"));
+    if let Some(model) = session.and_then(|session| session.get("model")).and_then(Value::as_str) {
+        assert!(named.iter().any(|named| named.name == model), "a session's model is not named");
     }
 }
 

@@ -18,8 +18,8 @@ use std::{fs, io};
 
 pub use mutate::Mutator;
 use words::{
-    BEDROCK, BROKEN, CHAT, COHERE, FORM, GEMINI, JSON, MESSAGES, OLLAMA, PASSING, PROVIDERS_ONLY, RESPONSES,
-    SSE, TEXT, VALUES, YAML,
+    BEDROCK, BROKEN, CHAT, COHERE, FORM, GEMINI, JSON, MESSAGES, OLLAMA, PASSING, PROVIDERS_ONLY, REALTIME,
+    RESPONSES, SSE, TEXT, VALUES, YAML,
 };
 
 /// One thing to fuzz.
@@ -41,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "lines", run: bytes::lines, words: &[SSE] },
     Target { name: "multipart", run: bytes::multipart, words: &[FORM] },
     Target { name: "passing", run: bytes::passing, words: &[PASSING] },
+    Target { name: "realtime", run: bytes::realtime, words: &[JSON, REALTIME] },
     Target { name: "openai_chat_request", run: dialects::openai_chat_request, words: &[VALUES, CHAT] },
     Target { name: "openai_chat_response", run: dialects::openai_chat_response, words: &[VALUES, CHAT] },
     Target { name: "openai_chat_stream", run: dialects::openai_chat_stream, words: &[VALUES, CHAT] },

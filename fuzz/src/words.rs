@@ -426,6 +426,20 @@ pub(crate) const YAML: &[&str] = &[
     "1e9",
 ];
 
+/// Events of a realtime session, of either side.
+pub(crate) const REALTIME: &[&str] = &[
+    r#""type":"response.done""#,
+    r#""type":"session.update""#,
+    r#""session":{"#,
+    r#""response":{"#,
+    r#""usage":{"input_tokens":"#,
+    r#""seconds":"#,
+    r#""model":"m""#,
+    r#""mod\u0065l":"m""#,
+    r#""tools":["#,
+    r#""item":{"#,
+];
+
 /// What texts are cut at, and what vocabularies merge.
 pub(crate) const TEXT: &[&str] = &[
     "the", " caravan", "Gate", "'s", "'LL", "'", "123", "4", " ", "   ", "\n", "\r\n", "\t", "/", "!?",

@@ -9,6 +9,7 @@ mod responses;
 mod surface;
 mod turns;
 mod usage;
+mod videos;
 
 use serde_json::{Value, json};
 use yumen_testkit::{Answer, Client, Event, Gateway, Upstream, eventually};
@@ -18,6 +19,7 @@ pub use page::Page;
 pub use responses::FakeResponses;
 pub use surface::{MORE_PROVIDERS, PROVIDERS, SURFACES, Surface, combinations};
 pub use turns::{Call, PIXEL};
+pub use videos::{FakeVideos, VIDEO};
 
 /// What every fake model says unless its scenario says otherwise.
 pub const TEXT: &str = "Hello from the fake gate 玉门.";

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use yumen_testkit::{Gateway, KEY, Upstream, standard_config};
-use yumen_tests::{FakeFiles, FakeResponses, install};
+use yumen_tests::{FakeFiles, FakeResponses, FakeVideos, install};
 
 /// Providers that keep responses themselves.
 const KEEPING: [&str; 2] = ["keeping-a", "keeping-b"];
@@ -17,6 +17,8 @@ const MORE_CONFIG: &str = r#"  - { name: narrow, secret: "sk-yu-narrow-012345678
 files: { provider: fake-openai }
 models:
   smart:
+    deployments: [ { provider: fake-openai, model: fake-chat } ]
+  smart-voice:
     deployments: [ { provider: fake-openai, model: fake-chat } ]
   keeping:
     deployments: [ { provider: keeping-a, model: one }, { provider: keeping-b, model: one } ]
@@ -44,11 +46,12 @@ async fn node_clients() {
 async fn run_against_gateway(mut command: Command) {
     let upstream = Upstream::start().await;
     let files = FakeFiles::default();
+    let videos = FakeVideos::default();
     let keeping = KEEPING.map(|name| (format!("/{name}/v1"), FakeResponses::default()));
     let bases = upstream.plain_base();
     upstream.script(move |request| {
         let mut kept = keeping.iter().filter_map(|(base, kept)| kept.answer_below(base, request));
-        files.answer(request).or_else(|| kept.next())
+        files.answer(request).or_else(|| videos.answer(request)).or_else(|| kept.next())
     });
     let providers = KEEPING.map(|name| {
         format!(

@@ -43,8 +43,11 @@ const PRICES: &[&str] = &[
     "audio_hour",
     "characters",
     "search",
+    "video_second",
     "image_input",
     "audio_input",
+    "image_cache_read",
+    "audio_cache_read",
     "image_output",
     "audio_output",
 ];
@@ -67,6 +70,8 @@ const SERVED: &[(&str, &str)] = &[
     ("openai_translations", "translation"),
     ("openai_moderations", "moderation"),
     ("rerank", "rerank"),
+    ("openai_realtime", "realtime"),
+    ("openai_videos", "videos"),
 ];
 
 /// A model as fields.

@@ -79,6 +79,6 @@ pub use schema::json_schema;
 pub use secret::{KeyHash, KeyHasher, Secret};
 pub use snapshot::{
     Deployment, FetchSettings, GatewaySettings, KeepWish, LogFormat, LogLevel, ModelTarget, ProcessSettings,
-    ResponsesSettings, Snapshot, TargetKind,
+    ResponsesSettings, SessionSettings, Snapshot, TargetKind,
 };
 pub use spec::Spec;

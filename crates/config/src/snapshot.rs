@@ -91,8 +91,19 @@ pub struct GatewaySettings {
     pub max_streams: u32,
     /// The fetching of files whose address a request gives.
     pub fetch: Arc<FetchSettings>,
+    /// Sessions of the realtime API.
+    pub session: SessionSettings,
     /// Responses that the gateway keeps itself.
     pub responses: ResponsesSettings,
+}
+
+/// How long sessions of the realtime API may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// While neither side says anything.
+    pub idle: Duration,
+    /// In all.
+    pub total: Duration,
 }
 
 /// Responses that the gateway keeps itself.

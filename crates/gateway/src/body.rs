@@ -1,5 +1,6 @@
 //! The body of an answer to the client, as hyper polls it.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -17,6 +18,14 @@ pub enum Body {
     Full(Option<Bytes>),
     /// Bytes as they come.
     Flow(Box<dyn Flow>),
+    /// None: the connection is switched to another protocol, in which this goes on.
+    Session(Box<dyn Session>),
+}
+
+/// What goes on over a connection when it has been switched to another protocol.
+pub trait Session: Send {
+    /// Goes on to the end. To be called when the HTTP library is done with the connection.
+    fn run(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
 /// Bytes as they come.
@@ -48,6 +57,7 @@ impl http_body::Body for Body {
         match self.get_mut() {
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Flow(flow) => flow.poll_bytes(cx).map(|next| next.map(|bytes| bytes.map(Frame::data))),
+            Self::Session(_) => Poll::Ready(None),
         }
     }
 
@@ -55,6 +65,7 @@ impl http_body::Body for Body {
         match self {
             Self::Full(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
             Self::Flow(_) => false,
+            Self::Session(_) => true,
         }
     }
 
@@ -62,6 +73,7 @@ impl http_body::Body for Body {
         match self {
             Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Flow(flow) => flow.remaining().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Self::Session(_) => SizeHint::with_exact(0),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use yumen_config::VirtualKey;
-use yumen_llm::dialects::{Stopwatch, codec};
+use yumen_llm::dialects::{Operation, Stopwatch, codec};
 use yumen_llm::price::Price;
 use yumen_llm::usage::{Units, Usage};
 use yumen_telemetry::{
@@ -21,7 +21,7 @@ use crate::clock::micros;
 use crate::egress::Files;
 use crate::limits::Permit;
 use crate::rejection::Code;
-use crate::route::{HttpRoute, LlmRoute, Task};
+use crate::route::{FilesPath, HttpRoute, LlmRoute, Task};
 use crate::serving::Serving;
 use crate::worker::Worker;
 
@@ -143,7 +143,7 @@ impl Exchange {
         let outline = codec(route.dialect).outline();
         outline.name.clone_into(&mut self.record.dialect);
         self.record.operation = match route.task {
-            Task::Generate => outline.operation.word().to_owned(),
+            Task::Generate | Task::Converse => outline.operation.word().to_owned(),
             Task::CountTokens => "count_tokens".to_owned(),
             Task::Explain => "route".to_owned(),
         };
@@ -157,6 +157,8 @@ impl Exchange {
             HttpRoute::Files(path) => match path.kind() {
                 ObjectKind::File => "files",
                 ObjectKind::Batch => "batches",
+                ObjectKind::Video if matches!(path, FilesPath::Remix(_)) => Operation::Videos.word(),
+                ObjectKind::Video => "videos",
                 ObjectKind::Response => "responses",
             },
             HttpRoute::Responses(_) => "responses",
@@ -192,12 +194,19 @@ impl Exchange {
             audio_ms: bounded(units.audio_ms),
             characters: bounded(units.characters),
             searches: bounded(units.searches),
+            video_ms: bounded(units.video_ms),
             ..*units
         };
-        let Units { images, audio_ms, characters, searches, .. } = units;
-        self.record.units = UnitCounts { images, audio_ms, characters, searches };
+        let Units { images, audio_ms, characters, searches, video_ms, .. } = units;
+        self.record.units = UnitCounts { images, audio_ms, characters, searches, video_ms };
         let usage = tokens.map(|(usage, source)| self.bounded(&usage, source));
         let cost = price.and_then(|price| price.cost_of(usage.as_ref(), &units));
+        self.record.cost_nanos = cost.map(|cost| cost.min(COST_NANOS_MOST));
+    }
+
+    /// The same where what it costs has been told piece by piece.
+    pub fn charged(&mut self, tokens: Option<(Usage, TokenSource)>, units: &Units, cost: Option<u64>) {
+        self.counted(tokens, units, None);
         self.record.cost_nanos = cost.map(|cost| cost.min(COST_NANOS_MOST));
     }
 
@@ -276,6 +285,11 @@ impl Exchange {
         }
         self.worker.append(&self.record);
         self.leave();
+    }
+
+    /// Whether its record is still to be written.
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// How an exchange has ended whose answer nobody takes any more: a process that stops cuts what is still open

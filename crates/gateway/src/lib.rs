@@ -25,6 +25,7 @@ mod serving;
 mod stages;
 mod upload;
 mod upstream;
+mod websocket;
 mod worker;
 
 pub use discovery::{Told, discover, discover_once};

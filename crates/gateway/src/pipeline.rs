@@ -108,11 +108,17 @@ async fn serve(
         return Ok((call, arrival));
     }
     let arrival = match call.task {
-        Task::Generate => llm::dispatch(exchange, settings, &call, &plan, &head.headers).await?,
+        Task::Generate | Task::Converse => {
+            llm::dispatch(exchange, settings, &call, &plan, &head.headers).await?
+        }
         Task::CountTokens | Task::Explain => {
             llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?
         }
     };
+    if let Some(job) = llm::job(exchange, &call, &arrival)? {
+        // Rare, so that it takes no room in the many exchanges that end with their answer.
+        Box::pin(llm::remember(exchange, &consumer, &call, job)).await?;
+    }
     let arrival = llm::keep(exchange, settings, &call, arrival).await;
     Ok((call, arrival))
 }
@@ -223,6 +229,9 @@ fn refuse(mut exchange: Box<Exchange>, head: &request::Parts, rejection: Rejecti
         Code::MethodNotAllowed => drop(headers.insert(header::ALLOW, stages::allowed(head.uri.path()))),
         Code::MissingKey | Code::InvalidKey => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"yumen\""));
+        }
+        Code::UpgradeRequired => {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
         Code::Draining | Code::ConflictingLengths => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -93,13 +93,14 @@ codes! {
     NoEndpoints "no_endpoints" 404 NotFound Client Never "Deployments serve this model, but what the request, its key or the settings demand rules all of them out; the message and `availability.excluded_by` say why.";
     GenerationNotFound "generation_not_found" 404 NotFound Client Never "There is no record with this id for this key.";
     FilesNotConfigured "files_not_configured" 404 NotFound Client Never "The configuration names no provider that keeps files and batches (`files.provider`).";
-    ObjectNotFound "object_not_found" 404 NotFound Client Never "This virtual key has no file, batch or response with this id.";
+    ObjectNotFound "object_not_found" 404 NotFound Client Never "This virtual key has no file, batch, video or response with this id.";
     MethodNotAllowed "method_not_allowed" 405 InvalidRequest Client Never "The path exists, but not for this method.";
     BodyTimeout "body_timeout" 408 Timeout Client Same "The client took too long to send its body.";
-    CredentialGone "credential_gone" 409 InvalidRequest Client Never "The credential with which this file, batch or response was made is not in the configuration any more; another account would not know it.";
+    CredentialGone "credential_gone" 409 InvalidRequest Client Never "The credential with which this file, batch, video or response was made is not in the configuration any more; another account would not know it.";
     BodyTooLarge "body_too_large" 413 PayloadTooLarge Client Never "The body, or what it expands to, is larger than the limit.";
     UnsupportedEncoding "unsupported_encoding" 415 InvalidRequest Client Never "The body's content-encoding is not one of gzip, deflate, br, zstd and identity.";
     UnsupportedMedia "unsupported_media_type" 415 InvalidRequest Client Never "The body is not written as this path takes it; the message names what its content-type may be.";
+    UpgradeRequired "upgrade_required" 426 InvalidRequest Client Never "This path is a WebSocket, and the request does not ask for one, or not over HTTP/1.1.";
     RateLimited "rate_limited" 429 RateLimited Client Same "The virtual key has used up its requests per minute; Retry-After says when to come back.";
     ConcurrencyLimited "concurrency_limited" 429 RateLimited Client Same "The virtual key has as many exchanges open as it may have.";
     ClientGone "client_gone" 499 InvalidRequest Client Never "The client left before its body was whole; only the record can show this.";

@@ -92,7 +92,7 @@ pub enum HttpRoute {
         /// The path behind it, as it was sent, with its slash.
         path: String,
     },
-    /// Files and batches, as OpenAI has them.
+    /// Files, batches and videos, as OpenAI has them.
     Files(FilesPath),
     /// A response that is kept, here or at a provider.
     Responses(ResponsesPath),
@@ -118,26 +118,29 @@ impl ResponsesPath {
     }
 }
 
-/// What of files and batches is asked, at `/v1/files` and `/v1/batches`; the method says for what.
+/// What of files, batches and videos is asked, at `/v1/files` and so on; the method says for what. A video that is to be
+/// made is asked of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FilesPath {
-    /// `/files`, or `/batches`.
+    /// `/files`, `/batches`, or `/videos`.
     All(ObjectKind),
-    /// `/files/{id}`, or `/batches/{id}`.
+    /// `/files/{id}`, `/batches/{id}`, or `/videos/{id}`.
     One(ObjectKind, String),
-    /// `/files/{id}/content`.
-    Content(String),
+    /// `/files/{id}/content`, or `/videos/{id}/content`.
+    Content(ObjectKind, String),
     /// `/batches/{id}/cancel`.
     Cancel(String),
+    /// `/videos/{id}/remix`.
+    Remix(String),
 }
 
 impl FilesPath {
     /// The kind of what is asked for.
     pub fn kind(&self) -> ObjectKind {
         match self {
-            Self::All(kind) | Self::One(kind, _) => *kind,
-            Self::Content(_) => ObjectKind::File,
+            Self::All(kind) | Self::One(kind, _) | Self::Content(kind, _) => *kind,
             Self::Cancel(_) => ObjectKind::Batch,
+            Self::Remix(_) => ObjectKind::Video,
         }
     }
 
@@ -145,7 +148,7 @@ impl FilesPath {
     pub fn id(&self) -> Option<&str> {
         match self {
             Self::All(_) => None,
-            Self::One(_, id) | Self::Content(id) | Self::Cancel(id) => Some(id),
+            Self::One(_, id) | Self::Content(_, id) | Self::Cancel(id) | Self::Remix(id) => Some(id),
         }
     }
 }
@@ -188,6 +191,8 @@ pub struct InPath {
 pub enum Task {
     Generate,
     CountTokens,
+    /// A session is opened, over a connection that is switched.
+    Converse,
     /// Nothing: only what would be done is to be told.
     Explain,
 }

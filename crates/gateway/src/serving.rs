@@ -12,6 +12,17 @@ use crate::health::Opened;
 use crate::rejection::Code;
 use crate::worker::Gateway;
 
+/// How an exchange is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// With an answer that is told as a whole.
+    Whole,
+    /// With a stream.
+    Streamed,
+    /// With a session, which lasts as long as its client likes: that tells nothing of how fast anybody is.
+    Session,
+}
+
 /// The deployment that serves an exchange.
 #[derive(Debug)]
 pub struct Serving {
@@ -25,7 +36,7 @@ pub struct Serving {
     began: Instant,
     /// When its first content had come.
     first: Instant,
-    streamed: bool,
+    manner: Manner,
     /// The session that is to find it again, and whether at once or only if it reads from its cache.
     session: Option<(u64, bool)>,
 }
@@ -37,7 +48,7 @@ impl Serving {
         (mut opened, mut held): (Opened, Option<Opened>),
         deployment: u64,
         began: Instant,
-        streamed: bool,
+        manner: Manner,
         session: Option<(u64, bool)>,
     ) -> Self {
         let first = Instant::now();
@@ -46,10 +57,10 @@ impl Serving {
         if let Some(held) = &mut held {
             held.answered(now_ms);
         }
-        if streamed {
+        if manner == Manner::Streamed {
             opened.first_token(now_ms, micros(first.saturating_duration_since(began)));
         }
-        Self { opened, held, deployment, began, first, streamed, session }
+        Self { opened, held, deployment, began, first, manner, session }
     }
 
     /// The exchange has ended.
@@ -62,10 +73,12 @@ impl Serving {
                 // What was not counted by the upstream tells of no rate.
                 let counted = record.tokens.source == TokenSource::Reported;
                 let output = if counted { record.tokens.output } else { 0 };
-                let spent = since(if self.streamed { self.first } else { self.began });
-                self.opened.completed(now_ms, since(self.began), output, spent);
-                if let Some(held) = &self.held {
-                    held.completed(now_ms, since(self.began), output, spent);
+                let spent = since(if self.manner == Manner::Streamed { self.first } else { self.began });
+                for opened in std::iter::once(&self.opened).chain(&self.held) {
+                    match self.manner {
+                        Manner::Session => opened.left(now_ms),
+                        _ => opened.completed(now_ms, since(self.began), output, spent),
+                    }
                 }
                 if let Some((session, at_once)) = self.session
                     && (at_once || record.tokens.cached_input > 0)

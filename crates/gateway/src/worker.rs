@@ -50,7 +50,7 @@ pub struct Gateway {
     pub sink: Arc<dyn RecordSink>,
     /// Where records are found.
     pub lookup: Arc<dyn GenerationLookup>,
-    /// Who owns which files, batches and responses at providers.
+    /// Who owns which files, batches, jobs and responses at providers.
     pub owners: Arc<dyn ObjectOwners>,
     /// Responses that are kept here.
     pub keeper: Arc<dyn ResponseKeeper>,

@@ -48,10 +48,16 @@ pub struct UnitPrices {
     pub characters: Option<PerToken>,
     /// Each search unit.
     pub search: Option<PerToken>,
+    /// Each second of moving pictures.
+    pub video_second: Option<PerToken>,
     /// Prompt tokens that stand for pictures.
     pub image_input: Option<PerToken>,
     /// Prompt tokens that stand for sound.
     pub audio_input: Option<PerToken>,
+    /// Prompt tokens read from the provider's cache that stand for pictures.
+    pub image_cache_read: Option<PerToken>,
+    /// Prompt tokens read from the provider's cache that stand for sound.
+    pub audio_cache_read: Option<PerToken>,
     /// Generated tokens that stand for pictures.
     pub image_output: Option<PerToken>,
     /// Generated tokens that stand for sound.
@@ -118,8 +124,9 @@ const PER_DOLLAR: u64 = 1_000_000_000_000_000;
 /// Nano-dollars in one dollar.
 const NANOS_PER_DOLLAR: u64 = 1_000_000_000;
 
-/// Milliseconds in the hour for which sound is priced.
+/// Milliseconds in the hour for which sound is priced, and in the second for which moving pictures are.
 const MS_PER_HOUR: u128 = 3_600_000;
+const MS_PER_SECOND: u128 = 1000;
 
 impl PerToken {
     /// From a decimal price in dollars per million tokens, such as `0.0375` or `15`.
@@ -195,7 +202,9 @@ impl Price {
                     femto = femto.saturating_add(amount(price, count)?);
                 }
                 let sound = amount(prices.audio_hour, units.audio_ms)?;
-                let parts = femto.saturating_mul(MS_PER_HOUR).saturating_add(sound);
+                let video = amount(prices.video_second, units.video_ms)?;
+                let video = video.saturating_mul(MS_PER_HOUR / MS_PER_SECOND);
+                let parts = femto.saturating_mul(MS_PER_HOUR).saturating_add(sound).saturating_add(video);
                 Some(nanos(parts, FEMTO_PER_NANO * MS_PER_HOUR))
             }
         }
@@ -217,6 +226,7 @@ impl Price {
         let special_input =
             usage.cached_input.saturating_add(usage.cache_write).saturating_add(usage.cache_write_1h);
         let mut input = usage.input.saturating_sub(special_input);
+        let mut cached = usage.cached_input;
         let mut output = usage.output.saturating_sub(usage.reasoning);
         // What has a price of its own is taken out of the rest, and is never more than that.
         let take = |rest: &mut u64, count: u64, price: Option<PerToken>| {
@@ -230,7 +240,9 @@ impl Price {
             take(&mut output, units.image_output, price.units.image_output),
             take(&mut output, units.audio_output, price.units.audio_output),
             (input, price.input),
-            (usage.cached_input, price.cache_read.unwrap_or(price.input)),
+            take(&mut cached, units.image_cached, price.units.image_cache_read),
+            take(&mut cached, units.audio_cached, price.units.audio_cache_read),
+            (cached, price.cache_read.unwrap_or(price.input)),
             (usage.cache_write, cache_write),
             (usage.cache_write_1h, cache_write_1h),
             (output, price.output),
@@ -278,7 +290,8 @@ impl Price {
 impl UnitPrices {
     /// Whether anything is charged by other units than tokens.
     pub fn has_units(&self) -> bool {
-        [self.image, self.audio_hour, self.characters, self.search].iter().any(Option::is_some)
+        let all = [self.image, self.audio_hour, self.characters, self.search, self.video_second];
+        all.iter().any(Option::is_some)
     }
 }
 
@@ -430,17 +443,20 @@ mod tests {
         let speech = sold_by(UnitPrices { characters: PerToken::per_million("15"), ..UnitPrices::default() });
         let search = sold_by(UnitPrices { search: PerToken::each("0.002"), ..UnitPrices::default() });
         let sound = sold_by(UnitPrices { audio_hour: PerToken::each("0.04"), ..UnitPrices::default() });
+        let video = sold_by(UnitPrices { video_second: PerToken::each("0.1"), ..UnitPrices::default() });
         let told = Units {
             images: Some(3),
             characters: Some(7),
             searches: Some(2),
             audio_ms: Some(8_470),
+            video_ms: Some(12_500),
             ..Units::default()
         };
         for (price, nanos) in [
             (picture, 120_000_000),
             (speech, 105_000),
             (search, 4_000_000),
+            (video, 1_250_000_000),
             // 0.04 dollars × 8.47 s ÷ 3600 s, rounded once
             (sound, 94_111),
         ] {
@@ -490,5 +506,10 @@ mod tests {
         assert_eq!(of(0, 0), 100 + 20);
         assert_eq!(of(30, 4), 30 * 10 + 70 + 4 * 20 + 6 * 2);
         assert_eq!(of(1000, 1000), 50 * 10 + 50 + 10 * 20, "no more than there are");
+        let cached =
+            UnitPrices { audio_cache_read: nano(3), image_cache_read: nano(4), ..UnitPrices::default() };
+        let price = Price { cache_read: nano(2), units: cached, ..price };
+        let units = Units { audio_cached: 10, image_cached: 30, ..Units::default() };
+        assert_eq!(price.cost_of(Some(&usage), &units), Some(50 + 10 * 2 + 10 * 3 + 30 * 4 + 10 * 2));
     }
 }

@@ -32,12 +32,18 @@ pub struct Units {
     pub audio_ms: Option<u64>,
     /// Characters (Unicode scalar values) that were spoken.
     pub characters: Option<u64>,
+    /// Milliseconds of moving pictures that are made.
+    pub video_ms: Option<u64>,
     /// Search units, as Cohere counts them: one query with up to a hundred documents.
     pub searches: Option<u64>,
     /// Of the prompt tokens, those that stood for pictures.
     pub image_input: u64,
     /// Of the prompt tokens, those that stood for sound.
     pub audio_input: u64,
+    /// Of the prompt tokens that were read from the provider's cache, those that stood for pictures.
+    pub image_cached: u64,
+    /// Of the same, those that stood for sound.
+    pub audio_cached: u64,
     /// Of the generated tokens, those that stood for pictures.
     pub image_output: u64,
     /// Of the generated tokens, those that stood for sound.

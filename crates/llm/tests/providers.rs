@@ -247,6 +247,8 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::OpenAiTranslations => "/audio/translations",
                 Dialect::OpenAiModerations => "/moderations",
                 Dialect::Rerank => "/rerank",
+                Dialect::OpenAiRealtime => "/realtime",
+                Dialect::OpenAiVideos => "/videos",
             };
             if let Some(url) = definition.url(*dialect) {
                 let (url, _) = url.split_once("?api-version=").unwrap_or((&url, ""));

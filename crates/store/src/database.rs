@@ -81,6 +81,7 @@ fn migrations() -> Migrator {
         migration(5, "units", include_str!("../migrations/0005_units.sql")),
         migration(6, "owned objects", include_str!("../migrations/0006_owned_objects.sql")),
         migration(7, "kept responses", include_str!("../migrations/0007_kept_responses.sql")),
+        migration(8, "owned models", include_str!("../migrations/0008_owned_models.sql")),
         migration(10, "route", include_str!("../migrations/0010_route.sql")),
         migration(11, "heal", include_str!("../migrations/0011_heal.sql")),
     ])

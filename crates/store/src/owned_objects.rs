@@ -1,4 +1,4 @@
-//! Whose files, batches and responses are whose, at which account of which provider.
+//! Whose files, batches, jobs and responses are whose, at which account of which provider.
 //!
 //! In: what the data plane has seen. Out: the same, as long as it is there. No object ever changes its owner.
 
@@ -16,7 +16,7 @@ const IDS_AT_ONCE: usize = 500;
 /// Old objects that are forgotten in one statement.
 const FORGOTTEN_AT_ONCE: u32 = 1000;
 
-/// What is remembered of files, batches and responses. A clone is the same.
+/// What is remembered of files, batches, jobs and responses. A clone is the same.
 #[derive(Debug, Clone)]
 pub struct OwnedObjects {
     database: Database,
@@ -53,8 +53,8 @@ impl OwnedObjects {
         for object in objects {
             // A change of nothing, so that the row that was there is given as well.
             let owner: String = sqlx::query_scalar(
-                "INSERT INTO owned_objects (provider, kind, id, key_id, credential_id, credential, created_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) \
+                "INSERT INTO owned_objects (provider, kind, id, key_id, credential_id, credential, model, created_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
                  ON CONFLICT (provider, kind, id) DO UPDATE SET key_id = owned_objects.key_id RETURNING key_id",
             )
             .bind(&object.account.provider)
@@ -63,6 +63,7 @@ impl OwnedObjects {
             .bind(&object.key_id)
             .bind(&object.account.credential_id)
             .bind(&object.account.credential)
+            .bind(&object.model)
             .bind(object.created_at)
             .fetch_one(&mut *transaction)
             .await?;
@@ -149,6 +150,7 @@ fn owned(row: &SqliteRow) -> Result<OwnedObject, StoreError> {
         id: row.try_get("id")?,
         key_id: row.try_get("key_id")?,
         account: account(row)?,
+        model: row.try_get("model")?,
         created_at: row.try_get("created_at")?,
     })
 }
@@ -200,7 +202,14 @@ mod tests {
             credential_id: format!("id-{credential}"),
             credential: credential.into(),
         };
-        OwnedObject { kind, id: id.into(), key_id: key.into(), account, created_at }
+        OwnedObject {
+            kind,
+            id: id.into(),
+            key_id: key.into(),
+            account,
+            model: format!("model of {id}"),
+            created_at,
+        }
     }
 
     #[tokio::test]

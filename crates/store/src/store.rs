@@ -83,7 +83,7 @@ impl Store {
         KeptResponses::new(self.database.clone(), self.sealer.clone())
     }
 
-    /// Whose files, batches and responses at providers are whose.
+    /// Whose files, batches, jobs and responses at providers are whose.
     pub fn owned_objects(&self) -> OwnedObjects {
         OwnedObjects::new(self.database.clone())
     }

@@ -1,8 +1,8 @@
-//! The door to what is remembered of files, batches and responses that providers keep: whose they are, and at which account
-//! of which provider.
+//! The door to what is remembered of files, batches, jobs and responses that providers keep: whose they are, and at which
+//! account of which provider.
 //!
-//! `store` implements it, the data plane asks it. Only calls about them wait for it, requests that continue a response, and
-//! answers that are one, at their end.
+//! `store` implements it, the data plane asks it. Only calls about them wait for it, requests that begin a job or continue a
+//! response, and answers that are one, at their end.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +15,7 @@ use crate::LookupError;
 pub enum ObjectKind {
     File,
     Batch,
+    Video,
     Response,
 }
 
@@ -24,13 +25,14 @@ impl ObjectKind {
         match self {
             Self::File => "file",
             Self::Batch => "batch",
+            Self::Video => "video",
             Self::Response => "response",
         }
     }
 
     /// The kind that a word stands for.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::File, Self::Batch, Self::Response].into_iter().find(|kind| kind.as_str() == word)
+        [Self::File, Self::Batch, Self::Video, Self::Response].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -45,7 +47,7 @@ pub struct Account {
     pub credential: String,
 }
 
-/// A file, a batch or a response of a virtual key.
+/// A file, a batch, a job or a response of a virtual key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnedObject {
     /// What it is.
@@ -56,6 +58,8 @@ pub struct OwnedObject {
     pub key_id: String,
     /// Where it is.
     pub account: Account,
+    /// The model that it was asked of, by the name that the key used; empty for all but jobs.
+    pub model: String,
     /// Unix seconds at which it was first seen.
     pub created_at: i64,
 }
@@ -63,7 +67,7 @@ pub struct OwnedObject {
 /// Something that may take as long as the database does.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, LookupError>> + Send + 'a>>;
 
-/// Remembers whose files, batches and responses are whose.
+/// Remembers whose files, batches, jobs and responses are whose.
 pub trait ObjectOwners: Send + Sync {
     /// Remembers all of these; those that are known keep their owner. Says whether each of them is now its key's.
     fn remember(&self, objects: Vec<OwnedObject>) -> Doing<'_, bool>;

@@ -102,6 +102,9 @@ pub struct UnitCounts {
     /// Search units of a reranking.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub searches: Option<u64>,
+    /// Milliseconds of moving pictures that are made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_ms: Option<u64>,
 }
 
 impl UnitCounts {
@@ -111,12 +114,13 @@ impl UnitCounts {
     }
 
     /// Each unit with its count.
-    pub fn all(&self) -> [(&'static str, Option<u64>); 4] {
+    pub fn all(&self) -> [(&'static str, Option<u64>); 5] {
         [
             ("images", self.images),
             ("audio_ms", self.audio_ms),
             ("characters", self.characters),
             ("searches", self.searches),
+            ("video_ms", self.video_ms),
         ]
     }
 }

@@ -14,7 +14,7 @@ mod gateway;
 mod patience;
 mod upstream;
 
-pub use client::{Answer, Client, Event, Incoming, raw_exchange};
+pub use client::{Answer, Client, Event, Incoming, Talk, raw_exchange};
 pub use gateway::{
     Gateway, GatewayBuilder, KEY, RunOutput, run_program, standard_config, wide_config, workspace_root,
     yumen_program,

@@ -176,7 +176,12 @@ pub fn table(header: &[&str]) -> Table {
 /// What is charged for each single unit.
 fn each(price: &Price) -> Value {
     let units = &price.units;
-    let all = [("image", units.image), ("audio_hour", units.audio_hour), ("search", units.search)];
+    let all = [
+        ("image", units.image),
+        ("audio_hour", units.audio_hour),
+        ("search", units.search),
+        ("video_second", units.video_second),
+    ];
     all.into_iter().filter_map(|(name, price)| Some((name.to_owned(), price?.dollars()))).collect()
 }
 
@@ -187,6 +192,7 @@ fn shown(price: &Price) -> [String; 2] {
     let by_unit = each(units.image, "picture")
         .or_else(|| each(units.audio_hour, "hour"))
         .or_else(|| each(units.search, "search"))
+        .or_else(|| each(units.video_second, "second"))
         .or_else(|| Some(format!("{}/M characters", units.characters?)));
     match by_unit.filter(|_| price.input == PerToken::default()) {
         Some(by_unit) => [by_unit, String::new()],

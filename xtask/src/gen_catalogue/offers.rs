@@ -126,7 +126,7 @@ fn listed(section: &Section, extract: &Extract) -> Vec<Draft> {
             model.remove("price");
         }
         // What is listed is meant to be asked, whatever a source calls it.
-        let known = |operation: &Value| OPERATIONS.iter().any(|known| operation == known);
+        let known = |operation: &Value| OPERATIONS.iter().chain(BY_HAND).any(|known| operation == known);
         let operations = model.get("operations").and_then(Value::as_array);
         if !operations.is_some_and(|operations| operations.iter().all(known)) {
             model.insert("operations".to_owned(), json!(["chat"]));
@@ -137,6 +137,9 @@ fn listed(section: &Section, extract: &Extract) -> Vec<Draft> {
     });
     complete.collect()
 }
+
+/// Operations that only models listed by hand have: the extract says nothing of them but a name.
+const BY_HAND: &[&str] = &["realtime", "videos"];
 
 /// Operations that the catalogue knows so far. The extract already tells of others by their names.
 const OPERATIONS: &[&str] = &[

@@ -114,12 +114,15 @@ impl Prices<'_, '_> {
             audio_hour: self.each("audio_hour", spec.audio_hour.as_ref()),
             characters: self.optional("characters", spec.characters.as_ref()),
             search: self.each("search", spec.search.as_ref()),
+            video_second: self.each("video_second", spec.video_second.as_ref()),
             image_input: self.optional("image_input", spec.image_input.as_ref()),
             audio_input: self.optional("audio_input", spec.audio_input.as_ref()),
+            image_cache_read: self.optional("image_cache_read", spec.image_cache_read.as_ref()),
+            audio_cache_read: self.optional("audio_cache_read", spec.audio_cache_read.as_ref()),
             image_output: self.optional("image_output", spec.image_output.as_ref()),
             audio_output: self.optional("audio_output", spec.audio_output.as_ref()),
         };
-        let by_unit = [&spec.image, &spec.audio_hour, &spec.characters, &spec.search];
+        let by_unit = [&spec.image, &spec.audio_hour, &spec.characters, &spec.search, &spec.video_second];
         if spec.input.is_none() && by_unit.into_iter().all(Option::is_none) {
             let hint = Some("write for example `input: 0.15`, or `image: 0.04`".to_owned());
             self.place.error(self.found, format!("{} lacks the field `input`", self.place.path), hint);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::diagnostic::Diagnostics;
 use crate::network::Network;
 use crate::place::Place;
-use crate::snapshot::{FetchSettings, GatewaySettings, ProcessSettings, ResponsesSettings};
+use crate::snapshot::{FetchSettings, GatewaySettings, ProcessSettings, ResponsesSettings, SessionSettings};
 use crate::spec::{FetchSpec, ResponsesSpec, Spec};
 
 /// The checked form; what is wrong is reported.
@@ -48,6 +48,10 @@ pub(super) fn settings(
         max_streams: gateway.max_streams,
         public_models: gateway.public_models,
         heal_json: gateway.heal_json,
+        session: SessionSettings {
+            idle: Duration::from_millis(gateway.session.idle_ms),
+            total: Duration::from_millis(gateway.session.total_ms),
+        },
         fetch: Arc::new(fetching(&gateway.fetch, &root.field("gateway").field("fetch"), found)),
         responses: keeping(&gateway.responses),
     };

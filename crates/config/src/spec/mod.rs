@@ -118,9 +118,29 @@ pub struct GatewaySpec {
     pub heal_json: bool,
     /// Files of which a request gives the address, where the provider takes only their bytes.
     pub fetch: FetchSpec,
+    /// Sessions of the realtime API.
+    pub session: SessionSpec,
     /// Responses (`/v1/responses`) that the gateway keeps itself, so that `previous_response_id` works at providers which
     /// do not speak that API.
     pub responses: ResponsesSpec,
+}
+
+/// Sessions of the realtime API: connections that stay open while a client and a model talk.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionSpec {
+    /// How long neither side may say anything, in milliseconds. In the midst of an answer the provider's `idle_ms` holds.
+    #[schemars(range(min = 1000, max = 86_400_000))]
+    pub idle_ms: u64,
+    /// How long a session may last, in milliseconds.
+    #[schemars(range(min = 1000, max = 86_400_000))]
+    pub total_ms: u64,
+}
+
+impl Default for SessionSpec {
+    fn default() -> Self {
+        Self { idle_ms: 900_000, total_ms: 7_200_000 }
+    }
 }
 
 /// Responses (`/v1/responses`) that the gateway keeps itself, so that `previous_response_id` works at providers which do not
@@ -213,6 +233,7 @@ impl Default for GatewaySpec {
             public_models: false,
             heal_json: true,
             fetch: FetchSpec::default(),
+            session: SessionSpec::default(),
             responses: ResponsesSpec::default(),
         }
     }

@@ -264,7 +264,8 @@ pub struct ModelSpec {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceSpec {
-    /// Uncached prompt tokens. Only what is sold by `image`, `audio_hour`, `characters` or `search` can go without it.
+    /// Uncached prompt tokens. Only what is sold by `image`, `audio_hour`, `characters`, `search` or `video_second` can go
+    /// without it.
     #[serde(default)]
     pub input: Option<Decimal>,
     /// Generated tokens. Without it: free, as for embeddings.
@@ -300,12 +301,21 @@ pub struct PriceSpec {
     /// Each search unit of a reranking, in dollars.
     #[serde(default)]
     pub search: Option<Decimal>,
+    /// Each second of moving pictures, in dollars.
+    #[serde(default)]
+    pub video_second: Option<Decimal>,
     /// Prompt tokens that stand for pictures. Without it: as `input`.
     #[serde(default)]
     pub image_input: Option<Decimal>,
     /// Prompt tokens that stand for sound. Without it: as `input`.
     #[serde(default)]
     pub audio_input: Option<Decimal>,
+    /// Prompt tokens read from the provider's cache that stand for pictures. Without it: as `cache_read`.
+    #[serde(default)]
+    pub image_cache_read: Option<Decimal>,
+    /// Prompt tokens read from the provider's cache that stand for sound. Without it: as `cache_read`.
+    #[serde(default)]
+    pub audio_cache_read: Option<Decimal>,
     /// Generated tokens that stand for pictures. Without it: as `output`.
     #[serde(default)]
     pub image_output: Option<Decimal>,

@@ -4,5 +4,6 @@ mod accounts;
 pub mod http;
 pub mod llm;
 mod mask;
+mod owned;
 mod patience;
 mod scrub;

@@ -4,23 +4,25 @@
 //! Both sides live on one worker, so every number is written by plain relaxed loads and stores.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, header};
 use http_body::{Frame, SizeHint};
 
 use super::streams::Outflow;
-use crate::body::{Body, BrokenOff};
+use crate::body::{Body, BrokenOff, Session};
 
 /// The numbers of one connection.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Activity {
     begun: AtomicU64,
     ended: AtomicU64,
     /// `content-length` lines read, less those that the requests taken so far carry.
     lengths: AtomicU64,
+    /// What goes on over the connection when the HTTP library is done with it.
+    session: Mutex<Option<Box<dyn Session>>>,
 }
 
 fn add(number: &AtomicU64, more: u64) {
@@ -44,6 +46,16 @@ impl Activity {
         Open(Arc::clone(self))
     }
 
+    /// Notes what goes on when the connection has been switched.
+    fn switch(&self, session: Box<dyn Session>) {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+    }
+
+    /// What goes on over the connection, if it was switched.
+    pub(super) fn switched(&self) -> Option<Box<dyn Session>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Notes `content-length` lines among the bytes read.
     pub(super) fn lengths_read(&self, lines: u64) {
         if lines > 0 {
@@ -62,6 +74,12 @@ impl Activity {
         let own = u64::from(headers.contains_key(header::CONTENT_LENGTH));
         self.lengths.store(read.saturating_sub(own), Ordering::Relaxed);
         read > own && headers.contains_key(header::TRANSFER_ENCODING)
+    }
+}
+
+impl std::fmt::Debug for Activity {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Activity")
     }
 }
 
@@ -85,6 +103,13 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn new(body: Body, outflow: Option<Arc<Outflow>>, open: Open) -> Self {
+        let body = match body {
+            Body::Session(session) => {
+                open.0.switch(session);
+                Body::full(bytes::Bytes::new())
+            }
+            body => body,
+        };
         Self { body, outflow, _open: open }
     }
 }

@@ -41,6 +41,7 @@ pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, mut stopping: 
     };
     let Some(io) = opened else { return };
     let http2 = io.is_http2();
+    let exchanges = Arc::clone(&activity);
     let service = service_fn(move |request: Request<Incoming>| {
         let (worker, open) = (Arc::clone(&worker), activity.begin());
         let two_lengths = !http2 && activity.has_two_lengths(request.headers());
@@ -72,7 +73,7 @@ pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, mut stopping: 
         builder.header_read_timeout(None).max_header_size(settings.max_head_bytes);
         // Twice the head, so that one that is too large is answered.
         builder.max_buf_size(2 * settings.max_head_bytes);
-        let connection = builder.serve_connection(io, service);
+        let connection = builder.serve_connection(io, service).with_upgrades();
         tokio::pin!(connection);
         tokio::select! {
             biased;
@@ -85,5 +86,11 @@ pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, mut stopping: 
     };
     if let Err(error) = result {
         tracing::debug!(%error, "a client connection ended");
+    }
+    // Where the connection broke before it was switched, the session ends at once.
+    if let Some(session) = exchanges.switched() {
+        // As long as an exchange is open, the socket takes silence for none of its business.
+        let _open = exchanges.begin();
+        session.run().await;
     }
 }

@@ -41,7 +41,8 @@ pub fn admit<'a>(
     })
 }
 
-fn permitted(snapshot: &Snapshot, key: &VirtualKey, model: &str) -> Result<(), Rejection> {
+/// Refuses a model that the key may not use.
+pub fn permitted(snapshot: &Snapshot, key: &VirtualKey, model: &str) -> Result<(), Rejection> {
     if key.models.allows(model) {
         return Ok(());
     }

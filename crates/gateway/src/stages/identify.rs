@@ -27,6 +27,12 @@ pub fn identify(
     // The table is looked up by a keyed hash, so the time it takes tells nothing about any secret.
     let key = snapshot.keys.get(&gateway.hasher.hash(&presented));
     let key = key.ok_or_else(|| Rejection::new(Code::InvalidKey, "This virtual key is not known here."))?;
+    good(key)?;
+    Ok(Arc::clone(key))
+}
+
+/// Refuses a key that is good no more.
+pub fn good(key: &VirtualKey) -> Result<(), Rejection> {
     if key.disabled {
         return Err(Rejection::new(Code::InvalidKey, "This virtual key is switched off."));
     }
@@ -36,12 +42,28 @@ pub fn identify(
             return Err(Rejection::new(Code::InvalidKey, "This virtual key has expired."));
         }
     }
-    Ok(Arc::clone(key))
+    Ok(())
 }
 
 /// The secret with which a client says who it is.
 pub fn presented_secret<'h>(headers: &'h HeaderMap, uri: &Uri) -> Option<Cow<'h, str>> {
-    presented(headers).map(Cow::Borrowed).or_else(|| in_query(uri).map(Cow::Owned))
+    let in_headers = presented(headers).or_else(|| in_protocols(headers));
+    in_headers.map(Cow::Borrowed).or_else(|| in_query(uri).map(Cow::Owned))
+}
+
+/// Before the secret among the protocols that a page in a browser offers, which can send no header of its own.
+const SECRET_PROTOCOL: &str = "openai-insecure-api-key.";
+
+/// The protocols that a client offers for its WebSocket.
+pub fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(http::header::SEC_WEBSOCKET_PROTOCOL).iter();
+    values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
+}
+
+fn in_protocols(headers: &HeaderMap) -> Option<&str> {
+    offered(headers)
+        .find_map(|protocol| protocol.strip_prefix(SECRET_PROTOCOL))
+        .filter(|secret| !secret.is_empty())
 }
 
 /// The secret as today's clients send it in headers.

@@ -8,8 +8,8 @@ mod inspect;
 mod record;
 mod route;
 
-pub use admit::{admit, unknown as unknown_model};
-pub use identify::{identify, presented_secret};
+pub use admit::{admit, permitted, unknown as unknown_model};
+pub use identify::{good, identify, offered, presented_secret};
 pub use inspect::inspect;
 pub use record::{Ending, record};
 pub use route::{allowed, route};

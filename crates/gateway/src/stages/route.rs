@@ -23,6 +23,12 @@ pub fn route(head: &request::Parts) -> Result<Route, Rejection> {
     if allowed.contains(&head.method) {
         return match route {
             Route::Llm(route) if is_ai_sdk(route.dialect) => in_headers(route, head).map(Route::Llm),
+            Route::Http(HttpRoute::Files(FilesPath::All(ObjectKind::Video)))
+                if head.method == Method::POST =>
+            {
+                let (dialect, task, skin) = (Dialect::OpenAiVideos, Task::Generate, Skin::Plain);
+                Ok(Route::Llm(LlmRoute { dialect, task, skin, in_path: None }))
+            }
             route => Ok(route),
         };
     }
@@ -56,20 +62,24 @@ fn through(path: &str) -> Option<Route> {
     Some(Route::Http(HttpRoute::Through { provider: provider.to_owned(), path: path.to_owned() }))
 }
 
-/// Files and batches.
+/// Files, batches and videos.
 fn files(path: &str) -> Option<(&'static [Method], Route)> {
     let mut segments = path.strip_prefix("/v1/")?.split('/');
     let kind = match segments.next()? {
         "files" => ObjectKind::File,
         "batches" => ObjectKind::Batch,
+        "videos" => ObjectKind::Video,
         _ => return None,
     };
     let (id, more, end) = (segments.next(), segments.next(), segments.next());
     let (methods, path) = match (kind, id.map(str::to_owned), more, end) {
         (kind, None, None, None) => (MADE, FilesPath::All(kind)),
-        (ObjectKind::File, Some(id), None, None) => (KEPT, FilesPath::One(kind, id)),
+        (ObjectKind::File | ObjectKind::Video, Some(id), None, None) => (KEPT, FilesPath::One(kind, id)),
         (ObjectKind::Batch, Some(id), None, None) => (LOOKED_AT, FilesPath::One(kind, id)),
-        (ObjectKind::File, Some(id), Some("content"), None) => (LOOKED_AT, FilesPath::Content(id)),
+        (ObjectKind::File | ObjectKind::Video, Some(id), Some("content"), None) => {
+            (LOOKED_AT, FilesPath::Content(kind, id))
+        }
+        (ObjectKind::Video, Some(id), Some("remix"), None) => (POST, FilesPath::Remix(id)),
         (ObjectKind::Batch, Some(id), Some("cancel"), None) => (POST, FilesPath::Cancel(id)),
         _ => return None,
     };
@@ -148,6 +158,10 @@ fn find(path: &str) -> Option<(&'static [Method], Route)> {
         "/audio/translations" => llm(Dialect::OpenAiTranslations, Task::Generate),
         "/moderations" => llm(Dialect::OpenAiModerations, Task::Generate),
         "/rerank" => llm(Dialect::Rerank, Task::Generate),
+        "/realtime" => {
+            let (dialect, task) = (Dialect::OpenAiRealtime, Task::Converse);
+            Some((LOOKED_AT, Route::Llm(LlmRoute { dialect, task, skin, in_path: None })))
+        }
         "/models" => Some((READ, Route::Models { id: None })),
         "/generation" => Some((READ, Route::Generation)),
         _ => {
@@ -437,15 +451,18 @@ mod tests {
 
     #[test]
     fn files_and_batches_are_asked_by_path_and_method() {
-        use ObjectKind::{Batch, File};
+        use ObjectKind::{Batch, File, Video};
         let id = || "x-1".to_owned();
         for (path, good, bad, expected) in [
             ("/v1/files", &["GET", "POST"][..], "DELETE", FilesPath::All(File)),
             ("/v1/files/x-1", &["GET", "DELETE"], "POST", FilesPath::One(File, id())),
-            ("/v1/files/x-1/content", &["GET"], "POST", FilesPath::Content(id())),
+            ("/v1/files/x-1/content", &["GET"], "POST", FilesPath::Content(File, id())),
             ("/v1/batches", &["GET", "POST"], "PUT", FilesPath::All(Batch)),
             ("/v1/batches/x-1", &["GET"], "DELETE", FilesPath::One(Batch, id())),
             ("/v1/batches/x-1/cancel", &["POST"], "GET", FilesPath::Cancel(id())),
+            ("/v1/videos/x-1", &["GET", "DELETE"], "POST", FilesPath::One(Video, id())),
+            ("/v1/videos/x-1/content", &["GET"], "DELETE", FilesPath::Content(Video, id())),
+            ("/v1/videos/x-1/remix", &["POST"], "GET", FilesPath::Remix(id())),
         ] {
             for method in good {
                 let found = ask(method, path).unwrap();

@@ -11,6 +11,7 @@ mod demo;
 mod encoding;
 mod pool;
 mod resting;
+mod switch;
 
 pub use answer::{AnswerBody, AnswerError};
 pub use auth::{AccessToken, AccessTokens, Door, Pass, TokenError};
@@ -19,3 +20,4 @@ pub use demo::answer as demo_answer;
 pub use encoding::{Encoding, expand};
 pub use pool::{Phase, Pool, RequestBody, SendError};
 pub use resting::{REST_LIMITED, REST_REFUSED, REST_UNPAID, Resting};
+pub use switch::{Switched, Tunnel};

@@ -160,6 +160,10 @@ impl Pool {
         Self { idle: Mutex::default(), gauges, stale_most: STALE_MOST }
     }
 
+    pub(super) fn gauges(&self) -> &Arc<Gauges> {
+        &self.gauges
+    }
+
     /// Sends one request and waits for the response head. A connection that turns out to have been closed
     /// while it was idle is replaced by a fresh one, once; what an upstream may have begun to serve is not sent again.
     pub async fn send(

@@ -157,8 +157,11 @@ fn read_price(table: toml::Table, place: &str, faults: &mut Faults<'_>) -> Price
         audio_hour: each("audio_hour", &mut fields),
         characters: amount("characters", &mut fields),
         search: each("search", &mut fields),
+        video_second: each("video_second", &mut fields),
         image_input: amount("image_input", &mut fields),
         audio_input: amount("audio_input", &mut fields),
+        image_cache_read: amount("image_cache_read", &mut fields),
+        audio_cache_read: amount("audio_cache_read", &mut fields),
         image_output: amount("image_output", &mut fields),
         audio_output: amount("audio_output", &mut fields),
     };

@@ -33,6 +33,7 @@ mod openai;
 mod openai_chat;
 mod openai_completions;
 mod openai_embeddings;
+mod openai_realtime;
 mod openai_responses;
 mod operation;
 mod outline;
@@ -60,6 +61,7 @@ pub use about::{Answers, Asking, ErrorShape, Outline, Upstream};
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, proves_what_follows, read_gemini_count_tokens};
 pub use openai_embeddings::recode_embeddings;
+pub use openai_realtime::{Counted, Heard, ModelPlace, NamedModel, named_models, read_event, realtime_error};
 pub use openai_responses::memory;
 pub use passing::{BodyForm, Passing, Pictures};
 pub use seal::holds_sealed;
@@ -163,6 +165,12 @@ pub enum Dialect {
     /// Rerankings as Cohere made them and many servers know them, `POST /v1/rerank` and `/v2/rerank`.
     #[serde(rename = "rerank")]
     Rerank,
+    /// OpenAI's conversations by voice and text over a WebSocket, `GET /v1/realtime`.
+    #[serde(rename = "openai_realtime")]
+    OpenAiRealtime,
+    /// OpenAI's moving pictures, made while the client asks again, `POST /v1/videos`.
+    #[serde(rename = "openai_videos")]
+    OpenAiVideos,
 }
 
 /// What a request body could not be read as, in terms its sender understands.
@@ -320,7 +328,7 @@ pub trait Codec: Sync + Send {
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 31] = [
+pub const ALL: [&dyn Codec; 33] = [
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
@@ -352,6 +360,8 @@ pub const ALL: [&dyn Codec; 31] = [
     &passing::TRANSLATIONS,
     &passing::MODERATIONS,
     &passing::RERANK,
+    &passing::REALTIME,
+    &passing::VIDEOS,
 ];
 
 /// The codec of `dialect`.
@@ -388,6 +398,8 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiTranslations => &passing::TRANSLATIONS,
         Dialect::OpenAiModerations => &passing::MODERATIONS,
         Dialect::Rerank => &passing::RERANK,
+        Dialect::OpenAiRealtime => &passing::REALTIME,
+        Dialect::OpenAiVideos => &passing::VIDEOS,
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Operation {
     Translation,
     Moderation,
     Rerank,
+    Realtime,
+    Videos,
 }
 
 impl Operation {
@@ -40,6 +42,8 @@ impl Operation {
             Self::Translation => "translation",
             Self::Moderation => "moderation",
             Self::Rerank => "rerank",
+            Self::Realtime => "realtime",
+            Self::Videos => "video_generation",
         }
     }
 

@@ -142,6 +142,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<ExchangeRecord, Unreadable> {
             29 => record.units.audio_ms = Some(value.number()?),
             30 => record.units.characters = Some(value.number()?),
             31 => record.units.searches = Some(value.number()?),
+            32 => record.units.video_ms = Some(value.number()?),
             40 => record.route = Some(Box::new(decode_route(value.bytes()?)?)),
             41 => record.heal = Some(Box::new(decode_heal(value.bytes()?)?)),
             _ => {}

@@ -5,6 +5,7 @@
 
 mod event;
 mod raw;
+mod session;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use tokio::net::TcpStream;
 pub use event::Event;
 use event::Form;
 pub use raw::raw_exchange;
+pub use session::Talk;
 
 use crate::patience::{PATIENCE, within};
 

@@ -16,6 +16,7 @@ mod media;
 mod ollama;
 mod openai;
 mod plain;
+mod realtime;
 mod reply;
 mod responses;
 mod scenario;
@@ -79,6 +80,9 @@ impl Received {
         if let Some((model, _)) = in_path {
             return model.to_owned();
         }
+        if let Some(model) = self.in_query("model") {
+            return model.to_owned();
+        }
         if let Some(model) = self.part("model") {
             return String::from_utf8_lossy(&model).into_owned();
         }
@@ -100,6 +104,12 @@ impl Received {
             let is_named = String::from_utf8_lossy(&part[..head]).contains(&format!(" name=\"{name}\""));
             is_named.then(|| Bytes::copy_from_slice(&part[head + 4..]))
         })
+    }
+
+    /// A parameter of the query, as it stands there.
+    pub fn in_query(&self, name: &str) -> Option<&str> {
+        let (_, query) = self.path.split_once('?')?;
+        query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// A header's value, empty when it is not there.
@@ -136,6 +146,7 @@ pub struct Upstream {
 
 struct Shared {
     requests: Mutex<VecDeque<Received>>,
+    messages: Mutex<Vec<String>>,
     script: Mutex<Option<Script>>,
     gate: watch::Sender<bool>,
     connections: AtomicUsize,
@@ -165,6 +176,7 @@ impl Upstream {
     async fn start_with(identity: Option<tls::Identity>) -> Self {
         let shared = Arc::new(Shared {
             requests: Mutex::default(),
+            messages: Mutex::default(),
             script: Mutex::default(),
             gate: watch::Sender::new(false),
             connections: AtomicUsize::new(0),
@@ -231,6 +243,12 @@ impl Upstream {
         requests.back().cloned().expect("a request at the upstream")
     }
 
+    /// What sessions have received so far, oldest first: texts as they came, `ping …`, `pong …`, `close …` with its code,
+    /// and `gone` where a session ended without a word.
+    pub fn messages(&self) -> Vec<String> {
+        self.shared.messages.lock().expect("the messages").clone()
+    }
+
     /// Forgets the requests received so far.
     pub fn forget(&self) {
         self.shared.requests.lock().expect("the requests").clear();
@@ -282,6 +300,11 @@ impl Shared {
         let Some(last) = requests.back() else { return Value::Null };
         let headers = last.headers.keys().map(|name| (name.to_string(), json!(last.header(name.as_str()))));
         json!({ "path": last.path, "headers": headers.collect::<serde_json::Map<_, _>>(), "body": last.json() })
+    }
+
+    /// A message that a session has received.
+    fn hear(&self, message: impl Into<String>) {
+        self.messages.lock().expect("the messages").push(message.into());
     }
 
     fn answer(&self, request: &Received) -> Reply {

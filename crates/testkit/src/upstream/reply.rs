@@ -40,6 +40,11 @@ impl Reply {
         Self { status, headers, delay: Vec::new(), body: vec![Step::Send(body.into())], sized: true }
     }
 
+    /// A connection that is switched to another protocol.
+    pub(super) fn switching() -> Self {
+        Self { status: 101, headers: Vec::new(), delay: Vec::new(), body: Vec::new(), sized: false }
+    }
+
     /// A JSON body.
     pub fn json(status: u16, body: &Value) -> Self {
         Self::whole(status, "application/json", body.to_string())

@@ -14,7 +14,7 @@ use super::content::{self, Content};
 use super::media::{self, Media};
 use super::{
     Received, Reply, Step, agents, anthropic, bedrock, cohere, dashscope, gemini, ollama, openai, plain,
-    responses,
+    realtime, responses,
 };
 
 /// The names that mean something. `fake-NNN` (such as `fake-429`) answers with that status.
@@ -129,6 +129,13 @@ pub(super) fn answer(request: &Received) -> Reply {
         return Reply::json(200, &models(dialect));
     }
     let (model, body) = (request.model(), request.json());
+    if path.ends_with("/realtime") {
+        return realtime::handshake(request)
+            .map(|reply| {
+                status_of(&model).map_or_else(|| head_fault(&model, reply), |status| error(dialect, status))
+            })
+            .unwrap_or_else(|| error(dialect, 400));
+    }
     let media = media::answer(request, path, &model).filter(|_| request.method == Method::POST);
     if let Some(media) = media.filter(|_| !model.is_empty()) {
         return match status_of(&model) {

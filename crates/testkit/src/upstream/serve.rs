@@ -13,12 +13,13 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 
 use super::tls::Identity;
-use super::{Received, Reply, Shared, Step};
+use super::{Received, Reply, Shared, Step, realtime};
 
 pub(super) async fn start(
     shared: Arc<Shared>,
@@ -51,15 +52,16 @@ pub(super) async fn start(
     (address, server)
 }
 
-async fn serve(shared: &Arc<Shared>, stream: impl AsyncRead + AsyncWrite + Unpin) {
+async fn serve(shared: &Arc<Shared>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
     let service = service_fn(|request| answer(Arc::clone(shared), request));
     // How a connection ends is seen by the counts of its answers.
-    let _ended =
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let server = hyper::server::conn::http1::Builder::new();
+    let _ended = server.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Sending>, Infallible> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let upgrade = head.extensions.remove::<OnUpgrade>();
     let Ok(body) = body.collect().await else { return std::future::pending().await };
     let request = Received {
         method: head.method,
@@ -75,6 +77,9 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             shared.answer(&request)
         }
     };
+    if let (101, Some(upgrade)) = (reply.status, upgrade) {
+        tokio::spawn(realtime::talk(Arc::clone(&shared), request, upgrade));
+    }
     for step in &reply.delay {
         wait(step, &shared).await;
     }

@@ -18,7 +18,6 @@ mod responses;
 
 pub use decode::decode;
 pub use dispatch::{Arrival, dispatch};
-pub(super) use permit::is_id;
 pub use permit::permit;
 pub use relay::relay;
 pub use resolve::resolve;

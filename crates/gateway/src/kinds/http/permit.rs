@@ -5,6 +5,7 @@ use yumen_config::{PlainPath, Snapshot, VirtualKey};
 use yumen_telemetry::ObjectKind;
 
 use super::model_paths::asks_model;
+use crate::kinds::owned::is_id;
 use crate::rejection::{Code, Rejection};
 use crate::route::{FilesPath, HttpRoute};
 
@@ -62,6 +63,12 @@ fn through(
 }
 
 fn files(snapshot: &Snapshot, key: &VirtualKey, method: &Method, path: &FilesPath) -> Result<(), Rejection> {
+    match path.id() {
+        Some(id) if !is_id(id) => return Err(unknown(path.kind(), id)),
+        // Who may ask the model may ask for what it has made.
+        _ if path.kind() == ObjectKind::Video => return Ok(()),
+        _ => {}
+    }
     if !key.access.files() {
         let message = format!(
             "The virtual key `{}` may use no files and batches. Add `access: [files]` to the key.",
@@ -77,10 +84,7 @@ fn files(snapshot: &Snapshot, key: &VirtualKey, method: &Method, path: &FilesPat
     if (method, path) == (&Method::POST, &FilesPath::All(ObjectKind::Batch)) {
         every_model(key, "The lines of a batch may name any model")?;
     }
-    match path.id() {
-        Some(id) if !is_id(id) => Err(unknown(path.kind(), id)),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// What passes by the permission of models is only for keys that need none.
@@ -93,15 +97,6 @@ fn every_model(key: &VirtualKey, why: &str) -> Result<(), Rejection> {
         key.name
     );
     Err(Rejection::new(Code::ModelNotAllowed, message))
-}
-
-/// The longest id, in bytes.
-const ID_BYTES_MOST: usize = 200;
-
-/// Whether a text can be the id of a file, a batch or a response: one segment of a path, in which nothing has to be encoded.
-pub(in crate::kinds) fn is_id(id: &str) -> bool {
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
-    (1..=ID_BYTES_MOST).contains(&id.len()) && id.bytes().all(word) && !id.bytes().all(|byte| byte == b'.')
 }
 
 /// The refusal of an id that is not the key's, whether there is such an object or not.

@@ -1,4 +1,4 @@
-//! resolve: Call → Plan. Which provider is asked, with which credential, at which path; for files, batches and responses as
+//! resolve: Call → Plan. Which provider is asked, with which credential, at which path; for files, batches, jobs and responses as
 //! it is remembered, which may take as long as the database does.
 
 use std::sync::Arc;

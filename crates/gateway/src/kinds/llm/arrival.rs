@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
+use yumen_config::Credential;
 use yumen_llm::dialects::{AnswerContext, Answers, Dialect, Tap, codec, recode_embeddings};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir::{EmbeddingFormat, OwnTools, Response};
@@ -27,7 +28,7 @@ use crate::kinds::scrub::Scrub;
 use crate::proofs::{Keeper, needs_keeping};
 use crate::rejection::Code;
 use crate::route::Skin;
-use crate::upstream::{AccessToken, AnswerBody, AnswerError};
+use crate::upstream::{AccessToken, AnswerBody, AnswerError, Tunnel};
 
 /// A whole answer up to this size is read before its head is sent on, so that one that breaks off can still be
 /// replaced by another deployment's.
@@ -52,6 +53,8 @@ pub struct Arrival {
     pub dialect: Dialect,
     /// The deployment that answered; none when the gateway did it itself.
     pub step: Option<Step>,
+    /// With which credential.
+    pub credential: Option<Arc<Credential>>,
     /// The answer.
     pub answer: Arrived,
     /// Names of request fields that could not be carried.
@@ -81,6 +84,8 @@ pub enum Arrived {
     Large(Bytes, AnswerBody),
     /// A stream, read up to its first content.
     Stream(Box<StreamRelay>, SmallVec<[Bytes; 4]>),
+    /// A session, over a connection that is switched, and what knows the secrets with which it was opened.
+    Session(Tunnel, Scrub),
 }
 
 impl Arrived {

@@ -93,6 +93,9 @@ impl Try<'_> {
         let endpoint = provider.endpoints.get(&self.step.dialect).ok_or_else(|| {
             Failure::unsayable(format!("{} does not speak this dialect.", provider.name), None)
         })?;
+        if let Some(opening) = &self.call.opening {
+            return Box::pin(self.open_session(exchange, endpoint, opening)).await;
+        }
         let keep = self.keep();
         let prepared = match self.untouched()? {
             Some(prepared) => prepared,
@@ -107,18 +110,7 @@ impl Try<'_> {
             }
         };
         let Prepared { pieces, lossy, withhold_usage, own_tools } = prepared;
-        let mut sent = Instant::now();
-        let own = self.credential.map(|credential| &**credential);
-        let pass = match Pass::at_once(own, &exchange.worker().gateway.access_tokens) {
-            Some(pass) => pass,
-            None => {
-                // Rare, so that it takes no room in the many exchanges that need no token.
-                let taken = Box::pin(token(exchange.worker(), provider, own, self.deadline)).await;
-                exchange.waited += sent.elapsed();
-                sent = Instant::now();
-                taken?
-            }
-        };
+        let (pass, sent) = self.pass(exchange).await?;
         let result = self.send(exchange.worker(), endpoint, pieces, &pass, sent).await;
         // From here on only the waits for more of the answer are the upstream's.
         exchange.waited += sent.elapsed();
@@ -149,12 +141,25 @@ impl Try<'_> {
             headers,
             dialect: self.step.dialect,
             step: Some(self.step.clone()),
+            credential: self.credential.map(Arc::clone),
             answer,
             lossy,
             dress: Dress::of(self, exchange),
             keep,
             remembering: None,
         })
+    }
+
+    /// What proves who asks, and when it was there.
+    pub(super) async fn pass(&self, exchange: &mut Exchange) -> Result<(Pass<'_>, Instant), Failure> {
+        let (own, asked) = (self.credential.map(|credential| &**credential), Instant::now());
+        if let Some(pass) = Pass::at_once(own, &exchange.worker().gateway.access_tokens) {
+            return Ok((pass, asked));
+        }
+        // Rare, so that it takes no room in the many exchanges that need no token.
+        let taken = Box::pin(token(exchange.worker(), self.step.provider(), own, self.deadline)).await;
+        exchange.waited += asked.elapsed();
+        Ok((taken?, Instant::now()))
     }
 
     /// Who keeps the answer, as the client and the operator wish. A provider that is asked in the client's own dialect keeps
@@ -170,7 +175,7 @@ impl Try<'_> {
 
     /// A token that was refused is not used again. One that had been kept may have been given up meanwhile: then the same
     /// credential is tried with a fresh one, once.
-    fn without_token(&self, mut failure: Failure, pass: &Pass<'_>, worker: &Worker) -> Failure {
+    pub(super) fn without_token(&self, mut failure: Failure, pass: &Pass<'_>, worker: &Worker) -> Failure {
         if let (Some(401), Pass::Token { token, cached }, Some(credential)) =
             (failure.status, pass, self.credential)
         {
@@ -337,7 +342,7 @@ impl Try<'_> {
             Task::Generate if self.asks_stream() => Some(&endpoint.stream_path),
             Task::Generate => Some(&endpoint.path),
             Task::CountTokens => endpoint.count_path.as_ref(),
-            Task::Explain => None,
+            Task::Converse | Task::Explain => None,
         };
         let native_id = &self.step.deployment.model.native_id;
         let path = path.and_then(|path| path.for_model(native_id)).ok_or_else(|| {

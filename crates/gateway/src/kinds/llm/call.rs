@@ -12,6 +12,7 @@ use yumen_llm::usage::Units;
 
 use super::heal::{Healing, Wish};
 use super::memory::Memory;
+use super::realtime::Opening;
 use super::resolve::{Named, Variant};
 use crate::exchange::Asked;
 use crate::route::{Skin, Task};
@@ -59,6 +60,8 @@ pub struct Call {
     pub healing: Option<Healing>,
     /// Whether the client wants to be told how its request was routed.
     pub wants_trace: bool,
+    /// How a session is asked for, if one is.
+    pub opening: Option<Box<Opening>>,
     /// What it leaves to memory, in the dialect in which that can be said.
     pub memory: Option<Box<Memory>>,
 }

@@ -74,6 +74,7 @@ async fn count(exchange: &Exchange, call: &Call, step: Option<&Step>, whole: boo
         headers: HeaderMap::from_iter([headers::token_source(is_exact)]),
         dialect: call.dialect,
         step: step.cloned(),
+        credential: None,
         answer: Arrived::Whole { tap: Box::default(), told: counted, streamed: false, healed: None },
         lossy: Vec::new(),
         dress: None,

@@ -14,11 +14,11 @@ use yumen_llm::usage::Units;
 
 use super::call::Call;
 use super::explain::{DRY_RUN_HEADER, asks};
-use super::form;
 use super::heal::wish;
 use super::memory::Memory;
 use super::resolve::{Variant, split_variant};
 use super::wishes::wishes;
+use super::{form, realtime};
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
 use crate::route::{LlmRoute, Skin, Task};
@@ -62,6 +62,9 @@ pub async fn decode(
     body: &mut Incoming,
 ) -> Result<Call, Rejection> {
     let settings = &snapshot.gateway;
+    if route.task == Task::Converse {
+        return Ok(understood(snapshot, realtime::open(exchange, route, head)?, &head.headers));
+    }
     let asked = Instant::now();
     let uploaded = upload::collect(settings, head, body).await;
     // The client's upload is no work of ours.
@@ -150,6 +153,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         wish: wish(dialect, &object, &body)?,
         healing: None,
         wants_trace: false,
+        opening: None,
         memory: Memory::read(dialect, &object, &body)?,
         form: None,
         units: spoken(passing, &object, &body)?,

@@ -18,7 +18,7 @@ use crate::exchange::{Asked, Exchange, Trying};
 use crate::health::Opened;
 use crate::rejection::{Code, Rejection};
 use crate::route::Task;
-use crate::serving::Serving;
+use crate::serving::{Manner, Serving};
 
 /// The first pause before what failed for a moment is tried anew; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -285,9 +285,13 @@ impl<'a> Run<'a> {
             return;
         }
         let session = self.plan.session.map(|session| (session.key, session.at_once));
-        let streamed = matches!(arrival.answer, Arrived::Stream(..));
+        let manner = match arrival.answer {
+            Arrived::Whole { .. } | Arrived::Large(..) => Manner::Whole,
+            Arrived::Stream(..) => Manner::Streamed,
+            Arrived::Session(..) => Manner::Session,
+        };
         exchange.serving =
-            Some(Serving::new(gateway, (opened, held), step.deployment.id, began, streamed, session));
+            Some(Serving::new(gateway, (opened, held), step.deployment.id, began, manner, session));
     }
 
     fn fails(&mut self, exchange: &Exchange, step: &Step, failure: &Failure) {

@@ -165,6 +165,7 @@ mod tests {
             wish: super::super::heal::Wish::default(),
             healing: None,
             wants_trace: false,
+            opening: None,
             memory: None,
         }
     }

@@ -74,6 +74,7 @@ pub fn dry_run(call: &Call, headers: &HeaderMap, plan: &Plan) -> Option<Arrival>
         headers: HeaderMap::new(),
         dialect: call.dialect,
         step: None,
+        credential: None,
         answer: Arrived::Whole { tap: Box::default(), told, streamed: false, healed: None },
         lossy: Vec::new(),
         dress: None,

@@ -108,6 +108,7 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         wish: Wish::default(),
         healing: None,
         wants_trace: false,
+        opening: None,
         memory: None,
         body,
     })

@@ -20,7 +20,7 @@ use super::arrival::{Arrival, Arrived};
 use super::call::Call;
 use super::memory::oldest;
 use crate::exchange::Exchange;
-use crate::kinds::http::is_id;
+use crate::kinds::owned::is_id;
 use crate::worker::Gateway;
 
 /// How long an answer waits for what is remembered of it.
@@ -55,6 +55,8 @@ pub async fn keep(
             arrival.remembering = Some(Box::new(remembering));
             return arrival;
         }
+        // The API of sessions keeps nothing.
+        Arrived::Session(..) => return arrival,
         Arrived::Large(begin, _) => {
             remembering.seen(&first_words(begin));
             remembering.finished().await
@@ -136,6 +138,7 @@ impl Remembering {
             id: id.clone(),
             key_id: self.key_id.clone(),
             account: account.clone(),
+            model: String::new(),
             created_at: self.created_at,
         };
         let gateway = Arc::clone(&self.gateway);

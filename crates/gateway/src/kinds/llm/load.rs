@@ -40,6 +40,7 @@ pub fn load(exchange: &Exchange, call: &Call, plan: &Plan) -> Option<Arrival> {
         headers: HeaderMap::new(),
         dialect: call.dialect,
         step: None,
+        credential: None,
         // Ollama, too, says it in one object, whether a stream was asked for or not.
         answer: Arrived::whole(call.dialect, &told, told.clone(), false),
         lossy: Vec::new(),

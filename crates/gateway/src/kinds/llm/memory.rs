@@ -15,7 +15,7 @@ use yumen_telemetry::{Conversation, LookupError, ObjectKind, OwnedObject};
 use super::call::Call;
 use super::decode::expect;
 use crate::exchange::Exchange;
-use crate::kinds::http::is_id;
+use crate::kinds::owned::{is_id, unavailable};
 use crate::rejection::{Code, Rejection};
 
 /// How long something that is remembered is looked for.
@@ -180,14 +180,9 @@ fn too_large(settings: &GatewaySettings) -> Rejection {
 
 /// What is remembered, if it is found in time.
 pub async fn remembered<T>(looking: impl Future<Output = Result<T, LookupError>>) -> Result<T, Rejection> {
-    let unavailable = |cause: String| {
-        let message = "What is remembered of responses cannot be read at the moment.";
-        Rejection::new(Code::LedgerUnavailable, message).cause(cause).retry_after(1)
-    };
-    match tokio::time::timeout(LOOK_UP_MOST, looking).await {
-        Ok(found) => found.map_err(|error| unavailable(error.to_string())),
-        Err(_) => Err(unavailable(format!("nothing came within {LOOK_UP_MOST:?}"))),
-    }
+    let late = || LookupError(format!("nothing came within {LOOK_UP_MOST:?}"));
+    let found = tokio::time::timeout(LOOK_UP_MOST, looking).await.unwrap_or_else(|_| Err(late()));
+    found.map_err(|error| unavailable(&error))
 }
 
 /// The turns of a conversation.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use yumen_config::Timeouts;
 use yumen_llm::dialects::codec;
@@ -13,6 +14,7 @@ use super::arrival::{Arrival, Arrived};
 use super::call::Call;
 use super::flow::StreamFlow;
 use super::large::{LargeFlow, Watch};
+use super::realtime::Conversation;
 use super::{headers, heal};
 use crate::body::Body;
 use crate::exchange::Exchange;
@@ -81,6 +83,17 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             let body = LargeFlow::new(exchange, begin, rest, account, watch, &timeouts);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
+        Arrived::Session(tunnel, scrub) => {
+            let (Some(opening), Some(step)) = (&call.opening, arrival.step) else {
+                exchange.close(Outcome::Failed);
+                return Answer { status: arrival.status, headers, body: Body::full(Bytes::new()) };
+            };
+            opening.confirm(&mut headers);
+            exchange.record.streamed = true;
+            exchange.stamp(&mut headers);
+            let session = Conversation::new(exchange, &call.model, opening, step, (tunnel, scrub));
+            Answer { status: arrival.status, headers, body: Body::Session(Box::new(session)) }
+        }
         Arrived::Whole { tap, told, streamed, healed } => {
             headers.extend(healed.as_deref().map(|record| heal::header(Some(record))));
             exchange.record.streamed = streamed;
@@ -104,7 +117,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             exchange.stamp(&mut headers);
             match call.task {
                 Task::Generate => account.close(&mut exchange, &tap, Outcome::Completed),
-                Task::CountTokens => exchange.close(Outcome::Completed),
+                Task::CountTokens | Task::Converse => exchange.close(Outcome::Completed),
                 Task::Explain => exchange.discard(),
             }
             Answer { status: arrival.status, headers, body: Body::full(told) }

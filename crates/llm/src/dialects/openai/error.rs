@@ -6,18 +6,19 @@ use crate::ir::{ErrorFacts, ErrorKind};
 /// The body `{"error":{…}}`.
 pub(in crate::dialects) fn encode_error(error: &ErrorFacts) -> Vec<u8> {
     let mut out = Vec::with_capacity(160);
-    write::object(&mut out, |body| {
-        body.object("error", |object| {
-            object.text("message", &error.message);
-            object.text("type", kind_word(error.kind));
-            object.text_or_null("param", error.param.as_deref());
-            object.text_or_null("code", error.code.as_deref().or(code_word(error.kind)));
-            if let Some(metadata) = &error.metadata {
-                object.number("metadata", metadata);
-            }
-        });
-    });
+    write::object(&mut out, |body| body.object("error", |object| write_error(error, object)));
     out
+}
+
+/// The members of `error`.
+pub(in crate::dialects) fn write_error(error: &ErrorFacts, object: &mut write::Object<'_>) {
+    object.text("message", &error.message);
+    object.text("type", kind_word(error.kind));
+    object.text_or_null("param", error.param.as_deref());
+    object.text_or_null("code", error.code.as_deref().or(code_word(error.kind)));
+    if let Some(metadata) = &error.metadata {
+        object.number("metadata", metadata);
+    }
 }
 
 /// A data event whose `error` key makes client libraries raise, and the terminator.

@@ -16,7 +16,7 @@ use crate::ir::FinishReason;
 pub(super) use chunk::{CallDelta, Chunk, ChunkChoice, Delta};
 pub(super) use custom::{custom_arguments, custom_input};
 pub(super) use data_url::{read_file_data, read_url, write_url};
-pub(super) use error::{encode_error, encode_error_event};
+pub(super) use error::{encode_error, encode_error_event, write_error};
 pub(super) use sampling::{ask_usage, read_sampling, stream_usage, write_sampling};
 pub(super) use tap::{tap_event, tap_response, usage_at_end};
 pub(super) use usage::{read_usage, walk_usage, write_usage};

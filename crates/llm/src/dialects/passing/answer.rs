@@ -42,6 +42,8 @@ fn members(operation: Operation, mut walk: Walk<'_>, tap: &mut Tap) -> Result<()
             b"model" => tap.model = text(value).or(tap.model.take()),
             b"service_tier" => tap.tier = tier::of(value),
             b"usage" => usage(value, tap),
+            b"status" if operation == Operation::Videos => tap.finish_reason = text(value),
+            b"seconds" if operation == Operation::Videos => tap.units.video_ms = milliseconds(value),
             // Whisper's verbose answers; newer models tell it as their usage.
             b"duration" if matches!(operation, Operation::Transcription | Operation::Translation) => {
                 tap.units.audio_ms = tap.units.audio_ms.or(milliseconds(value));
@@ -117,7 +119,7 @@ fn billed_units(meta: &[u8], tap: &mut Tap) {
 
 /// Seconds with any decimals, as a number or as text, in whole milliseconds, rounded half up. The digits are read as they
 /// stand: nothing that is charged for passes through a float.
-fn milliseconds(value: &[u8]) -> Option<u64> {
+pub(in crate::dialects) fn milliseconds(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(value).ok()?.trim_matches('"');
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {

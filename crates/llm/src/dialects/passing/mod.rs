@@ -1,5 +1,5 @@
-//! Dialects that only pass through: pictures, speech, transcripts, moderations and rerankings. Nobody else can say what
-//! they say, so there is nothing to convert: requests and answers go through in their own bytes.
+//! Dialects that only pass through: pictures, speech, transcripts, moderations, rerankings and sessions. Nobody else can
+//! say what they say, so there is nothing to convert: requests and answers go through in their own bytes.
 //!
 //! In: a row of the table, and bodies and events to look at. Out: facts for the record. Converting is refused in words.
 
@@ -13,9 +13,11 @@ mod tests;
 use super::{AnswerContext, Codec, DecodeError, Encoded, Outline, Tap, Target, refuse};
 use crate::ir;
 
+pub(super) use answer::milliseconds;
 pub use pictures::Pictures;
 pub(super) use table::{
-    IMAGE_EDITS, IMAGE_VARIATIONS, IMAGES, MODERATIONS, RERANK, SPEECH, TRANSCRIPTIONS, TRANSLATIONS,
+    IMAGE_EDITS, IMAGE_VARIATIONS, IMAGES, MODERATIONS, REALTIME, RERANK, SPEECH, TRANSCRIPTIONS,
+    TRANSLATIONS, VIDEOS,
 };
 
 /// What is known of a dialect that only passes through.
@@ -35,6 +37,8 @@ pub struct Passing {
     pub is_text: bool,
     /// Whether answers are pictures, to be counted.
     pub makes_pictures: bool,
+    /// Whether an answer only says that the work has begun: the client asks for the rest later, by the answer's id.
+    pub makes_jobs: bool,
 }
 
 /// How requests are written.

@@ -36,6 +36,7 @@ const PASSING: Passing = Passing {
     spoken: None,
     is_text: false,
     makes_pictures: false,
+    makes_jobs: false,
 };
 
 /// A text, an address or several: servers differ, and whoever is asked knows what he takes.
@@ -148,4 +149,26 @@ pub(in crate::dialects) const RERANK: PassThrough = PassThrough {
         ..OUTLINE
     },
     passing: &Passing { wants: &["documents"], is_text: true, ..PASSING },
+};
+
+/// Its requests have no body: the model stands in the query, and everything else is said in the session's events.
+pub(in crate::dialects) const REALTIME: PassThrough = PassThrough {
+    outline: &Outline {
+        dialect: Dialect::OpenAiRealtime,
+        name: "openai_realtime",
+        operation: Operation::Realtime,
+        content: "model",
+        ..OUTLINE
+    },
+    passing: &Passing { wants: &["model"], ..PASSING },
+};
+
+pub(in crate::dialects) const VIDEOS: PassThrough = PassThrough {
+    outline: &Outline {
+        dialect: Dialect::OpenAiVideos,
+        name: "openai_videos",
+        operation: Operation::Videos,
+        ..OUTLINE
+    },
+    passing: &Passing { body: BodyForm::FormOrJson, makes_jobs: true, ..PASSING },
 };

@@ -49,7 +49,7 @@ prop_compose! {
         (status, outcome, source, streamed) in (any::<u16>(), 0..4u64, 0..3u64, any::<bool>()),
         [input, cached_input, cache_write, output, reasoning, total_us, overhead_us] in any::<[u64; 7]>(),
         [cost_nanos, first_byte_us] in any::<[Option<u64>; 2]>(),
-        [images, audio_ms, characters, searches] in any::<[Option<u64>; 4]>(),
+        [images, audio_ms, characters, searches, video_ms] in any::<[Option<u64>; 5]>(),
         lossy in proptest::collection::vec(any::<String>(), 0..4),
         route in option::of(routes()),
         heal in heals(),
@@ -58,7 +58,7 @@ prop_compose! {
             id, started_at_us, key_id, key_name, dialect, operation, model_requested, model_served, provider,
             upstream_id, attempts, status, error_code, finish_reason, streamed, cost_nanos, first_byte_us, total_us,
             overhead_us, lossy, route, heal,
-            units: UnitCounts { images, audio_ms, characters, searches },
+            units: UnitCounts { images, audio_ms, characters, searches, video_ms },
             outcome: outcome_of(outcome).unwrap(),
             tokens: TokenCounts {
                 input, cached_input, cache_write, output, reasoning, source: source_of(source).unwrap(),

@@ -16,14 +16,15 @@ use yumen_llm::json::{Edit, scan_object, splice};
 use yumen_llm::percent::percent_decode;
 use yumen_telemetry::ObjectKind;
 
-use super::{owned, seen, unavailable, whole};
+use super::{owned, seen, whole};
 use crate::exchange::Exchange;
 use crate::kinds::accounts;
 use crate::kinds::http::call::Call;
 use crate::kinds::http::dispatch::{Answered, Arrival, send};
-use crate::kinds::http::permit::{is_id, unknown};
+use crate::kinds::http::permit::unknown;
 use crate::kinds::http::query;
 use crate::kinds::http::resolve::{Plan, Step};
+use crate::kinds::owned::{is_id, unavailable};
 use crate::rejection::{Code, Rejection};
 use crate::worker::Worker;
 

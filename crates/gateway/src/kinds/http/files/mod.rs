@@ -1,23 +1,25 @@
-//! Files and batches, as OpenAI has them: kept by one provider, each the property of the virtual key that made it.
+//! Files, batches and videos, as OpenAI has them: kept by a provider, each the property of the virtual key that made it.
 //! <https://platform.openai.com/docs/api-reference/files>, <https://platform.openai.com/docs/api-reference/batch>
 //!
-//! In: calls at `/v1/files` and `/v1/batches`. Out: the provider's answers, of lists only what is the key's own. Ids are the
+//! In: calls at `/v1/files`, `/v1/batches` and `/v1/videos`. Out: the provider's answers, of lists only what is the key's own. Ids are the
 //! provider's; what belongs to whom, and to which account, is remembered. It never asks another account than the one at
 //! which an object was made.
 
 mod list;
 pub(super) mod seen;
+mod videos;
 
 use http::{Method, header};
 use yumen_config::{GatewaySettings, Snapshot, VirtualKey};
 use yumen_llm::json::{Read, scan_object};
-use yumen_telemetry::{LookupError, ObjectKind, OwnedObject};
+use yumen_telemetry::{ObjectKind, OwnedObject};
 
 use super::call::Call;
 use super::dispatch::{Answered, Arrival, read_whole, send};
-use super::permit::{is_id, unknown};
+use super::permit::unknown;
 use super::resolve::{Plan, Step};
 use crate::exchange::Exchange;
+use crate::kinds::owned::{is_id, unavailable};
 use crate::rejection::{Code, Rejection};
 use crate::route::FilesPath;
 use crate::worker::Worker;
@@ -42,6 +44,9 @@ pub async fn resolve(
             })?;
             Ok(Plan::one(Step::with_any(worker, provider, &below), None))
         }
+        (FilesPath::All(ObjectKind::Video), true) => {
+            Err(Rejection::new(Code::Internal, "A video that is to be made is asked of a model."))
+        }
         // A batch is made where its input is.
         (FilesPath::All(_), true) => {
             let input = input_of(call, snapshot.gateway.max_json_depth)?;
@@ -51,8 +56,9 @@ pub async fn resolve(
         }
         (FilesPath::All(kind), false) => list::resolve(worker, snapshot, key, call, *kind, &below).await,
         (FilesPath::One(kind, id), _) => single(worker, snapshot, key, *kind, id, &below).await,
-        (FilesPath::Content(id), _) => single(worker, snapshot, key, ObjectKind::File, id, &below).await,
+        (FilesPath::Content(kind, id), _) => single(worker, snapshot, key, *kind, id, &below).await,
         (FilesPath::Cancel(id), _) => single(worker, snapshot, key, ObjectKind::Batch, id, &below).await,
+        (FilesPath::Remix(id), _) => videos::again(worker, snapshot, key, call, id, &below).await,
     }
 }
 
@@ -77,21 +83,26 @@ pub async fn dispatch(
     path: &FilesPath,
     plan: &Plan,
 ) -> Result<Arrival, Rejection> {
-    let creates = call.method == Method::POST && matches!(path, FilesPath::All(_));
+    let creates = call.method == Method::POST && matches!(path, FilesPath::All(_) | FilesPath::Remix(_));
     if let (FilesPath::All(kind), false) = (path, creates) {
         return list::dispatch(exchange, settings, key, call, plan, *kind).await;
     }
     let step = plan.steps.first().ok_or_else(|| Rejection::new(Code::Internal, "The plan had no step."))?;
     let mut arrival = send(exchange, settings, call, step, &call.query).await?;
-    if !arrival.status.is_success() || matches!(path, FilesPath::Content(_)) {
+    if !arrival.status.is_success() || matches!(path, FilesPath::Content(..)) {
         return Ok(arrival);
     }
     let said = whole(exchange, settings, &mut arrival).await?;
     match (path, &plan.object) {
-        _ if creates => seen::created(exchange, key, &arrival, path.kind(), &said).await?,
-        (FilesPath::One(ObjectKind::File, _), Some(object)) if call.method == Method::DELETE => {
+        (FilesPath::Remix(_), Some(source)) => {
+            videos::charge(exchange, &arrival, source, &said);
+            seen::created(exchange, key, &arrival, ObjectKind::Video, &source.model, &said).await?;
+        }
+        _ if creates => seen::created(exchange, key, &arrival, path.kind(), "", &said).await?,
+        (FilesPath::One(..), Some(object)) if call.method == Method::DELETE => {
             seen::deleted(exchange, object, &said).await?;
         }
+        (FilesPath::One(ObjectKind::Video, id), _) => videos::looked_at(exchange, &mut arrival, id, &said),
         _ => {}
     }
     if path.kind() == ObjectKind::Batch {
@@ -127,12 +138,14 @@ fn path_of(path: &FilesPath) -> String {
     let folder = match path.kind() {
         ObjectKind::File => "/files",
         ObjectKind::Batch => "/batches",
+        ObjectKind::Video => "/videos",
         ObjectKind::Response => "/responses",
     };
     match path {
         FilesPath::All(_) => folder.to_owned(),
         FilesPath::One(_, id) => format!("{folder}/{id}"),
-        FilesPath::Content(id) => format!("{folder}/{id}/content"),
+        FilesPath::Content(_, id) => format!("{folder}/{id}/content"),
+        FilesPath::Remix(id) => format!("{folder}/{id}/remix"),
         FilesPath::Cancel(id) => format!("{folder}/{id}/cancel"),
     }
 }
@@ -173,11 +186,4 @@ fn input_of(call: &Call, max_depth: usize) -> Result<String, Rejection> {
             Err(Rejection::new(Code::InvalidRequest, format!("`{INPUT}` must be a file's id.")).param(INPUT))
         }
     }
-}
-
-/// What is remembered cannot be read or written now.
-pub(super) fn unavailable(error: &LookupError) -> Rejection {
-    let message =
-        "What is remembered of files, batches and responses cannot be read or written at the moment.";
-    Rejection::new(Code::LedgerUnavailable, message).cause(error).retry_after(1)
 }

@@ -2,25 +2,22 @@
 //!
 //! In: answers of the provider. Out: what is to be remembered or forgotten. An answer that cannot be read tells nothing.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use yumen_config::VirtualKey;
-use yumen_telemetry::{LookupError, ObjectKind, OwnedObject};
+use yumen_telemetry::{ObjectKind, OwnedObject};
 
-use super::unavailable;
 use crate::exchange::Exchange;
 use crate::kinds::accounts;
 use crate::kinds::http::dispatch::Arrival;
-use crate::kinds::http::permit::is_id;
-use crate::rejection::{Code, Rejection};
+use crate::kinds::owned::{self, is_id, remember, unavailable};
+use crate::rejection::Rejection;
 
 /// What is looked for in a file, a batch, or the word that one is deleted.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Told {
-    id: Option<String>,
     deleted: Option<bool>,
+    status: Option<String>,
     output_file_id: Option<String>,
     error_file_id: Option<String>,
 }
@@ -29,27 +26,19 @@ fn told(said: &[u8]) -> Told {
     serde_json::from_slice(said).unwrap_or_default()
 }
 
-/// Remembers what was made just now. An id that cannot be remembered is no answer: nobody could ask for it again.
+/// Remembers what was made just now.
 pub(super) async fn created(
     exchange: &Exchange,
     key: &VirtualKey,
     arrival: &Arrival,
     kind: ObjectKind,
+    model: &str,
     said: &[u8],
 ) -> Result<(), Rejection> {
-    let id = told(said).id.filter(|id| is_id(id)).ok_or_else(|| {
-        let message = format!("The provider's answer tells no id of the {}.", kind.as_str());
-        Rejection::new(Code::UpstreamInvalid, message)
-    })?;
-    let object = object(exchange, key, arrival, kind, id);
-    match remember(exchange, object.into_iter().collect()).await {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            let message = format!("The provider gave the {} an id that it had given before.", kind.as_str());
-            Err(Rejection::new(Code::UpstreamInvalid, message))
-        }
-        Err(error) => Err(unavailable(&error)),
-    }
+    let provider = arrival.provider.as_ref();
+    let account =
+        provider.map(|provider| accounts::of(provider, arrival.credential.as_ref())).unwrap_or_default();
+    owned::created(exchange, key, account, kind, model, said).await
 }
 
 /// Forgets an object, if the provider says that it is deleted.
@@ -62,6 +51,11 @@ pub(in crate::kinds::http) async fn deleted(
         return Ok(());
     }
     exchange.worker().gateway.owners.forget(object).await.map_err(|error| unavailable(&error))
+}
+
+/// Whether a job has failed.
+pub(super) fn has_failed(said: &[u8]) -> bool {
+    told(said).status.as_deref() == Some("failed")
 }
 
 /// The files in which batches put their results become the key's own.
@@ -93,12 +87,6 @@ fn object(
     id: String,
 ) -> Option<OwnedObject> {
     let account = accounts::of(arrival.provider.as_ref()?, arrival.credential.as_ref());
-    Some(OwnedObject { kind, id, key_id: key.id.to_string(), account, created_at: exchange.created() })
-}
-
-/// Remembers objects, also when the client leaves meanwhile: they are there.
-async fn remember(exchange: &Exchange, objects: Vec<OwnedObject>) -> Result<bool, LookupError> {
-    let gateway = Arc::clone(&exchange.worker().gateway);
-    let remembered = tokio::spawn(async move { gateway.owners.remember(objects).await }).await;
-    remembered.unwrap_or_else(|error| Err(LookupError(error.to_string())))
+    let (key_id, model) = (key.id.to_string(), String::new());
+    Some(OwnedObject { kind, id, key_id, account, model, created_at: exchange.created() })
 }
