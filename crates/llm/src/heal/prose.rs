@@ -7,7 +7,7 @@ use super::edit::{EditKind, Status};
 use super::is_json;
 use super::look::{Blind, Look};
 use super::machine::{HELD_MOST, Healer, Place, Step};
-use super::sign::{Delimiter, Sign, is_space, quote_length, sign};
+use super::sign::{Delimiter, Sign, is_odd_space, is_space, quote_length, sign};
 use super::word::literal;
 
 const THINK: &str = "<think>";
@@ -16,20 +16,21 @@ const THINK_END: &str = "</think>";
 impl Healer {
     pub(super) fn before(&mut self) -> Step {
         let rest = self.rest();
-        let begin = rest.len() - rest.trim_start().len();
+        let begin = blank_length(rest);
         if self.looked == 0 {
             if self.looked < begin && begin == rest.len() && !self.last {
                 return Step::Waits;
             }
             // What stands in the first place needs no proof.
-            if matches!(sign(self.rest().trim_start().chars().next().unwrap_or_default()).0, Sign::Open(_)) {
+            if matches!(
+                sign(self.rest().get(begin..).and_then(|rest| rest.chars().next()).unwrap_or_default()).0,
+                Sign::Open(_)
+            ) {
                 return self.begin_document(begin);
             }
             if !self.whole && self.rest().get(begin..).is_some_and(|rest| rest.starts_with('"')) {
                 // A lone text flows on.
-                self.copy(begin);
-                self.consume(1);
-                self.begin_text(Delimiter::Double);
+                self.begin_lone_text(begin);
                 return Step::Moved;
             }
             match self.skip_prose(begin) {
@@ -53,6 +54,19 @@ impl Healer {
                 Ok(false) | Err(Blind::Far) => self.looked = at + 1,
             }
         }
+    }
+
+    /// Begins a text outside of any bracket, behind white space.
+    fn begin_lone_text(&mut self, begin: usize) {
+        let is_plain = self.rest().bytes().take(begin).all(is_space);
+        if is_plain {
+            self.copy(begin);
+        } else {
+            self.note(EditKind::OddSpace);
+            self.consume(begin);
+        }
+        self.consume(1);
+        self.begin_text(Delimiter::Double);
     }
 
     /// From where on a document is looked for: behind reasoning, and at a fence where all of the text is at hand. Nothing
@@ -102,7 +116,12 @@ impl Healer {
             self.copy(at);
         } else {
             let is_fence = before.contains("```");
-            self.note(if is_fence { EditKind::Fence } else { EditKind::LeadingText });
+            let is_odd = blank_length(before) == before.len();
+            self.note(match (is_fence, is_odd) {
+                (true, _) => EditKind::Fence,
+                (_, true) => EditKind::OddSpace,
+                _ => EditKind::LeadingText,
+            });
             self.consume(at);
         }
         if self.whole {
@@ -132,12 +151,14 @@ impl Healer {
             self.out.push_str(&rest);
             return;
         }
-        let bare = without_fence(rest.trim());
+        let trimmed = rest.trim_matches(|c: char| c.is_ascii_whitespace() || is_odd_space(c));
+        let bare = without_fence(trimmed);
         let word = literal(bare.as_bytes());
         let single = bare.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
         if is_json(bare) {
             self.out.push_str(bare);
-            self.report.note(0, EditKind::Fence);
+            let is_fenced = bare.len() < trimmed.len();
+            self.report.note(0, if is_fenced { EditKind::Fence } else { EditKind::OddSpace });
         } else if let Some(word) = word {
             self.out.push_str(word);
             self.report.note(0, EditKind::Literal);
@@ -169,6 +190,12 @@ impl Healer {
         self.place = Place::Dropped;
         Step::Moved
     }
+}
+
+/// How many bytes of a text are white space of any kind.
+fn blank_length(text: &str) -> usize {
+    let is_blank = |c: &char| c.is_ascii() && is_space(*c as u8) || is_odd_space(*c);
+    text.chars().take_while(is_blank).map(char::len_utf8).sum()
 }
 
 /// Whether a document begins at a bracket inside a sentence.

@@ -104,6 +104,16 @@ fn a_whole_text_tells_more_than_a_stream() {
 }
 
 #[test]
+fn odd_white_space_before_a_document_is_not_let_through() {
+    for text in ["\u{c}\"a\"", "\u{feff}\"a\"", "\u{a0} \"a\"", "\u{3000}[1]", "\u{feff}\n{}"] {
+        let (out, report) = streamed(text, &[1]);
+        assert!(is_json(&out), "{text:?} gives {out:?}");
+        assert_eq!(report.status, Status::Healed);
+        assert!(is_json(&heal(text, Purpose::Answer, 100).text), "{text:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_repaired_is_left_alone() {
     for text in ["I cannot answer that.", "", "  ", "hello {world}"] {
         let whole = heal(text, Purpose::Answer, 100);
@@ -197,6 +207,7 @@ fn broken() -> impl Strategy<Value = String> {
         Just(";".to_owned()),
         Just("<think>".to_owned()),
         Just("\u{feff}".to_owned()),
+        Just("\u{c}".to_owned()),
         Just("玉".to_owned()),
         any::<char>().prop_map(String::from),
     ];

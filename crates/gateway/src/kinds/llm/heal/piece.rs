@@ -8,6 +8,9 @@ use std::collections::VecDeque;
 
 use yumen_llm::heal::{Healer, Purpose, Report};
 
+/// A longer text is not kept.
+const KEPT_MOST: usize = 16 << 20;
+
 /// A place in the stream: the number of its event, and of its text in it.
 pub(super) type Place = (u64, usize);
 
@@ -86,6 +89,8 @@ impl Piecewise {
         if let (Some(all), Some(fresh)) = (&mut self.all, self.certain.get(before..)) {
             all.push_str(fresh);
         }
+        // What says it once more could not be longer than an event either.
+        self.all.take_if(|all| all.len() > KEPT_MOST);
     }
 
     /// Nothing has changed: pieces of which all is certain go on.
