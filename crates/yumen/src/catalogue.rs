@@ -13,8 +13,7 @@ use anyhow::{Context as _, bail};
 use aws_lc_rs::digest::{SHA256, digest};
 use yumen_config::{Catalogue, CatalogueUpdate, Change, ChangeKind, catalogue_changes};
 
-use crate::cli::{CatalogueCommand, UpdateOptions, remark, say};
-use crate::list::table;
+use crate::cli::{CatalogueCommand, UpdateOptions, remark, say, table};
 
 /// The folder within the data folder.
 const FOLDER: &str = "catalogue";

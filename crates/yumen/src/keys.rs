@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use yumen_store::{KeySpec, NewKey, Store, StoredKey};
 
-use crate::cli::{KeysCommand, StoreOptions, say};
-use crate::list::table;
+use crate::cli::{KeysCommand, StoreOptions, say, table};
 use crate::settings;
 
 /// Runs one of the commands.

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::CellAlignment;
 use serde_json::{Value, json};
 use yumen_config::{Day, Deployment, Listed, ModelPatterns, ModelQuery, PerToken, Price, Snapshot, Word};
 
-use crate::cli::{ModelsOptions, SettingsOptions, remark, say};
+use crate::cli::{ModelsOptions, SettingsOptions, remark, say, table};
 use crate::settings::Source;
 
 /// How long servers may take to say which models they have.
@@ -164,13 +163,6 @@ pub fn providers(options: &SettingsOptions, as_json: bool) -> anyhow::Result<Exi
     }
     say(&table.to_string());
     Ok(ExitCode::SUCCESS)
-}
-
-/// An empty table in the house's look.
-pub fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
-    table
 }
 
 /// What is charged for each single unit.

@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use yumen_store::{GroupBy, SPOOL_FOLDER, Store, StoreError, UsageQuery, UsageRow};
 
-use crate::cli::{UsageGroup, UsageOptions, remark, say};
-use crate::list::table;
+use crate::cli::{UsageGroup, UsageOptions, remark, say, table};
 use crate::settings;
 
 /// Prints the sums.

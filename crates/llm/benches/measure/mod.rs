@@ -27,6 +27,15 @@ pub fn shortest_ns(mut work: impl FnMut()) -> u64 {
     used.map_or(shortest, |used| used.min(shortest))
 }
 
+/// The processor's time for a piece of work that is done once, in nanoseconds; where the system does not tell, all of the time.
+#[allow(dead_code, reason = "not every bench does a thing once")]
+pub fn once_ns(work: impl FnOnce()) -> u64 {
+    let (began, used) = (Instant::now(), processor_ns());
+    work();
+    let passed = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    processor_ns().zip(used).map_or(passed, |(now, before)| now - before)
+}
+
 /// What this thread has had of a processor so far, where the system tells.
 fn processor_ns() -> Option<u64> {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
