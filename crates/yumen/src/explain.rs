@@ -10,8 +10,7 @@ use yumen_gateway::explain;
 use yumen_store::{SPOOL_FOLDER, Store, StoreError};
 use yumen_telemetry::ExchangeRecord;
 
-use crate::cli::{ExplainOptions, RouteOptions, say};
-use crate::list::table;
+use crate::cli::{ExplainOptions, RouteOptions, say, table};
 use crate::settings::{self, Source};
 
 /// Prints what would be done with a request; nothing is sent.

@@ -11,8 +11,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use yumen_telemetry::{HealthReport, Uptime};
 
-use crate::cli::{StatusOptions, say};
-use crate::list::table;
+use crate::cli::{StatusOptions, say, table};
 
 /// An answer is read up to this size.
 const BYTES_MOST: usize = 16 << 20;
