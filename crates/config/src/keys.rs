@@ -35,6 +35,8 @@ pub struct VirtualKey {
     pub concurrency: Option<u32>,
     /// What is wished of the choice for it.
     pub routing: Arc<Preferences>,
+    /// Words that rules can read.
+    pub tags: Vec<Arc<str>>,
 }
 
 impl VirtualKey {
@@ -50,6 +52,7 @@ impl VirtualKey {
             requests_per_minute: None,
             concurrency: None,
             routing: Arc::default(),
+            tags: Vec::new(),
         }
     }
 }

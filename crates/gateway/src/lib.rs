@@ -11,6 +11,7 @@ mod clock;
 mod discovery;
 mod egress;
 mod exchange;
+mod faults;
 mod gauges;
 mod health;
 mod kinds;

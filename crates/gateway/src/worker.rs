@@ -16,6 +16,7 @@ use yumen_telemetry::{
 };
 
 use crate::affinity::Affinity;
+use crate::faults::RuleFaults;
 use crate::gauges::Gauges;
 use crate::health::Health;
 use crate::limits::Limits;
@@ -37,6 +38,8 @@ pub struct Gateway {
     pub health: Health,
     /// Which deployment a session was last served by.
     pub affinity: Affinity,
+    /// Rules that could not be evaluated.
+    pub rule_faults: RuleFaults,
     /// Credentials that rest.
     pub resting: Resting,
     /// Access tokens that credentials have been exchanged for.
@@ -77,6 +80,7 @@ impl Gateway {
             limits: Limits::default(),
             health: Health::default(),
             affinity: Affinity::default(),
+            rule_faults: RuleFaults::default(),
             resting: Resting::default(),
             access_tokens: AccessTokens::default(),
             sink,

@@ -61,6 +61,7 @@ pub(super) fn check(
                 requests_per_minute: spec.requests_per_minute,
                 concurrency: spec.concurrency,
                 routing,
+                tags: spec.tags.iter().map(|tag| Arc::from(&**tag)).collect(),
             };
             keys.push((hash, Some(Arc::new(key))));
         }

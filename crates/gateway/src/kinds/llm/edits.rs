@@ -160,6 +160,8 @@ mod tests {
             include_usage: false,
             skin: crate::route::Skin::Plain,
             wishes: None,
+            preset: None,
+            addressed_preset: false,
             variant: None,
             wants_trace: false,
             memory: None,
