@@ -286,3 +286,104 @@ async fn presets_are_permitted_by_name_and_refused_clearly() {
     assert_eq!(unsayable.status, 400, "{}", unsayable.text());
     assert_eq!(upstream.requests().len(), before, "nobody was asked");
 }
+
+/// One server of many models that differ in price, age and what they can do.
+async fn shop() -> (Upstream, Gateway) {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let model = request.model();
+        Some(Reply::json(200, &json!({ "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": model,
+            "usage": { "prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5 },
+            "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": model } }] })))
+    });
+    let base = upstream.plain_base();
+    let config = format!(
+        r#"
+gateway: {{ listen: "127.0.0.1:0" }}
+admin: {{ listen: "127.0.0.1:0" }}
+providers:
+  up:
+    type: openai-compatible
+    base_url: "{base}/v1"
+    discovery: off
+    models:
+      tiny: {{ canonical: a/tiny-1, context: 4000, price: {{ input: 0.1, output: 0.1 }}, supports: [] }}
+      small: {{ canonical: a/tiny-2, price: {{ input: 0.2, output: 0.2 }}, supports: [tools] }}
+      middle: {{ canonical: a/middle-1, price: {{ input: 1, output: 1 }} }}
+      seeing: {{ canonical: b/middle-9, price: {{ input: 1, output: 2 }}, input: [text, image] }}
+      large: {{ canonical: b/large-1, price: {{ input: 9, output: 9 }} }}
+      larger: {{ canonical: b/large-10, price: {{ input: 9, output: 10 }} }}
+keys:
+  - {{ name: tests, secret: "{KEY}" }}
+  - {{ name: narrow, secret: "{NARROW}", models: ["b/*"] }}
+  - {{ name: nothing, secret: "sk-yu-nothing-0123456789abcdefghij", models: ["c/*"] }}
+"#
+    );
+    let gateway = Gateway::start(&config).await;
+    (upstream, gateway)
+}
+
+#[tokio::test]
+async fn the_newest_of_an_author_or_a_family_is_asked() {
+    let (_upstream, gateway) = shop().await;
+    let client = gateway.client();
+    for (name, expected) in
+        [("~a/tiny-latest", "small"), ("~b/large-latest", "larger"), ("~a/latest", "small")]
+    {
+        assert_eq!(served(&client, CHAT, &ask(name)).await, expected, "{name}");
+    }
+    let body = with(ask("~a/none-latest"), json!({ "models": ["~a/middle-latest"] }));
+    assert_eq!(
+        error_code(&client.post(CHAT, &ask("~a/none-latest")).await.expect_status(404)),
+        "model_not_found"
+    );
+    assert_eq!(served(&client, CHAT, &body).await, "middle");
+    let narrow = gateway.anonymous().key(NARROW);
+    assert_eq!(
+        error_code(&narrow.post(CHAT, &ask("~a/tiny-latest")).await.expect_status(403)),
+        "model_not_allowed"
+    );
+    assert_eq!(served(&narrow, CHAT, &ask("~b/latest")).await, "seeing");
+}
+
+#[tokio::test]
+async fn auto_takes_what_fits_the_size_and_needs_of_a_request() {
+    let (_upstream, gateway) = shop().await;
+    let client = gateway.client();
+    let plugin = |settings: Value| {
+        let mut plugin = json!({ "id": "auto-router" });
+        plugin.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        json!({ "plugins": [{ "id": "web" }, plugin] })
+    };
+    let tool = json!({ "tools": [{ "type": "function", "function": { "name": "f" } }] });
+    let picture = json!({ "messages": [{ "role": "user", "content": [
+        { "type": "image_url", "image_url": { "url": "data:image/png;base64,aGk=" } }] }] });
+    for (more, expected) in [
+        (json!({}), ["tiny", "small"].as_slice()),
+        (tool, &["middle", "seeing"]),
+        (says(&"many words ".repeat(1500)), &["middle", "seeing"]),
+        (says(&"many words ".repeat(9000)), &["large", "larger"]),
+        (picture, &["seeing"]),
+        (plugin(json!({ "cost_tier": "high" })), &["large", "larger"]),
+        (plugin(json!({ "allowed_models": ["b/*"], "excluded_models": ["b/large*"] })), &["seeing"]),
+        (plugin(json!({ "enabled": false, "allowed_models": ["b/*"] })), &["tiny", "small"]),
+    ] {
+        let asked = with(ask("openrouter/auto"), more.clone());
+        let found = served(&client, CHAT, &asked).await;
+        assert!(expected.contains(&found.as_str()), "{found} for {more}");
+    }
+    let narrow = gateway.anonymous().key(NARROW);
+    assert_eq!(served(&narrow, CHAT, &ask("openrouter/auto")).await, "seeing");
+    let nothing = gateway.anonymous().key("sk-yu-nothing-0123456789abcdefghij");
+    for (client, more) in [(&nothing, json!({})), (&client, plugin(json!({ "allowed_models": ["z/*"] })))] {
+        let refused = client.post(CHAT, &with(ask("openrouter/auto"), more)).await.expect_status(404);
+        assert!(
+            refused.text().contains("No models match your request and model restrictions"),
+            "{}",
+            refused.text()
+        );
+    }
+    let wrong =
+        client.post(CHAT, &with(ask("openrouter/auto"), plugin(json!({ "allowed_models": "b/*" })))).await;
+    assert_eq!((wrong.status, wrong.json()["error"]["param"].clone()), (400, json!("plugins")));
+}

@@ -6,6 +6,8 @@
 
 mod affinity;
 mod answers;
+#[doc(hidden)]
+pub mod bench;
 mod body;
 mod clock;
 mod discovery;

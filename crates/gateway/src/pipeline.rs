@@ -93,6 +93,7 @@ async fn serve(
     exchange.record.model_requested.clone_from(&call.model);
     exchange.record.streamed = call.stream;
     llm::permit_nested(&consumer, &call)?;
+    let call = llm::chosen(snapshot, &consumer, call, &head.headers)?;
     exchange.permit = Some(stages::admit(gateway, snapshot, &consumer, call.to_permit(&consumer))?);
     let settings = &snapshot.gateway;
     let call = llm::recall(exchange, settings, &consumer, call).await?;

@@ -11,13 +11,14 @@ use yumen_llm::usage::Usage;
 use yumen_telemetry::RouteRecord;
 
 use super::arrival::{Arrival, Arrived};
+use super::auto::chosen;
 use super::call::Call;
 use super::decode;
 use super::resolve::{Ask, Live, Plan, resolve};
 use super::rules::{Looked, Request, look};
 use crate::affinity::Affinity;
 use crate::health::Health;
-use crate::rejection::Rejection;
+use crate::rejection::{Code, Rejection};
 use crate::route::{Route, Task};
 use crate::stages;
 
@@ -91,6 +92,14 @@ pub fn dry_run(
     })
 }
 
+/// A request of this head and body, read as the settings understand it.
+pub fn understood(snapshot: &Snapshot, head: &request::Parts, body: Bytes) -> Result<Call, Rejection> {
+    let Route::Llm(route) = stages::route(head)? else {
+        return Err(Rejection::new(Code::RouteNotFound, "No model is asked at this path."));
+    };
+    decode::understood(snapshot, decode::read(&snapshot.gateway, route, body)?, &head.headers)
+}
+
 /// What would be done with a request of this head and body by a gateway that has served nothing yet.
 pub fn explain(
     snapshot: &Snapshot,
@@ -98,13 +107,7 @@ pub fn explain(
     head: &request::Parts,
     body: Bytes,
 ) -> Result<Value, Rejection> {
-    let Route::Llm(route) = stages::route(head)? else {
-        return Err(crate::rejection::Rejection::new(
-            crate::rejection::Code::RouteNotFound,
-            "No model is asked at this path.",
-        ));
-    };
-    let call = decode::understood(snapshot, decode::read(&snapshot.gateway, route, body)?, &head.headers)?;
+    let call = chosen(snapshot, key, understood(snapshot, head, body)?, &head.headers)?;
     let (health, affinity) = (Health::default(), Affinity::default());
     let live = Live { health: &health, affinity: &affinity, now_ms: 0, draw: &|_| 0 };
     let looked = look(snapshot, &Request::new(&call, key, head, live.draw));

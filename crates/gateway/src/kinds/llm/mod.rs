@@ -6,6 +6,7 @@
 mod account;
 mod arrival;
 mod attempt;
+mod auto;
 mod bare;
 mod call;
 mod classify;
@@ -34,12 +35,13 @@ mod transcode;
 mod wishes;
 
 pub use arrival::Arrival;
+pub use auto::chosen;
 pub use call::Call;
 pub use classify::{Failure, retry_after};
 pub use count_tokens::count_tokens;
 pub use decode::{decode, tagged};
 pub use dispatch::dispatch;
-pub use explain::{asks, dry_run, explain};
+pub use explain::{asks, dry_run, explain, understood};
 pub use keep::keep;
 pub use load::load;
 pub use memory::{is_kept_here, oldest, recall, remembered, turns};

@@ -20,6 +20,7 @@ use super::preset;
 use super::resolve::{Ask, Named, split_variant};
 use crate::rejection::{Code, Rejection};
 pub use facts::Request;
+pub use texts::Texts;
 
 /// What the rules make of a request.
 #[derive(Debug, Default)]
