@@ -37,6 +37,8 @@ pub struct VirtualKey {
     pub heal_json: Option<bool>,
     /// What is wished of the choice for it.
     pub routing: Arc<Preferences>,
+    /// Words that rules can read.
+    pub tags: Vec<Arc<str>>,
 }
 
 impl VirtualKey {
@@ -53,6 +55,7 @@ impl VirtualKey {
             concurrency: None,
             routing: Arc::default(),
             heal_json: None,
+            tags: Vec::new(),
         }
     }
 }

@@ -24,6 +24,7 @@
 
 mod access;
 mod base;
+pub mod cel;
 mod check;
 mod credential;
 mod diagnostic;
@@ -43,6 +44,7 @@ mod read;
 mod reference;
 mod rotation;
 mod routing;
+mod rules;
 mod schema;
 mod secret;
 mod snapshot;
@@ -75,6 +77,7 @@ pub use quantization::Quantization;
 pub use reference::reference_markdown;
 pub use rotation::Rotation;
 pub use routing::{MaxPrice, Percentile, Preferences, ProviderName, Sticky, Strategy, Wanted};
+pub use rules::{Effort, Preset, PresetParameters, Rule, Rules, Then};
 pub use schema::json_schema;
 pub use secret::{KeyHash, KeyHasher, Secret};
 pub use snapshot::{

@@ -51,6 +51,20 @@ impl<'n> Place<'n> {
         Self { path, position: node.map_or(self.position, |node| node.position), node }
     }
 
+    /// A place within the text of a scalar, at this byte of it.
+    pub(crate) fn within(&self, text: &str, at: usize) -> Self {
+        let Some(node) = self.node else { return self.clone() };
+        let before = text.get(..at).unwrap_or_default();
+        let position = match before.rsplit_once('\n') {
+            None => Position { column: node.text.column + before.chars().count(), ..node.text },
+            Some((lines, last)) => Position {
+                line: node.text.line + lines.matches('\n').count() + 1,
+                column: node.text.column + last.chars().count(),
+            },
+        };
+        Self { position, ..self.clone() }
+    }
+
     /// The value as it is written in the file, references to the environment included and not put in.
     pub(crate) fn as_written(&self) -> Option<String> {
         match self.node.map(|node| &node.content) {

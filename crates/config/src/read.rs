@@ -14,7 +14,7 @@ use crate::environment::{Environment, expand};
 use crate::near::nearest;
 use crate::place::Place;
 use crate::schema::{Bounds, Field, SHAPE, Shape};
-use crate::spec::{AliasSpec, KeySpec, ProviderSpec, Spec};
+use crate::spec::{AliasSpec, KeySpec, PresetSpec, ProviderSpec, RuleSpec, Spec};
 use crate::yaml::{Content, Entry, Node};
 
 /// A provider, an alias or a key, and where it stands.
@@ -38,6 +38,8 @@ pub(crate) struct Document<'n> {
     pub(crate) providers: BTreeMap<String, Resource<'n, ProviderSpec>>,
     pub(crate) models: BTreeMap<String, Resource<'n, AliasSpec>>,
     pub(crate) keys: Vec<Resource<'n, KeySpec>>,
+    pub(crate) presets: BTreeMap<String, Resource<'n, PresetSpec>>,
+    pub(crate) rules: Vec<Resource<'n, RuleSpec>>,
 }
 
 /// Reads a whole file.
@@ -46,6 +48,7 @@ pub(crate) fn document<'n>(node: &'n Node, env: Environment<'_>, found: &mut Dia
     let root = Place::root(node);
     let (mut providers, mut models, mut keys) =
         (Some(BTreeMap::new()), Some(BTreeMap::new()), Some(Vec::new()));
+    let (mut presets, mut rules) = (Some(BTreeMap::new()), Some(Vec::new()));
     let mut server = Map::new();
     let mut errors_in_resources = 0;
     for (name, place, field) in reader.fields(&root, &SHAPE).unwrap_or_default() {
@@ -53,7 +56,9 @@ pub(crate) fn document<'n>(node: &'n Node, env: Environment<'_>, found: &mut Dia
         match (name, &field.shape) {
             ("providers", Shape::Mapping(shape)) => providers = reader.resources(&place, shape),
             ("models", Shape::Mapping(shape)) => models = reader.resources(&place, shape),
-            ("keys", Shape::List { item, .. }) => keys = reader.resource_list(&place, item),
+            ("presets", Shape::Mapping(shape)) => presets = reader.resources(&place, shape),
+            ("keys", Shape::List { item, length }) => keys = reader.resource_list(&place, item, *length),
+            ("rules", Shape::List { item, length }) => rules = reader.resource_list(&place, item, *length),
             (_, shape) => {
                 server.extend(reader.value(&place, shape).map(|value| (name.to_owned(), value)));
                 continue;
@@ -62,6 +67,7 @@ pub(crate) fn document<'n>(node: &'n Node, env: Environment<'_>, found: &mut Dia
         errors_in_resources += reader.found.errors() - errors_before;
     }
     let sections = providers.is_some() && models.is_some() && keys.is_some();
+    let sections = sections && presets.is_some() && rules.is_some();
     let server = reader.convert(Value::Object(server), &root);
     let whole = sections && server.is_some() && reader.found.errors() == errors_in_resources;
     Document {
@@ -71,6 +77,8 @@ pub(crate) fn document<'n>(node: &'n Node, env: Environment<'_>, found: &mut Dia
         providers: providers.unwrap_or_default(),
         models: models.unwrap_or_default(),
         keys: keys.unwrap_or_default(),
+        presets: presets.unwrap_or_default(),
+        rules: rules.unwrap_or_default(),
     }
 }
 
@@ -279,8 +287,12 @@ impl Reader<'_> {
         &mut self,
         place: &Place<'n>,
         shape: &Shape,
+        length: Bounds,
     ) -> Option<Vec<Resource<'n, T>>> {
         let items = self.items(place)?;
+        if !self.bounded(place, items.len() as u64, length, "items") {
+            return None;
+        }
         Some((0..items.len()).map(|index| self.resource(place.item(index), shape)).collect())
     }
 

@@ -15,6 +15,7 @@ use crate::patterns::ModelPatterns;
 use crate::provider::{Provider, ServedModel};
 use crate::rotation::Rotation;
 use crate::routing::{Preferences, Strategy};
+use crate::rules::{Preset, Rules};
 
 /// Longest model name that is looked at; a longer one is unknown.
 const LONGEST_MODEL_NAME: usize = 256;
@@ -35,6 +36,10 @@ pub struct Snapshot {
     pub providers: Arc<BTreeMap<Arc<str>, Arc<Provider>>>,
     /// What is wished of every choice.
     pub routing: Arc<Preferences>,
+    /// What happens with requests that meet a condition.
+    pub rules: Arc<Rules>,
+    /// Presets by their names.
+    pub presets: Arc<BTreeMap<Arc<str>, Arc<Preset>>>,
     /// The provider that keeps files and batches.
     pub files: Option<Arc<str>>,
     /// Every public model name and what it stands for: aliases, canonical ids, `provider/native-id`, and native

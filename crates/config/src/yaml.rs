@@ -22,6 +22,8 @@ const MAX_NODES: usize = 1_000_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) position: Position,
+    /// Where a scalar's text begins.
+    pub(crate) text: Position,
     pub(crate) content: Content,
 }
 
@@ -97,7 +99,7 @@ pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
     options.disallow_directives = true;
     options.flow_nesting_limit = MAX_DEPTH;
     options.block_nesting_limit = MAX_DEPTH;
-    let mut builder = Builder::default();
+    let mut builder = Builder { lines: text.lines().collect(), ..Builder::default() };
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| {
             let position = position(error.marker());
@@ -111,7 +113,7 @@ pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
         })?;
         builder.take(event, &span)?;
     }
-    Ok(builder.root.unwrap_or(Node { position: Position { line: 1, column: 1 }, content: Content::Empty }))
+    Ok(builder.root.unwrap_or(Node::new(Position { line: 1, column: 1 }, Content::Empty)))
 }
 
 fn position(marker: &Marker) -> Position {
@@ -144,14 +146,34 @@ enum OpenKind {
 
 /// Builds the tree from events, on a stack of its own.
 #[derive(Default)]
-struct Builder {
+struct Builder<'t> {
+    lines: Vec<&'t str>,
     open: Vec<Open>,
     /// Finished nodes with an anchor.
     anchors: HashMap<usize, (Node, Extent)>,
     root: Option<Node>,
 }
 
-impl Builder {
+impl Node {
+    fn new(position: Position, content: Content) -> Self {
+        Self { position, text: position, content }
+    }
+}
+
+impl Builder<'_> {
+    /// Where the text of a scalar begins: behind its quote; the parser gives a block the place of its first line.
+    fn text_of(&self, style: ScalarStyle, at: Position) -> Position {
+        match style {
+            ScalarStyle::Plain => at,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Position { column: at.column + 1, ..at },
+            ScalarStyle::Literal | ScalarStyle::Folded => {
+                let first = self.lines.get(at.line.saturating_sub(1)).copied().unwrap_or_default();
+                let indent = first.len() - first.trim_start_matches(' ').len();
+                Position { column: indent + 1, ..at }
+            }
+        }
+    }
+
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), SyntaxError> {
         let position = position(&span.start);
         if event.tag().is_some() {
@@ -162,7 +184,8 @@ impl Builder {
                 let empty =
                     style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let content = if empty { Content::Empty } else { Content::Scalar(Arc::from(&*text)) };
-                self.finish(Node { position, content }, anchor, Extent::ONE)
+                let text = self.text_of(style, position);
+                self.finish(Node { position, text, content }, anchor, Extent::ONE)
             }
             Event::SequenceStart(_, anchor, _) => self.begin(position, anchor, OpenKind::List(Vec::new())),
             Event::MappingStart(_, anchor, _) => {
@@ -175,13 +198,13 @@ impl Builder {
                     OpenKind::List(items) => Content::List(items.into()),
                     OpenKind::Mapping { mapping, .. } => Content::Mapping(Arc::new(mapping)),
                 };
-                self.finish(Node { position: open.position, content }, open.anchor, open.extent)
+                self.finish(Node::new(open.position, content), open.anchor, open.extent)
             }
             Event::Alias(anchor) => {
                 let Some((node, extent)) = self.anchors.get(&anchor).cloned() else {
                     return Err(refused(position, "this alias stands inside its own anchor", "write it out"));
                 };
-                self.finish(Node { position, content: node.content }, 0, extent)
+                self.finish(Node { position, ..node }, 0, extent)
             }
             Event::DocumentStart(..) if self.root.is_some() => {
                 Err(refused(position, "a second document begins here", "keep one document in the file"))

@@ -6,12 +6,15 @@
 
 mod affinity;
 mod answers;
+#[doc(hidden)]
+pub mod bench;
 mod body;
 mod clock;
 mod discovery;
 mod egress;
 mod estimates;
 mod exchange;
+mod faults;
 mod gauges;
 mod health;
 mod kinds;

@@ -89,19 +89,22 @@ async fn serve(
     takes_work(gateway)?;
     let consumer = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
     exchange.identified(&consumer);
-    let mut call = llm::decode(exchange, snapshot, route, head, body).await?;
+    let call = llm::decode(exchange, snapshot, route, head, body).await?;
     exchange.record.model_requested.clone_from(&call.model);
     exchange.record.streamed = call.stream;
     llm::permit_nested(&consumer, &call)?;
+    let mut call = llm::chosen(snapshot, &consumer, call, &head.headers)?;
     call.decide_healing(snapshot, &consumer);
-    exchange.permit =
-        Some(stages::admit(gateway, snapshot, &consumer, call.models().map(|named| named.name))?);
+    exchange.permit = Some(stages::admit(gateway, snapshot, &consumer, call.to_permit(&consumer))?);
     let settings = &snapshot.gateway;
     let call = llm::recall(exchange, settings, &consumer, call).await?;
     let call = stages::inspect(call)?;
-    let plan = choose(&worker, snapshot, &consumer, &call, &head.headers)?;
-    exchange.chosen(plan.decision.record());
-    if let Some(arrival) = llm::dry_run(&call, &head.headers, &plan) {
+    let looked = look(&worker, snapshot, &consumer, &call, head);
+    exchange.chosen(looked.record(&call));
+    let call = looked.obeyed(snapshot, call)?;
+    let plan = choose(&worker, snapshot, &consumer, &call, &looked, &head.headers)?;
+    exchange.chosen(plan.decision.record(looked.record(&call)));
+    if let Some(arrival) = llm::dry_run(snapshot, &call, &head.headers, &looked, &plan) {
         return Ok((call, arrival));
     }
     if let Some(arrival) = llm::load(exchange, &call, &plan) {
@@ -123,12 +126,32 @@ async fn serve(
     Ok((call, arrival))
 }
 
+/// The rule that decides, if one does.
+fn look<'s>(
+    worker: &Worker,
+    snapshot: &'s Snapshot,
+    consumer: &VirtualKey,
+    call: &llm::Call,
+    head: &request::Parts,
+) -> llm::Looked<'s> {
+    if snapshot.rules.list.is_empty() {
+        return llm::Looked::default();
+    }
+    let draw = |end| worker.below(end);
+    let looked = llm::look(snapshot, &llm::Request::new(call, consumer, head, &draw));
+    for (rule, why) in &looked.failed {
+        worker.gateway.rule_faults.note(rule, why, Instant::now());
+    }
+    looked
+}
+
 /// resolve, with what is known while the gateway runs.
 fn choose(
     worker: &Worker,
     snapshot: &Snapshot,
     consumer: &VirtualKey,
     call: &llm::Call,
+    looked: &llm::Looked<'_>,
     headers: &HeaderMap,
 ) -> Result<llm::Plan, Rejection> {
     let gateway = &worker.gateway;
@@ -138,7 +161,7 @@ fn choose(
         now_ms: gateway.health.at(Instant::now()),
         draw: &|end| worker.below(end),
     };
-    llm::resolve(&live, snapshot, consumer, &llm::Ask::of(call, headers))
+    llm::resolve(&live, snapshot, consumer, &looked.ask(snapshot, call, headers))
 }
 
 /// The same for a call that goes through as it is. What its head alone tells is looked at before its body is read.

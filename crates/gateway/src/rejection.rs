@@ -86,6 +86,7 @@ codes! {
     MissingKey "missing_key" 401 Authentication Client Never "No virtual key was sent.";
     InvalidKey "invalid_key" 401 Authentication Client Never "The virtual key is not known, is switched off or has expired.";
     ModelNotAllowed "model_not_allowed" 403 PermissionDenied Client Never "The virtual key may not use this model.";
+    DeniedByRule "denied_by_rule" 403 PermissionDenied Client Never "A rule of the operator refuses this request; the message is the operator's, `metadata.rule` names the rule.";
     AccessDenied "access_denied" 403 PermissionDenied Client Never "The virtual key may not do this; the message says which `access` it lacks.";
     PathNotAllowed "path_not_allowed" 403 PermissionDenied Client Never "No rule of the provider's `passthrough` lets this call through.";
     RouteNotFound "route_not_found" 404 NotFound Client Never "There is nothing at this path.";

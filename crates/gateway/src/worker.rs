@@ -19,6 +19,7 @@ use yumen_telemetry::{
 
 use crate::affinity::Affinity;
 use crate::estimates::Estimates;
+use crate::faults::RuleFaults;
 use crate::gauges::Gauges;
 use crate::health::{Health, SavedHealth};
 use crate::limits::Limits;
@@ -42,6 +43,8 @@ pub struct Gateway {
     pub credentials: Health,
     /// Which deployment a session was last served by.
     pub affinity: Affinity,
+    /// Rules that could not be evaluated.
+    pub rule_faults: RuleFaults,
     /// Credentials that rest.
     pub resting: Resting,
     /// Access tokens that credentials have been exchanged for.
@@ -85,6 +88,7 @@ impl Gateway {
             health: Health::default(),
             credentials: Health::default(),
             affinity: Affinity::default(),
+            rule_faults: RuleFaults::default(),
             resting: Resting::default(),
             access_tokens: Arc::default(),
             sink,

@@ -11,6 +11,12 @@ pub struct RouteRecord {
     /// The rule that decided, if one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// Rules before it that could not be evaluated, or name models that nothing serves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed_rules: Vec<String>,
+    /// The preset that was put on the request, as `NAME@VERSION`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
     /// Whether the first deployment was chosen because it last served this session.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sticky: bool,

@@ -65,6 +65,16 @@ fn show_plan(told: &Value, explains: bool) {
     let tokens = told.get("prompt_tokens_estimated").and_then(Value::as_u64).unwrap_or(0);
     let names: Vec<&str> = rows(told, "models").filter_map(Value::as_str).collect();
     say(&format!("{} by `{}`, about {tokens} prompt tokens", names.join(", "), text(told, "strategy")));
+    let rule = Some(text(told, "rule")).filter(|rule| !rule.is_empty());
+    if let Some(rule) = rule {
+        say(&format!("by the rule `{rule}`"));
+    }
+    for failed in rows(told, "failed_rules").filter_map(Value::as_str) {
+        say(&format!("the rule `{failed}` failed and was passed over"));
+    }
+    if !text(told, "preset").is_empty() {
+        say(&format!("with the preset `{}`", text(told, "preset")));
+    }
     let mut plan = table(&["#", "provider", "model", "dialect", "expected $", "after others because of"]);
     for (number, step) in rows(told, "plan").enumerate() {
         let same = |one: &&Value| {
@@ -138,6 +148,12 @@ fn show_record(record: &ExchangeRecord) {
         let sticky = if route.sticky { ", where its session was" } else { "" };
         let rule = route.rule.as_ref().map(|rule| format!(", by the rule `{rule}`")).unwrap_or_default();
         say(&format!("chosen by `{}`{sticky}{rule}", route.strategy));
+        for failed in &route.failed_rules {
+            say(&format!("the rule `{failed}` failed and was passed over"));
+        }
+        if let Some(preset) = &route.preset {
+            say(&format!("with the preset `{preset}`"));
+        }
         let mut considered = table(&["provider", "model", "not tried because of", "after others because of"]);
         for one in &route.considered {
             let because = |word: &Option<String>| word.clone().unwrap_or_default();

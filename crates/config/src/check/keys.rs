@@ -62,6 +62,7 @@ pub(super) fn check(
                 concurrency: spec.concurrency,
                 routing,
                 heal_json: spec.heal_json,
+                tags: spec.tags.iter().map(|tag| Arc::from(&**tag)).collect(),
             };
             keys.push((hash, Some(Arc::new(key))));
         }

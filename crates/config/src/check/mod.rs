@@ -16,6 +16,7 @@ mod parameters;
 mod proof;
 mod provider;
 mod routing;
+mod rules;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,6 +131,8 @@ pub fn from_environment(
         models: Arc::new(names::table(&providers.good)),
         providers: Arc::new(providers.good),
         routing: Arc::default(),
+        rules: Arc::default(),
+        presets: Arc::default(),
         files: None,
         withheld: Arc::default(),
         keys: KeyTable::default(),
@@ -182,7 +185,7 @@ fn build(
     key_hasher: &KeyHasher,
     found: &mut Diagnostics,
 ) -> Option<Snapshot> {
-    let Document { root, server, whole, providers, models, keys } = document;
+    let Document { root, server, whole, providers, models, keys, presets, rules } = document;
     if whole && providers.is_empty() {
         let hint = "write `providers: { openai: { credentials: [ { secret: \"${OPENAI_API_KEY}\" } ] } }`";
         root.field("providers").warn(found, "no provider is configured".to_owned(), Some(hint.to_owned()));
@@ -194,18 +197,25 @@ fn build(
     let files = files::check(&server.files, &providers, &root.field("files"), found);
     let top_level_is_good = whole && found.errors() == errors_before;
     let checked = aliases::check(models, &providers, names::table(&providers.good), found);
-    let snapshot = Snapshot {
+    let mut snapshot = Snapshot {
         gateway: Arc::new(gateway),
         process: Arc::new(process),
         providers: Arc::new(providers.good),
         routing,
+        rules: Arc::default(),
+        presets: Arc::default(),
         files,
         models: Arc::new(checked.models),
         withheld: Arc::new(checked.withheld),
         keys: KeyTable::default(),
     };
+    let errors_before = found.errors();
+    let are_whole = presets.values().all(|preset| preset.whole) && rules.iter().all(|rule| rule.whole);
+    snapshot.presets = Arc::new(rules::presets(presets, &snapshot, found));
+    snapshot.rules = Arc::new(rules::check(&rules, &snapshot, found));
+    let rules_are_good = are_whole && found.errors() == errors_before;
     let keys = keys::check(keys, &snapshot, key_hasher, found);
-    top_level_is_good.then(|| snapshot.with_keys(keys))
+    (top_level_is_good && rules_are_good).then(|| snapshot.with_keys(keys))
 }
 
 /// Checks each provider alone. One that has become bad keeps the form that it had before.

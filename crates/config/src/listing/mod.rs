@@ -4,6 +4,7 @@
 //! their deployments, and the choice and order that a [`ModelQuery`] asks for. It writes no wire format, and what no
 //! source says it leaves open.
 
+mod latest;
 mod query;
 mod select;
 

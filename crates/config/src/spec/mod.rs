@@ -6,6 +6,7 @@
 mod named;
 mod provider;
 mod routing;
+mod rules;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ pub use provider::{
     ModelSpec, PriceSpec, ProviderSpec, TimeoutSpec,
 };
 pub use routing::{DataCollection, MaxPriceSpec, RoutingSpec};
+pub use rules::{Effort, ParametersSpec, PresetSpec, RuleSpec, ThenSpec};
 
 use crate::secret::Secret;
 
@@ -40,6 +42,11 @@ pub struct Spec {
     pub routing: RoutingSpec,
     /// Model aliases: public names that stand for deployments. An alias wins over a model of the same name.
     pub models: BTreeMap<String, AliasSpec>,
+    /// Presets: models, preferences, a system prompt and parameters under names of your choice.
+    pub presets: BTreeMap<String, PresetSpec>,
+    /// Rules that requests are compared with, in their order; the first one that holds decides.
+    #[schemars(length(max = 256))]
+    pub rules: Vec<RuleSpec>,
     /// Files and batches (`/v1/files`, `/v1/batches`), for keys with `access: [files]`.
     pub files: FilesSpec,
     /// Virtual keys: the secrets that we issue to consumers.
@@ -340,6 +347,10 @@ pub struct KeySpec {
     /// gateway says.
     #[serde(default)]
     pub heal_json: Option<bool>,
+    /// Words that rules can read (`tags`).
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    pub tags: Vec<String>,
     /// Switches the key off without removing it.
     #[serde(default)]
     pub disabled: bool,

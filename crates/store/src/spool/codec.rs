@@ -68,6 +68,10 @@ fn encode_route(route: &RouteRecord, out: &mut Vec<u8>) {
     text(out, 1, &route.strategy);
     optional_text(out, 2, route.rule.as_deref());
     number(out, 3, route.sticky.into());
+    for rule in route.failed_rules.iter().take(MAX_ITEMS) {
+        text(out, 5, rule);
+    }
+    optional_text(out, 6, route.preset.as_deref());
     for considered in route.considered.iter().take(MAX_ITEMS) {
         nested(out, 4, |out| {
             text(out, 1, &considered.provider);
@@ -160,6 +164,8 @@ fn decode_route(bytes: &[u8]) -> Result<RouteRecord, Unreadable> {
             2 => route.rule = Some(value.text()?),
             3 => route.sticky = value.number()? != 0,
             4 => route.considered.push(decode_considered(value.bytes()?)?),
+            5 => route.failed_rules.push(value.text()?),
+            6 => route.preset = Some(value.text()?),
             _ => {}
         }
     }

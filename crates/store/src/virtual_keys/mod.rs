@@ -238,6 +238,7 @@ fn change(row: &SqliteRow, now: i64) -> Result<(i64, KeyChange), StoreError> {
         (one, other) => one.or(other),
     };
     let checked = VirtualKey {
+        tags: Vec::new(),
         id: key.id.into(),
         name: key.name.into(),
         models: ModelPatterns::new(key.spec.models.iter().map(String::as_str)),

@@ -12,7 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::bounded::{Bounded, OTHER};
-use crate::{ExchangeRecord, RecordObserver, TokenSource};
+use crate::{ExchangeRecord, RecordObserver, RouteRecord, TokenSource};
 
 /// Most distinct models, providers or error codes that are told apart.
 pub(super) const MOST_VALUES: usize = 500;
@@ -75,6 +75,12 @@ struct OperationLabels {
     operation: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RuleLabels {
+    rule: String,
+    outcome: &'static str,
+}
+
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// The families; a clone counts into the same ones.
@@ -83,6 +89,7 @@ pub(super) struct Exchanges {
     requests: Family<RequestLabels, Counter>,
     errors: Family<ErrorLabels, Counter>,
     cost: Family<CostLabels, Counter>,
+    rules: Family<RuleLabels, Counter>,
     tokens: Histograms<TokenLabels>,
     duration: Histograms<ModelLabels>,
     first_token: Histograms<ModelLabels>,
@@ -95,6 +102,7 @@ impl Exchanges {
             requests: Family::default(),
             errors: Family::default(),
             cost: Family::default(),
+            rules: Family::default(),
             tokens: Family::new_with_constructor(|| Histogram::new(TOKEN_BUCKETS)),
             duration: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
             first_token: Family::new_with_constructor(|| Histogram::new(FIRST_TOKEN_BUCKETS)),
@@ -103,6 +111,7 @@ impl Exchanges {
         registry.register("yumen_requests", "Exchanges by how they ended", all.requests.clone());
         registry.register("yumen_errors", "Exchanges that ended with an error, by code", all.errors.clone());
         registry.register("yumen_cost_nano_usd", "Cost in nano-dollars", all.cost.clone());
+        registry.register("yumen_rules", "Rules that decided or failed", all.rules.clone());
         registry.register("gen_ai_client_token_usage", "Tokens of an exchange", all.tokens.clone());
         registry.register_with_unit(
             "gen_ai_client_operation_duration",
@@ -149,6 +158,7 @@ pub struct MetricsObserver {
     providers: Bounded,
     models: Bounded,
     codes: Bounded,
+    rules: Bounded,
 }
 
 impl MetricsObserver {
@@ -161,6 +171,16 @@ impl MetricsObserver {
             providers: Bounded::new(MOST_VALUES),
             models: Bounded::new(MOST_VALUES),
             codes: Bounded::new(MOST_VALUES),
+            rules: Bounded::new(MOST_VALUES),
+        }
+    }
+
+    fn count_rules(&mut self, route: &RouteRecord) {
+        let decided = route.rule.iter().map(|rule| (rule, "decided"));
+        let failed = route.failed_rules.iter().map(|rule| (rule, "failed"));
+        for (rule, outcome) in decided.chain(failed) {
+            let rule = self.rules.admit(Some(rule)).to_owned();
+            self.families.rules.get_or_create(&RuleLabels { rule, outcome }).inc();
         }
     }
 
@@ -172,6 +192,9 @@ impl MetricsObserver {
 
 impl RecordObserver for MetricsObserver {
     fn observe(&mut self, record: &ExchangeRecord) {
+        if let Some(route) = &record.route {
+            self.count_rules(route);
+        }
         let operation = self.operations.admit(Some(&record.operation));
         let mut provider = self.providers.admit(record.counted_provider());
         let mut model = self.models.admit(record.counted_model());

@@ -1,10 +1,10 @@
 //! A request to a model, read once: the raw bytes and the few facts that the gateway acts on.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use memchr::memmem::Finder;
-use yumen_config::{Preferences, Snapshot, VirtualKey};
+use yumen_config::{Preferences, Preset, Snapshot, VirtualKey};
 use yumen_llm::dialects::{Dialect, Passing, codec};
 use yumen_llm::json::Object;
 use yumen_llm::multipart::Form;
@@ -44,6 +44,10 @@ pub struct Call {
     pub variant: Option<Variant>,
     /// Further models to try, in the client's own order (`models`).
     pub fallbacks: Vec<(String, Option<Variant>)>,
+    /// The preset that was put on it.
+    pub preset: Option<Arc<Preset>>,
+    /// Whether the preset was asked for in the place of a model.
+    pub addressed_preset: bool,
     /// What is wished of the choice of deployments.
     pub wishes: Option<Box<Preferences>>,
     /// Whether a stream is asked for.
@@ -103,6 +107,14 @@ impl Call {
     /// Decides what of the answer's JSON is repaired.
     pub fn decide_healing(&mut self, snapshot: &Snapshot, key: &VirtualKey) {
         self.healing = self.wish.decided(snapshot, key, &self.model);
+    }
+
+    /// The names for which its key needs a permission: those of the models, unless it may use the preset that stands in
+    /// their place.
+    pub fn to_permit(&self, key: &VirtualKey) -> impl Iterator<Item = &str> {
+        let preset = self.preset.as_ref().filter(|_| self.addressed_preset);
+        let is_allowed = preset.is_some_and(|preset| key.models.allows(&format!("@preset/{}", preset.name)));
+        self.models().map(|named| named.name).filter(move |_| !is_allowed)
     }
 
     /// All models that the client names.

@@ -16,6 +16,7 @@ use super::call::Call;
 use super::explain::{DRY_RUN_HEADER, asks};
 use super::heal::wish;
 use super::memory::Memory;
+use super::preset;
 use super::resolve::{Variant, split_variant};
 use super::wishes::wishes;
 use super::{form, realtime};
@@ -43,7 +44,7 @@ pub(super) const ACTED_ON: &[&str] = &[
 ];
 
 /// Members that would let an upstream choose another model than the one that was permitted here.
-pub(super) const REFUSED: &[&str] = &["route", "preset", "fallbacks"];
+pub(super) const REFUSED: &[&str] = &["route", "fallbacks"];
 
 /// With it a client asks how its request was routed.
 const TRACE_HEADER: &str = "x-openrouter-metadata";
@@ -63,7 +64,7 @@ pub async fn decode(
 ) -> Result<Call, Rejection> {
     let settings = &snapshot.gateway;
     if route.task == Task::Converse {
-        return Ok(understood(snapshot, realtime::open(exchange, route, head)?, &head.headers));
+        return understood(snapshot, realtime::open(exchange, route, head)?, &head.headers);
     }
     let asked = Instant::now();
     let uploaded = upload::collect(settings, head, body).await;
@@ -76,11 +77,11 @@ pub async fn decode(
         (Some(passing), Some(boundary)) => form::read(passing, route, &boundary, body)?,
         _ => read(settings, route, body)?,
     };
-    Ok(understood(snapshot, call, &head.headers))
+    understood(snapshot, call, &head.headers)
 }
 
 /// The call with what the settings and its headers make of it.
-pub fn understood(snapshot: &Snapshot, mut call: Call, headers: &HeaderMap) -> Call {
+pub fn understood(snapshot: &Snapshot, mut call: Call, headers: &HeaderMap) -> Result<Call, Rejection> {
     let asked = headers.get(TRACE_HEADER).and_then(|value| value.to_str().ok());
     call.wants_trace = asked.is_some_and(|value| value.eq_ignore_ascii_case("enabled"));
     if codec(call.dialect).outline().errors == ErrorShape::Ollama {
@@ -93,7 +94,7 @@ pub fn understood(snapshot: &Snapshot, mut call: Call, headers: &HeaderMap) -> C
     if asks(headers, DRY_RUN_HEADER) {
         (call.task, call.stream) = (Task::Explain, false);
     }
-    call
+    preset::asked(snapshot, call)
 }
 
 /// Reads the facts of a whole body.
@@ -134,6 +135,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         }
     };
     let addressed = addressed(&object, &body)?;
+    expect(preset::MEMBER, "the name of a preset", object.string(&body, preset::MEMBER))?;
     Ok(Call {
         dialect,
         task,
@@ -149,6 +151,8 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         ai_sdk_version,
         include_usage: includes_usage(&object, &body)?,
         wishes: wishes(&object, &body)?,
+        preset: None,
+        addressed_preset: false,
         variant: None,
         wish: wish(dialect, &object, &body)?,
         healing: None,

@@ -161,6 +161,8 @@ mod tests {
             include_usage: false,
             skin: crate::route::Skin::Plain,
             wishes: None,
+            preset: None,
+            addressed_preset: false,
             variant: None,
             wish: super::super::heal::Wish::default(),
             healing: None,

@@ -8,14 +8,17 @@ use serde_json::{Value, json};
 use yumen_config::{Snapshot, VirtualKey, Word as _};
 use yumen_llm::price::dollars;
 use yumen_llm::usage::Usage;
+use yumen_telemetry::RouteRecord;
 
 use super::arrival::{Arrival, Arrived};
+use super::auto::chosen;
 use super::call::Call;
 use super::decode;
 use super::resolve::{Ask, Live, Plan, resolve};
+use super::rules::{Looked, Request, look};
 use crate::affinity::Affinity;
 use crate::health::Health;
-use crate::rejection::Rejection;
+use crate::rejection::{Code, Rejection};
 use crate::route::{Route, Task};
 use crate::stages;
 
@@ -28,7 +31,7 @@ pub fn asks(headers: &HeaderMap, name: &str) -> bool {
 }
 
 /// The plan as it is told.
-pub fn told(plan: &Plan, ask: &Ask<'_>) -> Value {
+fn told(plan: &Plan, ask: &Ask<'_>, route: Option<RouteRecord>) -> Value {
     let prompt = ask.prompt_tokens();
     let usage = Usage { input: prompt, output: ask.max_output.unwrap_or(0), ..Usage::default() };
     let steps: Vec<Value> = plan
@@ -43,7 +46,7 @@ pub fn told(plan: &Plan, ask: &Ask<'_>) -> Value {
             })
         })
         .collect();
-    let considered = plan.decision.record().map(|record| record.considered).unwrap_or_default();
+    let considered = plan.decision.record(None).map(|record| record.considered).unwrap_or_default();
     let out: Vec<Value> = considered
         .iter()
         .filter_map(|one| {
@@ -56,19 +59,26 @@ pub fn told(plan: &Plan, ask: &Ask<'_>) -> Value {
             Some(json!({ "provider": one.provider, "model": one.model, "because": one.behind.as_ref()? }))
         })
         .collect();
+    let RouteRecord { rule, failed_rules, preset, .. } = route.unwrap_or_default();
     json!({
-        "object": "route", "models": ask.models.iter().map(|named| named.name).collect::<Vec<_>>(),
+        "object": "route", "rule": rule, "failed_rules": failed_rules, "preset": preset, "models": ask.models.iter().map(|named| named.name).collect::<Vec<_>>(),
         "strategy": plan.decision.strategy.word(), "sticky": plan.decision.sticky,
         "prompt_tokens_estimated": prompt, "plan": steps, "behind": behind, "out": out,
     })
 }
 
 /// The answer to a call of which only the choice is asked for.
-pub fn dry_run(call: &Call, headers: &HeaderMap, plan: &Plan) -> Option<Arrival> {
+pub fn dry_run(
+    snapshot: &Snapshot,
+    call: &Call,
+    headers: &HeaderMap,
+    looked: &Looked<'_>,
+    plan: &Plan,
+) -> Option<Arrival> {
     if call.task != Task::Explain {
         return None;
     }
-    let told = Bytes::from(told(plan, &Ask::of(call, headers)).to_string());
+    let told = Bytes::from(told(plan, &looked.ask(snapshot, call, headers), looked.record(call)).to_string());
     Some(Arrival {
         status: StatusCode::OK,
         headers: HeaderMap::new(),
@@ -83,6 +93,14 @@ pub fn dry_run(call: &Call, headers: &HeaderMap, plan: &Plan) -> Option<Arrival>
     })
 }
 
+/// A request of this head and body, read as the settings understand it.
+pub fn understood(snapshot: &Snapshot, head: &request::Parts, body: Bytes) -> Result<Call, Rejection> {
+    let Route::Llm(route) = stages::route(head)? else {
+        return Err(Rejection::new(Code::RouteNotFound, "No model is asked at this path."));
+    };
+    decode::understood(snapshot, decode::read(&snapshot.gateway, route, body)?, &head.headers)
+}
+
 /// What would be done with a request of this head and body by a gateway that has served nothing yet.
 pub fn explain(
     snapshot: &Snapshot,
@@ -90,15 +108,11 @@ pub fn explain(
     head: &request::Parts,
     body: Bytes,
 ) -> Result<Value, Rejection> {
-    let Route::Llm(route) = stages::route(head)? else {
-        return Err(crate::rejection::Rejection::new(
-            crate::rejection::Code::RouteNotFound,
-            "No model is asked at this path.",
-        ));
-    };
-    let call = decode::understood(snapshot, decode::read(&snapshot.gateway, route, body)?, &head.headers);
+    let call = chosen(snapshot, key, understood(snapshot, head, body)?, &head.headers)?;
     let (health, affinity) = (Health::default(), Affinity::default());
     let live = Live { health: &health, affinity: &affinity, now_ms: 0, draw: &|_| 0 };
-    let ask = Ask::of(&call, &head.headers);
-    Ok(told(&resolve(&live, snapshot, key, &ask)?, &ask))
+    let looked = look(snapshot, &Request::new(&call, key, head, live.draw));
+    let call = looked.obeyed(snapshot, call)?;
+    let ask = looked.ask(snapshot, &call, &head.headers);
+    Ok(told(&resolve(&live, snapshot, key, &ask)?, &ask, looked.record(&call)))
 }

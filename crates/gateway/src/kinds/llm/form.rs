@@ -104,6 +104,8 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         ai_sdk_version: 0,
         include_usage: false,
         wishes: None,
+        preset: None,
+        addressed_preset: false,
         variant: None,
         wish: Wish::default(),
         healing: None,

@@ -17,10 +17,13 @@ fn attempts() -> impl Strategy<Value = Vec<AttemptRecord>> {
 fn routes() -> impl Strategy<Value = Box<RouteRecord>> {
     let considered = (any::<[String; 2]>(), any::<[Option<String>; 2]>())
         .prop_map(|([provider, model], [out, behind])| ConsideredRecord { provider, model, out, behind });
-    (any::<String>(), option::of(any::<String>()), any::<bool>(), proptest::collection::vec(considered, 0..4))
-        .prop_map(|(strategy, rule, sticky, considered)| {
-            Box::new(RouteRecord { strategy, rule, sticky, considered })
-        })
+    let failed = proptest::collection::vec("[a-z]{1,9}", 0..3);
+    let texts = (any::<String>(), any::<[Option<String>; 2]>());
+    (texts, failed, any::<bool>(), proptest::collection::vec(considered, 0..4)).prop_map(
+        |((strategy, [rule, preset]), failed_rules, sticky, considered)| {
+            Box::new(RouteRecord { strategy, rule, failed_rules, preset, sticky, considered })
+        },
+    )
 }
 
 fn heals() -> impl Strategy<Value = Option<Box<HealRecord>>> {

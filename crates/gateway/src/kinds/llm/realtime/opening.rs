@@ -76,6 +76,8 @@ pub fn open(exchange: &Exchange, route: LlmRoute, head: &request::Parts) -> Resu
         include_usage: false,
         variant: None,
         wishes: None,
+        preset: None,
+        addressed_preset: false,
         wish: crate::kinds::llm::heal::Wish::default(),
         healing: None,
         wants_trace: false,

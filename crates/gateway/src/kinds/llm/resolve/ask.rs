@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use smallvec::SmallVec;
-use yumen_config::{Credential, Preferences, Snapshot};
+use yumen_config::{Credential, Preferences, Preset, Rule, Snapshot};
 use yumen_llm::dialects::Dialect;
 use yumen_llm::tokens;
 
@@ -36,6 +36,10 @@ pub struct Ask<'a> {
     pub models: SmallVec<[Named<'a>; 2]>,
     /// What the request itself wishes.
     pub wishes: Option<&'a Preferences>,
+    /// The preset that was put on it.
+    pub preset: Option<&'a Preset>,
+    /// The rule that decided.
+    pub rule: Option<&'a Rule>,
     /// The most tokens that the answer may have.
     pub max_output: Option<u64>,
     /// Whether tools are to be called.
@@ -69,6 +73,8 @@ impl<'a> Ask<'a> {
             dialect: call.dialect,
             models: call.models().collect(),
             wishes: call.wishes.as_deref(),
+            preset: call.preset.as_deref(),
+            rule: None,
             max_output: limits.into_iter().find_map(limit),
             needs_tools: call.object.get(&call.body, "tools").is_some(),
             source: Source::Call(call, headers),
@@ -83,6 +89,8 @@ impl<'a> Ask<'a> {
             dialect: Dialect::OpenAiChat,
             models: models.iter().map(|name| Named { name, variant: None }).collect(),
             wishes,
+            preset: None,
+            rule: None,
             max_output: None,
             needs_tools: false,
             source: Source::Tokens { prompt: prompt_tokens, session: None },

@@ -1,5 +1,7 @@
 //! What tells that requests belong together: a session that the client names, or the beginning of a conversation.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 
 use crate::affinity::key_of;
@@ -14,12 +16,16 @@ const SESSION_HEADER: &str = "x-session-id";
 
 /// The session that the client names, in the body (`session_id`), in a header, or by the key that it gives its prompts.
 pub fn session(call: &Call, headers: &HeaderMap) -> Option<u64> {
+    session_name(call, headers).map(|named| key_of(&*named))
+}
+
+/// The same by its name.
+pub fn session_name<'a>(call: &'a Call, headers: &'a HeaderMap) -> Option<Cow<'a, str>> {
     let text = |name| call.object.string(&call.body, name).value();
-    let named = text("session_id").or_else(|| {
-        headers.get(SESSION_HEADER).and_then(|value| value.to_str().ok()).map(std::borrow::Cow::Borrowed)
-    });
+    let named = text("session_id")
+        .or_else(|| headers.get(SESSION_HEADER).and_then(|value| value.to_str().ok()).map(Cow::Borrowed));
     let named = named.or_else(|| text("prompt_cache_key"))?;
-    (1..=NAME_MOST).contains(&named.len()).then(|| key_of(&*named))
+    (1..=NAME_MOST).contains(&named.len()).then_some(named)
 }
 
 /// What a conversation begins with: its system prompt and its first message, which stay the same in all its turns.

@@ -44,19 +44,19 @@ impl Decision {
         Self { strategy, sticky: false, considered: SmallVec::new() }
     }
 
-    /// As it is recorded; nothing where there was no choice.
-    pub fn record(&self) -> Option<RouteRecord> {
+    /// As it is recorded, with what rules and presets had to do with it; nothing where there was no choice.
+    pub fn record(&self, ruled: Option<RouteRecord>) -> Option<RouteRecord> {
         let record = |considered: &Considered| ConsideredRecord {
             provider: considered.provider.to_string(),
             model: considered.model.to_string(),
             out: considered.out.map(|reason| reason.word().to_owned()),
             behind: considered.behind.map(str::to_owned),
         };
-        (!self.considered.is_empty()).then(|| RouteRecord {
+        (!self.considered.is_empty() || ruled.is_some()).then(|| RouteRecord {
             strategy: self.strategy.word().to_owned(),
-            rule: None,
             sticky: self.sticky,
             considered: self.considered.iter().take(RECORDED_MOST).map(record).collect(),
+            ..ruled.unwrap_or_default()
         })
     }
 

@@ -26,7 +26,7 @@ use crate::stages::unknown_model;
 
 pub use ask::{Ask, Named};
 use candidate::{Behind, Candidate, Candidates};
-pub use conversation::{conversation, session};
+pub use conversation::{conversation, session, session_name};
 pub use decision::Decision;
 pub use rules_out::Reason;
 pub use variant::{Variant, split_variant};
@@ -148,7 +148,7 @@ pub fn resolve(
 /// The preferences that hold for one target, from the widest level to the narrowest.
 #[derive(Clone, Copy, Default)]
 struct Levels<'c> {
-    levels: [Option<&'c Preferences>; 4],
+    levels: [Option<&'c Preferences>; 6],
     variant: Option<Variant>,
 }
 
@@ -163,8 +163,9 @@ impl<'c> Levels<'c> {
     }
 
     fn strategy(&self, target: &ModelTarget) -> Strategy {
-        self.variant
-            .and_then(Variant::strategy)
+        let [.., rule] = self.levels;
+        rule.and_then(|rule| rule.strategy)
+            .or_else(|| self.variant.and_then(Variant::strategy))
             .or_else(|| self.narrowest(|level| level.strategy))
             .unwrap_or_else(|| target.usual_strategy())
     }
@@ -185,7 +186,9 @@ impl<'c> Chooser<'c, '_> {
                 held(&self.snapshot.routing),
                 held(&target.routing),
                 held(&self.key.routing),
+                self.ask.preset.map(|preset| &*preset.routing).and_then(held),
                 self.ask.wishes.and_then(held),
+                self.ask.rule.map(|rule| &*rule.routing).and_then(held),
             ],
             variant,
         }
@@ -234,11 +237,10 @@ impl<'c> Chooser<'c, '_> {
             let Some((target, named)) = targets.get(segment / 2) else { continue };
             let levels = self.levels(target, named.variant);
             let listed = segment % 2 == 0;
-            // Fallbacks are tried as they are listed, unless the request itself says otherwise.
-            let strategy = match self
-                .ask
-                .wishes
-                .and_then(|wishes| wishes.strategy)
+            // Fallbacks are tried as they are listed, unless a rule or the request itself says otherwise.
+            let ruled = self.ask.rule.and_then(|rule| rule.routing.strategy);
+            let strategy = match ruled
+                .or(self.ask.wishes.and_then(|wishes| wishes.strategy))
                 .or(levels.variant.and_then(Variant::strategy))
             {
                 None if !listed => Strategy::Priority,

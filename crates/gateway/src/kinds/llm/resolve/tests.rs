@@ -187,7 +187,7 @@ fn hard_filters_fail_closed_and_say_why() {
         let wishes = Preferences { strategy: Some(Strategy::Priority), ..wishes };
         assert_eq!(world.order("a/m", wishes.clone()), expected);
         let plan = world.plan("all", &Ask::for_models(&["a/m"], Some(&wishes), 100)).unwrap();
-        let out = plan.decision.record().unwrap().considered.into_iter().find_map(|one| one.out);
+        let out = plan.decision.record(None).unwrap().considered.into_iter().find_map(|one| one.out);
         if expected.contains(' ') || plan.steps.len() == 1 {
             assert_eq!(out.as_deref(), Some(word));
         }

@@ -1,0 +1,233 @@
+//! Presets put on requests: what the request does not say itself is set in its body, in its own dialect.
+//!
+//! In: a call and a preset. Out: the call with single members spliced, all other bytes as they were. What a dialect has no
+//! words for is refused by name, never left out silently.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use smallvec::SmallVec;
+use std::sync::Arc;
+use yumen_config::{Preset, Snapshot};
+use yumen_llm::dialects::Dialect;
+use yumen_llm::json::{Edit, Kind, scan_object, splice};
+
+use super::call::Call;
+use super::resolve::{Variant, split_variant};
+use crate::rejection::{Code, Rejection};
+
+/// With it a model's name stands for a preset.
+const MARK: &str = "@preset/";
+/// The member of a request that names one.
+pub const MEMBER: &str = "preset";
+
+type Name = (String, Option<Variant>);
+
+/// The preset that a request asks for, by the model's name or by a member; the call then names plain models.
+pub fn asked(snapshot: &Snapshot, mut call: Call) -> Result<Call, Rejection> {
+    let member = call.object.string(&call.body, MEMBER).value().map(std::borrow::Cow::into_owned);
+    let (model, marked) = match call.model.split_once(MARK) {
+        Some((model, name)) => (model.to_owned(), Some(name.to_owned())),
+        None => (call.model.clone(), None),
+    };
+    let Some(name) = marked.or(member) else { return Ok(call) };
+    let preset = found(snapshot, &name)?;
+    if model.is_empty() {
+        let Some((first, others)) = models(snapshot, &preset) else {
+            let message = format!("The preset `{name}` names no model; write `MODEL@preset/{name}`.");
+            return Err(Rejection::new(Code::InvalidRequest, message).param("model"));
+        };
+        call.addressed_preset = true;
+        (call.model, call.variant) = first;
+        let own = std::mem::take(&mut call.fallbacks);
+        call.fallbacks = others.into_iter().chain(own).collect();
+    } else {
+        let (base, variant) = split_variant(snapshot, &model);
+        (call.model, call.variant) = (base.to_owned(), variant.or(call.variant));
+    }
+    put_on(snapshot, call, &preset)
+}
+
+fn found(snapshot: &Snapshot, name: &str) -> Result<Arc<Preset>, Rejection> {
+    snapshot.presets.get(name).map(Arc::clone).ok_or_else(|| {
+        let shown: String = name.chars().take(100).filter(|letter| !letter.is_control()).collect();
+        Rejection::new(Code::ModelNotFound, format!("There is no preset `{shown}`.")).param(MEMBER)
+    })
+}
+
+/// The models of a preset: the first, and those to be tried after it.
+pub fn models(snapshot: &Snapshot, preset: &Preset) -> Option<(Name, Vec<Name>)> {
+    let mut names = preset.models.iter().map(|name| {
+        let (base, variant) = split_variant(snapshot, name);
+        (base.to_owned(), variant)
+    });
+    let first = names.next()?;
+    Some((first, names.collect()))
+}
+
+/// The call with what a preset says and it does not.
+pub fn put_on(snapshot: &Snapshot, mut call: Call, preset: &Arc<Preset>) -> Result<Call, Rejection> {
+    let mut edits = edits(&call, preset)?;
+    if call.object.get(&call.body, MEMBER).is_some() {
+        edits.push(Edit::Remove { name: MEMBER });
+    }
+    if !edits.is_empty() {
+        let depth = snapshot.gateway.max_json_depth.saturating_add(2);
+        call.body = splice(&call.body, &call.object, &edits).concat().into();
+        call.object = scan_object(&call.body, depth).map_err(|error| {
+            Rejection::new(Code::Internal, "The preset could not be put on the request.").cause(error)
+        })?;
+    }
+    call.preset = Some(Arc::clone(preset));
+    Ok(call)
+}
+
+/// What one dialect calls what presets set.
+struct Words {
+    max_tokens: &'static str,
+    /// Under which of these a request says it itself.
+    max_tokens_said: &'static [&'static str],
+    stop: Option<&'static str>,
+    top_k: bool,
+    penalties_and_seed: bool,
+}
+
+const CHAT: Words = Words {
+    max_tokens: "max_completion_tokens",
+    max_tokens_said: &["max_tokens", "max_completion_tokens"],
+    stop: Some("stop"),
+    top_k: false,
+    penalties_and_seed: true,
+};
+const RESPONSES: Words = Words {
+    max_tokens: "max_output_tokens",
+    max_tokens_said: &["max_output_tokens"],
+    stop: None,
+    top_k: false,
+    penalties_and_seed: false,
+};
+const MESSAGES: Words = Words {
+    max_tokens: "max_tokens",
+    max_tokens_said: &["max_tokens"],
+    stop: Some("stop_sequences"),
+    top_k: true,
+    penalties_and_seed: false,
+};
+
+type Edits = SmallVec<[Edit; 8]>;
+
+fn edits(call: &Call, preset: &Preset) -> Result<Edits, Rejection> {
+    let mut edits = Edits::new();
+    if !preset.changes_the_body() {
+        return Ok(edits);
+    }
+    let unsayable = |what: &str| {
+        let message =
+            format!("The preset `{}` sets {what}, for which this API has no words here.", preset.name);
+        Err(Rejection::new(Code::InvalidRequest, message).param(MEMBER))
+    };
+    let words = match call.dialect {
+        _ if call.form.is_some() => return unsayable("a system prompt or parameters"),
+        Dialect::OpenAiChat => CHAT,
+        Dialect::OpenAiResponses => RESPONSES,
+        Dialect::AnthropicMessages => MESSAGES,
+        _ => return unsayable("a system prompt or parameters"),
+    };
+    let parameters = &preset.parameters;
+    let is_said =
+        |name: &str| call.object.get(&call.body, name).is_some_and(|field| field.kind != Kind::Null);
+    let mut set = |name: &'static str, value: Value| {
+        if !is_said(name) {
+            edits.push(Edit::Set { name, value: Bytes::from(value.to_string()) });
+        }
+    };
+    if let Some(number) = parameters.temperature {
+        set("temperature", json!(number));
+    }
+    if let Some(number) = parameters.top_p {
+        set("top_p", json!(number));
+    }
+    match parameters.top_k {
+        Some(number) if words.top_k => set("top_k", json!(number)),
+        Some(_) if !is_said("top_k") => return unsayable("`top_k`"),
+        _ => {}
+    }
+    if let Some(most) =
+        parameters.max_tokens.filter(|_| !words.max_tokens_said.iter().any(|name| is_said(name)))
+    {
+        set(words.max_tokens, json!(most));
+    }
+    let only_chat = [
+        ("seed", parameters.seed.map(|number| json!(number))),
+        ("frequency_penalty", parameters.frequency_penalty.map(|number| json!(number))),
+        ("presence_penalty", parameters.presence_penalty.map(|number| json!(number))),
+    ];
+    for (name, value) in only_chat {
+        match value {
+            Some(value) if words.penalties_and_seed => set(name, value),
+            Some(_) if !is_said(name) => return unsayable(&format!("`{name}`")),
+            _ => {}
+        }
+    }
+    match words.stop {
+        Some(name) if !parameters.stop.is_empty() => set(name, json!(parameters.stop)),
+        None if !parameters.stop.is_empty() => return unsayable("`stop`"),
+        _ => {}
+    }
+    if let Some(effort) = parameters.reasoning_effort {
+        match call.dialect {
+            Dialect::OpenAiChat if is_said("reasoning") => {}
+            Dialect::OpenAiChat => set("reasoning_effort", json!(effort)),
+            Dialect::OpenAiResponses => set("reasoning", json!({ "effort": effort })),
+            _ if is_said("thinking") || is_said("output_config") => {}
+            _ => return unsayable("`reasoning_effort`"),
+        }
+    }
+    if let Some(system) = &preset.system {
+        match instructed(call, system) {
+            Some(edit) => edits.push(edit),
+            None => return unsayable("a system prompt"),
+        }
+    }
+    Ok(edits)
+}
+
+/// The edit that puts a system prompt before the request's own.
+fn instructed(call: &Call, system: &str) -> Option<Edit> {
+    let quoted = Value::from(system).to_string();
+    let member = |name: &str| call.object.get(&call.body, name).filter(|field| field.kind != Kind::Null);
+    let before = |name: &str, first: String| {
+        let field = member(name)?;
+        let value = field.value(&call.body);
+        match field.kind {
+            Kind::Array => {
+                let rest = value.strip_prefix(b"[")?;
+                let comma = if rest.trim_ascii_start() == b"]" { "" } else { "," };
+                Some(Bytes::from([b"[", first.as_bytes(), comma.as_bytes(), rest].concat()))
+            }
+            _ => {
+                let own: String = serde_json::from_slice(value).ok()?;
+                Some(Bytes::from(Value::from(format!("{system}\n\n{own}")).to_string()))
+            }
+        }
+    };
+    match call.dialect {
+        Dialect::OpenAiChat => {
+            let first = format!(r#"{{"role":"system","content":{quoted}}}"#);
+            Some(Edit::Set { name: "messages", value: before("messages", first)? })
+        }
+        Dialect::OpenAiResponses => {
+            let value = match member("instructions") {
+                Some(_) => before("instructions", String::new())?,
+                None => Bytes::from(quoted),
+            };
+            Some(Edit::Set { name: "instructions", value })
+        }
+        _ => {
+            let value = match member("system") {
+                Some(_) => before("system", format!(r#"{{"type":"text","text":{quoted}}}"#))?,
+                None => Bytes::from(quoted),
+            };
+            Some(Edit::Set { name: "system", value })
+        }
+    }
+}
