@@ -19,6 +19,7 @@ use crate::affinity::Affinity;
 use crate::faults::RuleFaults;
 use crate::gauges::Gauges;
 use crate::health::Health;
+use crate::intents::Intents;
 use crate::limits::Limits;
 use crate::proofs::Proofs;
 use crate::upstream::{AccessTokens, Pool, Resting};
@@ -38,6 +39,8 @@ pub struct Gateway {
     pub health: Health,
     /// Which deployment a session was last served by.
     pub affinity: Affinity,
+    /// What messages were told to be about.
+    pub intents: Intents,
     /// Rules that could not be evaluated.
     pub rule_faults: RuleFaults,
     /// Credentials that rest.
@@ -80,6 +83,7 @@ impl Gateway {
             limits: Limits::default(),
             health: Health::default(),
             affinity: Affinity::default(),
+            intents: Intents::default(),
             rule_faults: RuleFaults::default(),
             resting: Resting::default(),
             access_tokens: AccessTokens::default(),
