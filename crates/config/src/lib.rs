@@ -31,6 +31,7 @@ mod diagnostic;
 mod discovered;
 mod endpoint;
 mod environment;
+mod intent;
 mod keys;
 mod listing;
 mod near;
@@ -67,6 +68,7 @@ pub use credential::{
 pub use diagnostic::{Diagnostic, Position, Severity};
 pub use discovered::Discovered;
 pub use endpoint::{Endpoint, EndpointError, RequestPath, Scheme, encoded, push_encoded};
+pub use intent::{Category, Intent, IntentBy};
 pub use keys::{KeyTable, VirtualKey};
 pub use listing::{Listed, ModelQuery, Page, QueryError, may_use};
 pub use network::Network;

@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::intent::Intent;
 use crate::keys::KeyTable;
 use crate::near;
 use crate::network::Network;
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub routing: Arc<Preferences>,
     /// What happens with requests that meet a condition.
     pub rules: Arc<Rules>,
+    /// How messages are told apart for them.
+    pub intent: Arc<Intent>,
     /// Presets by their names.
     pub presets: Arc<BTreeMap<Arc<str>, Arc<Preset>>>,
     /// The provider that keeps files and batches.

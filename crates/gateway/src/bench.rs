@@ -52,14 +52,13 @@ impl Chooser {
         let draw = |end: u64| 12_345_678_901 % end.max(1);
         let now_ms = self.health.at(Instant::now());
         let live = Live { health: &self.health, affinity: &self.affinity, now_ms, draw: &draw };
-        let looked = look(&self.snapshot, &Request::new(&read.0, key, head, &draw));
+        let looked = look(&self.snapshot, &Request::new(&read.0, key, head, 5_000_000, None));
         let ask = looked.ask(&self.snapshot, &read.0, &head.headers);
         resolve(&live, &self.snapshot, key, &ask).map(|plan| plan.steps.len())
     }
 
     /// Looks at the rules alone; gives whether one decides.
     pub fn look(&self, key: &VirtualKey, head: &request::Parts, read: &Read) -> bool {
-        let draw = |end: u64| 12_345_678_901 % end.max(1);
-        look(&self.snapshot, &Request::new(&read.0, key, head, &draw)).rule.is_some()
+        look(&self.snapshot, &Request::new(&read.0, key, head, 5_000_000, None)).rule.is_some()
     }
 }

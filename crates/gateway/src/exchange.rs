@@ -292,6 +292,14 @@ impl Exchange {
         self.open
     }
 
+    /// Ends an exchange of the gateway's own that came to nothing, maybe while an upstream worked.
+    pub fn given_up(&mut self, status: u16, code: &str) {
+        self.abandon(code);
+        self.record.status = status;
+        self.record.error_code = Some(code.to_owned());
+        self.close(Outcome::Failed);
+    }
+
     /// How an exchange has ended whose answer nobody takes any more: a process that stops cuts what is still open
     /// at the end of its drain limit, else it was the client who left.
     pub fn gone(&mut self) -> Outcome {
@@ -311,11 +319,11 @@ impl Exchange {
     }
 
     /// The client has left (or the process stops) while an upstream worked: it will bill at least the input.
-    fn abandon(&mut self) {
+    fn abandon(&mut self, cause: &str) {
         let Some(mut trying) = self.trying.take() else { return };
         self.waited += trying.began.elapsed();
         trying.attempt.duration_us = micros(trying.began.elapsed());
-        trying.attempt.cause = Some("client_gone".to_owned());
+        trying.attempt.cause = Some(cause.to_owned());
         self.record.provider = Some(trying.attempt.provider.clone());
         let Asked { text, units, model } = &trying.asked;
         let estimates = &self.worker.gateway.estimates;
@@ -334,7 +342,7 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         if self.open {
-            self.abandon();
+            self.abandon("client_gone");
             let outcome = self.gone();
             self.close(outcome);
         }

@@ -17,6 +17,7 @@ mod exchange;
 mod faults;
 mod gauges;
 mod health;
+mod intents;
 mod kinds;
 mod limits;
 mod listener;

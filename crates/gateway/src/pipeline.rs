@@ -99,7 +99,7 @@ async fn serve(
     let settings = &snapshot.gateway;
     let call = llm::recall(exchange, settings, &consumer, call).await?;
     let call = stages::inspect(call)?;
-    let looked = look(&worker, snapshot, &consumer, &call, head);
+    let looked = look(exchange, snapshot, &consumer, &call, head).await;
     exchange.chosen(looked.record(&call));
     let call = looked.obeyed(snapshot, call)?;
     let plan = choose(&worker, snapshot, &consumer, &call, &looked, &head.headers)?;
@@ -126,9 +126,9 @@ async fn serve(
     Ok((call, arrival))
 }
 
-/// The rule that decides, if one does.
-fn look<'s>(
-    worker: &Worker,
+/// The rule that decides, if one does. Only where one wants to know what the message is about does a request wait.
+async fn look<'s>(
+    exchange: &mut Exchange,
     snapshot: &'s Snapshot,
     consumer: &VirtualKey,
     call: &llm::Call,
@@ -137,10 +137,15 @@ fn look<'s>(
     if snapshot.rules.list.is_empty() {
         return llm::Looked::default();
     }
-    let draw = |end| worker.below(end);
-    let looked = llm::look(snapshot, &llm::Request::new(call, consumer, head, &draw));
+    let drawn = exchange.worker().below(llm::PARTS);
+    let mut looked = llm::look(snapshot, &llm::Request::new(call, consumer, head, drawn, None));
+    if looked.wants_category {
+        let category = Box::pin(llm::category(exchange, snapshot, consumer, call)).await;
+        looked = llm::look(snapshot, &llm::Request::new(call, consumer, head, drawn, Some(&category)));
+        looked.category = Some(category);
+    }
     for (rule, why) in &looked.failed {
-        worker.gateway.rule_faults.note(rule, why, Instant::now());
+        exchange.worker().gateway.rule_faults.note(rule, why, Instant::now());
     }
     looked
 }

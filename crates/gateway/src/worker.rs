@@ -22,6 +22,7 @@ use crate::estimates::Estimates;
 use crate::faults::RuleFaults;
 use crate::gauges::Gauges;
 use crate::health::{Health, SavedHealth};
+use crate::intents::Intents;
 use crate::limits::Limits;
 use crate::proofs::Proofs;
 use crate::upstream::{AccessTokens, Pool, Resting};
@@ -43,6 +44,8 @@ pub struct Gateway {
     pub credentials: Health,
     /// Which deployment a session was last served by.
     pub affinity: Affinity,
+    /// What messages were told to be about.
+    pub intents: Intents,
     /// Rules that could not be evaluated.
     pub rule_faults: RuleFaults,
     /// Credentials that rest.
@@ -88,6 +91,7 @@ impl Gateway {
             health: Health::default(),
             credentials: Health::default(),
             affinity: Affinity::default(),
+            intents: Intents::default(),
             rule_faults: RuleFaults::default(),
             resting: Resting::default(),
             access_tokens: Arc::default(),

@@ -17,6 +17,9 @@ pub struct RouteRecord {
     /// The preset that was put on the request, as `NAME@VERSION`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
+    /// What the last message of the user was about, where a rule wanted to know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
     /// Whether the first deployment was chosen because it last served this session.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sticky: bool,

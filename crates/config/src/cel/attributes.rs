@@ -51,6 +51,7 @@ attributes! {
     Minute "now.minute" Int "The minute of the hour (UTC).";
     Weekday "now.weekday" Int "The day of the week, 1 (Monday) to 7 (UTC).";
     Random "random" Double "A number from 0 up to 100, drawn once for each request.";
+    Category "category" Text "What the last message of the user is about, as `intent` tells.";
 }
 
 /// What a condition reads by names of the client's own.

@@ -45,6 +45,9 @@ pub enum Fault {
     NoNumber,
     #[error("it makes a text or a list that is too long")]
     TooLong,
+    /// Whoever evaluates is to find an attribute out, and to evaluate again.
+    #[error("an attribute is not known yet")]
+    Unknown(Attribute),
 }
 
 pub(super) fn holds(root: &Expression, facts: &dyn Facts) -> Result<bool, Fault> {

@@ -19,6 +19,7 @@ impl Facts for Request {
             Attribute::Weekday => Value::Int(6),
             Attribute::Tags | Attribute::ToolNames => Value::List(Items::Lent(&self.tags)),
             Attribute::MessagesText | Attribute::LastMessage => Value::Text(Cow::Borrowed(&self.text)),
+            Attribute::Category => return Err(Fault::Unknown(Attribute::Category)),
             Attribute::Tools | Attribute::Images | Attribute::Minute | Attribute::MaxTokens => Value::Int(0),
             _ => Value::Text(Cow::Borrowed("")),
         })
@@ -71,6 +72,7 @@ fn conditions_hold_as_they_read() {
         // What is decided already needs no more.
         "tokens > 1 || tags[9] == 'code'",
         "tags[9] == 'code' || tokens > 1",
+        "category == 'code' || tokens > 1",
         "tags.exists(t, int(t) == 7) && !tags.all(t, int(t) == 8)",
         "1 / 0 > 1 || true",
         "!(1 / 0 > 1 && false)",
@@ -89,6 +91,7 @@ fn what_a_request_makes_impossible_is_a_fault() {
         ("int(model) > 1", Fault::NoNumber),
         ("9223372036854775807 + tokens > 1", Fault::Overflow),
         ("tags[9] == 'code' && tokens > 1", Fault::NoItem),
+        ("category == 'code' && tokens > 1", Fault::Unknown(Attribute::Category)),
         ("tags.exists(t, int(t) == 8)", Fault::NoNumber),
     ] {
         assert_eq!(holds(source), Err(fault), "{source}");

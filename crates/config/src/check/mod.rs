@@ -9,6 +9,7 @@ mod credentials;
 mod discovery;
 mod endpoints;
 mod files;
+mod intent;
 mod keys;
 mod models;
 pub(crate) mod names;
@@ -133,6 +134,7 @@ pub fn from_environment(
         routing: Arc::default(),
         rules: Arc::default(),
         presets: Arc::default(),
+        intent: Arc::default(),
         files: None,
         withheld: Arc::default(),
         keys: KeyTable::default(),
@@ -204,6 +206,7 @@ fn build(
         routing,
         rules: Arc::default(),
         presets: Arc::default(),
+        intent: Arc::default(),
         files,
         models: Arc::new(checked.models),
         withheld: Arc::new(checked.withheld),
@@ -212,6 +215,7 @@ fn build(
     let errors_before = found.errors();
     let are_whole = presets.values().all(|preset| preset.whole) && rules.iter().all(|rule| rule.whole);
     snapshot.presets = Arc::new(rules::presets(presets, &snapshot, found));
+    snapshot.intent = Arc::new(intent::check(&server.intent, &snapshot, &root.field("intent"), found));
     snapshot.rules = Arc::new(rules::check(&rules, &snapshot, found));
     let rules_are_good = are_whole && found.errors() == errors_before;
     let keys = keys::check(keys, &snapshot, key_hasher, found);

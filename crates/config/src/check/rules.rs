@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::routing;
-use crate::cel::Program;
+use crate::cel::{Attribute, Program};
 use crate::diagnostic::{Diagnostics, shown};
 use crate::near::nearest;
 use crate::patterns::ModelPatterns;
@@ -36,6 +36,15 @@ pub(super) fn check(
             named.error(found, format!("{} must not contain control characters", named.path), None);
         }
         let when = spec.when.as_deref().and_then(|text| compile(text, &here.field("when"), found));
+        let reads = when.as_ref().is_some_and(|when| when.reads(Attribute::Category));
+        if reads && snapshot.intent.categories.is_empty() {
+            let (here, hint) = (here.field("when"), "write categories under `intent`");
+            here.error(
+                found,
+                format!("{} reads `category`, of which there is none", here.path),
+                Some(hint.to_owned()),
+            );
+        }
         let (then, routing) = Outcome { snapshot, place: here.field("then"), found }.check(&spec.then);
         rules.list.push(Rule { name: Arc::from(&*spec.name), when, then, routing });
     }

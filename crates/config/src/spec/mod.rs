@@ -3,6 +3,7 @@
 //! These structs are the only place where a field is declared. The JSON Schema, the reference page, the check
 //! of names and values, and reading itself all come from them.
 
+mod intent;
 mod named;
 mod provider;
 mod routing;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use crate::snapshot::{KeepWish, LogFormat, LogLevel};
+pub use intent::{CategorySpec, IntentBy, IntentSpec};
 pub use provider::{
     AuthScheme, AuthSpec, BatchPriceSpec, CredentialSpec, Decimal, DialectSpec, DiscoverySpec, LongPriceSpec,
     ModelSpec, PriceSpec, ProviderSpec, TimeoutSpec,
@@ -47,6 +49,8 @@ pub struct Spec {
     /// Rules that requests are compared with, in their order; the first one that holds decides.
     #[schemars(length(max = 256))]
     pub rules: Vec<RuleSpec>,
+    /// What the last message of the user is about, for rules that read `category`.
+    pub intent: IntentSpec,
     /// Files and batches (`/v1/files`, `/v1/batches`), for keys with `access: [files]`.
     pub files: FilesSpec,
     /// Virtual keys: the secrets that we issue to consumers.

@@ -72,6 +72,7 @@ fn encode_route(route: &RouteRecord, out: &mut Vec<u8>) {
         text(out, 5, rule);
     }
     optional_text(out, 6, route.preset.as_deref());
+    optional_text(out, 7, route.category.as_deref());
     for considered in route.considered.iter().take(MAX_ITEMS) {
         nested(out, 4, |out| {
             text(out, 1, &considered.provider);
@@ -166,6 +167,7 @@ fn decode_route(bytes: &[u8]) -> Result<RouteRecord, Unreadable> {
             4 => route.considered.push(decode_considered(value.bytes()?)?),
             5 => route.failed_rules.push(value.text()?),
             6 => route.preset = Some(value.text()?),
+            7 => route.category = Some(value.text()?),
             _ => {}
         }
     }

@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, request};
 use serde_json::{Value, json};
+use yumen_config::cel::Attribute;
 use yumen_config::{Snapshot, VirtualKey, Word as _};
 use yumen_llm::price::dollars;
 use yumen_llm::usage::Usage;
@@ -14,8 +15,9 @@ use super::arrival::{Arrival, Arrived};
 use super::auto::chosen;
 use super::call::Call;
 use super::decode;
+use super::intent::by_pattern;
 use super::resolve::{Ask, Live, Plan, resolve};
-use super::rules::{Looked, Request, look};
+use super::rules::{Looked, PARTS, Request, look};
 use crate::affinity::Affinity;
 use crate::health::Health;
 use crate::rejection::{Code, Rejection};
@@ -59,9 +61,10 @@ fn told(plan: &Plan, ask: &Ask<'_>, route: Option<RouteRecord>) -> Value {
             Some(json!({ "provider": one.provider, "model": one.model, "because": one.behind.as_ref()? }))
         })
         .collect();
-    let RouteRecord { rule, failed_rules, preset, .. } = route.unwrap_or_default();
+    let RouteRecord { rule, failed_rules, preset, category, .. } = route.unwrap_or_default();
     json!({
-        "object": "route", "rule": rule, "failed_rules": failed_rules, "preset": preset, "models": ask.models.iter().map(|named| named.name).collect::<Vec<_>>(),
+        "object": "route", "rule": rule, "failed_rules": failed_rules, "preset": preset, "category": category,
+        "models": ask.models.iter().map(|named| named.name).collect::<Vec<_>>(),
         "strategy": plan.decision.strategy.word(), "sticky": plan.decision.sticky,
         "prompt_tokens_estimated": prompt, "plan": steps, "behind": behind, "out": out,
     })
@@ -111,7 +114,9 @@ pub fn explain(
     let call = chosen(snapshot, key, understood(snapshot, head, body)?, &head.headers)?;
     let (health, affinity) = (Health::default(), Affinity::default());
     let live = Live { health: &health, affinity: &affinity, now_ms: 0, draw: &|_| 0 };
-    let looked = look(snapshot, &Request::new(&call, key, head, live.draw));
+    let category = by_pattern(&snapshot.intent, &call);
+    let mut looked = look(snapshot, &Request::new(&call, key, head, (live.draw)(PARTS), Some(&category)));
+    looked.category = snapshot.rules.read(Attribute::Category).then_some(category);
     let call = looked.obeyed(snapshot, call)?;
     let ask = looked.ask(snapshot, &call, &head.headers);
     Ok(told(&resolve(&live, snapshot, key, &ask)?, &ask, looked.record(&call)))

@@ -24,12 +24,13 @@ type Name = (String, Option<Variant>);
 
 /// The preset that a request asks for, by the model's name or by a member; the call then names plain models.
 pub fn asked(snapshot: &Snapshot, mut call: Call) -> Result<Call, Rejection> {
-    let member = call.object.string(&call.body, MEMBER).value().map(std::borrow::Cow::into_owned);
-    let (model, marked) = match call.model.split_once(MARK) {
-        Some((model, name)) => (model.to_owned(), Some(name.to_owned())),
-        None => (call.model.clone(), None),
+    let (model, name) = match call.model.split_once(MARK) {
+        Some((model, name)) => (model.to_owned(), name.to_owned()),
+        None => match call.object.string(&call.body, MEMBER).value() {
+            Some(name) => (call.model.clone(), name.into_owned()),
+            None => return Ok(call),
+        },
     };
-    let Some(name) = marked.or(member) else { return Ok(call) };
     let preset = found(snapshot, &name)?;
     if model.is_empty() {
         let Some((first, others)) = models(snapshot, &preset) else {

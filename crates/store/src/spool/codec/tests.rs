@@ -18,10 +18,10 @@ fn routes() -> impl Strategy<Value = Box<RouteRecord>> {
     let considered = (any::<[String; 2]>(), any::<[Option<String>; 2]>())
         .prop_map(|([provider, model], [out, behind])| ConsideredRecord { provider, model, out, behind });
     let failed = proptest::collection::vec("[a-z]{1,9}", 0..3);
-    let texts = (any::<String>(), any::<[Option<String>; 2]>());
+    let texts = (any::<String>(), any::<[Option<String>; 3]>());
     (texts, failed, any::<bool>(), proptest::collection::vec(considered, 0..4)).prop_map(
-        |((strategy, [rule, preset]), failed_rules, sticky, considered)| {
-            Box::new(RouteRecord { strategy, rule, failed_rules, preset, sticky, considered })
+        |((strategy, [rule, preset, category]), failed_rules, sticky, considered)| {
+            Box::new(RouteRecord { strategy, rule, failed_rules, preset, category, sticky, considered })
         },
     )
 }

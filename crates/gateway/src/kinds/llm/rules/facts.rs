@@ -18,7 +18,7 @@ use crate::kinds::llm::resolve::{Ask, session_name};
 /// Tags of a request that are looked at.
 const TAGS_MOST: usize = 64;
 /// A share of a hundred is told in so many parts.
-const PARTS: u64 = 10_000_000;
+pub const PARTS: u64 = 10_000_000;
 
 /// A request as conditions read it.
 pub struct Request<'a> {
@@ -27,38 +27,41 @@ pub struct Request<'a> {
     key: &'a VirtualKey,
     path: &'a str,
     headers: &'a HeaderMap,
-    draw: &'a dyn Fn(u64) -> u64,
+    /// A number below [`PARTS`], drawn for this request.
+    drawn: u64,
+    category: Option<&'a str>,
     ask: OnceCell<Ask<'a>>,
     texts: OnceCell<Texts>,
     tools: OnceCell<Vec<Value<'static>>>,
     tags: OnceCell<Vec<Value<'static>>>,
     metadata: OnceCell<Option<Object>>,
     session: OnceCell<Option<Cow<'a, str>>>,
-    random: OnceCell<f64>,
     now: OnceCell<i64>,
 }
 
 impl<'a> Request<'a> {
-    /// A call with its head, and who makes it; `draw` draws a number below another one.
+    /// A call with its head, who makes it, a number below [`PARTS`] that was drawn for it, and what its last message is
+    /// about, once that is known.
     pub fn new(
         call: &'a Call,
         key: &'a VirtualKey,
         head: &'a request::Parts,
-        draw: &'a dyn Fn(u64) -> u64,
+        drawn: u64,
+        category: Option<&'a str>,
     ) -> Self {
         Self {
             call,
             key,
             path: head.uri.path(),
             headers: &head.headers,
-            draw,
+            drawn,
+            category,
             ask: OnceCell::new(),
             texts: OnceCell::new(),
             tools: OnceCell::new(),
             tags: OnceCell::new(),
             metadata: OnceCell::new(),
             session: OnceCell::new(),
-            random: OnceCell::new(),
             now: OnceCell::new(),
         }
     }
@@ -88,10 +91,6 @@ impl<'a> Request<'a> {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             i64::try_from(since.as_secs()).unwrap_or(0)
         })
-    }
-
-    fn random(&self) -> f64 {
-        *self.random.get_or_init(|| share((self.draw)(PARTS)))
     }
 
     fn metadata(&self) -> Option<&Object> {
@@ -156,7 +155,8 @@ impl Facts for Request<'_> {
             Attribute::Minute => Value::Int(self.now().rem_euclid(3600) / 60),
             // The first day of the epoch was a Thursday.
             Attribute::Weekday => Value::Int((self.now().div_euclid(86_400) + 3).rem_euclid(7) + 1),
-            Attribute::Random => Value::Double(self.random()),
+            Attribute::Category => text(self.category.ok_or(Fault::Unknown(attribute))?),
+            Attribute::Random => Value::Double(share(self.drawn)),
         })
     }
 

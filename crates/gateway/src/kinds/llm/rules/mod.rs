@@ -19,7 +19,7 @@ use super::call::Call;
 use super::preset;
 use super::resolve::{Ask, Named, split_variant};
 use crate::rejection::{Code, Rejection};
-pub use facts::Request;
+pub use facts::{PARTS, Request};
 pub use texts::Texts;
 
 /// What the rules make of a request.
@@ -29,6 +29,10 @@ pub struct Looked<'s> {
     pub rule: Option<&'s Rule>,
     /// Rules before it that could not be evaluated, or name models that nothing serves.
     pub failed: SmallVec<[(Arc<str>, Failed); 1]>,
+    /// What the last message is about, where somebody wanted to know.
+    pub category: Option<Arc<str>>,
+    /// Whether a rule wants to know that, and no one has said.
+    pub wants_category: bool,
 }
 
 /// Why a rule was passed over.
@@ -59,6 +63,10 @@ pub fn look<'s>(snapshot: &'s Snapshot, request: &Request<'_>) -> Looked<'s> {
                 looked.rule = Some(rule);
                 break;
             }
+            Err(Fault::Unknown(_)) => {
+                looked.wants_category = true;
+                break;
+            }
             Err(fault) => looked.failed.push((Arc::clone(&rule.name), Failed::Condition(fault))),
         }
     }
@@ -78,10 +86,12 @@ impl Looked<'_> {
     /// What is told of it, if there is anything.
     pub fn record(&self, call: &Call) -> Option<RouteRecord> {
         let preset = call.preset.as_ref().map(|preset| preset.label.to_string());
-        (self.rule.is_some() || !self.failed.is_empty() || preset.is_some()).then(|| RouteRecord {
+        let is_told = self.rule.is_some() || !self.failed.is_empty() || self.category.is_some();
+        (is_told || preset.is_some()).then(|| RouteRecord {
             rule: self.rule.map(|rule| rule.name.to_string()),
             failed_rules: self.failed.iter().map(|(name, _)| name.to_string()).collect(),
             preset,
+            category: self.category.as_ref().map(ToString::to_string),
             ..RouteRecord::default()
         })
     }
