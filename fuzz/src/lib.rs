@@ -9,6 +9,7 @@ mod bytes;
 mod config;
 mod dialects;
 mod healing;
+mod media;
 mod mutate;
 mod words;
 
@@ -18,8 +19,8 @@ use std::{fs, io};
 
 pub use mutate::Mutator;
 use words::{
-    BEDROCK, BROKEN, CHAT, COHERE, FORM, GEMINI, JSON, MESSAGES, OLLAMA, PASSING, PROVIDERS_ONLY, REALTIME,
-    RESPONSES, SSE, TEXT, VALUES, YAML,
+    BEDROCK, BROKEN, CHAT, COHERE, FORM, GEMINI, JSON, MEDIA, MESSAGES, OLLAMA, PASSING, PROVIDERS_ONLY,
+    REALTIME, RESPONSES, SSE, TEXT, VALUES, YAML,
 };
 
 /// One thing to fuzz.
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "lines", run: bytes::lines, words: &[SSE] },
     Target { name: "multipart", run: bytes::multipart, words: &[FORM] },
     Target { name: "passing", run: bytes::passing, words: &[PASSING] },
+    Target { name: "media", run: media::media, words: &[VALUES, MEDIA] },
     Target { name: "realtime", run: bytes::realtime, words: &[JSON, REALTIME] },
     Target { name: "openai_chat_request", run: dialects::openai_chat_request, words: &[VALUES, CHAT] },
     Target { name: "openai_chat_response", run: dialects::openai_chat_response, words: &[VALUES, CHAT] },

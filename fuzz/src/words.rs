@@ -426,6 +426,36 @@ pub(crate) const YAML: &[&str] = &[
     "1e9",
 ];
 
+/// What the AI SDK's clients ask beside conversations, and what they are answered.
+pub(crate) const MEDIA: &[&str] = &[
+    "\"prompt\":\"a\"",
+    "\"n\":2",
+    "\"size\":\"1x1\"",
+    "\"aspectRatio\":\"1:1\"",
+    "\"seed\":0",
+    "\"files\":[",
+    "\"mask\":",
+    "{\"type\":\"file\",\"mediaType\":\"image/png\",\"data\":\"AAAA\"}",
+    "{\"type\":\"url\",\"url\":\"data:image/png;base64,AAAA\"}",
+    "\"documents\":{\"type\":\"text\",\"values\":[\"a\"]}",
+    "\"documents\":{\"type\":\"object\",\"values\":[{}]}",
+    "\"query\":\"q\"",
+    "\"topN\":1",
+    "\"text\":\"a\"",
+    "\"voice\":\"v\"",
+    "\"outputFormat\":\"wav\"",
+    "\"speed\":1.5",
+    "\"audio\":\"LS0tLXl1bWVuLWZvcm0t\"",
+    "\"mediaType\":\"audio/wav\"",
+    "\"providerOptions\":{\"openai\":{\"timestampGranularities\":[\"word\"]}}",
+    "----yumen-form-0000000000000000",
+    "\"data\":[{\"b64_json\":\"AAAA\"}]",
+    "\"results\":[{\"index\":0,\"relevance_score\":0.5}]",
+    "\"segments\":[{\"text\":\"a\",\"start\":0,\"end\":1}]",
+    "\"duration\":1e9",
+    "\"usage\":{\"total_tokens\":1}",
+];
+
 /// Events of a realtime session, of either side.
 pub(crate) const REALTIME: &[&str] = &[
     r#""type":"response.done""#,

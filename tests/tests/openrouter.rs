@@ -144,6 +144,67 @@ async fn an_error_after_the_content_is_a_chunk_that_says_so() {
 }
 
 #[tokio::test]
+async fn responses_carry_cost_and_trace_whole_and_streamed() {
+    let (_upstream, gateway) = pair().await;
+    let curious = gateway.client().header("x-openrouter-metadata", "enabled");
+    for (provider, _) in NATIVE {
+        let model = format!("{provider}/fake-chat");
+        let body = |stream: bool| json!({ "model": model, "input": "What is it?", "stream": stream });
+        let whole = curious.post("/api/v1/responses", &body(false)).await.expect_status(200);
+        let id = whole.header("x-generation-id").to_owned();
+        let whole = whole.json();
+        let stream = curious.post("/api/v1/responses", &body(true)).await.expect_status(200);
+        let events = stream.events();
+        let last = events.last().unwrap();
+        assert_eq!(
+            (&*last.name, last.json()["type"].as_str()),
+            ("response.completed", Some("response.completed"))
+        );
+        let first = events.first().unwrap().json();
+        assert_eq!(first["response"].get("openrouter_metadata"), None, "{first}");
+        for response in [&whole, &last.json()["response"]] {
+            let usage = &response["usage"];
+            assert_eq!(
+                (&usage["cost"], &usage["is_byok"]),
+                (&json!((21.0 * 1.5 + 7.0 * 6.0) / 1e6), &json!(false))
+            );
+            assert_eq!(usage["cost_details"]["upstream_inference_input_cost"], 0.0000315);
+            assert_eq!(response["openrouter_metadata"]["requested"], *model, "{response}");
+        }
+        let record = gateway.client().get(&format!("/api/v1/generation?id={id}")).await.expect_status(200);
+        assert_eq!(record.json()["data"]["total_cost"], whole["usage"]["cost"]);
+        // Numbers of events go on without a gap.
+        let numbers: Vec<u64> =
+            events.iter().map(|event| event.json()["sequence_number"].as_u64().unwrap()).collect();
+        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+        let plain = gateway.client().post("/v1/responses", &body(false)).await.expect_status(200).json();
+        assert!(plain["usage"].get("cost").is_none() && plain.get("openrouter_metadata").is_none());
+    }
+}
+
+#[tokio::test]
+async fn errors_inside_a_response_have_a_word_for_their_type() {
+    let (_upstream, gateway) = pair().await;
+    for (provider, _) in NATIVE {
+        for scenario in ["fake-error-event", "fake-cut-mid-stream"] {
+            let body =
+                json!({ "model": format!("{provider}/{scenario}"), "input": "What is it?", "stream": true });
+            let answer = gateway.client().post("/api/v1/responses", &body).await.expect_status(200);
+            let events = answer.events();
+            let told: Vec<Value> = events
+                .iter()
+                .map(|event| event.json())
+                .filter(|event| event.to_string().contains("error_type"))
+                .collect();
+            let [told] = &told[..] else { panic!("{provider}/{scenario}: {events:?}") };
+            let word = told["error_type"].as_str().or(told["response"]["error_type"].as_str());
+            assert!(word.is_some(), "{told}");
+            assert_eq!(events.last().unwrap().json(), *told, "nothing follows it");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_way_of_a_request_is_told_to_who_asks() {
     let upstream = Upstream::start().await;
     let config = format!(

@@ -297,3 +297,24 @@ async fn how_deployments_do_is_shown_and_outlives_a_restart() {
     let nobody = run_program(&["status", "--admin", "127.0.0.1:1"]).await;
     assert!(nobody.code == 1 && nobody.stderr.contains("127.0.0.1:1"), "{}", nobody.stderr);
 }
+
+/// A credential that rests is tried when no other is left; what it answers counts like any other answer.
+#[tokio::test]
+async fn an_answer_to_a_resting_credential_counts_for_its_deployment() {
+    let (upstream, limited) = (Upstream::start().await, AtomicBool::new(true));
+    upstream.script(move |_| {
+        let limit = json!({ "error": { "message": "slow down", "type": "rate_limit_error" } });
+        limited.swap(false, Ordering::Relaxed).then(|| Reply::json(429, &limit))
+    });
+    let secret = "cheap:  { type: openai-compatible, credentials: [ { secret: only-one } ],";
+    let config = config(&upstream).replace("cheap:  { type: openai-compatible,", secret);
+    let gateway = Gateway::start(&config).await;
+    let client = gateway.client();
+    client.post(CHAT, &ask("cheap/m")).await.expect_status(429);
+    client.post(CHAT, &ask("cheap/m")).await.expect_status(200);
+    let status = gateway.admin().get("/status").await.expect_status(200).json();
+    let reports = status["health"].as_array().unwrap();
+    let of = |name: &str, value: &str| reports.iter().find(|one| one[name] == value).unwrap().clone();
+    assert_eq!(of("model", "m")["uptime_5m"], json!({ "good": 1, "bad": 0 }), "{status}");
+    assert_eq!(of("credential", "#1")["uptime_5m"], json!({ "good": 1, "bad": 1 }), "{status}");
+}

@@ -191,6 +191,35 @@ async fn pitfall_13_events_and_keep_alives_are_sent_on_at_once() {
 }
 
 #[tokio::test]
+async fn a_silent_upstream_is_bridged_by_comments_where_clients_read_them() {
+    // Lines have no comments; those that are said anew are given one that says nothing.
+    let silent = (Surface::Ollama, "fake-ollama");
+    for (surface, provider) in combinations().filter(|combination| *combination != silent) {
+        let upstream = Upstream::start().await;
+        let config = standard_config(&upstream).replace("gateway: {", "gateway: { stream_comments_ms: 5,");
+        let gateway = Gateway::start(&config).await;
+        let mut stream = surface.open(&gateway.client(), &format!("{provider}/fake-gated")).await;
+        let reads_comments = !matches!(surface, Surface::Ollama | Surface::Gemini);
+        let (mut events, mut alive, mut has_begun) = (Vec::new(), 0, false);
+        while alive < 2 {
+            let event = stream.next_event().await.expect("a sign of life before the gate opens");
+            let is_comment = event.comments.iter().any(|comment| comment == "keep-alive");
+            let says_nothing =
+                ["\"text\":\"\"", "\"content\":\"\""].iter().any(|empty| event.data.contains(empty));
+            has_begun |= event.data.contains("Hello");
+            alive += usize::from(has_begun && if reads_comments { is_comment } else { says_nothing });
+            assert!(reads_comments || !is_comment, "{surface:?} {provider}");
+            events.push(event);
+        }
+        upstream.open_gate();
+        while let Some(event) = stream.next_event().await {
+            events.push(event);
+        }
+        assert_eq!(surface.stream_text(&events), TEXT, "{surface:?} {provider}");
+    }
+}
+
+#[tokio::test]
 async fn pitfall_15_a_refused_stream_answers_in_json() {
     let (_upstream, gateway) = pair().await;
     for (surface, provider) in combinations() {

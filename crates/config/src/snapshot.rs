@@ -89,6 +89,8 @@ pub struct GatewaySettings {
     pub ping_interval: Duration,
     /// How long it may take to say so.
     pub ping_timeout: Duration,
+    /// After how long without anything to say a stream is given a comment, if ever.
+    pub stream_comments: Option<Duration>,
     /// Largest request head in bytes.
     pub max_head_bytes: usize,
     /// Whether the lists of models and providers are there for those without a key.
@@ -166,6 +168,8 @@ pub struct FetchSettings {
     pub ports: Vec<u16>,
     /// Largest file in bytes.
     pub max_bytes: usize,
+    /// What all files that are held for requests may have in bytes.
+    pub max_total_bytes: usize,
     /// For all files of a request together.
     pub timeout: Duration,
 }

@@ -113,6 +113,7 @@ codes! {
     UpstreamTooLarge "upstream_too_large" 502 Server Upstream Never "The provider's answer, or one event of its stream, is larger than the limit.";
     UpstreamError "upstream_error" 502 Server Upstream Next "The provider answered with an error; status and message are its own.";
     LedgerUnavailable "ledger_unavailable" 503 Overloaded Gateway Same "The ledger cannot be read at the moment.";
+    FilesCrowded "files_crowded" 503 Overloaded Gateway Same "The files that are fetched for all requests take as many bytes as they may (`gateway.fetch.max_total_bytes`), and none were freed in time.";
     SpoolFull "spool_full" 503 Overloaded Gateway Same "Records wait for the database and their spool is full: new work is refused until it drains.";
     Draining "draining" 503 Overloaded Gateway Same "The gateway is stopping and takes no new work.";
     UpstreamTimeout "upstream_timeout" 504 Timeout Upstream Next "The provider did not answer within the time-out of this phase.";

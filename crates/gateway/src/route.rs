@@ -34,8 +34,13 @@ pub enum Route {
         /// The version of the specification in which it is read.
         version: u8,
     },
-    /// `GET /api/v1/generation?id=`.
-    Generation,
+    /// `GET /v1/generation?id=`, also below `/api`.
+    Generation {
+        /// Whether it is asked for as Vercel's clients do, who read some fields more strictly.
+        vercel: bool,
+    },
+    /// `GET /v1/credits`, as Vercel's gateway has it.
+    Credits,
     /// `GET /healthz`.
     Health,
     /// `GET /readyz`.

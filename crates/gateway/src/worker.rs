@@ -18,6 +18,7 @@ use yumen_telemetry::{
 };
 
 use crate::affinity::Affinity;
+use crate::egress::Room;
 use crate::estimates::Estimates;
 use crate::faults::RuleFaults;
 use crate::gauges::Gauges;
@@ -64,6 +65,8 @@ pub struct Gateway {
     pub store_failed_at: AtomicI64,
     /// Proofs of reasoning for clients that cannot carry them.
     pub proofs: Arc<Proofs>,
+    /// The room that files fetched for requests share.
+    pub file_room: Arc<Room>,
     /// What providers report beside what was estimated.
     pub estimates: Estimates,
     /// Turns in which long lists are made and prompts are counted.
@@ -101,6 +104,7 @@ impl Gateway {
             keeper,
             store_failed_at: AtomicI64::new(0),
             proofs: Arc::default(),
+            file_room: Arc::default(),
             estimates: Estimates::default(),
             listings: Semaphore::new(LISTINGS_MOST),
             gauges: Arc::default(),

@@ -135,6 +135,7 @@ fn words(quirk: Quirk) -> &'static str {
         Quirk::NoDeveloperRole => "`developer` role",
         Quirk::TensorrtLlm => "TensorRT-LLM",
         Quirk::OpenrouterFields => "`provider`",
+        Quirk::RerankTopK => "`top_k`",
     }
 }
 
@@ -238,7 +239,13 @@ fn paths_lead_where_the_dialect_is_spoken() {
                 Dialect::TritonGenerate => "/v2/models/{model}/generate",
                 Dialect::ReplicatePredictions => "/v1/models/{model_path}/predictions",
                 Dialect::DeepLTranslate => "/v2/translate",
-                Dialect::AiSdk | Dialect::AiSdkEmbeddings => panic!("{id}: no provider is asked so"),
+                Dialect::AiSdk
+                | Dialect::AiSdkEmbeddings
+                | Dialect::AiSdkImages
+                | Dialect::AiSdkImageEdits
+                | Dialect::AiSdkRerank
+                | Dialect::AiSdkSpeech
+                | Dialect::AiSdkTranscriptions => panic!("{id}: no provider is asked so"),
                 Dialect::OpenAiImages => "/images/generations",
                 Dialect::OpenAiImageEdits => "/images/edits",
                 Dialect::OpenAiImageVariations => "/images/variations",

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { GatewayError, createGateway } from "@ai-sdk/gateway";
-import { embedMany, generateText, streamText } from "ai";
+import { embedMany, generateImage, generateSpeech, generateText, rerank, streamText, transcribe } from "ai";
 import { prompt, suite } from "./sdk.mjs";
-import { KEY, PROOF, SIDES, TEXT, THOUGHTS, URL_, all, seen } from "./setup.mjs";
+import { KEY, PIXEL, PROOF, SIDES, TEXT, THOUGHTS, URL_, all, seen } from "./setup.mjs";
 
 const gateway = createGateway({ baseURL: `${URL_}/v4/ai`, apiKey: KEY });
 const asked = (model, more) => ({ model: gateway(model), prompt, maxRetries: 0, ...more });
@@ -73,11 +73,86 @@ test("embeddings", async () => {
   assert.ok(usage.tokens > 0);
 });
 
+test("pictures", async () => {
+  const model = gateway.imageModel("fake-openai/fake-chat");
+  const { images, usage, warnings, providerMetadata } = await generateImage({
+    model,
+    prompt: "a gate",
+    n: 2,
+    size: "1024x1024",
+    seed: 7,
+    providerOptions: { openai: { quality: "low" } },
+    maxRetries: 0,
+  });
+  assert.deepEqual(images.map((image) => image.base64), [PIXEL, PIXEL]);
+  assert.deepEqual([usage.inputTokens, usage.outputTokens, usage.totalTokens], [50, 100, 150]);
+  assert.deepEqual(warnings, [{ type: "unsupported", feature: "seed" }]);
+  assert.equal(providerMetadata.gateway.routing.finalProvider, "fake-openai");
+  const { body } = await seen("last");
+  assert.deepEqual([body.n, body.size, body.quality], [2, "1024x1024", "low"]);
+});
+
+test("pictures from pictures", async () => {
+  const model = gateway.imageModel("fake-openai/fake-chat");
+  const picture = Buffer.from(PIXEL, "base64");
+  const prompt = { text: "a gate", images: [picture, picture], mask: picture };
+  const { image } = await generateImage({ model, prompt, maxRetries: 0 });
+  assert.equal(image.base64, PIXEL);
+  const { headers } = await seen("last");
+  assert.match(headers["content-type"], /^multipart\/form-data; boundary=/);
+});
+
+test("rankings", async () => {
+  const model = gateway.rerankingModel("fake-openai/fake-chat");
+  const texts = await rerank({ model, documents: ["west", "east"], query: "where?", topN: 2, maxRetries: 0 });
+  assert.deepEqual(texts.rerankedDocuments, ["east", "west"]);
+  const objects = await rerank({ model, documents: [{ a: 1 }, { a: 2 }], query: "where?", maxRetries: 0 });
+  assert.deepEqual(objects.rerankedDocuments, [{ a: 2 }, { a: 1 }]);
+  assert.deepEqual((await seen("last")).body.documents, ['{"a":1}', '{"a":2}']);
+});
+
+test("speech and transcripts", async () => {
+  const voice = gateway.speechModel("fake-openai/fake-chat");
+  const { audio } = await generateSpeech({ model: voice, text: "Hello", outputFormat: "wav", maxRetries: 0 });
+  assert.equal(Buffer.from(audio.uint8Array).subarray(0, 4).toString(), "RIFF");
+  const ears = gateway.transcriptionModel("fake-openai/fake-chat");
+  const transcript = await transcribe({ model: ears, audio: audio.uint8Array, maxRetries: 0 });
+  assert.equal(transcript.text, TEXT);
+});
+
+test("errors of what is no conversation", async () => {
+  const model = gateway.imageModel("no/such-model");
+  await assert.rejects(generateImage({ model, prompt: "a gate", maxRetries: 0 }), (error) => {
+    assert.deepEqual([error.statusCode, error.type, error.modelId], [404, "model_not_found", "no/such-model"]);
+    return true;
+  });
+});
+
 test("models", async () => {
   const { models } = await gateway.getAvailableModels();
   const smart = models.find((model) => model.id === "smart");
   assert.equal(smart.modelType, "language");
   assert.equal(smart.specification.specificationVersion, "v4");
+});
+
+test("what was used, and one generation of it", async () => {
+  const before = await gateway.getCredits();
+  const { providerMetadata } = await generateText(asked("fake-openai/fake-chat"));
+  const { cost, generationId } = providerMetadata.gateway;
+  const info = await gateway.getGenerationInfo({ id: generationId });
+  assert.deepEqual([info.id, info.totalCost, info.finishReason], [generationId, Number(cost), "stop"]);
+  assert.deepEqual([info.promptTokens, info.completionTokens, info.streamed], [21, 7, false]);
+  const { balance, totalUsed } = await gateway.getCredits();
+  assert.equal(balance, "0");
+  assert.ok(Math.abs(Number(totalUsed) - Number(before.totalUsed) - Number(cost)) < 1e-9);
+  const { images, providerMetadata: told } = await generateImage({
+    model: gateway.imageModel("fake-openai/fake-chat"),
+    prompt: "a gate",
+    maxRetries: 0,
+  });
+  assert.equal(images.length, 1);
+  const picture = await gateway.getGenerationInfo({ id: told.gateway.generationId });
+  assert.deepEqual([picture.finishReason, picture.completionTokens], ["", 100]);
 });
 
 test("our own errors", async () => {

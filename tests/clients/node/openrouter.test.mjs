@@ -67,7 +67,9 @@ for (const side of SIDES) {
     const answer = await client.responses.send({ responsesRequest: { ...asked, stream: false } });
     const message = answer.output.find((item) => item.type === "message");
     assert.equal(message.content[0].text, TEXT);
+    assert.equal(answer.usage.cost, (21 * 1.5 + 7 * 6) / 1e6);
     const events = await all(await client.responses.send({ responsesRequest: { ...asked, stream: true } }));
+    assert.deepEqual(events.at(-1).response.usage, answer.usage);
     const deltas = events.filter((event) => event.type === "response.output_text.delta");
     assert.equal(deltas.map((event) => event.delta).join(""), TEXT);
   });

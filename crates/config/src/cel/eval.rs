@@ -132,20 +132,28 @@ impl<'v> Evaluation<'v> {
                 let (left, right) = (self.value(left, locals)?, self.value(right, locals)?);
                 calculate(*operation, &left, &right)?
             }
-            Expression::Join(both) => {
-                let [left, right] = &**both;
-                let (mut left, right) = (self.text(left, locals)?, self.text(right, locals)?);
-                if left.len() + right.len() > JOINED_MOST {
-                    return Err(Fault::TooLong);
-                }
-                left.to_mut().push_str(&right);
-                Value::Text(left)
-            }
             Expression::Choose(parts) => {
                 let [condition, then, or] = &**parts;
                 let chosen = if self.truth(condition, locals)? { then } else { or };
                 self.value(chosen, locals)?
             }
+            Expression::Size(_)
+            | Expression::Test(..)
+            | Expression::Matches(..)
+            | Expression::Change(..)
+            | Expression::Join(_) => self.of_texts(expression, locals)?,
+            Expression::Convert(to, of) => convert(*to, self.value(of, locals)?)?,
+            Expression::Split(name, by) => {
+                let by = by.as_ref().map(|by| self.text(by, locals)).transpose()?;
+                Value::Double(self.facts.split(name, by.as_deref()))
+            }
+            Expression::Loop(kind, parts) => self.repeat(*kind, parts, locals)?,
+        })
+    }
+
+    /// What looks through whole texts, and takes steps by their length.
+    fn of_texts(&self, expression: &'v Expression, locals: &mut Locals<'v>) -> Result<Value<'v>, Fault> {
+        Ok(match expression {
             Expression::Size(of) => {
                 let size = match self.value(of, locals)? {
                     Value::Text(text) => {
@@ -186,12 +194,16 @@ impl<'v> Evaluation<'v> {
                     },
                 })
             }
-            Expression::Convert(to, of) => convert(*to, self.value(of, locals)?)?,
-            Expression::Split(name, by) => {
-                let by = by.as_ref().map(|by| self.text(by, locals)).transpose()?;
-                Value::Double(self.facts.split(name, by.as_deref()))
+            Expression::Join(both) => {
+                let [left, right] = &**both;
+                let (mut left, right) = (self.text(left, locals)?, self.text(right, locals)?);
+                if left.len() + right.len() > JOINED_MOST {
+                    return Err(Fault::TooLong);
+                }
+                left.to_mut().push_str(&right);
+                Value::Text(left)
             }
-            Expression::Loop(kind, parts) => self.repeat(*kind, parts, locals)?,
+            _ => Value::Bool(false),
         })
     }
 

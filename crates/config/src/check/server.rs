@@ -44,6 +44,8 @@ pub(super) fn settings(
         idle_timeout: Duration::from_millis(gateway.idle_timeout_ms),
         ping_interval: Duration::from_millis(gateway.ping_interval_ms),
         ping_timeout: Duration::from_millis(gateway.ping_timeout_ms),
+        stream_comments: Some(Duration::from_millis(gateway.stream_comments_ms))
+            .filter(|every| !every.is_zero()),
         max_head_bytes: gateway.max_head_bytes,
         max_streams: gateway.max_streams,
         public_models: gateway.public_models,
@@ -88,11 +90,17 @@ fn fetching(fetch: &FetchSpec, place: &Place<'_>, found: &mut Diagnostics) -> Fe
             }
         }
     }
+    if fetch.max_total_bytes < fetch.max_bytes {
+        let place = place.field("max_total_bytes");
+        let message = format!("{} is less than `max_bytes`, {}", place.with_value(), fetch.max_bytes);
+        place.error(found, message, Some("a single file must find room".to_owned()));
+    }
     FetchSettings {
         enabled: fetch.enabled,
         allowed,
         ports: fetch.ports.clone(),
         max_bytes: fetch.max_bytes,
+        max_total_bytes: fetch.max_total_bytes,
         timeout: Duration::from_millis(fetch.timeout_ms),
     }
 }

@@ -115,6 +115,11 @@ pub struct GatewaySpec {
     /// How long an HTTP/2 client may take to say so, in milliseconds.
     #[schemars(range(min = 100, max = 3_600_000))]
     pub ping_timeout_ms: u64,
+    /// After how long without anything to say a stream of events is given a comment, in milliseconds, so that clients and the
+    /// proxies before them know that it goes on; 0 is never. Only once the stream has begun; clients that cannot read
+    /// comments are given what their dialect has in their place, or nothing. Some libraries fail at comments.
+    #[schemars(range(min = 0, max = 3_600_000))]
+    pub stream_comments_ms: u64,
     /// Largest request head in bytes.
     #[schemars(range(min = 4096, max = 1_048_576))]
     pub max_head_bytes: usize,
@@ -204,6 +209,10 @@ pub struct FetchSpec {
     /// Largest file in bytes; all files of one request may have twice as many.
     #[schemars(range(min = 1024, max = 536_870_912))]
     pub max_bytes: usize,
+    /// What the files of all requests together may have in bytes, from when they are fetched until they are sent on; who
+    /// finds no room waits. In memory each takes about three times its size for a while.
+    #[schemars(range(min = 1024, max = 1_099_511_627_776_u64))]
+    pub max_total_bytes: usize,
     /// How long the fetching may take for all files of a request together, in milliseconds.
     #[schemars(range(min = 100, max = 600_000))]
     pub timeout_ms: u64,
@@ -216,6 +225,7 @@ impl Default for FetchSpec {
             allow_private: Vec::new(),
             ports: vec![80, 443],
             max_bytes: 20 * 1024 * 1024,
+            max_total_bytes: 256 * 1024 * 1024,
             timeout_ms: 10_000,
         }
     }
@@ -239,6 +249,7 @@ impl Default for GatewaySpec {
             idle_timeout_ms: 60_000,
             ping_interval_ms: 30_000,
             ping_timeout_ms: 20_000,
+            stream_comments_ms: 0,
             max_head_bytes: 64 * 1024,
             max_streams: 256,
             public_models: false,

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use yumen_config::{Listed, Snapshot, VirtualKey};
+use yumen_llm::dialects::Operation;
 
 use super::json_answer;
 use crate::kinds::llm::Answer;
@@ -13,15 +14,27 @@ pub(super) fn config(snapshot: &Snapshot, key: &VirtualKey, version: u8) -> Answ
     json_answer(&json!({ "models": models }))
 }
 
+/// What the SDK calls a model of its kind: the first that one of its deployments can be asked for.
+fn kind(model: Listed<'_>) -> Option<&'static str> {
+    if model.deployments().any(|deployment| deployment.chat_dialect().is_some()) {
+        return Some("language");
+    }
+    const KINDS: [(Operation, &str); 6] = [
+        (Operation::Embeddings, "embedding"),
+        (Operation::Images, "image"),
+        (Operation::ImageEdits, "image"),
+        (Operation::Rerank, "reranking"),
+        (Operation::Speech, "speech"),
+        (Operation::Transcription, "transcription"),
+    ];
+    let does =
+        |operation| model.deployments().any(|deployment| deployment.model.operations.contains(operation));
+    KINDS.iter().find(|(operation, _)| does(operation)).map(|(_, kind)| *kind)
+}
+
 /// The SDK refuses a list that names another version than its own.
 fn entry(model: Listed<'_>, version: u8) -> Option<Value> {
-    let kind = if model.deployments().any(|deployment| deployment.chat_dialect().is_some()) {
-        "language"
-    } else if model.outputs() == ["embeddings"] {
-        "embedding"
-    } else {
-        return None;
-    };
+    let kind = kind(model)?;
     let pricing = model.price().map(|price| {
         json!({
             "input": price.input.dollars(),

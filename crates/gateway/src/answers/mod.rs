@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use yumen_config::{Snapshot, VirtualKey};
+use yumen_llm::price;
 use yumen_llm::skins::openrouter::dollars;
 use yumen_telemetry::{ExchangeRecord, LookupError, Outcome};
 
@@ -57,9 +58,16 @@ pub async fn answer(
             Ok(ai_sdk::config(snapshot, &key, *version))
         }
         Route::OpenRouter(lookup) => openrouter::answer(worker, snapshot, lookup, head).await,
-        Route::Generation => {
+        Route::Generation { vercel } => {
             let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
-            generation(worker, &key, head).await
+            generation(worker, &key, head, *vercel).await
+        }
+        Route::Credits => {
+            let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
+            let [used, ..] =
+                gateway.lookup.spent(&key.id, [i64::MIN; 4]).await.map_err(ledger_unavailable)?;
+            // Nothing is paid ahead: what is used has been granted, and nothing is left of it.
+            Ok(json_answer(&json!({ "balance": "0", "total_used": price::dollars(used) })))
         }
         Route::Tags => {
             let key = stages::identify(gateway, snapshot, &head.headers, &head.uri)?;
@@ -87,7 +95,12 @@ fn json_answer(value: &Value) -> Answer {
     Answer { status: StatusCode::OK, headers, body: Body::full(value.to_string()) }
 }
 
-async fn generation(worker: &Worker, key: &VirtualKey, head: &request::Parts) -> Result<Answer, Rejection> {
+async fn generation(
+    worker: &Worker,
+    key: &VirtualKey,
+    head: &request::Parts,
+    vercel: bool,
+) -> Result<Answer, Rejection> {
     let query = head.uri.query().unwrap_or_default();
     let id = query.split('&').find_map(|pair| pair.strip_prefix("id=")).filter(|id| !id.is_empty());
     let id = id
@@ -98,7 +111,12 @@ async fn generation(worker: &Worker, key: &VirtualKey, head: &request::Parts) ->
         Rejection::new(Code::GenerationNotFound, format!("This key has made no generation `{id}`."))
             .param("id")
     })?;
-    Ok(json_answer(&json!({ "data": generation_data(&record) })))
+    let mut data = generation_data(&record);
+    // What ended without a reason of its own has an empty one: its library wants a text.
+    if let Some(finish) = data.get_mut("finish_reason").filter(|finish| vercel && finish.is_null()) {
+        *finish = "".into();
+    }
+    Ok(json_answer(&json!({ "data": data })))
 }
 
 fn ledger_unavailable(error: LookupError) -> Rejection {

@@ -1,6 +1,7 @@
 //! The fetching of one file.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
@@ -12,6 +13,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use yumen_config::FetchSettings;
 
 use super::address::is_open;
@@ -19,6 +21,7 @@ use super::files::File;
 use super::kind::media_type;
 use super::place::Place;
 use super::refusal::Refusal;
+use super::room::{Place as Held, Room};
 use crate::upstream::connect_to;
 
 /// How often an address may lead on to another.
@@ -28,23 +31,30 @@ const HEAD_BYTES_MOST: usize = 64 << 10;
 
 /// What came of asking one address.
 enum Came {
-    File(Vec<u8>),
+    File(Vec<u8>, Held),
     /// It lies elsewhere.
     Moved(String),
 }
 
-/// Fetches a file. `left` is what all files of the request may still have in bytes; it takes its own from there.
-pub(super) async fn fetch(
-    address: &str,
-    settings: &FetchSettings,
-    left: &AtomicUsize,
-) -> Result<File, Refusal> {
+/// The bounds of one file.
+pub(super) struct Bounds {
+    pub settings: Arc<FetchSettings>,
+    /// What all files of the request may still have in bytes; each takes its own from there.
+    pub left: Arc<AtomicUsize>,
+    /// What the files of all requests share.
+    pub room: Arc<Room>,
+    /// Until when it may take.
+    pub deadline: Instant,
+}
+
+/// Fetches a file.
+pub(super) async fn fetch(address: &str, bounds: &Bounds) -> Result<File, Refusal> {
     let mut place = Place::read(address)?;
     for _ in 0..=REDIRECTS_MOST {
-        match ask(&place, settings, left).await? {
-            Came::File(bytes) => {
+        match ask(&place, bounds).await? {
+            Came::File(bytes, held) => {
                 let media_type = media_type(&bytes).ok_or(Refusal::Kind)?;
-                return Ok(File { media_type, base64: STANDARD.encode(&bytes) });
+                return Ok(File { media_type, base64: STANDARD.encode(&bytes), _place: held });
             }
             Came::Moved(location) => place = place.follow(&location)?,
         }
@@ -72,8 +82,8 @@ async fn checked(place: &Place, settings: &FetchSettings) -> Result<Vec<SocketAd
     Ok(addresses)
 }
 
-async fn ask(place: &Place, settings: &FetchSettings, left: &AtomicUsize) -> Result<Came, Refusal> {
-    let addresses = checked(place, settings).await?;
+async fn ask(place: &Place, bounds: &Bounds) -> Result<Came, Refusal> {
+    let addresses = checked(place, &bounds.settings).await?;
     let unreachable = |_| Refusal::Unreachable;
     let stream = connect_to(addresses, place.scheme, &place.host).await.map_err(|_| Refusal::Unreachable)?;
     let (mut sender, connection) = http1::Builder::new()
@@ -86,7 +96,7 @@ async fn ask(place: &Place, settings: &FetchSettings, left: &AtomicUsize) -> Res
     connections.spawn(connection);
     let response = sender.send_request(request(place)?).await.map_err(unreachable)?;
     match response.status().as_u16() {
-        200 => read(response, settings, left).await.map(Came::File),
+        200 => read(response, bounds).await.map(|(bytes, held)| Came::File(bytes, held)),
         status @ (301 | 302 | 303 | 307 | 308) => {
             let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
             location.map(|location| Came::Moved(location.to_owned())).ok_or(Refusal::Status(status))
@@ -107,16 +117,19 @@ fn request(place: &Place) -> Result<Request<Empty<Bytes>>, Refusal> {
         .map_err(|_| Refusal::Spelling)
 }
 
-async fn read(
-    response: Response<Incoming>,
-    settings: &FetchSettings,
-    left: &AtomicUsize,
-) -> Result<Vec<u8>, Refusal> {
+async fn read(response: Response<Incoming>, bounds: &Bounds) -> Result<(Vec<u8>, Held), Refusal> {
+    let Bounds { settings, left, room, deadline } = bounds;
     let most = settings.max_bytes;
     let mut body = response.into_body();
-    if body.size_hint().lower() > most as u64 {
+    let hint = body.size_hint();
+    if hint.lower() > most as u64 {
         return Err(Refusal::TooLarge(most));
     }
+    // Whoever does not say how much it is may send as much as is allowed.
+    let said = hint.upper().and_then(|said| usize::try_from(said).ok()).unwrap_or(most);
+    let taking = room.take(said.min(most), settings.max_total_bytes);
+    let held = timeout_at(*deadline, taking).await;
+    let mut held = held.map_err(|_| Refusal::Crowded(settings.max_total_bytes))?;
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Refusal::Unreachable)?;
@@ -128,7 +141,8 @@ async fn read(
             .map_err(|_| Refusal::TooLargeTogether(together(settings)))?;
         bytes.extend_from_slice(chunk);
     }
-    Ok(bytes)
+    held.shrink(bytes.len());
+    Ok((bytes, held))
 }
 
 /// What all files of a request may have in bytes.

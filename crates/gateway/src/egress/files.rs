@@ -9,19 +9,22 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use yumen_config::FetchSettings;
 
-use super::fetch::{fetch, together};
+use super::fetch::{Bounds, fetch, together};
 use super::refusal::Refusal;
+use super::room::{Place, Room};
 
 /// Files that one request may have fetched.
 const FILES_MOST: usize = 10;
 
 /// A file that was fetched.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct File {
     /// What it is, by its first bytes.
     pub media_type: &'static str,
     /// Its bytes.
     pub base64: String,
+    /// What it takes of the room that all requests share.
+    pub(super) _place: Place,
 }
 
 /// What was fetched for one exchange, and what could not be.
@@ -31,13 +34,14 @@ pub struct Files {
     by_address: HashMap<String, Result<File, Refusal>>,
     /// What all files may still have in bytes.
     left: Arc<AtomicUsize>,
+    room: Arc<Room>,
 }
 
 impl Files {
     /// None yet.
-    pub fn new(settings: &Arc<FetchSettings>) -> Self {
+    pub fn new(settings: &Arc<FetchSettings>, room: &Arc<Room>) -> Self {
         let left = Arc::new(AtomicUsize::new(together(settings)));
-        Self { settings: Arc::clone(settings), by_address: HashMap::new(), left }
+        Self { settings: Arc::clone(settings), by_address: HashMap::new(), left, room: Arc::clone(room) }
     }
 
     /// Fetches those of these addresses that have not been asked yet, side by side, within `patience` and the time that is
@@ -54,10 +58,9 @@ impl Files {
                 break;
             }
             self.by_address.insert(address.clone(), Err(Refusal::Unreachable));
-            let (address, settings, left) =
-                (address.clone(), Arc::clone(&self.settings), Arc::clone(&self.left));
+            let (address, bounds) = (address.clone(), self.bounds(deadline));
             fetching.spawn(async move {
-                let fetched = timeout_at(deadline, fetch(&address, &settings, &left)).await;
+                let fetched = timeout_at(deadline, fetch(&address, &bounds)).await;
                 (address, fetched.unwrap_or(Err(Refusal::Slow(allowed.as_millis()))))
             });
         }
@@ -66,6 +69,12 @@ impl Files {
                 self.by_address.insert(address, fetched);
             }
         }
+    }
+
+    fn bounds(&self, deadline: Instant) -> Bounds {
+        let (settings, left, room) =
+            (Arc::clone(&self.settings), Arc::clone(&self.left), Arc::clone(&self.room));
+        Bounds { settings, left, room, deadline }
     }
 
     /// The file at this address, or why there is none.

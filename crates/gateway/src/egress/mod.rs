@@ -3,7 +3,7 @@
 //! In: addresses from a request, and the settings of `gateway.fetch`. Out: the bytes of pictures and documents, or why there
 //! are none. Only public addresses are connected to, and those that the operator has allowed; the very address that was
 //! checked is the one that is connected to, so a name cannot change its mind in between; each redirect is checked
-//! anew. Bounds: ports, redirects, bytes, time, files. It sends nothing of the client's or ours, never believes what the
+//! anew. Bounds: ports, redirects, bytes, time, files, and the bytes of all requests together. It sends nothing of the client's or ours, never believes what the
 //! other side says of its bytes, and does not tell hosts that may not be reached from those that do not exist.
 
 mod address;
@@ -12,8 +12,10 @@ mod files;
 mod kind;
 mod place;
 mod refusal;
+mod room;
 #[cfg(test)]
 mod tests;
 
 pub use files::Files;
 pub use refusal::Refusal;
+pub use room::Room;

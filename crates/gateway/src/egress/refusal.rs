@@ -33,6 +33,11 @@ pub enum Refusal {
     /// All files together are too large.
     #[error("all files of the request together are larger than {0} bytes")]
     TooLargeTogether(usize),
+    /// The files of all requests leave no room for it.
+    #[error(
+        "the files of other requests left no room for it within the time: the gateway holds {0} bytes of them at most"
+    )]
+    Crowded(usize),
     /// It took too long.
     #[error("it did not come within {0} ms")]
     Slow(u128),

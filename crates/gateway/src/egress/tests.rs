@@ -84,12 +84,13 @@ fn settings(server: &Server, allowed: &[&str]) -> FetchSettings {
         allowed: allowed.iter().map(|network| Network::parse(network).unwrap()).collect(),
         ports: vec![server.address.port()],
         max_bytes: 1_000,
+        max_total_bytes: 1_000_000,
         timeout: Duration::from_secs(20),
     }
 }
 
 async fn fetch(address: &str, settings: FetchSettings) -> Result<(&'static str, String), Refusal> {
-    let mut files = Files::new(&Arc::new(settings));
+    let mut files = Files::new(&Arc::new(settings), &Arc::default());
     files.fetch(&[address.to_owned()], Duration::MAX).await;
     files.get(address).map(|file| (file.media_type, file.base64.clone()))
 }
@@ -238,7 +239,7 @@ async fn files_of_one_request_are_few_small_together_and_fetched_once() {
     let server = Server::start(|_| whole(&[PICTURE, &[0; 800]].concat())).await;
     let addresses: Vec<String> = (0..12).map(|number| server.url(&format!("/{number}"))).collect();
     let large = FetchSettings { max_bytes: 100_000, ..settings(&server, LOOPBACK) };
-    let mut files = Files::new(&Arc::new(large));
+    let mut files = Files::new(&Arc::new(large), &Arc::default());
     files.fetch(&addresses, Duration::MAX).await;
     let good = addresses.iter().filter(|address| files.get(address).is_ok()).count();
     assert_eq!((good, server.heads().len()), (10, 10));
@@ -248,9 +249,53 @@ async fn files_of_one_request_are_few_small_together_and_fetched_once() {
     files.fetch(&addresses[..3], Duration::MAX).await;
     assert_eq!(server.heads().len(), 10);
     // Each is small enough, and a third is too much.
-    let mut files = Files::new(&Arc::new(settings(&server, LOOPBACK)));
+    let mut files = Files::new(&Arc::new(settings(&server, LOOPBACK)), &Arc::default());
     files.fetch(&addresses[..3], Duration::MAX).await;
     let refused: Vec<Refusal> =
         addresses[..3].iter().filter_map(|address| files.get(address).err()).collect();
     assert_eq!(refused, [Refusal::TooLargeTogether(2_000)]);
+}
+
+#[tokio::test]
+async fn files_of_all_requests_together_have_their_bound() {
+    let server = Server::start(|path| match path {
+        "/unsaid" => [b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n", PICTURE].concat(),
+        _ => whole(&[PICTURE, &[0; 800]].concat()),
+    })
+    .await;
+    let room = Arc::default();
+    let bounds = |timeout| {
+        let most = 2 * (PICTURE.len() + 800) - 1;
+        Arc::new(FetchSettings { max_total_bytes: most, timeout, ..settings(&server, LOOPBACK) })
+    };
+    let (patient, hasty) = (bounds(Duration::from_secs(20)), bounds(Duration::from_millis(100)));
+    let [address, other] = ["/one", "/unsaid"].map(|path| server.url(path));
+    let mut first = Files::new(&patient, &room);
+    first.fetch(std::slice::from_ref(&address), Duration::MAX).await;
+    assert!(first.get(&address).is_ok());
+    // A second one of this size has no room, nor has one that might be as large as is allowed.
+    for address in [&address, &other] {
+        let mut second = Files::new(&hasty, &room);
+        second.fetch(std::slice::from_ref(address), Duration::MAX).await;
+        assert_eq!(second.get(address).unwrap_err(), Refusal::Crowded(hasty.max_total_bytes));
+    }
+    // Who waits is served when the first is done with its own.
+    let waiting = tokio::spawn({
+        let (room, address) = (Arc::clone(&room), address.clone());
+        async move {
+            let mut third = Files::new(&patient, &room);
+            third.fetch(std::slice::from_ref(&address), Duration::MAX).await;
+            third.get(&address).map(|file| file.media_type)
+        }
+    });
+    while server.heads().len() < 4 {
+        tokio::task::yield_now().await;
+    }
+    drop(first);
+    assert_eq!(waiting.await.unwrap(), Ok("image/png"));
+    // What is not needed of the place of one that did not say its size is given back.
+    let mut fourth = Files::new(&hasty, &room);
+    fourth.fetch(std::slice::from_ref(&other), Duration::MAX).await;
+    fourth.fetch(std::slice::from_ref(&address), Duration::MAX).await;
+    assert!(fourth.get(&other).is_ok() && fourth.get(&address).is_ok());
 }

@@ -6,6 +6,7 @@
 mod about;
 mod ai_sdk;
 mod ai_sdk_embeddings;
+mod ai_sdk_media;
 mod anthropic_messages;
 mod balance;
 mod bedrock_converse;
@@ -55,6 +56,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ir;
 pub use crate::ir::{ErrorFacts, ErrorKind};
+use crate::json::Object;
 use crate::price::{Price, Tier};
 
 pub use about::{Answers, Asking, ErrorShape, Outline, Upstream};
@@ -141,6 +143,21 @@ pub enum Dialect {
     /// The same, `POST /v4/ai/embedding-model`; clients only.
     #[serde(rename = "ai_sdk_embeddings")]
     AiSdkEmbeddings,
+    /// The same, `POST /v4/ai/image-model`, for pictures from a text; clients only.
+    #[serde(rename = "ai_sdk_images")]
+    AiSdkImages,
+    /// The same path, for pictures from pictures; clients only.
+    #[serde(rename = "ai_sdk_image_edits")]
+    AiSdkImageEdits,
+    /// The same, `POST /v4/ai/reranking-model`; clients only.
+    #[serde(rename = "ai_sdk_rerank")]
+    AiSdkRerank,
+    /// The same, `POST /v4/ai/speech-model`; clients only.
+    #[serde(rename = "ai_sdk_speech")]
+    AiSdkSpeech,
+    /// The same, `POST /v4/ai/transcription-model`; clients only.
+    #[serde(rename = "ai_sdk_transcriptions")]
+    AiSdkTranscriptions,
     /// OpenAI's pictures from a text, `POST /v1/images/generations`.
     #[serde(rename = "openai_images")]
     OpenAiImages,
@@ -186,8 +203,10 @@ pub struct DecodeError {
 /// An encoded request or answer and what it could not carry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Encoded {
-    /// The JSON body.
+    /// The body: JSON, unless `boundary` says that it is a form.
     pub body: Vec<u8>,
+    /// What divides the parts of a form.
+    pub boundary: Option<String>,
     /// Names of IR fields the dialect cannot say, such as `seed`; empty when nothing was lost.
     pub lossy: Vec<String>,
 }
@@ -219,6 +238,10 @@ pub struct AnswerContext {
     pub native_model: Option<String>,
     /// What it charges, for the same.
     pub price: Option<Price>,
+    /// What the request told by itself of what was used, for the same.
+    pub asked: Units,
+    /// Names of what the request could not carry, for dialects that say so.
+    pub lossy: Vec<String>,
     /// Whether the answer is kept, for dialects that say so.
     pub kept: bool,
     /// The kept answer that the request continues, for the same.
@@ -264,6 +287,15 @@ pub trait Codec: Sync + Send {
     /// What is known of a dialect that only passes through; none for those that can be converted.
     fn passing(&self) -> Option<&'static Passing> {
         None
+    }
+
+    /// The member of a request whose characters are spoken.
+    fn spoken(&self) -> Option<&'static str> {
+        self.passing().and_then(|passing| passing.spoken)
+    }
+    /// Of which dialect a request is that came to this one's path, where two share one: its members tell.
+    fn dialect_of(&self, _object: &Object, _body: &[u8]) -> Dialect {
+        self.outline().dialect
     }
 
     /// Reads a client's request. The body is known to be valid JSON with bounded nesting. Refused in a dialect without a
@@ -328,7 +360,7 @@ pub trait Codec: Sync + Send {
 }
 
 /// Every dialect, one line each; where several can say the same, the earlier is taken.
-pub const ALL: [&dyn Codec; 33] = [
+pub const ALL: [&dyn Codec; 38] = [
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &openai_completions::OpenAiCompletions,
@@ -339,6 +371,11 @@ pub const ALL: [&dyn Codec; 33] = [
     &gemini_embeddings::GeminiEmbeddings,
     &ai_sdk::AiSdk,
     &ai_sdk_embeddings::AiSdkEmbeddings,
+    &ai_sdk_media::IMAGES,
+    &ai_sdk_media::IMAGE_EDITS,
+    &ai_sdk_media::RERANK,
+    &ai_sdk_media::SPEECH,
+    &ai_sdk_media::TRANSCRIPTIONS,
     &ollama_chat::OllamaChat,
     &ollama_generate::OllamaGenerate,
     &ollama_embeddings::OllamaEmbeddings,
@@ -377,6 +414,11 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::GeminiEmbeddings => &gemini_embeddings::GeminiEmbeddings,
         Dialect::AiSdk => &ai_sdk::AiSdk,
         Dialect::AiSdkEmbeddings => &ai_sdk_embeddings::AiSdkEmbeddings,
+        Dialect::AiSdkImages => &ai_sdk_media::IMAGES,
+        Dialect::AiSdkImageEdits => &ai_sdk_media::IMAGE_EDITS,
+        Dialect::AiSdkRerank => &ai_sdk_media::RERANK,
+        Dialect::AiSdkSpeech => &ai_sdk_media::SPEECH,
+        Dialect::AiSdkTranscriptions => &ai_sdk_media::TRANSCRIPTIONS,
         Dialect::OllamaChat => &ollama_chat::OllamaChat,
         Dialect::OllamaGenerate => &ollama_generate::OllamaGenerate,
         Dialect::OllamaEmbeddings => &ollama_embeddings::OllamaEmbeddings,

@@ -47,6 +47,21 @@ impl Operation {
         }
     }
 
+    /// Whether question and answer are texts, whose tokens can be estimated where nobody has counted them.
+    pub fn is_of_texts(self) -> bool {
+        match self {
+            Self::Chat | Self::Completions | Self::Embeddings | Self::Moderation | Self::Rerank => true,
+            Self::Images
+            | Self::ImageEdits
+            | Self::ImageVariations
+            | Self::Speech
+            | Self::Transcription
+            | Self::Translation
+            | Self::Realtime
+            | Self::Videos => false,
+        }
+    }
+
     /// Whether a request of this operation can be said as one of `other`.
     pub fn can_be(self, other: Self) -> bool {
         self == other || (self, other) == (Self::Completions, Self::Chat)
@@ -79,6 +94,9 @@ pub(super) fn as_chat_with<'r>(request: &'r Request, known: &[&str]) -> Result<C
         Request::Completion(completion) => completion_as_chat(completion).map(Cow::Owned),
         Request::Embeddings(_) => {
             Err(refuse("model", "this model generates text, it does not make embeddings"))
+        }
+        Request::Images(_) | Request::Rerank(_) | Request::Speech(_) | Request::Transcription(_) => {
+            Err(refuse("model", "this model generates text and nothing else"))
         }
     }
 }

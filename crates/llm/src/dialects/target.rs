@@ -79,6 +79,8 @@ pub enum Quirk {
     /// Serves Claude as `invoke` of Amazon Bedrock does: the same, and the path says whether there is a stream.
     /// <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html>
     ClaudeOnBedrock,
+    /// Calls the number of documents that a reranking is to give `top_k`, and knows no `top_n`.
+    RerankTopK,
     /// Is a Triton server with TensorRT-LLM behind it: stop texts and the seed have that engine's names, and nothing but the
     /// answer is asked for.
     /// <https://github.com/triton-inference-server/tensorrtllm_backend/blob/main/docs/model_config.md>

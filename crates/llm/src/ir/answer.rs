@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Content, EmbeddingFormat, Json, Part, Start, StreamEvent};
+use super::{
+    Content, EmbeddingFormat, ImagesAnswer, Json, Part, Ranking, SpeechAnswer, Start, StreamEvent, Transcript,
+};
 use crate::usage::Usage;
 
 /// A whole answer of any operation.
@@ -15,6 +17,14 @@ pub enum Response {
     Chat(Box<Answer>),
     /// Vectors.
     Embeddings(Box<EmbeddingsAnswer>),
+    /// Pictures.
+    Images(Box<ImagesAnswer>),
+    /// Documents in order.
+    Ranking(Box<Ranking>),
+    /// Sound.
+    Speech(Box<SpeechAnswer>),
+    /// What was said.
+    Transcript(Box<Transcript>),
 }
 
 /// A whole generated answer.
@@ -172,6 +182,7 @@ fn part_events(
                 events.push(StreamEvent::ToolCallArguments { choice, call, arguments });
             }
         }
+        Content::Image { source, .. } => events.push(StreamEvent::Image { choice, source }),
         // Models answer with none of these in the dialects that stream.
         _ => return,
     }

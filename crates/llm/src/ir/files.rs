@@ -1,6 +1,6 @@
 //! Pictures and documents of a conversation, wherever they stand in it.
 
-use super::{Chat, Content, Part, Source};
+use super::{Chat, Content, Part, Request, Source};
 
 impl Content {
     /// Where a picture or document lies on the web: an address of `http` or `https`.
@@ -24,6 +24,21 @@ impl Content {
             Self::File { .. } if is_picture => *self = Self::Image { source: brought, detail: None },
             Self::Image { source, .. } | Self::File { source, .. } => *source = brought,
             _ => {}
+        }
+    }
+}
+
+impl Request {
+    /// Visits whatever may be a picture or a document.
+    pub fn visit_contents(&mut self, visit: &mut dyn FnMut(&mut Content)) {
+        match self {
+            Self::Chat(chat) => chat.visit_contents(visit),
+            Self::Images(images) => images.files.iter_mut().chain(&mut images.mask).for_each(visit),
+            Self::Completion(_)
+            | Self::Embeddings(_)
+            | Self::Rerank(_)
+            | Self::Speech(_)
+            | Self::Transcription(_) => {}
         }
     }
 }

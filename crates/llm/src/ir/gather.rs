@@ -63,6 +63,9 @@ impl Gatherer {
                 self.choice(choice).add_arguments(call, &arguments);
             }
             StreamEvent::Refusal { choice, text } => self.choice(choice).refuse(text),
+            StreamEvent::Image { choice, source } => {
+                self.choice(choice).whole(Content::Image { source, detail: None });
+            }
             StreamEvent::PartEnd { choice } => self.choice(choice).open = false,
             StreamEvent::Usage(usage) => self.answer.usage = Some(usage),
             StreamEvent::Finish { choice, finish } => {
@@ -103,6 +106,12 @@ impl Gathered {
     fn push(&mut self, content: Content) {
         self.choice.parts.push(Part::new(content));
         self.open = true;
+    }
+
+    /// A part of which nothing more comes.
+    fn whole(&mut self, content: Content) {
+        self.push(content);
+        self.open = false;
     }
 
     /// The content that is being generated.

@@ -10,6 +10,7 @@ mod error;
 mod files;
 mod gather;
 mod json;
+mod media;
 mod own_tools;
 mod request;
 mod stream;
@@ -19,6 +20,10 @@ pub use content::{CacheControl, Content, Message, Part, Role, Source};
 pub use error::{ErrorFacts, ErrorKind};
 pub use gather::{Gatherer, Ungathered};
 pub use json::Json;
+pub use media::{
+    Counted, Images, ImagesAnswer, Picture, Ranked, Ranking, Rerank, Segment, Speech, SpeechAnswer,
+    Transcript, Transcription,
+};
 pub use own_tools::{Namespace, NamespacedTool, OwnTools, OwnWord, OwnWords, function_name};
 pub use request::{
     Chat, Completion, Effort, EmbeddingFormat, EmbeddingInput, Embeddings, Prompt, Reasoning, ReasoningMode,

@@ -1,6 +1,6 @@
 //! What a client asks for.
 
-use super::{CacheControl, Json, Message, OwnTools};
+use super::{CacheControl, Images, Json, Message, OwnTools, Rerank, Speech, Transcription};
 
 /// A request of any operation.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +11,14 @@ pub enum Request {
     Completion(Box<Completion>),
     /// Texts to be turned into vectors.
     Embeddings(Box<Embeddings>),
+    /// Pictures to be made.
+    Images(Box<Images>),
+    /// Documents to be put in order.
+    Rerank(Box<Rerank>),
+    /// A text to be spoken.
+    Speech(Box<Speech>),
+    /// A recording to be written down.
+    Transcription(Box<Transcription>),
 }
 
 impl Request {
@@ -19,7 +27,11 @@ impl Request {
         match self {
             Self::Chat(chat) => chat.stream = stream,
             Self::Completion(completion) => completion.stream = stream,
-            Self::Embeddings(_) => {}
+            Self::Embeddings(_)
+            | Self::Images(_)
+            | Self::Rerank(_)
+            | Self::Speech(_)
+            | Self::Transcription(_) => {}
         }
     }
 
@@ -29,6 +41,10 @@ impl Request {
             Self::Chat(chat) => &mut chat.extra,
             Self::Completion(completion) => &mut completion.extra,
             Self::Embeddings(embeddings) => &mut embeddings.extra,
+            Self::Images(images) => &mut images.extra,
+            Self::Rerank(rerank) => &mut rerank.extra,
+            Self::Speech(speech) => &mut speech.extra,
+            Self::Transcription(transcription) => &mut transcription.extra,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What an upstream answers, piece by piece.
 
-use super::{ErrorFacts, Finish, Json};
+use super::{ErrorFacts, Finish, Json, Source};
 use crate::usage::Usage;
 
 /// What is known of an answer when it begins.
@@ -87,6 +87,13 @@ pub enum StreamEvent {
         /// The piece.
         text: String,
     },
+    /// A picture, whole.
+    Image {
+        /// Of which choice.
+        choice: u32,
+        /// The picture.
+        source: Source,
+    },
     /// The part that was being generated is complete. Dialects without such a mark do not say it.
     PartEnd {
         /// Of which choice.
@@ -120,6 +127,7 @@ impl StreamEvent {
             | Self::ToolCallStart { choice, .. }
             | Self::ToolCallArguments { choice, .. }
             | Self::Refusal { choice, .. }
+            | Self::Image { choice, .. }
             | Self::PartEnd { choice }
             | Self::Finish { choice, .. } => Some(*choice),
             Self::Start(_) | Self::Usage(_) | Self::Ping | Self::Error(_) | Self::End => None,

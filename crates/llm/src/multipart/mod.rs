@@ -9,6 +9,7 @@ mod head;
 mod parameters;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::fmt;
 use std::ops::Range;
@@ -22,6 +23,7 @@ use crate::percent::percent_decode;
 use head::Head;
 
 pub use parameters::{BoundaryError, boundary};
+pub(crate) use write::FormWriter;
 
 /// Parts of one form: more than any of OpenAI's takes.
 const PARTS_MOST: usize = 256;

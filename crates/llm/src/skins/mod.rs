@@ -4,4 +4,5 @@
 //! other gateway look for. A skin never takes anything away and never changes what was generated.
 
 pub mod openrouter;
+pub mod openrouter_responses;
 pub mod vercel;

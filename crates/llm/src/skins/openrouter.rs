@@ -85,12 +85,17 @@ fn name_reasoning(said: &mut Map<String, Value>) {
     }
 }
 
+/// What all of it cost in nano-dollars, and the prompt alone; nothing where that is not known.
+pub(super) fn costs(facts: &Facts<'_>) -> Option<(u64, u64)> {
+    let (counted, price) = (facts.usage?, facts.price?);
+    let prompt = Usage { output: 0, reasoning: 0, ..*counted };
+    Some((price.cost_nanos(counted), price.cost_nanos(&prompt)))
+}
+
 /// Dollars are numbers here; they are made from whole nano-dollars and never counted with.
 fn add_cost(usage: &mut Map<String, Value>, facts: &Facts<'_>) {
     usage.entry("is_byok").or_insert(Value::Bool(false));
-    let (Some(counted), Some(price)) = (facts.usage, facts.price) else { return };
-    let cost = price.cost_nanos(counted);
-    let prompt = price.cost_nanos(&Usage { output: 0, reasoning: 0, ..*counted });
+    let Some((cost, prompt)) = costs(facts) else { return };
     usage.insert("cost".to_owned(), dollars(cost));
     usage.insert(
         "cost_details".to_owned(),

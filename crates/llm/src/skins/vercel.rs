@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::price::{self, Price};
 use crate::skins::openrouter;
-use crate::usage::Usage;
+use crate::usage::{Units, Usage};
 
 /// What an exchange knows beside its answer.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,13 +21,15 @@ pub struct Facts<'a> {
     pub native_model: Option<&'a str>,
     /// Tokens, once they were told.
     pub usage: Option<&'a Usage>,
+    /// What else was used.
+    pub units: Units,
     /// What the deployment charges.
     pub price: Option<Price>,
 }
 
 impl Facts<'_> {
     fn cost_nanos(&self) -> Option<u64> {
-        Some(self.price?.cost_nanos(self.usage?))
+        self.price?.cost_of(self.usage, &self.units)
     }
 }
 
@@ -89,6 +91,7 @@ mod tests {
             provider: Some("p"),
             native_model: Some("n"),
             usage: Some(&usage),
+            units: Units::default(),
             price: Some(price),
         };
         let body = json!({ "id": "c", "choices": [{ "message": { "content": "a" }, "finish_reason": "stop" }],

@@ -172,6 +172,13 @@ fn each(request: &Request, say: &mut dyn FnMut(Said<'_>)) {
             EmbeddingInput::Texts(texts) => texts.iter().for_each(|text| say(Said::Text(text))),
             EmbeddingInput::Other(json) => say(Said::About(json.get().split(',').count() as u64)),
         },
+        Request::Rerank(rerank) => {
+            say(Said::Text(&rerank.query));
+            rerank.documents.iter().for_each(|text| say(Said::Text(text)));
+        }
+        Request::Images(images) => images.prompt.iter().for_each(|text| say(Said::Text(text))),
+        Request::Speech(speech) => say(Said::Text(&speech.text)),
+        Request::Transcription(_) => {}
     }
 }
 

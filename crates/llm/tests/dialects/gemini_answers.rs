@@ -24,7 +24,7 @@ fn gemini_answer(parts: &Value, finish: &str) -> Value {
 fn read(body: &Value) -> yumen_llm::ir::Answer {
     match codec(Gemini).decode_response(body.to_string().as_bytes()).expect("readable") {
         Response::Chat(answer) => *answer,
-        Response::Embeddings(_) => panic!("a chat"),
+        _ => panic!("a chat"),
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod ai_sdk;
+mod ai_sdk_media;
 mod bad_input;
 mod bedrock;
 mod bedrock_round_trips;
@@ -20,6 +21,7 @@ mod gemini_requests;
 mod gemini_round_trips;
 mod ollama;
 mod ollama_round_trips;
+mod pictures;
 mod pitfalls_content;
 mod pitfalls_streams;
 mod providers_only;

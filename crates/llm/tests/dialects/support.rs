@@ -25,7 +25,8 @@ pub fn chats() -> impl Iterator<Item = Dialect> {
 
 /// The dialects that stream.
 pub fn streamed() -> impl Iterator<Item = Dialect> {
-    dialects().filter(|dialect| codec(*dialect).outline().operation != Operation::Embeddings)
+    let streams = [Operation::Chat, Operation::Completions];
+    dialects().filter(move |dialect| streams.contains(&codec(*dialect).outline().operation))
 }
 
 pub fn name(dialect: Dialect) -> String {

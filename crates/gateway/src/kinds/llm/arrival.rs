@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 use yumen_config::Credential;
-use yumen_llm::dialects::{AnswerContext, Answers, Dialect, Tap, codec, recode_embeddings};
+use yumen_llm::dialects::{AnswerContext, Answers, Dialect, Operation, Tap, codec, recode_embeddings};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir::{EmbeddingFormat, OwnTools, Response};
 use yumen_telemetry::{HealRecord, HealStatus};
@@ -118,6 +118,8 @@ pub(super) struct Reading<'a> {
     pub own_tools: OwnTools,
     /// Who keeps the answer.
     pub keep: Option<&'a Keep>,
+    /// Names of request fields that could not be carried.
+    pub lossy: &'a [String],
 }
 
 impl Reading<'_> {
@@ -252,7 +254,7 @@ impl Reading<'_> {
         if let Some(status) = upstream.status_within(&said).or_else(|| error_in_success(&said)) {
             return Err(self.said(status, said));
         }
-        let (told, healed) = self.tell(exchange, &said)?;
+        let (told, healed) = self.tell(exchange, &said).await?;
         let streamed = attempt.call.stream && !only_passes;
         Ok(Arrived::whole(attempt.step.dialect, &said, told, streamed).healed(healed))
     }
@@ -272,10 +274,22 @@ impl Reading<'_> {
         })
     }
 
+    /// Whether the answer is sound, which cannot be looked at.
+    fn is_sound(&self) -> bool {
+        let kind = headers::media_type(self.headers);
+        codec(self.attempt.step.dialect).outline().operation == Operation::Speech
+            && !headers::is_json(self.headers)
+            && !kind.starts_with("text/")
+    }
+
     /// Says a whole answer in the client's dialect. One that is no answer at all may come from another deployment.
-    fn tell(&self, exchange: &Exchange, said: &Bytes) -> Result<(Bytes, Option<HealRecord>), Failure> {
+    async fn tell(
+        &self,
+        exchange: &mut Exchange,
+        said: &Bytes,
+    ) -> Result<(Bytes, Option<HealRecord>), Failure> {
         let Try { call, step, .. } = self.attempt;
-        if said.trim_ascii_start().first() != Some(&b'{') {
+        if !self.is_sound() && said.trim_ascii_start().first() != Some(&b'{') {
             return Err(self.invalid("it is not a JSON object"));
         }
         if call.passing().is_some() {
@@ -286,7 +300,7 @@ impl Reading<'_> {
             let (told, record) = heal_body(call.dialect, said, healing);
             return Ok((self.with_status(told, &record), Some(record)));
         }
-        let response =
+        let mut response =
             codec(step.dialect).decode_response(said).map_err(|error| self.unreadable(&error.message))?;
         // What is said anew of a provider's own answer says of its keeping what the provider says.
         let stored = self.attempt.same_dialect() && {
@@ -294,6 +308,9 @@ impl Reading<'_> {
             codec(step.dialect).tap_response(said, &mut tap);
             tap.stored == Some(true)
         };
+        if let Response::Images(answer) = &mut response {
+            Box::pin(self.attempt.bring_pictures(exchange, answer)).await?;
+        }
         Ok(self.told(exchange, response, stored))
     }
 
@@ -380,6 +397,8 @@ impl Reading<'_> {
             provider: told.then(|| step.provider().id.to_string()),
             native_model: told.then(|| step.deployment.model.native_id.to_string()),
             price: step.deployment.model.price.filter(|_| told),
+            asked: call.units,
+            lossy: if told { self.lossy.to_vec() } else { Vec::new() },
         }
     }
 

@@ -49,6 +49,8 @@ pub struct Try<'a> {
 #[derive(Default)]
 struct Prepared {
     pieces: Pieces,
+    /// The boundary of a form that was written here.
+    boundary: Option<String>,
     /// What it could not carry.
     lossy: Vec<String>,
     /// Whether it asks for usage that the client did not ask for.
@@ -109,9 +111,9 @@ impl Try<'_> {
                 self.encoded(request)?
             }
         };
-        let Prepared { pieces, lossy, withhold_usage, own_tools } = prepared;
+        let Prepared { pieces, boundary, lossy, withhold_usage, own_tools } = prepared;
         let (pass, sent) = self.pass(exchange).await?;
-        let result = self.send(exchange.worker(), endpoint, pieces, &pass, sent).await;
+        let result = self.send(exchange.worker(), endpoint, (pieces, boundary), &pass, sent).await;
         // From here on only the waits for more of the answer are the upstream's.
         exchange.waited += sent.elapsed();
         let (status, headers, body) = result?;
@@ -125,6 +127,7 @@ impl Try<'_> {
             token,
             own_tools,
             keep: keeping,
+            lossy: &lossy,
         };
         let answer = if status.is_success() {
             reading.arrive(exchange, body).await
@@ -261,7 +264,13 @@ impl Try<'_> {
         };
         let body = Bytes::from(encoded.body);
         let pieces = self.with_own_wish(&body).unwrap_or_else(|| SmallVec::from_iter([body]));
-        Ok(Prepared { pieces, lossy: encoded.lossy, withhold_usage: false, own_tools })
+        Ok(Prepared {
+            pieces,
+            boundary: encoded.boundary,
+            lossy: encoded.lossy,
+            withhold_usage: false,
+            own_tools,
+        })
     }
 
     /// A request that is written anew for a provider of the same dialect, with the client's own wish for what is kept.
@@ -294,7 +303,7 @@ impl Try<'_> {
         &self,
         worker: &Arc<Worker>,
         endpoint: &Endpoint,
-        pieces: Pieces,
+        (pieces, boundary): (Pieces, Option<String>),
         pass: &Pass<'_>,
         now: Instant,
     ) -> Result<(StatusCode, HeaderMap, AnswerBody), Failure> {
@@ -310,7 +319,11 @@ impl Try<'_> {
             let mut request = http::Request::new(RequestBody::new(pieces.clone()));
             *request.method_mut() = http::Method::POST;
             *request.uri_mut() = uri.clone();
-            *request.headers_mut() = headers::to_upstream(endpoint, client, self.call, stream);
+            *request.headers_mut() =
+                headers::to_upstream(endpoint, self.step.dialect, client, self.call, stream);
+            if let Some(kind) = boundary.as_deref().and_then(headers::form) {
+                request.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+            }
             pass.put_on(&mut request, &pieces, SystemTime::now);
             request
         };

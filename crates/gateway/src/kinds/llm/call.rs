@@ -85,7 +85,7 @@ impl Call {
     /// connection's read buffer alive as long as the answer lasts; one of which nothing can be estimated is not kept.
     pub fn asked(&self) -> Asked {
         const SMALL: usize = 4096;
-        let is_text = self.passing().is_none_or(|passing| passing.is_text);
+        let is_text = codec(self.dialect).outline().operation.is_of_texts();
         let kept = || match self.body.len() {
             ..=SMALL => Bytes::copy_from_slice(&self.body),
             _ => self.body.clone(),

@@ -8,7 +8,7 @@ use http::{HeaderMap, request};
 use hyper::body::Incoming;
 use smallvec::SmallVec;
 use yumen_config::{GatewaySettings, Snapshot};
-use yumen_llm::dialects::{Dialect, ErrorShape, Outline, Passing, codec, holds_sealed};
+use yumen_llm::dialects::{Dialect, ErrorShape, Outline, codec, holds_sealed};
 use yumen_llm::json::{Kind, Object, Read, ScanReason, scan_object};
 use yumen_llm::usage::Units;
 
@@ -71,12 +71,17 @@ pub async fn decode(
     // The client's upload is no work of ours.
     exchange.waited += asked.elapsed();
     let body = uploaded?.expand(settings.max_body_bytes)?;
-    let passing = codec(route.dialect).passing();
+    let named = route.dialect;
+    let passing = codec(named).passing();
     let boundary = passing.map(|passing| form::boundary_of(passing, &head.headers)).transpose()?.flatten();
     let call = match (passing, boundary) {
         (Some(passing), Some(boundary)) => form::read(passing, route, &boundary, body)?,
         _ => read(settings, route, body)?,
     };
+    if call.dialect != named {
+        let Call { dialect, task, skin, .. } = call;
+        exchange.routed(&LlmRoute { dialect, task, skin, in_path: None });
+    }
     understood(snapshot, call, &head.headers)
 }
 
@@ -103,8 +108,10 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         let code = if error.reason == ScanReason::TooDeep { Code::JsonTooDeep } else { Code::InvalidJson };
         Rejection::new(code, format!("The body cannot be read: {} (byte {}).", error.reason, error.position))
     })?;
-    let counted = codec(route.dialect).passing().map(|passing| [passing.stream_format, passing.spoken]);
-    let counted: SmallVec<[&str; 2]> = counted.into_iter().flatten().flatten().collect();
+    let route = LlmRoute { dialect: codec(route.dialect).dialect_of(&object, &body), ..route };
+    let spoken = codec(route.dialect).spoken();
+    let stream_format = codec(route.dialect).passing().and_then(|passing| passing.stream_format);
+    let counted: SmallVec<[&str; 2]> = spoken.into_iter().chain(stream_format).collect();
     let ambiguous = object.ambiguous(&body, ACTED_ON).or_else(|| object.ambiguous(&body, &counted));
     if let Some((name, position)) = ambiguous {
         let message = format!(
@@ -160,7 +167,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         opening: None,
         memory: Memory::read(dialect, &object, &body)?,
         form: None,
-        units: spoken(passing, &object, &body)?,
+        units: characters(spoken, &object, &body)?,
         body,
         object,
     })
@@ -237,8 +244,8 @@ fn streams(dialect: Dialect, object: &Object, body: &[u8]) -> Result<bool, Rejec
 }
 
 /// The characters of a text that is to be spoken.
-fn spoken(passing: Option<&Passing>, object: &Object, body: &[u8]) -> Result<Units, Rejection> {
-    let Some(name) = passing.and_then(|passing| passing.spoken) else { return Ok(Units::default()) };
+fn characters(spoken: Option<&'static str>, object: &Object, body: &[u8]) -> Result<Units, Rejection> {
+    let Some(name) = spoken else { return Ok(Units::default()) };
     let text = expect(name, "a string", object.string(body, name))?;
     Ok(Units { characters: text.map(|text| text.chars().count() as u64), ..Units::default() })
 }

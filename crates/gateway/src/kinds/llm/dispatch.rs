@@ -57,6 +57,7 @@ pub async fn dispatch(
     // Credentials that rest are left out first; before giving up they are tried after all.
     let failed = run.last.take();
     for (step, credential) in std::mem::take(&mut run.resting) {
+        run.enter(exchange, step, true);
         if let Ok(arrival) = run.attempt(exchange, step, Some(credential)).await? {
             return Ok(arrival);
         }
@@ -114,10 +115,7 @@ impl<'a> Run<'a> {
         anyway: bool,
     ) -> Result<Option<Arrival>, Rejection> {
         for step in steps {
-            let health = &exchange.worker().gateway.health;
-            let figures = health.of(&step.deployment);
-            self.opened = figures.enter(health.at(Instant::now()), anyway);
-            if self.opened.is_none() {
+            if !self.enter(exchange, step, anyway) {
                 self.left_out.push(step);
                 continue;
             }
@@ -267,6 +265,13 @@ impl<'a> Run<'a> {
         }
         self.last = Some(failure.rejection);
         Ok(Err(Then::Step))
+    }
+
+    /// Opens the exchange at a deployment; says whether it may be tried now.
+    fn enter(&mut self, exchange: &Exchange, step: &Step, anyway: bool) -> bool {
+        let health = &exchange.worker().gateway.health;
+        self.opened = health.of(&step.deployment).enter(health.at(Instant::now()), anyway);
+        self.opened.is_some()
     }
 
     /// The deployment has answered: from here on it serves the exchange.

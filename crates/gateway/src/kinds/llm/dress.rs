@@ -11,7 +11,7 @@ use yumen_config::{Deployment, Word as _};
 use yumen_llm::dialects::{Dialect, ErrorFacts, Tap, codec};
 use yumen_llm::price::Price;
 use yumen_llm::skins::openrouter::{self, ErrorContext, Facts};
-use yumen_llm::skins::vercel;
+use yumen_llm::skins::{openrouter_responses, vercel};
 use yumen_telemetry::HealRecord;
 
 use super::attempt::Try;
@@ -21,6 +21,7 @@ use crate::route::Skin;
 /// What an answer is dressed with.
 pub struct Dress {
     skin: Skin,
+    dialect: Dialect,
     id: String,
     created: i64,
     provider: Arc<str>,
@@ -42,7 +43,10 @@ impl Dress {
             Skin::Vercel => call.dialect == Dialect::OpenAiChat,
             Skin::OpenRouter => matches!(
                 call.dialect,
-                Dialect::OpenAiChat | Dialect::OpenAiCompletions | Dialect::OpenAiEmbeddings
+                Dialect::OpenAiChat
+                    | Dialect::OpenAiCompletions
+                    | Dialect::OpenAiEmbeddings
+                    | Dialect::OpenAiResponses
             ),
         };
         if !dressed {
@@ -51,6 +55,7 @@ impl Dress {
         let Deployment { provider, model, .. } = &attempt.step.deployment;
         Some(Self {
             skin: call.skin,
+            dialect: call.dialect,
             id: exchange.record.id.clone(),
             created: exchange.created(),
             provider: Arc::clone(&provider.name),
@@ -96,6 +101,7 @@ impl Dress {
             provider: Some(&self.provider_id),
             native_model: Some(&self.native_model),
             usage: tap.usage.as_ref(),
+            units: tap.units,
             price: self.price_for(tap),
         }
     }
@@ -104,24 +110,29 @@ impl Dress {
     pub fn answer(&self, told: Bytes, tap: &Tap) -> Bytes {
         let dressed = match self.skin {
             Skin::Vercel => vercel::answer(&told, &self.vercels(tap)),
+            _ if self.dialect == Dialect::OpenAiResponses => {
+                openrouter_responses::answer(&told, &self.facts(tap))
+            }
             _ => openrouter::answer(&told, &self.facts(tap)),
         };
         dressed.map_or(told, Bytes::from)
     }
 
-    fn chunk(&self, data: &[u8], tap: &Tap) -> Option<Vec<u8>> {
-        match self.skin {
+    /// One event of which this is the payload, dressed and framed.
+    fn framed(&self, data: &[u8], tap: &Tap) -> Option<Vec<u8>> {
+        let chunk = match self.skin {
             Skin::Vercel => vercel::chunk(data, &self.vercels(tap)),
+            _ if self.dialect == Dialect::OpenAiResponses => {
+                return openrouter_responses::event(data, &self.facts(tap), tap.error.as_deref());
+            }
             _ => openrouter::chunk(data, &self.facts(tap)),
-        }
+        };
+        Some([b"data: ".as_slice(), &chunk?, b"\n\n"].concat())
     }
 
     /// One event of a stream as it came, of which `data` is the payload.
     pub fn event(&self, raw: Bytes, data: &[u8], tap: &Tap) -> Bytes {
-        match self.chunk(data, tap) {
-            Some(chunk) => [b"data: ".as_slice(), &chunk, b"\n\n"].concat().into(),
-            None => raw,
-        }
+        self.framed(data, tap).map_or(raw, Bytes::from)
     }
 
     /// Whole events as our own encoders write them.
@@ -132,13 +143,10 @@ impl Dress {
             memchr::memmem::find(rest, b"\n\n").and_then(|at| rest.split_at_checked(at + 2))
         {
             rest = after;
-            let data = event.strip_prefix(b"data: ").map(<[u8]>::trim_ascii_end).unwrap_or_default();
-            match self.chunk(data, tap) {
-                Some(chunk) => {
-                    dressed.extend_from_slice(b"data: ");
-                    dressed.extend_from_slice(&chunk);
-                    dressed.extend_from_slice(b"\n\n");
-                }
+            let mut lines = event.split(|byte| *byte == b'\n');
+            let data = lines.find_map(|line| line.strip_prefix(b"data: ")).unwrap_or_default();
+            match self.framed(data, tap) {
+                Some(framed) => dressed.extend_from_slice(&framed),
                 None => dressed.extend_from_slice(event),
             }
         }
@@ -146,10 +154,19 @@ impl Dress {
         dressed.into()
     }
 
+    /// Whether an error is told in the dress's own words, which end the stream, and not in the dialect's.
+    pub fn tells_errors(&self) -> bool {
+        self.dialect != Dialect::OpenAiResponses
+    }
+
     /// The event that tells of an error, and the end of the stream.
     pub fn error_event(&self, error: &ErrorFacts, tap: &Tap) -> Bytes {
         if self.skin == Skin::Vercel {
             return codec(Dialect::OpenAiChat).encode_error_event(error).into();
+        }
+        if !self.tells_errors() {
+            let tap = Tap { error: Some(Box::new(error.clone())), ..tap.clone() };
+            return self.events(&codec(self.dialect).encode_error_event(error), &tap);
         }
         let context = ErrorContext { provider: Some(&self.provider), ..ErrorContext::default() };
         openrouter::error_chunk(error, &context, &self.facts(tap), self.created).into()

@@ -1,11 +1,13 @@
-//! Pictures and documents of which a client gives the address, brought for upstreams that take only bytes.
+//! Pictures and documents of which a client gives the address, brought for upstreams that take only bytes; and pictures of
+//! which an upstream gives the address, for clients that do.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
 use yumen_llm::dialects::codec;
-use yumen_llm::ir::{Content, Request};
+use yumen_llm::ir::{Content, ImagesAnswer, Picture, Request};
 
 use super::attempt::Try;
 use super::classify::Failure;
@@ -17,12 +19,11 @@ impl Try<'_> {
     /// The addresses of files of which this upstream needs the bytes, each once; none where nothing is to be fetched.
     pub(super) fn addresses(&self, request: &mut Request) -> Vec<String> {
         let mut addresses = Vec::new();
-        let Request::Chat(chat) = request else { return addresses };
         if !self.settings.fetch.enabled {
             return addresses;
         }
         let mut seen = HashSet::new();
-        chat.visit_contents(&mut |content| {
+        request.visit_contents(&mut |content| {
             if let Some(address) = self.wanted(content)
                 && seen.insert(address.to_owned())
             {
@@ -45,19 +46,54 @@ impl Try<'_> {
         addresses: Vec<String>,
     ) -> Result<(), Failure> {
         let began = Instant::now();
-        let files = exchange.files.get_or_insert_with(|| Box::new(Files::new(&self.settings.fetch)));
+        let room = Arc::clone(&exchange.worker().gateway.file_room);
+        let files = exchange.files.get_or_insert_with(|| Box::new(Files::new(&self.settings.fetch, &room)));
         files.fetch(&addresses, self.remaining(self.settings.fetch.timeout)).await;
         exchange.waited += began.elapsed();
         for address in &addresses {
             files.get(address).map_err(|refusal| self.not_brought(address, &refusal))?;
         }
-        let Request::Chat(chat) = request else { return Ok(()) };
-        chat.visit_contents(&mut |content| {
+        request.visit_contents(&mut |content| {
             let found = self.wanted(content).and_then(|address| files.get(address).ok());
             if let Some(file) = found {
                 content.bring(file.media_type, file.base64.clone());
             }
         });
+        Ok(())
+    }
+
+    /// Puts pictures that were made in the place of the addresses at which they lie, for clients that take only bytes.
+    pub(super) async fn bring_pictures(
+        &self,
+        exchange: &mut Exchange,
+        answer: &mut ImagesAnswer,
+    ) -> Result<(), Failure> {
+        let address = |picture: &Picture| match picture {
+            Picture::Url(address) => Some(address.clone()),
+            Picture::Base64(_) => None,
+        };
+        let addresses: Vec<String> = answer.images.iter().filter_map(address).collect();
+        if addresses.is_empty() {
+            return Ok(());
+        }
+        let name = &self.step.provider().name;
+        let failed = |why: &str| {
+            let message = format!("{name} gave the address of a picture in its place, and {why}.");
+            Failure::silent(Code::UpstreamInvalid, "picture_not_fetched", message)
+        };
+        if !self.settings.fetch.enabled {
+            return Err(failed("`gateway.fetch.enabled` is false"));
+        }
+        let began = Instant::now();
+        let mut files = Files::new(&self.settings.fetch, &exchange.worker().gateway.file_room);
+        files.fetch(&addresses, self.remaining(self.settings.fetch.timeout)).await;
+        exchange.waited += began.elapsed();
+        for picture in &mut answer.images {
+            let Picture::Url(address) = picture else { continue };
+            let file =
+                files.get(address).map_err(|refusal| failed(&format!("it was not fetched: {refusal}")))?;
+            *picture = Picture::Base64(file.base64.clone());
+        }
         Ok(())
     }
 
@@ -69,6 +105,11 @@ impl Try<'_> {
             format!("{whose}: {name} takes files only whole, and this one was not fetched: {refusal}.");
         let mut failure = Failure::unsayable(message, param);
         failure.rejection.code = Code::FileNotFetched;
+        if let Refusal::Crowded(_) = refusal {
+            let code = Code::FilesCrowded;
+            (failure.rejection.code, failure.rejection.status) = (code, code.row().status);
+            failure.rejection = failure.rejection.retry_after(1);
+        }
         failure.cause = "file_not_fetched";
         failure
     }

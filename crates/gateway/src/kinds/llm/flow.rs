@@ -10,6 +10,7 @@ use yumen_llm::dialects::Tap;
 use yumen_telemetry::Outcome;
 
 use super::account::Account;
+use super::comments::Comments;
 use super::keep::{LOST, Remembering, tell};
 use super::stream::{StreamRelay, error_code};
 use crate::body::{BrokenOff, Flow};
@@ -27,6 +28,8 @@ pub struct StreamFlow {
     held: SmallVec<[Bytes; 4]>,
     account: Account,
     patience: Patience,
+    /// Comments while the upstream is silent.
+    comments: Option<Comments>,
     /// What is to be remembered before the last event is told, and that event.
     remembering: Option<Box<Remembering>>,
     last: Option<Bytes>,
@@ -44,7 +47,8 @@ impl StreamFlow {
     ) -> Self {
         held.reverse();
         let patience = Patience::new(&exchange, timeouts);
-        Self { exchange, stream: Some(stream), held, account, patience, remembering, last: None }
+        let comments = stream.comments().map(Comments::new);
+        Self { exchange, stream: Some(stream), held, account, patience, comments, remembering, last: None }
     }
 
     fn close(&mut self, tap: &Tap, outcome: Outcome) {
@@ -125,8 +129,22 @@ impl StreamFlow {
             Poll::Pending => match self.patience.poll_over(cx) {
                 Poll::Ready(Over::TimeOut(phase)) => Poll::Ready(Some(self.fail(&timed_out(phase)))),
                 Poll::Ready(Over::End) => self.finish(cx),
-                Poll::Pending => Poll::Pending,
+                Poll::Pending => self.poll_comment(cx),
             },
+        }
+    }
+
+    /// A comment, when nothing has come for so long. Bytes that were given end with an event, so that one may stand there.
+    fn poll_comment(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let (Some(stream), Some(comments)) = (&mut self.stream, &mut self.comments) else {
+            return Poll::Pending;
+        };
+        loop {
+            ready!(comments.poll_due(stream.last_read(), cx));
+            let comment = stream.alive();
+            if !comment.is_empty() {
+                return Poll::Ready(Some(comment));
+            }
         }
     }
 

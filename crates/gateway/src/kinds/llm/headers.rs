@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use smallvec::SmallVec;
 use yumen_config::Endpoint;
-use yumen_llm::dialects::Outline;
+use yumen_llm::dialects::{Dialect, Outline, codec};
 
 use super::call::Call;
 
@@ -46,12 +46,13 @@ fn pick(from: &HeaderMap, names: &[HeaderName], to: &mut HeaderMap) {
 /// for, if one is.
 pub fn to_upstream(
     endpoint: &Endpoint,
+    dialect: Dialect,
     client: Option<&HeaderMap>,
     call: &Call,
     stream: Option<&Outline>,
 ) -> HeaderMap {
     let mut headers = endpoint.headers.clone();
-    let whole = if call.passing().is_some() { "*/*" } else { "application/json" };
+    let whole = if codec(dialect).passing().is_some() { "*/*" } else { "application/json" };
     let accept = stream.map_or(whole, |outline| outline.framing.media_type());
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Some((name, value)) = stream.and_then(|outline| outline.asking.stream_header) {
@@ -65,6 +66,11 @@ pub fn to_upstream(
         }
     }
     headers
+}
+
+/// What a form with this boundary is.
+pub fn form(boundary: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(&format!("multipart/form-data; boundary={boundary}")).ok()
 }
 
 /// The betas that a client of Anthropic's API names.

@@ -10,6 +10,7 @@ mod auto;
 mod bare;
 mod call;
 mod classify;
+mod comments;
 mod count_tokens;
 mod decode;
 mod dispatch;

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use yumen_config::VirtualKey;
-use yumen_llm::dialects::Dialect;
+use yumen_llm::dialects::{ErrorShape, codec};
 use yumen_llm::json::{Field, Kind};
 
 use super::call::Call;
@@ -47,7 +47,7 @@ const CLIENT_TOOLS: [&str; 2] = ["function", "custom"];
 /// Refuses what could choose a model past the permissions of the key.
 pub fn permit_nested(consumer: &VirtualKey, call: &Call) -> Result<(), Rejection> {
     // Of the AI SDK's requests nothing goes on as it stands, and what they name is asked for like the model itself.
-    let is_rewritten = matches!(call.dialect, Dialect::AiSdk | Dialect::AiSdkEmbeddings);
+    let is_rewritten = codec(call.dialect).outline().errors == ErrorShape::AiSdk;
     if is_rewritten || consumer.models.as_slice().iter().any(|pattern| &**pattern == "*") {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use smallvec::SmallVec;
 use std::sync::Arc;
-use yumen_config::{Preset, Snapshot};
+use yumen_config::{Effort, Preset, Snapshot};
 use yumen_llm::dialects::Dialect;
 use yumen_llm::json::{Edit, Kind, scan_object, splice};
 
@@ -114,6 +114,17 @@ const MESSAGES: Words = Words {
     penalties_and_seed: false,
 };
 
+/// The words of a call's dialect; none where presets are not put into bodies.
+fn words(call: &Call) -> Option<Words> {
+    match call.dialect {
+        _ if call.form.is_some() => None,
+        Dialect::OpenAiChat => Some(CHAT),
+        Dialect::OpenAiResponses => Some(RESPONSES),
+        Dialect::AnthropicMessages => Some(MESSAGES),
+        _ => None,
+    }
+}
+
 type Edits = SmallVec<[Edit; 8]>;
 
 fn edits(call: &Call, preset: &Preset) -> Result<Edits, Rejection> {
@@ -126,13 +137,7 @@ fn edits(call: &Call, preset: &Preset) -> Result<Edits, Rejection> {
             format!("The preset `{}` sets {what}, for which this API has no words here.", preset.name);
         Err(Rejection::new(Code::InvalidRequest, message).param(MEMBER))
     };
-    let words = match call.dialect {
-        _ if call.form.is_some() => return unsayable("a system prompt or parameters"),
-        Dialect::OpenAiChat => CHAT,
-        Dialect::OpenAiResponses => RESPONSES,
-        Dialect::AnthropicMessages => MESSAGES,
-        _ => return unsayable("a system prompt or parameters"),
-    };
+    let Some(words) = words(call) else { return unsayable("a system prompt or parameters") };
     let parameters = &preset.parameters;
     let is_said =
         |name: &str| call.object.get(&call.body, name).is_some_and(|field| field.kind != Kind::Null);
@@ -175,12 +180,10 @@ fn edits(call: &Call, preset: &Preset) -> Result<Edits, Rejection> {
         _ => {}
     }
     if let Some(effort) = parameters.reasoning_effort {
-        match call.dialect {
-            Dialect::OpenAiChat if is_said("reasoning") => {}
-            Dialect::OpenAiChat => set("reasoning_effort", json!(effort)),
-            Dialect::OpenAiResponses => set("reasoning", json!({ "effort": effort })),
-            _ if is_said("thinking") || is_said("output_config") => {}
-            _ => return unsayable("`reasoning_effort`"),
+        match thinking(call, effort, is_said) {
+            Thinking::Said => {}
+            Thinking::Set(name, value) => set(name, value),
+            Thinking::Unsayable => return unsayable("`reasoning_effort`"),
         }
     }
     if let Some(system) = &preset.system {
@@ -190,6 +193,23 @@ fn edits(call: &Call, preset: &Preset) -> Result<Edits, Rejection> {
         }
     }
     Ok(edits)
+}
+
+/// What becomes of the wish for how much to think.
+enum Thinking {
+    Said,
+    Set(&'static str, Value),
+    Unsayable,
+}
+
+fn thinking(call: &Call, effort: Effort, is_said: impl Fn(&str) -> bool) -> Thinking {
+    match call.dialect {
+        Dialect::OpenAiChat if is_said("reasoning") => Thinking::Said,
+        Dialect::OpenAiChat => Thinking::Set("reasoning_effort", json!(effort)),
+        Dialect::OpenAiResponses => Thinking::Set("reasoning", json!({ "effort": effort })),
+        _ if is_said("thinking") || is_said("output_config") => Thinking::Said,
+        _ => Thinking::Unsayable,
+    }
 }
 
 /// The edit that puts a system prompt before the request's own.

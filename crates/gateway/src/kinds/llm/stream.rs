@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
@@ -27,6 +27,8 @@ use crate::kinds::scrub::Scrub;
 use crate::proofs::Keeper;
 use crate::rejection::{Code, Rejection};
 use crate::upstream::AnswerBody;
+
+const COMMENT: &[u8] = b": keep-alive\n\n";
 
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""usage""#));
 
@@ -53,6 +55,8 @@ pub struct StreamRelay {
     last_event: Instant,
     /// Whether one finish reason is the whole stream's.
     has_one_answer: bool,
+    /// After how long without anything to say the client is given a comment.
+    comments: Option<Duration>,
     state: State,
 }
 
@@ -107,6 +111,7 @@ impl StreamRelay {
             last_read: Instant::now(),
             last_event: Instant::now(),
             has_one_answer: !call.may_have_several_answers(),
+            comments: settings.stream_comments,
             state: State::Open,
         }
     }
@@ -305,7 +310,7 @@ impl StreamRelay {
 
     /// What the client gets for one event.
     fn told(&mut self, raw: Bytes, event: &[u8], data: Bytes) -> Result<Bytes, Rejection> {
-        if let (Some(dress), Some(facts)) = (&self.dress, &self.tap.error) {
+        if let (Some(dress), Some(facts)) = (self.telling_dress(), &self.tap.error) {
             return Ok(dress.error_event(facts, &self.tap));
         }
         if let Some(transcoder) = &mut self.transcoder {
@@ -364,6 +369,16 @@ impl StreamRelay {
         }
     }
 
+    /// After how long without anything to say the client is given a comment, if ever.
+    pub fn comments(&self) -> Option<Duration> {
+        self.comments
+    }
+
+    /// What tells the client that the stream goes on: a comment, or what its dialect has in its place, which may be nothing.
+    pub fn alive(&mut self) -> Bytes {
+        self.comment(Bytes::from_static(COMMENT))
+    }
+
     fn framing(&self) -> Framing {
         self.client.outline().framing
     }
@@ -381,12 +396,18 @@ impl StreamRelay {
         }
     }
 
+    /// The dress, if errors are told in its own words.
+    fn telling_dress(&self) -> Option<&Dress> {
+        self.dress.as_ref().filter(|dress| dress.tells_errors())
+    }
+
     /// What closes the client's stream behind the last event.
     fn closing(&mut self) -> Bytes {
         let has_failed = self.tap.error.is_some();
+        let is_told = has_failed && self.telling_dress().is_some();
         if let Some(transcoder) = &mut self.transcoder {
             // A dressed error ends the stream by itself.
-            let end = if has_failed && self.dress.is_some() { Bytes::new() } else { transcoder.finish() };
+            let end = if is_told { Bytes::new() } else { transcoder.finish() };
             return self.dressed(end);
         }
         if let Some(array) = &mut self.array {

@@ -3,10 +3,10 @@
 use super::finish::{write_finish, write_usage};
 use super::metadata::Proof;
 use crate::dialects::{AnswerContext, tier, write};
-use crate::ir::{Content, Finish, Part, Response, Source, Start};
+use crate::ir::{Content, Counted, Finish, Part, Response, Source, Start};
 use crate::price::Tier;
 use crate::skins::vercel::{Facts, gateway};
-use crate::usage::Usage;
+use crate::usage::{Units, Usage};
 
 /// Writes a client's answer. The protocol knows one choice: the first.
 pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
@@ -30,7 +30,7 @@ pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
         body.list("content", |list| parts.iter().for_each(|part| write_part(part, context, list)));
         write_end(&finish, calls, answer.usage.as_ref(), &start, context, body);
         body.object("response", |response| write_response(&start, context, response));
-        body.list("warnings", |_| {});
+        write_warnings(context, body);
     });
     out
 }
@@ -54,20 +54,30 @@ fn write_part(part: &Part, context: &AnswerContext, list: &mut write::List<'_>) 
             proof(format.as_ref(), true, data).write(out);
         }),
         Content::ToolCall { id, name, arguments } => list.object(|out| write_call(id, name, arguments, out)),
-        Content::Image { source: Source::Base64 { media_type, data }, .. } => list.object(|out| {
-            out.text("type", "file");
-            out.text("mediaType", media_type);
-            // Before version 4 the data stands there by itself.
-            if context.ai_sdk_version < 4 {
-                out.text("data", data);
-            } else {
-                out.object("data", |object| {
-                    object.text("type", "data");
-                    object.text("data", data);
-                });
-            }
-        }),
+        Content::Image { source: source @ (Source::Base64 { .. } | Source::Url(_)), .. } => {
+            list.object(|out| {
+                out.text("type", "file");
+                write_file(source, context, out);
+            })
+        }
         _ => {}
+    }
+}
+
+/// The members of a `file` that is a picture. Before version 4 its data, or address, stands there by itself.
+pub(super) fn write_file(source: &Source, context: &AnswerContext, out: &mut write::Object<'_>) {
+    let (kind, media_type, text) = match source {
+        Source::Base64 { media_type, data } => ("data", media_type.as_str(), data),
+        Source::Url(text) | Source::FileId(text) | Source::Text(text) => ("url", "image/*", text),
+    };
+    out.text("mediaType", media_type);
+    if context.ai_sdk_version < 4 {
+        out.text("data", text);
+    } else {
+        out.object("data", |object| {
+            object.text("type", kind);
+            object.text(kind, text);
+        });
     }
 }
 
@@ -97,29 +107,57 @@ pub(super) fn write_end(
     write_usage(usage, context.ai_sdk_version, out);
     out.object("providerMetadata", |metadata| {
         let usual = tier::of_said(start.service_tier.as_deref()) == Tier::Usual;
-        write_gateway(usage.filter(|_| usual), context, metadata);
+        let counted = Counted { usage: usage.filter(|_| usual).copied(), ..Counted::default() };
+        write_gateway(&counted, context, metadata, &[]);
     });
 }
 
-/// The member `gateway` of `providerMetadata`.
+/// The member `gateway` of `providerMetadata`, with empty lists of these names.
 pub(in crate::dialects) fn write_gateway(
-    usage: Option<&Usage>,
+    counted: &Counted,
     context: &AnswerContext,
     metadata: &mut write::Object<'_>,
+    lists: &[&str],
 ) {
     let facts = Facts {
         id: &context.id,
         requested: &context.model,
         provider: context.provider.as_deref(),
         native_model: context.native_model.as_deref(),
-        usage,
+        usage: counted.usage.as_ref(),
+        units: Units { characters: context.asked.characters, ..counted.units },
         price: context.price,
     };
-    metadata.raw("gateway", &gateway(&facts).to_string());
+    let mut gateway = gateway(&facts);
+    if let Some(members) = gateway.as_object_mut() {
+        members.extend(lists.iter().map(|name| ((*name).to_owned(), serde_json::Value::Array(Vec::new()))));
+    }
+    metadata.raw("gateway", &gateway.to_string());
+}
+
+/// What the request could not carry, each a warning.
+pub(in crate::dialects) fn write_warnings(context: &AnswerContext, out: &mut write::Object<'_>) {
+    out.list("warnings", |list| {
+        for name in &context.lossy {
+            list.object(|warning| {
+                if context.ai_sdk_version < 3 {
+                    warning.text("type", "other");
+                    warning.text("message", &format!("{name} is not supported"));
+                } else {
+                    warning.text("type", "unsupported");
+                    warning.text("feature", name);
+                }
+            });
+        }
+    });
 }
 
 /// Id, model and time of an answer.
-pub(super) fn write_response(start: &Start, context: &AnswerContext, out: &mut write::Object<'_>) {
+pub(in crate::dialects) fn write_response(
+    start: &Start,
+    context: &AnswerContext,
+    out: &mut write::Object<'_>,
+) {
     out.text("id", start.id.as_deref().unwrap_or(&context.id));
     out.text("modelId", start.model.as_deref().unwrap_or(&context.model));
     out.text("timestamp", &rfc3339(start.created.unwrap_or(context.created)));

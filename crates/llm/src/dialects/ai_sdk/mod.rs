@@ -24,7 +24,7 @@ use crate::framing::Framing;
 use crate::ir;
 use crate::json::Kind;
 
-pub(super) use answer::write_gateway;
+pub(super) use answer::{write_gateway, write_response, write_warnings};
 pub(super) use error::{encode as encode_error, encode_event as encode_error_event};
 
 const OUTLINE: Outline = Outline {

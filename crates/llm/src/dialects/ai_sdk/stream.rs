@@ -4,7 +4,7 @@
 //! while it comes, and whole when it is complete. The last part waits for the end of the upstream's stream, because other
 //! dialects tell the usage after the reason.
 
-use super::answer::{proof, write_call, write_end, write_response};
+use super::answer::{proof, write_call, write_end, write_file, write_response, write_warnings};
 use super::error::encode_event;
 use super::metadata::Proof;
 use crate::dialects::{AnswerContext, StreamEncoder, fault, write};
@@ -74,7 +74,7 @@ impl Encoder {
         if self.start.is_some() {
             return;
         }
-        part(out, "stream-start", |object| object.list("warnings", |_| {}));
+        part(out, "stream-start", |object| write_warnings(&self.context, object));
         part(out, "response-metadata", |object| write_response(&start, &self.context, object));
         self.start = Some(start);
     }
@@ -205,6 +205,10 @@ impl StreamEncoder for Encoder {
             }
             StreamEvent::ToolCallStart { call, id, name, .. } => self.begin_call(*call, id, name, out),
             StreamEvent::ToolCallArguments { call, arguments, .. } => self.arguments(*call, arguments, out),
+            StreamEvent::Image { source, .. } => {
+                self.close_open(None, out);
+                part(out, "file", |object| write_file(source, &self.context, object));
+            }
             StreamEvent::PartEnd { .. } => {
                 self.close_open(None, out);
                 // Which of several calls is complete is not said.

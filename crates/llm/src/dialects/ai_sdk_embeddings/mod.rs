@@ -3,7 +3,7 @@
 
 use serde_json::value::RawValue;
 
-use super::ai_sdk::write_gateway;
+use super::ai_sdk::{write_gateway, write_warnings};
 use super::read::{At, Object, strings};
 use super::{
     AnswerContext, Asking, Codec, DecodeError, Dialect, ErrorShape, Operation, Outline, Upstream, write,
@@ -89,8 +89,11 @@ fn encode(response: &ir::Response, context: &AnswerContext) -> Vec<u8> {
         if let Some(usage) = answer.usage {
             body.object("usage", |object| object.number("tokens", usage.input));
         }
-        body.object("providerMetadata", |metadata| write_gateway(answer.usage.as_ref(), context, metadata));
-        body.list("warnings", |_| {});
+        body.object("providerMetadata", |metadata| {
+            let counted = ir::Counted { usage: answer.usage, ..ir::Counted::default() };
+            write_gateway(&counted, context, metadata, &[]);
+        });
+        write_warnings(context, body);
     });
     out
 }

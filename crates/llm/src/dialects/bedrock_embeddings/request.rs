@@ -28,7 +28,7 @@ pub(super) fn encode(embeddings: &Embeddings, target: &Target<'_>) -> Result<Enc
         return Err(refuse("model", known));
     }
     losses.note_if(embeddings.user.is_some(), "user");
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, boundary: None, lossy: losses.into_names() })
 }
 
 fn write_cohere(embeddings: &Embeddings, texts: &[&str], body: &mut Vec<u8>, losses: &mut Losses) {

@@ -52,5 +52,5 @@ pub(super) fn encode(embeddings: &Embeddings, target: &Target<'_>) -> Result<Enc
         }
     });
     losses.note_if(embeddings.user.is_some(), "user");
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, lossy: losses.into_names(), ..Encoded::default() })
 }

@@ -33,7 +33,7 @@ pub(super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, Decode
         return Err(refuse("messages", "at least one message with content is needed"));
     }
     note_unsaid(chat, &[Says::User], &OWN, &mut losses);
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, boundary: None, lossy: losses.into_names() })
 }
 
 /// The address of a picture; others must have been uploaded before.

@@ -47,7 +47,7 @@ pub(super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, Decode
     losses.note_if(chat.cache_control.is_some(), "cache_control");
     let tier = chat.service_tier.as_deref();
     losses.note_if(tier.is_some_and(|tier| !matches!(tier, "auto" | "default")), "service_tier");
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, boundary: None, lossy: losses.into_names() })
 }
 
 /// Whether the contents of a request are lists: then it goes to the second path.

@@ -54,7 +54,7 @@ fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, DecodeError> {
         out.boolean("show_billed_characters", true);
         write_own(chat, &OWN, out);
     });
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, boundary: None, lossy: losses.into_names() })
 }
 
 /// An answer.

@@ -33,7 +33,7 @@ pub(super) fn encode(chat: &Chat) -> Result<Encoded, DecodeError> {
             write_pictures(asked, out);
         }
     });
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, boundary: None, lossy: losses.into_names() })
 }
 
 /// What of a conversation is asked: all of it, or what has come since the answer that the app itself has given.

@@ -70,26 +70,32 @@ pub(super) fn is_readable(uri: &str) -> bool {
 
 /// Writes the member of a part that holds data, or says where it lies; `content` is known to be sayable.
 pub(super) fn write_media(content: &Content, out: &mut write::Object<'_>) {
-    let mut inline = |mime_type: &str, data: &str| {
-        out.object("inlineData", |blob| {
-            blob.text("mimeType", mime_type);
-            blob.text("data", data);
-        });
-    };
     match content {
-        Content::Audio { data, format } => inline(&format!("audio/{format}"), data),
-        Content::Image { source, .. } | Content::File { source, .. } => match source {
-            Source::Base64 { media_type, data } => inline(&bare(media_type), data),
-            Source::Url(uri) => out.object("fileData", |file| {
-                // Where no type is known, Google finds it out itself.
-                file.maybe_text("mimeType", type_of_address(uri));
-                file.text("fileUri", uri);
-            }),
-            Source::Text(text) => out.text("text", text),
-            Source::FileId(_) => {}
-        },
+        Content::Audio { data, format } => write_inline(&format!("audio/{format}"), data, out),
+        Content::Image { source, .. } | Content::File { source, .. } => write_source(source, out),
         _ => {}
     }
+}
+
+/// The same of a picture or document.
+pub(super) fn write_source(source: &Source, out: &mut write::Object<'_>) {
+    match source {
+        Source::Base64 { media_type, data } => write_inline(&bare(media_type), data, out),
+        Source::Url(uri) => out.object("fileData", |file| {
+            // Where no type is known, Google finds it out itself.
+            file.maybe_text("mimeType", type_of_address(uri));
+            file.text("fileUri", uri);
+        }),
+        Source::Text(text) => out.text("text", text),
+        Source::FileId(_) => {}
+    }
+}
+
+fn write_inline(mime_type: &str, data: &str, out: &mut write::Object<'_>) {
+    out.object("inlineData", |blob| {
+        blob.text("mimeType", mime_type);
+        blob.text("data", data);
+    });
 }
 
 /// A type without parameters: Google knows none.

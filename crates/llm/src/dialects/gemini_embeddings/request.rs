@@ -135,7 +135,7 @@ pub(super) fn encode(embeddings: &Embeddings, target: &Target<'_>) -> Result<Enc
     losses.note_if(embeddings.user.is_some(), "user");
     let lost = embeddings.extra.iter().filter(|(name, _)| !SHARED.contains(&name.as_str()));
     lost.for_each(|(name, _)| losses.note(name));
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, lossy: losses.into_names(), ..Encoded::default() })
 }
 
 /// One content to be written.

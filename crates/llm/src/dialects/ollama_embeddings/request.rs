@@ -54,5 +54,5 @@ pub(super) fn encode(embeddings: &Embeddings, target: &Target<'_>) -> Result<Enc
         return Err(refuse("input", "token ids are not possible with this model; send text"));
     }
     losses.note_if(embeddings.user.is_some(), "user");
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, lossy: losses.into_names(), ..Encoded::default() })
 }

@@ -63,5 +63,5 @@ pub(super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, Decode
         write_images(&images, out);
         write_asks(chat, target, out, &mut losses);
     });
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, lossy: losses.into_names(), ..Encoded::default() })
 }

@@ -50,6 +50,7 @@ pub(in crate::dialects) struct Delta<'a> {
     pub(in crate::dialects) reasoning: Loose<'a>,
     pub(in crate::dialects) reasoning_details: Loose<'a>,
     pub(in crate::dialects) refusal: Loose<'a>,
+    pub(in crate::dialects) images: Option<&'a RawValue>,
     pub(in crate::dialects) tool_calls: Option<Vec<CallDelta<'a>>>,
 }
 

@@ -7,10 +7,10 @@
 use serde_json::value::RawValue;
 
 use super::parts::read_content;
-use crate::dialects::openai::custom_arguments;
+use crate::dialects::openai::{custom_arguments, read_url, write_url};
 use crate::dialects::read::{At, Object, list, string};
 use crate::dialects::{DecodeError, write};
-use crate::ir::{Content, Part};
+use crate::ir::{Content, Part, Source};
 
 /// Whose signatures are meant when nothing else is said.
 const ANTHROPIC_FORMAT: &str = "anthropic-claude-v1";
@@ -179,6 +179,10 @@ pub(super) fn write_parts(parts: &[Part], in_answer: bool, out: &mut write::Obje
         out.null("refusal");
     }
     write_reasoning(parts, in_answer, out);
+    let images = || parts.iter().filter_map(|part| image(&part.content)).filter(|_| in_answer);
+    if images().next().is_some() {
+        out.list("images", |list| images().for_each(|source| write_image(source, list)));
+    }
     let mut calls = parts.iter().filter(|part| matches!(part.content, Content::ToolCall { .. })).peekable();
     if calls.peek().is_some() {
         out.list("tool_calls", |list| {
@@ -196,6 +200,33 @@ pub(super) fn write_parts(parts: &[Part], in_answer: bool, out: &mut write::Obje
         });
     }
     !refusal.is_empty()
+}
+
+fn image(content: &Content) -> Option<&Source> {
+    if let Content::Image { source, .. } = content { Some(source) } else { None }
+}
+
+/// Writes a picture as OpenRouter does, which is the only one whose answers of this API hold any.
+pub(super) fn write_image(source: &Source, list: &mut write::List<'_>) {
+    list.object(|item| {
+        item.text("type", "image_url");
+        item.object("image_url", |image| image.text("url", &write_url(source)));
+    });
+}
+
+/// Reads the pictures of an answer, whatever else stands in the list.
+pub(super) fn read_images(raw: &RawValue) -> Vec<Source> {
+    #[derive(serde::Deserialize)]
+    struct Item {
+        image_url: Address,
+    }
+    #[derive(serde::Deserialize)]
+    struct Address {
+        url: String,
+    }
+    let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let read = items.into_iter().filter_map(|item| serde_json::from_str::<Item>(item.get()).ok());
+    read.map(|item| read_url(item.image_url.url)).collect()
 }
 
 fn write_reasoning(parts: &[Part], in_answer: bool, out: &mut write::Object<'_>) {

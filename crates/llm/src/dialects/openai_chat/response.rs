@@ -6,7 +6,7 @@ use super::assistant;
 use crate::dialects::openai::{finish_word, read_finish, read_usage, write_usage};
 use crate::dialects::read::{At, Object};
 use crate::dialects::{AnswerContext, DecodeError, fault, write};
-use crate::ir::{Answer, Choice, Content, Finish, FinishReason, Response};
+use crate::ir::{Answer, Choice, Content, Finish, FinishReason, Part, Response};
 
 /// Reads an upstream's answer. Fields that only describe it are read loosely.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
@@ -38,7 +38,7 @@ fn read_choice(raw: &RawValue, at: At<'_>, place: usize, fallback_id: &str) -> R
     let mut choice = Object::read(raw, at)?;
     let index = choice.unsigned("index").ok().flatten().and_then(|index| u32::try_from(index).ok());
     let parts = match choice.take("message") {
-        Some(raw) => assistant::read_parts(&mut Object::read(raw, at.key("message"))?, fallback_id)?,
+        Some(raw) => read_message(Object::read(raw, at.key("message"))?, fallback_id)?,
         None => return Err(at.key("message").fault("is missing from the answer")),
     };
     let native = choice.string("finish_reason").ok().flatten();
@@ -60,6 +60,13 @@ fn read_choice(raw: &RawValue, at: At<'_>, place: usize, fallback_id: &str) -> R
         finish,
         logprobs: choice.json("logprobs"),
     })
+}
+
+fn read_message(mut message: Object<'_, '_>, fallback_id: &str) -> Result<Vec<Part>, DecodeError> {
+    let images = message.take("images").map(assistant::read_images).unwrap_or_default();
+    let mut parts = assistant::read_parts(&mut message, fallback_id)?;
+    parts.extend(images.into_iter().map(|source| Part::new(Content::Image { source, detail: None })));
+    Ok(parts)
 }
 
 /// Writes a client's answer.

@@ -64,5 +64,5 @@ pub(super) fn encode(completion: &Completion, target: &Target<'_>) -> Encoded {
     });
     losses.note_if(completion.sampling.top_k.is_some(), "top_k");
     losses.extra(&completion.extra);
-    Encoded { body, lossy: losses.into_names() }
+    Encoded { body, lossy: losses.into_names(), ..Encoded::default() }
 }

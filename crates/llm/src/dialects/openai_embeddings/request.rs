@@ -55,5 +55,5 @@ pub(super) fn encode(embeddings: &Embeddings, target: &Target<'_>) -> Encoded {
         out.maybe_text("user", embeddings.user.as_deref());
     });
     losses.extra(&embeddings.extra);
-    Encoded { body, lossy: losses.into_names() }
+    Encoded { body, lossy: losses.into_names(), ..Encoded::default() }
 }

@@ -1,17 +1,23 @@
-//! Dialects that only pass through: pictures, speech, transcripts, moderations, rerankings and sessions. Nobody else can
-//! say what they say, so there is nothing to convert: requests and answers go through in their own bytes.
+//! Dialects of which clients' requests only pass through: pictures, speech, transcripts, moderations, rerankings and
+//! sessions. No other dialect of a provider says what they say, so there is nothing to convert them to: requests and
+//! answers go through in their own bytes. The AI SDK's clients, who ask for some of it in a dialect of their own, are
+//! served in them.
 //!
-//! In: a row of the table, and bodies and events to look at. Out: facts for the record. Converting is refused in words.
+//! In: a row of the table, and bodies and events to look at; requests of those clients. Out: facts for the record; the
+//! same requests as a provider takes them, and its answers. Whatever else there is to convert is refused in words.
 
 mod answer;
 mod event;
+mod images;
 mod pictures;
+mod rerank;
+mod sound;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use super::{AnswerContext, Codec, DecodeError, Encoded, Outline, Tap, Target, refuse};
-use crate::ir;
+use super::{AnswerContext, Codec, DecodeError, Encoded, Operation, Outline, Tap, Target, refuse};
+use crate::ir::{self, Content, Counted, Request, Response, Source};
 
 pub(super) use answer::milliseconds;
 pub use pictures::Pictures;
@@ -33,8 +39,6 @@ pub struct Passing {
     pub stream_format: Option<&'static str>,
     /// The member whose characters are spoken.
     pub spoken: Option<&'static str>,
-    /// Whether request and answer are texts, whose tokens can be estimated where nobody has counted them.
-    pub is_text: bool,
     /// Whether answers are pictures, to be counted.
     pub makes_pictures: bool,
     /// Whether an answer only says that the work has begun: the client asks for the rest later, by the answer's id.
@@ -90,15 +94,45 @@ impl Codec for PassThrough {
         Err(nothing_to_convert())
     }
 
-    fn encode_request(&self, _: &ir::Request, _: &Target<'_>) -> Result<Encoded, DecodeError> {
-        Err(nothing_to_convert())
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError> {
+        match (self.outline.operation, request) {
+            (Operation::Images, Request::Images(images)) => Ok(images::encode(images, target)),
+            (Operation::ImageEdits, Request::Images(images)) => images::encode_form(images, target),
+            (Operation::Rerank, Request::Rerank(rerank)) => Ok(rerank::encode(rerank, target)),
+            (Operation::Speech, Request::Speech(speech)) => Ok(sound::encode_speech(speech, target)),
+            (Operation::Transcription, Request::Transcription(transcription)) => {
+                sound::encode_transcription(transcription, target)
+            }
+            _ => Err(nothing_to_convert()),
+        }
     }
 
-    fn decode_response(&self, _: &[u8]) -> Result<ir::Response, DecodeError> {
-        Err(nothing_to_convert())
+    /// Pictures go along in forms, which hold no addresses.
+    fn needs_bytes(&self, content: &Content) -> bool {
+        let is_address = matches!(content, Content::Image { source: Source::Url(_), .. });
+        is_address && self.outline.operation == Operation::ImageEdits
     }
 
-    /// No answer comes here: its request could not have been written for another dialect.
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, DecodeError> {
+        let counted = || {
+            let mut tap = Tap::default();
+            self.tap_response(body, &mut tap);
+            Counted { usage: tap.usage, units: tap.units }
+        };
+        Ok(match self.outline.operation {
+            Operation::Images | Operation::ImageEdits => {
+                Response::Images(Box::new(images::decode(body, counted())?))
+            }
+            Operation::Rerank => Response::Ranking(Box::new(rerank::decode(body, counted())?)),
+            Operation::Speech => Response::Speech(Box::new(sound::decode_speech(body)?)),
+            Operation::Transcription => {
+                Response::Transcript(Box::new(sound::decode_transcript(body, counted())?))
+            }
+            _ => return Err(nothing_to_convert()),
+        })
+    }
+
+    /// No answer comes here: clients of these dialects get them as they are.
     fn encode_response(&self, _: &ir::Response, _: &AnswerContext) -> Vec<u8> {
         b"{}".to_vec()
     }

@@ -12,7 +12,7 @@ const OUTLINE: Outline = Outline {
     dialect: Dialect::OpenAiImages,
     name: "openai_images",
     operation: Operation::Images,
-    upstream: Upstream::ForItsOwn,
+    upstream: Upstream::ForAll,
     clients: true,
     asking: Asking::USUAL,
     model_in_path: false,
@@ -34,7 +34,6 @@ const PASSING: Passing = Passing {
     wants: &["prompt"],
     stream_format: None,
     spoken: None,
-    is_text: false,
     makes_pictures: false,
     makes_jobs: false,
 };
@@ -130,12 +129,7 @@ pub(in crate::dialects) const MODERATIONS: PassThrough = PassThrough {
         content_wanted: ANYTHING_WANTED,
         ..OUTLINE
     },
-    passing: &Passing {
-        default_model: Some("omni-moderation-latest"),
-        wants: &["input"],
-        is_text: true,
-        ..PASSING
-    },
+    passing: &Passing { default_model: Some("omni-moderation-latest"), wants: &["input"], ..PASSING },
 };
 
 pub(in crate::dialects) const RERANK: PassThrough = PassThrough {
@@ -148,7 +142,7 @@ pub(in crate::dialects) const RERANK: PassThrough = PassThrough {
         content_wanted: ANYTHING_WANTED,
         ..OUTLINE
     },
-    passing: &Passing { wants: &["documents"], is_text: true, ..PASSING },
+    passing: &Passing { wants: &["documents"], ..PASSING },
 };
 
 /// Its requests have no body: the model stands in the query, and everything else is said in the session's events.
@@ -157,6 +151,7 @@ pub(in crate::dialects) const REALTIME: PassThrough = PassThrough {
         dialect: Dialect::OpenAiRealtime,
         name: "openai_realtime",
         operation: Operation::Realtime,
+        upstream: Upstream::ForItsOwn,
         content: "model",
         ..OUTLINE
     },
@@ -168,6 +163,7 @@ pub(in crate::dialects) const VIDEOS: PassThrough = PassThrough {
         dialect: Dialect::OpenAiVideos,
         name: "openai_videos",
         operation: Operation::Videos,
+        upstream: Upstream::ForItsOwn,
         ..OUTLINE
     },
     passing: &Passing { body: BodyForm::FormOrJson, makes_jobs: true, ..PASSING },

@@ -41,7 +41,7 @@ pub(super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, Decode
             write_thinking(chat, inputs.thinking, input, &mut losses);
         });
     });
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, boundary: None, lossy: losses.into_names() })
 }
 
 /// Whether a body names the version that is to run, for which there is another path.

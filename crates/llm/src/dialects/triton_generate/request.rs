@@ -27,7 +27,7 @@ pub(super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, Decode
         out.text("text_input", &text);
         out.object("parameters", |parameters| write_parameters(chat, target, parameters));
     });
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, boundary: None, lossy: losses.into_names() })
 }
 
 fn write_parameters(chat: &Chat, target: &Target<'_>, out: &mut write::Object<'_>) {

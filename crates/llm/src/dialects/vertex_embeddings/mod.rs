@@ -62,7 +62,7 @@ fn encode(embeddings: &Embeddings) -> Result<Encoded, DecodeError> {
         });
     });
     losses.note_if(embeddings.user.is_some(), "user");
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, boundary: None, lossy: losses.into_names() })
 }
 
 fn decode(body: &[u8]) -> Result<EmbeddingsAnswer, DecodeError> {

@@ -77,7 +77,8 @@ impl Try<'_> {
     ) -> Result<Request<RequestBody>, Failure> {
         let mut request = Request::new(RequestBody::new(Pieces::new()));
         *request.uri_mut() = self.session_uri(endpoint, opening)?;
-        let mut headers = headers::to_upstream(endpoint, Some(self.client_headers), self.call, None);
+        let mut headers =
+            headers::to_upstream(endpoint, self.step.dialect, Some(self.client_headers), self.call, None);
         headers.remove(header::CONTENT_TYPE);
         websocket::beginning(nonce, &mut headers);
         if let Some(protocols) = opening.protocols() {
@@ -126,8 +127,16 @@ impl Try<'_> {
         }
         let token = pass.token().cloned();
         let own_tools = OwnTools::default();
-        let reading =
-            Reading { attempt: self, sent, headers, withhold_usage: false, token, own_tools, keep: None };
+        let reading = Reading {
+            attempt: self,
+            sent,
+            headers,
+            withhold_usage: false,
+            token,
+            own_tools,
+            keep: None,
+            lossy: &[],
+        };
         reading.refused(status, AnswerBody::memory(vec![said])).await
     }
 

@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 use yumen_config::{
-    Credential, Deployment, ModelTarget, Preferences, Provider, Snapshot, Sticky, Strategy, VirtualKey,
+    Credential, Deployment, ModelTarget, Preferences, Provider, ProviderName, Snapshot, Sticky, Strategy, VirtualKey,
 };
 use yumen_llm::dialects::Dialect;
 
@@ -162,6 +162,11 @@ impl<'c> Levels<'c> {
         self.levels.iter().rev().flatten().find_map(|level| said(level))
     }
 
+    /// Providers that are tried before all others.
+    fn order(&self) -> Option<&'c [ProviderName]> {
+        self.narrowest(|level| Some(&*level.order).filter(|order| !order.is_empty()))
+    }
+
     fn strategy(&self, target: &ModelTarget) -> Strategy {
         let [.., rule] = self.levels;
         rule.and_then(|rule| rule.strategy)
@@ -250,8 +255,7 @@ impl<'c> Chooser<'c, '_> {
             let rotation =
                 Some(&target.deployments).filter(|_| listed && target.deployments.items().len() == length);
             order::Ordering { live: self.live, ask: self.ask, key: self.key }.order(own, strategy, rotation);
-            let named_first = levels.narrowest(|level| Some(&level.order).filter(|order| !order.is_empty()));
-            if let Some(order) = named_first {
+            if let Some(order) = levels.order() {
                 own.sort_by_key(|candidate| {
                     order
                         .iter()
@@ -309,7 +313,7 @@ impl<'c> Chooser<'c, '_> {
         let (target, _) = targets.first()?;
         let strategy = levels.strategy(target);
         let is_ordered = matches!(strategy, Strategy::Priority | Strategy::ConsistentHash)
-            || levels.all().any(|level| !level.order.is_empty());
+            || levels.order().is_some();
         if is_ordered || all.iter().filter(|candidate| candidate.out.is_none()).count() < 2 {
             return None;
         }
@@ -345,7 +349,7 @@ impl<'c> Chooser<'c, '_> {
         if levels.narrowest(|level| level.allow_fallbacks) != Some(false) {
             return;
         }
-        let order = levels.narrowest(|level| Some(&level.order).filter(|order| !order.is_empty()));
+        let order = levels.order();
         let mut kept = 0;
         for candidate in all.iter_mut().filter(|candidate| candidate.out.is_none()) {
             let stays = match order {

@@ -76,7 +76,7 @@ impl<'a> Request<'a> {
 
     fn tools(&self) -> &[Value<'static>] {
         self.tools.get_or_init(|| {
-            let names = tool_names(self.call).into_iter();
+            let names = tool_names(&self.call.object, &self.call.body).into_iter();
             names.map(|name| Value::Text(Cow::Owned(name))).collect()
         })
     }

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use yumen_llm::json::{Kind, decode_text};
+use yumen_llm::json::{Kind, Object, decode_text};
 
 use crate::kinds::llm::call::Call;
 
@@ -55,18 +55,19 @@ struct Part<'a> {
 impl Texts {
     /// Reads the messages of a call.
     pub fn read(call: &Call) -> Self {
+        if call.form.is_some() { Self::default() } else { Self::of(&call.object, &call.body) }
+    }
+
+    fn of(object: &Object, body: &[u8]) -> Self {
         let mut texts = Self::default();
-        if call.form.is_some() {
-            return texts;
-        }
         for name in ["system", "instructions", "systemInstruction"] {
-            if let Some(field) = call.object.get(&call.body, name) {
-                texts.value(field.value(&call.body));
+            if let Some(field) = object.get(body, name) {
+                texts.value(field.value(body));
             }
         }
         for name in ["messages", "input", "contents", "prompt"] {
-            let Some(field) = call.object.get(&call.body, name) else { continue };
-            let value = field.value(&call.body);
+            let Some(field) = object.get(body, name) else { continue };
+            let value = field.value(body);
             let turns: Option<Vec<&RawValue>> =
                 if field.kind == Kind::Array { serde_json::from_slice(value).ok() } else { None };
             match turns {
@@ -151,7 +152,7 @@ impl Texts {
 }
 
 /// The names of the tools that may be called; one without a name counts with its type.
-pub fn tool_names(call: &Call) -> Vec<String> {
+pub fn tool_names(object: &Object, body: &[u8]) -> Vec<String> {
     #[derive(Deserialize)]
     struct Tool {
         #[serde(default)]
@@ -168,9 +169,9 @@ pub fn tool_names(call: &Call) -> Vec<String> {
         #[serde(default)]
         name: Option<String>,
     }
-    let field = call.object.get(&call.body, "tools").filter(|field| field.kind == Kind::Array);
+    let field = object.get(body, "tools").filter(|field| field.kind == Kind::Array);
     let tools: Option<Vec<&RawValue>> =
-        field.and_then(|field| serde_json::from_slice(field.value(&call.body)).ok());
+        field.and_then(|field| serde_json::from_slice(field.value(body)).ok());
     let named = |tool: &RawValue| -> Vec<String> {
         let Ok(tool) = serde_json::from_str::<Tool>(tool.get()) else { return vec![String::new()] };
         if !tool.declared.is_empty() {
@@ -180,4 +181,88 @@ pub fn tool_names(call: &Call) -> Vec<String> {
         vec![name.unwrap_or_default()]
     };
     tools.unwrap_or_default().into_iter().flat_map(named).take(TOOLS_MOST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use yumen_llm::json::scan_object;
+
+    use super::*;
+
+    fn texts(body: &str) -> Texts {
+        Texts::of(&scan_object(body.as_bytes(), 64).unwrap(), body.as_bytes())
+    }
+
+    #[test]
+    fn messages_of_every_dialect_are_read() {
+        for (body, all, last, images) in [
+            (
+                r#"{"system":"s","messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#,
+                "s\na\nb\n",
+                "a",
+                0,
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":[{"type":"text","text":"q"},{"type":"image_url","image_url":{}}]}]}"#,
+                "q\n",
+                "q",
+                1,
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":"q"},{"role":"user","content":[{"type":"tool_result","content":[{"type":"text","text":"r"}]}]}]}"#,
+                "q\nr\n",
+                "r",
+                0,
+            ),
+            (r#"{"input":"only"}"#, "only\n", "only", 0),
+            (
+                r#"{"instructions":"i","input":[{"role":"user","content":[{"type":"input_text","text":"x"}]},{"type":"function_call_output","output":"y"}]}"#,
+                "i\nx\ny\n",
+                "y",
+                0,
+            ),
+            (
+                r#"{"systemInstruction":{"parts":[{"text":"i"}]},"contents":[{"role":"model","parts":[{"text":"m"}]},{"parts":[{"text":"u"},{"inlineData":{"data":"aGk="}}]}]}"#,
+                "i\nm\nu\n",
+                "u",
+                1,
+            ),
+            (r#"{"messages":[{"role":"user","content":"o","images":["a","b"]}]}"#, "o\n", "o", 2),
+            (r#"{"prompt":"p\u00fc"}"#, "pü\n", "pü", 0),
+            // What cannot be read as a message is looked through as it stands.
+            (
+                r#"{"messages":[{"role":"user","content":"x","content":"y"}]}"#,
+                "{\"role\":\"user\",\"content\":\"x\",\"content\":\"y\"}\n",
+                "{\"role\":\"user\",\"content\":\"x\",\"content\":\"y\"}",
+                0,
+            ),
+            (r#"{"messages":7,"input":null}"#, "", "", 0),
+        ] {
+            let found = texts(body);
+            assert_eq!(
+                (found.all.as_str(), found.last.as_str(), found.images),
+                (all, last, images),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn tools_are_called_what_their_dialect_calls_them() {
+        let body = r#"{"tools":[{"type":"function","function":{"name":"a"}},{"name":"b","input_schema":{}},
+            {"type":"web_search"},{"functionDeclarations":[{"name":"c"},{"name":"d"}]},7]}"#;
+        let object = scan_object(body.as_bytes(), 64).unwrap();
+        assert_eq!(tool_names(&object, body.as_bytes()), ["a", "b", "web_search", "c", "d", ""]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_messages_end_without_a_panic(messages in r#"[\[\]{}":,a-z\\ 0-9]{0,60}"#) {
+            let body = format!("{{\"messages\":{messages},\"tools\":{messages}}}");
+            if let Ok(object) = scan_object(body.as_bytes(), 64) {
+                let _ = (Texts::of(&object, body.as_bytes()), tool_names(&object, body.as_bytes()));
+            }
+        }
+    }
 }

@@ -50,7 +50,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
     });
     losses.note_if(chat.metadata.is_some(), "metadata");
     losses.extra(&chat.extra);
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, lossy: losses.into_names(), ..Encoded::default() })
 }
 
 fn max_tokens(chat: &Chat, target: &Target<'_>) -> u64 {

@@ -272,6 +272,8 @@ impl StreamEncoder for Encoder {
                 self.close_block(out);
                 self.finish = Some(finish.clone());
             }
+            // Claude draws nothing.
+            StreamEvent::Image { .. } => {}
             StreamEvent::Ping => {
                 if self.finish.is_none() {
                     event(out, "ping", |_| {});

@@ -46,7 +46,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
         .iter()
         .filter(|(name, value)| !asides::is_own(name, value))
         .for_each(|(name, _)| losses.note(name));
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, lossy: losses.into_names(), ..Encoded::default() })
 }
 
 /// Metadata are texts under names.

@@ -192,8 +192,8 @@ impl StreamEncoder for Encoder {
                 out.append(&mut encode_event(error));
             }
             StreamEvent::End => self.close(out),
-            // There is no event that says nothing.
-            StreamEvent::Start(_) | StreamEvent::Ping => {}
+            // There is no event that says nothing, and none that holds a picture.
+            StreamEvent::Start(_) | StreamEvent::Ping | StreamEvent::Image { .. } => {}
         }
     }
 

@@ -54,7 +54,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
     losses.note_if(chat.parallel_tool_calls == Some(false), "parallel_tool_calls");
     let tier = chat.service_tier.as_deref();
     losses.note_if(tier.is_some_and(|tier| !matches!(tier, "auto" | "default")), "service_tier");
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, lossy: losses.into_names(), ..Encoded::default() })
 }
 
 /// Writes a turn as one message, or as one for each result, and returns how many those are.

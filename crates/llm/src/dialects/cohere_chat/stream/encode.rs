@@ -184,8 +184,10 @@ impl StreamEncoder for Encoder {
                 out.append(&mut encode_event(error));
             }
             StreamEvent::End => self.close(out),
-            // Nothing proves thoughts here.
-            StreamEvent::Signature { .. } | StreamEvent::RedactedThinking { .. } => {}
+            // Nothing proves thoughts here, and nothing is drawn.
+            StreamEvent::Signature { .. }
+            | StreamEvent::RedactedThinking { .. }
+            | StreamEvent::Image { .. } => {}
         }
     }
 

@@ -37,7 +37,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
     losses.note_if(chat.metadata.is_some(), "metadata");
     losses.note_if(chat.cache_control.is_some(), "cache_control");
     chat.extra.iter().filter(|(name, _)| !asides::is_own(chat, name)).for_each(|(name, _)| losses.note(name));
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, lossy: losses.into_names(), ..Encoded::default() })
 }
 
 /// The form of the answer that can be asked for, and the instruction that stands in for one that cannot: models that

@@ -166,7 +166,11 @@ impl State {
                 out.push(StreamEvent::ToolCallArguments { choice, call, arguments });
                 out.push(StreamEvent::PartEnd { choice });
             }
-            // Pictures, and code that the provider runs, have no place in streams.
+            Content::Image { source, .. } => {
+                out.push(StreamEvent::Image { choice, source });
+                out.push(StreamEvent::PartEnd { choice });
+            }
+            // Code that the provider runs, and sound, have no place in streams.
             _ => {}
         }
         Ok(())

@@ -7,13 +7,14 @@
 use super::super::error;
 use super::super::finish::finish_word;
 use super::super::logprobs::write_logprobs;
+use super::super::media::write_source;
 use super::super::part::write_call;
 use super::super::proof::signature;
 use super::super::usage::write_usage;
 use super::array::JsonArray;
 use crate::dialects::held_calls::{HELD_LIMIT, HeldCalls};
 use crate::dialects::{AnswerContext, Losses, StreamEncoder, fault, write};
-use crate::ir::{ErrorFacts, Finish, Json, Start, StreamEvent};
+use crate::ir::{ErrorFacts, Finish, Json, Source, Start, StreamEvent};
 use crate::usage::Usage;
 
 /// The writer's state.
@@ -126,6 +127,15 @@ impl Encoder {
         let signature = choice.signature.take();
         self.part(index, logprobs, out, |part| {
             part.text("text", text);
+            part.maybe_text("thoughtSignature", signature.as_deref());
+        });
+    }
+
+    fn image(&mut self, index: u32, source: &Source, out: &mut Vec<u8>) {
+        let Some(choice) = self.choice(index) else { return };
+        let signature = choice.signature.take();
+        self.part(index, None, out, |part| {
+            write_source(source, part);
             part.maybe_text("thoughtSignature", signature.as_deref());
         });
     }
@@ -264,6 +274,7 @@ impl StreamEncoder for Encoder {
             StreamEvent::Start(start) => self.begin(start),
             StreamEvent::Text { choice, text, logprobs } => self.text(*choice, text, logprobs.as_ref(), out),
             StreamEvent::Refusal { choice, text } => self.text(*choice, text, None, out),
+            StreamEvent::Image { choice, source } => self.image(*choice, source, out),
             StreamEvent::Thinking { choice, text } => self.think(*choice, text, None, out),
             StreamEvent::Signature { choice, signature: proof, format } => {
                 self.think(*choice, "", Some(&signature(format.as_deref(), proof)), out);

@@ -182,10 +182,11 @@ impl StreamEncoder for Encoder {
             StreamEvent::Ping if self.reason.is_none() => self.piece("", out, |_| {}),
             StreamEvent::Error(error) => self.fail(error, out),
             StreamEvent::End => self.close(out),
-            // Proofs have no place here, and calls are complete when their arguments are.
+            // Proofs and pictures have no place here, and calls are complete when their arguments are.
             StreamEvent::Ping
             | StreamEvent::Signature { .. }
             | StreamEvent::RedactedThinking { .. }
+            | StreamEvent::Image { .. }
             | StreamEvent::PartEnd { .. } => {}
         }
     }

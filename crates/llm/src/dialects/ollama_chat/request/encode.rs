@@ -29,7 +29,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
         // Without messages Ollama loads the model, and says nothing.
         return Err(refuse("messages", "at least one message with content is needed"));
     }
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, lossy: losses.into_names(), ..Encoded::default() })
 }
 
 /// Writes a turn as one message, or as one for each result, and returns how many those are.

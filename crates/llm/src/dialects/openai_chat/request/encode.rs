@@ -36,7 +36,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Encoded {
     losses.note_if(chat.sampling.top_k.is_some(), "top_k");
     losses.note_if(chat.cache_control.is_some(), "cache_control");
     losses.extra(&chat.extra);
-    Encoded { body, lossy: losses.into_names() }
+    Encoded { body, lossy: losses.into_names(), ..Encoded::default() }
 }
 
 fn write_messages(

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::assistant::read_images;
 use crate::dialects::openai::{CallDelta, Chunk, ChunkChoice, Delta, read_finish, read_usage};
 use crate::dialects::read::Loose;
 use crate::dialects::{DecodeError, StreamDecoder, fault, raise};
@@ -180,6 +181,9 @@ impl ChoiceState {
         if let Some(text) = delta.refusal.into_text() {
             self.refused = true;
             out.push(StreamEvent::Refusal { choice, text });
+        }
+        for source in delta.images.map(read_images).unwrap_or_default() {
+            out.push(StreamEvent::Image { choice, source });
         }
         for call in delta.tool_calls.into_iter().flatten() {
             self.read_call(call, id, out)?;

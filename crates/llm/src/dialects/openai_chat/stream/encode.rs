@@ -1,6 +1,6 @@
 //! Writes a client's stream: one chunk per event, nothing held back.
 
-use super::super::assistant::{Detail, Place, write_detail};
+use super::super::assistant::{Detail, Place, write_detail, write_image};
 use crate::dialects::openai::{encode_error_event, finish_word, write_usage};
 use crate::dialects::{AnswerContext, StreamEncoder, write};
 use crate::ir::{Content, Finish, Json, Start, StreamEvent};
@@ -242,6 +242,10 @@ impl StreamEncoder for Encoder {
                 state.enter(Kind::Other);
                 state.refused = true;
                 delta.text("refusal", text);
+            }),
+            StreamEvent::Image { choice, source } => self.chunk(*choice, None, None, out, |state, delta| {
+                state.enter(Kind::Other);
+                delta.list("images", |list| write_image(source, list));
             }),
             StreamEvent::PartEnd { choice } => {
                 let thinks =

@@ -46,7 +46,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
         return Err(refuse("messages", "at least one message with content is needed"));
     }
     losses.note_if(chat.cache_control.is_some(), "cache_control");
-    Ok(Encoded { body, lossy: losses.into_names() })
+    Ok(Encoded { body, lossy: losses.into_names(), ..Encoded::default() })
 }
 
 fn write_sampling(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
