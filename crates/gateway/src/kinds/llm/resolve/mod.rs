@@ -15,7 +15,8 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 use yumen_config::{
-    Credential, Deployment, ModelTarget, Preferences, Provider, ProviderName, Snapshot, Sticky, Strategy, VirtualKey,
+    Credential, Deployment, ModelTarget, Preferences, Provider, ProviderName, Snapshot, Sticky, Strategy,
+    VirtualKey,
 };
 use yumen_llm::dialects::Dialect;
 
@@ -312,8 +313,8 @@ impl<'c> Chooser<'c, '_> {
     ) -> Option<Session> {
         let (target, _) = targets.first()?;
         let strategy = levels.strategy(target);
-        let is_ordered = matches!(strategy, Strategy::Priority | Strategy::ConsistentHash)
-            || levels.order().is_some();
+        let is_ordered =
+            matches!(strategy, Strategy::Priority | Strategy::ConsistentHash) || levels.order().is_some();
         if is_ordered || all.iter().filter(|candidate| candidate.out.is_none()).count() < 2 {
             return None;
         }
