@@ -17,6 +17,7 @@ use yumen_telemetry::{
     AttemptRecord, ExchangeRecord, ObjectKind, Outcome, RouteRecord, TokenCounts, TokenSource, UnitCounts,
 };
 
+use crate::allowances::Sent;
 use crate::clock::micros;
 use crate::egress::Files;
 use crate::limits::Permit;
@@ -80,6 +81,8 @@ pub struct Exchange {
     head_us: Option<u64>,
     /// The try under way, noted when the client leaves in the middle of it.
     pub trying: Option<Trying>,
+    /// What was last sent for it with a credential.
+    pub sent: Option<Sent>,
     /// Files that were fetched for it, until an answer begins.
     pub files: Option<Box<Files>>,
     /// The deployment that serves it.
@@ -110,6 +113,7 @@ impl Exchange {
             worked: Duration::ZERO,
             head_us: None,
             trying: None,
+            sent: None,
             files: None,
             serving: None,
             explains: false,
@@ -282,6 +286,10 @@ impl Exchange {
         self.permit = None;
         if let Some(serving) = self.serving.take() {
             serving.end(&self.worker.gateway, &self.record, outcome);
+        }
+        if let Some(sent) = self.sent.take() {
+            let tokens = &self.record.tokens;
+            self.worker.gateway.allowances.settle(&sent, tokens.input.saturating_add(tokens.output));
         }
         self.worker.append(&self.record);
         self.leave();

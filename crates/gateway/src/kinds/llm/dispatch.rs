@@ -16,6 +16,7 @@ use super::resolve::{Plan, Step};
 use crate::clock::micros;
 use crate::exchange::{Asked, Exchange, Trying};
 use crate::health::Opened;
+use crate::kinds::turns::{turn, waits};
 use crate::rejection::{Code, Rejection};
 use crate::route::Task;
 use crate::serving::{Manner, Serving};
@@ -97,7 +98,7 @@ struct Run<'a> {
     client_headers: &'a HeaderMap,
     tries: usize,
     last: Option<Rejection>,
-    /// Credentials that were left out because they rest.
+    /// Credentials that were left out because they rest or have no room.
     resting: SmallVec<[(&'a Step, &'a Arc<Credential>); 2]>,
     /// Steps that failed for a moment in this round, and the pause that they asked for.
     again: SmallVec<[(&'a Step, Option<Duration>); 2]>,
@@ -163,10 +164,10 @@ impl<'a> Run<'a> {
         if credentials.items().is_empty() {
             return Ok(self.attempt(exchange, step, None).await?.ok());
         }
-        let only = self.plan.only.as_ref();
-        for credential in only.into_iter().chain(credentials.turn().filter(|_| only.is_none())) {
-            let resting = &exchange.worker().gateway.resting;
-            if resting.rests(credential.id, &step.deployment.model.native_id) {
+        let (only, load) = (self.plan.only.as_ref(), self.call.load(&step.deployment));
+        let turn = turn(exchange.worker(), credentials, load).filter(|_| only.is_none());
+        for credential in only.into_iter().chain(turn) {
+            if waits(&exchange.worker().gateway, credential, load) {
                 self.resting.push((step, credential));
                 continue;
             }

@@ -26,6 +26,7 @@ use crate::rejection::Rejection;
 use crate::stages::unknown_model;
 
 pub use ask::{Ask, Named};
+pub use candidate::spoken;
 use candidate::{Behind, Candidate, Candidates};
 pub use conversation::{conversation, session, session_name};
 pub use decision::Decision;
@@ -91,6 +92,8 @@ pub struct Live<'l> {
     pub now_ms: u64,
     /// Draws a number below another one.
     pub draw: &'l dyn Fn(u64) -> u64,
+    /// Whether no credential of a deployment has room for so many tokens.
+    pub is_limited: &'l dyn Fn(&Deployment, u64) -> bool,
 }
 
 /// Chooses the deployments for a call: those of the model asked for in the order of its strategy, then its fallbacks,
@@ -285,6 +288,9 @@ impl<'c> Chooser<'c, '_> {
         {
             return Some(Behind::Length);
         }
+        if (self.live.is_limited)(candidate.deployment, self.ask.rough_tokens()) {
+            return Some(Behind::Limited);
+        }
         let figures = candidate.figures.as_ref()?;
         let now_ms = self.live.now_ms;
         let slow = levels.narrowest(|level| Some(&level.max_latency).filter(|wanted| !wanted.is_empty()));
@@ -340,6 +346,7 @@ impl<'c> Chooser<'c, '_> {
                 && candidate.segment == 0
                 && candidate.deployment.id == deployment
                 && candidate.standing == Standing::Well
+                && candidate.behind != Some(Behind::Limited)
         })?;
         all.get_mut(..=at)?.rotate_right(1);
         Some(())

@@ -89,8 +89,13 @@ impl World {
             );
             (self.seed.get() >> 31) % end
         };
-        let live =
-            Live { health: &self.health, affinity: &self.affinity, now_ms: self.now_ms.get(), draw: &draw };
+        let live = Live {
+            health: &self.health,
+            affinity: &self.affinity,
+            now_ms: self.now_ms.get(),
+            draw: &draw,
+            is_limited: &|_, _| false,
+        };
         resolve(&live, &self.snapshot, &self.key(key), ask)
     }
 
