@@ -143,7 +143,7 @@ async fn ask(
         ProbeQuestion::Call => llm::probe(&worker, &snapshot, &deployment, most).await,
         ProbeQuestion::Models(list) => {
             let provider = &*deployment.provider;
-            let credential = provider.credentials.turn().next().map(|credential| &**credential);
+            let credential = provider.credentials.items().first().map(|credential| &**credential);
             let tokens = &worker.gateway.access_tokens;
             let asking = Asking { tokens, pool: &worker.pool, provider, credential };
             Some(match tokio::time::timeout(most, asking.question(list, None)).await {

@@ -7,9 +7,12 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeSpec {
-    /// What is asked.
+    /// What is asked: nothing (`off`); for the list of models, which costs nothing and tells that the server is there, so that the
+    /// next exchange may look (`models`); for an answer of one token, which the provider charges and which tells that the
+    /// deployment is well (`call`).
     pub how: ProbeHow,
-    /// Which deployments are asked.
+    /// Which deployments are asked: those whose breaker is open (`failing`), or those that were used within the last half hour
+    /// as well (`always`). Without it: `failing`.
     #[serde(default)]
     pub when: ProbeWhen,
     /// How often each is asked, in milliseconds, give or take a fifth.
@@ -24,9 +27,9 @@ pub struct ProbeSpec {
 pub enum ProbeHow {
     /// Nothing.
     Off,
-    /// For its list of models, which costs nothing. It tells that the server is there: the next exchange may then try.
+    /// For its list of models.
     Models,
-    /// For an answer of one token, which the provider charges. It tells that the deployment is well.
+    /// For an answer of one token.
     Call,
 }
 

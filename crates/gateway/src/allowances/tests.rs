@@ -125,3 +125,64 @@ fn invented_models_take_no_room() {
     assert_eq!(allowances.reports()[&1].len(), ENTRIES_MOST);
     assert_eq!(allowances.known.load(Ordering::Relaxed), ENTRIES_MOST);
 }
+
+#[test]
+fn zz_timing() {
+    let mut head = HeaderMap::new();
+    for (n, v) in [
+        ("date", "Wed, 31 Dec 2025 23:00:00 GMT"),
+        ("content-type", "application/json"),
+        ("server", "cloudflare"),
+        ("cf-ray", "x"),
+        ("alt-svc", "h3"),
+        ("openai-processing-ms", "12"),
+        ("openai-version", "1"),
+        ("strict-transport-security", "x"),
+        ("x-request-id", "r"),
+        ("cf-cache-status", "DYNAMIC"),
+        ("set-cookie", "a"),
+        ("x-content-type-options", "nosniff"),
+    ] {
+        head.insert(n, HeaderValue::from_static(v));
+    }
+    let mut openai = head.clone();
+    for (n, v) in [
+        ("x-ratelimit-limit-requests", "5000"),
+        ("x-ratelimit-remaining-requests", "4999"),
+        ("x-ratelimit-reset-requests", "12ms"),
+        ("x-ratelimit-limit-tokens", "160000"),
+        ("x-ratelimit-remaining-tokens", "159976"),
+        ("x-ratelimit-reset-tokens", "6m0s"),
+    ] {
+        openai.insert(n, HeaderValue::from_static(v));
+    }
+    let mut ant = head.clone();
+    for (n, v) in [
+        ("anthropic-ratelimit-input-tokens-limit", "80000"),
+        ("anthropic-ratelimit-input-tokens-remaining", "80000"),
+        ("anthropic-ratelimit-input-tokens-reset", "2025-08-21T12:40:59Z"),
+        ("anthropic-ratelimit-output-tokens-limit", "80000"),
+        ("anthropic-ratelimit-output-tokens-remaining", "80000"),
+        ("anthropic-ratelimit-output-tokens-reset", "2025-08-21T12:40:59Z"),
+        ("anthropic-ratelimit-requests-limit", "80000"),
+        ("anthropic-ratelimit-requests-remaining", "80000"),
+        ("anthropic-ratelimit-requests-reset", "2025-08-21T12:40:59Z"),
+        ("anthropic-ratelimit-tokens-limit", "80000"),
+        ("anthropic-ratelimit-tokens-remaining", "80000"),
+        ("anthropic-ratelimit-tokens-reset", "2025-08-21T12:40:59Z"),
+    ] {
+        ant.insert(n, HeaderValue::from_static(v));
+    }
+    for (name, h) in [("none", &head), ("openai", &openai), ("anthropic", &ant)] {
+        let a = Allowances::default();
+        let one = credential(1, None);
+        let n = 200_000;
+        let t = Instant::now();
+        for _ in 0..n {
+            let s = a.send(&one, 7, 100);
+            std::hint::black_box(a.room(&one, 7, 100));
+            a.tell(&s, (7, "m"), std::hint::black_box(h));
+        }
+        eprintln!("TIMING {name} {:?}", t.elapsed() / n);
+    }
+}

@@ -11,9 +11,10 @@
 //! (`x-ratelimit-reset` in milliseconds since 1970); `RateLimit` and `RateLimit-Policy` as the IETF drafts them,
 //! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use smallvec::SmallVec;
 
 /// No window is taken to last longer.
@@ -62,8 +63,11 @@ pub struct Told {
     pub output: Option<Window>,
 }
 
-/// Reads the head of an answer; nothing for most. `now_ms` gives Unix milliseconds and is asked only for dates.
+/// Reads the head of an answer; nothing for most. `now_ms` gives Unix milliseconds, for dates in answers that do not tell their
+/// own time.
 pub fn told(headers: &HeaderMap, now_ms: impl Fn() -> u64) -> Option<Told> {
+    let told_ms = OnceCell::new();
+    let now_ms = || *told_ms.get_or_init(|| date_ms(headers).unwrap_or_else(&now_ms));
     let mut drafts: SmallVec<[Draft; 4]> = SmallVec::new();
     let (mut structured, mut policy) = (None, None);
     for (name, value) in headers {
@@ -113,6 +117,12 @@ impl Told {
         let all = [self.requests, self.tokens, self.output].into_iter().flatten();
         all.filter(|window| window.left == 0).map(|window| window.resets).max()
     }
+}
+
+/// What time it was at the provider: its dates are by its own clock.
+fn date_ms(headers: &HeaderMap) -> Option<u64> {
+    let date = headers.get(header::DATE)?.to_str().ok()?;
+    u64::try_from(jiff::fmt::rfc2822::parse(date).ok()?.timestamp().as_millisecond()).ok()
 }
 
 /// Whose names a header is written in.

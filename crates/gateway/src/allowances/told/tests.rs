@@ -133,6 +133,12 @@ fn times_since_1970_and_drafts_of_the_ietf() {
             [("x-ratelimit-limit", "20"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", reset)];
         assert_eq!(read(&lines).unwrap().requests, window(20, 0, 30_000, false), "{reset}");
     }
+    let of_another_clock = [
+        ("date", "Wed, 31 Dec 2025 23:00:00 GMT"),
+        ("x-ratelimit-remaining", "0"),
+        ("x-ratelimit-reset", "2025-12-31T23:00:07Z"),
+    ];
+    assert_eq!(read(&of_another_clock).unwrap().exhausted_for(), Some(Duration::from_secs(7)));
     let named =
         [("ratelimit", "\"a\";r=95;t=25"), ("ratelimit-policy", "\"b\";q=9;w=1, \"a\";q=100;w=60;pk=:x:")];
     assert_eq!(read(&named).unwrap().requests, window(100, 95, 25_000, false));

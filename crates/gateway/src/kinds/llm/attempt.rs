@@ -155,17 +155,18 @@ impl Try<'_> {
         })
     }
 
-    /// Counts what is sent with the credential.
+    /// Counts what is sent with the credential. Counting tokens has limits of its own, which say nothing of answers.
     pub(super) fn count(&self, exchange: &mut Exchange) {
-        let Some(credential) = self.credential else { return };
+        let generates = self.call.task != Task::CountTokens;
+        let Some(credential) = self.credential.filter(|_| generates) else { return };
         let load = self.call.load(&self.step.deployment);
         let allowances = &exchange.worker().gateway.allowances;
         exchange.sent = Some(allowances.send(credential, load.deployment, load.tokens));
     }
 
-    /// Learns what is left of the credential's limits. Counting has limits of its own, which say nothing of answers.
+    /// Learns what is left of the credential's limits.
     pub(super) fn learn(&self, exchange: &Exchange, headers: &HeaderMap) {
-        let Some(sent) = exchange.sent.filter(|_| self.call.task != Task::CountTokens) else { return };
+        let Some(sent) = exchange.sent else { return };
         let deployment = &self.step.deployment;
         let model = (deployment.id, &*deployment.model.native_id);
         exchange.worker().gateway.allowances.tell(&sent, model, headers);

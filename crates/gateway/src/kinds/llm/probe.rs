@@ -18,7 +18,7 @@ use super::decode;
 use super::resolve::{Decision, Plan, Step, spoken};
 use crate::exchange::Exchange;
 use crate::health::Probed;
-use crate::kinds::turns::{turn, waits};
+use crate::kinds::turns::waits;
 use crate::route::{LlmRoute, Skin, Task};
 use crate::worker::Worker;
 
@@ -54,8 +54,8 @@ pub async fn probe(
     };
     let step = plan.steps.first()?;
     let (credentials, load) = (&step.provider().credentials, call.load(deployment));
-    let in_turn = || turn(worker, credentials, load);
-    let credential = in_turn().find(|one| !waits(&worker.gateway, one, load)).or_else(|| in_turn().next());
+    let all = credentials.items();
+    let credential = all.iter().find(|one| !waits(&worker.gateway, one, load)).or(all.first());
     let began = Instant::now();
     let attempt = Try {
         settings: &snapshot.gateway,
