@@ -175,7 +175,7 @@ async fn probes_stop_when_the_settings_say_so() {
     .await;
     fails.store(false, Ordering::Relaxed);
     upstream.forget();
-    eventually("the first server", async || (report(&gateway).await["state"] != "open").then(|| ())).await;
+    eventually("the first server", async || (report(&gateway).await["state"] != "open").then_some(())).await;
     tried(&gateway).await;
     assert_eq!(probes(&upstream), 0);
 }
