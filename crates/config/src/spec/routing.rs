@@ -80,8 +80,9 @@ pub struct HedgeSpec {
     /// the first token of streams, and to the end of other answers.
     #[schemars(range(min = 50, max = 99))]
     pub percentile: u32,
-    /// What second tries may cost at most, in hundredths of what the first ones of the last five minutes do.
-    #[schemars(range(min = 1, max = 100))]
+    /// What second tries may cost at most, in hundredths of what the first ones of the last five minutes do; one is always
+    /// allowed.
+    #[schemars(range(min = 1, max = 1000))]
     pub max_percent: u32,
 }
 
