@@ -134,7 +134,7 @@ async fn where_a_third_fails_tries_anew_stay_within_their_budget() {
     let upstream = Upstream::start().await;
     let asked = AtomicUsize::new(0);
     upstream.script(move |_| {
-        let fails = asked.fetch_add(1, Ordering::SeqCst) % 3 == 0;
+        let fails = asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(3);
         fails.then(|| Reply::json(503, &json!({ "error": { "message": "not this time" } })))
     });
     let config =
