@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::json;
-use smallvec::SmallVec;
-use yumen_config::{Deployment, Snapshot, Strategy};
+use yumen_config::{Deployment, Snapshot};
 use yumen_llm::dialects::Dialect;
 
 use super::attempt::Try;
 use super::decode;
-use super::resolve::{Decision, Plan, Step, spoken};
+use super::resolve::{Plan, Step, spoken};
 use crate::exchange::Exchange;
 use crate::health::Probed;
 use crate::kinds::turns::waits;
@@ -45,13 +44,7 @@ pub async fn probe(
         LlmRoute { dialect: Dialect::OpenAiChat, task: Task::Generate, skin: Skin::Plain, in_path: None };
     let call = decode::read(&snapshot.gateway, route, Bytes::from(body.to_string())).ok()?;
     let call = decode::understood(snapshot, call, &headers).ok()?;
-    let plan = Plan {
-        steps: SmallVec::from_iter([step]),
-        decision: Decision::plain(Strategy::Priority),
-        session: None,
-        require_parameters: false,
-        only: None,
-    };
+    let plan = Plan::one(step);
     let step = plan.steps.first()?;
     let (credentials, load) = (&step.provider().credentials, call.load(deployment));
     let all = credentials.items();
