@@ -4,7 +4,7 @@
 //! closes it as left by the client: that is the only way in which it ends without a stage saying so.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -86,6 +86,10 @@ pub struct Exchange {
     pub serving: Option<Serving>,
     /// Whether the client wants to be told how it was routed.
     pub explains: bool,
+    /// Where tries beside its own are told; for such a try, where it tells.
+    aside: Option<Arc<Mutex<Vec<AttemptRecord>>>>,
+    /// Tries that it knew of when it began: those of the exchange beside which it is made.
+    inherited: usize,
     open: bool,
 }
 
@@ -113,8 +117,60 @@ impl Exchange {
             files: None,
             serving: None,
             explains: false,
+            aside: None,
+            inherited: 0,
             open: true,
         }
+    }
+
+    /// Another side of the same exchange, for a try beside its own. It leaves no record: what it comes to is taken by
+    /// [`Exchange::join`], and what it gives up is told to this one.
+    pub fn beside(&mut self) -> Self {
+        let Self { worker, started, record, aside, .. } = self;
+        let draft = ExchangeRecord {
+            id: record.id.clone(),
+            started_at_us: record.started_at_us,
+            key_id: record.key_id.clone(),
+            attempts: record.attempts.clone(),
+            route: record.route.clone(),
+            ..ExchangeRecord::default()
+        };
+        Self {
+            worker: Arc::clone(worker),
+            started: *started,
+            inherited: draft.attempts.len(),
+            record: draft,
+            permit: None,
+            waited: Duration::ZERO,
+            worked: Duration::ZERO,
+            head_us: None,
+            trying: None,
+            files: None,
+            serving: None,
+            explains: false,
+            aside: Some(Arc::clone(aside.get_or_insert_default())),
+            open: false,
+        }
+    }
+
+    /// Takes what another side of it has come to.
+    pub fn join(&mut self, mut other: Self) {
+        let own = other.record.attempts.drain(other.inherited.min(other.record.attempts.len())..);
+        self.record.attempts.extend(own);
+        self.serving = other.serving.take().or_else(|| self.serving.take());
+    }
+
+    /// Gives up the try under way for another one. It is counted as far as its provider will bill it: its input.
+    pub fn give_up(&mut self, cause: &str) {
+        let Some(trying) = self.trying.take() else { return };
+        let (tokens, units) = (self.estimated(&trying.asked), trying.asked.units);
+        let mut attempt = ended(trying.attempt, trying.began, cause);
+        if let Some((usage, source)) = tokens {
+            attempt.tokens = Some(counts(&usage, source));
+        }
+        let usage = tokens.map(|(usage, _)| usage);
+        attempt.cost_nanos = trying.price.and_then(|price| price.cost_of(usage.as_ref(), &units));
+        self.attempted(attempt);
     }
 
     /// The worker that serves it.
@@ -212,26 +268,9 @@ impl Exchange {
 
     /// Notes tokens as far as an exchange can have so many.
     fn bounded(&mut self, usage: &Usage, source: TokenSource) -> Usage {
-        let figures = [
-            usage.input,
-            usage.cached_input,
-            usage.cache_write,
-            usage.cache_write_1h,
-            usage.output,
-            usage.reasoning,
-        ];
-        let absurd = figures.iter().any(|figure| *figure > TOKENS_MOST);
-        let [input, cached_input, cache_write, cache_write_1h, output, reasoning] =
-            figures.map(|figure| figure.min(TOKENS_MOST));
-        self.record.tokens = TokenCounts {
-            input,
-            cached_input,
-            cache_write: cache_write.saturating_add(cache_write_1h),
-            output,
-            reasoning,
-            source: if absurd { TokenSource::Estimated } else { source },
-        };
-        Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning }
+        let (usage, absurd) = bounded(usage);
+        self.record.tokens = counts(&usage, if absurd { TokenSource::Estimated } else { source });
+        usage
     }
 
     /// Notes how it was routed.
@@ -280,6 +319,7 @@ impl Exchange {
             None => micros(total.saturating_sub(self.waited)),
         };
         self.permit = None;
+        self.sum_up();
         if let Some(serving) = self.serving.take() {
             serving.end(&self.worker.gateway, &self.record, outcome);
         }
@@ -320,18 +360,35 @@ impl Exchange {
 
     /// The client has left (or the process stops) while an upstream worked: it will bill at least the input.
     fn abandon(&mut self, cause: &str) {
-        let Some(mut trying) = self.trying.take() else { return };
+        let Some(trying) = self.trying.take() else { return };
         self.waited += trying.began.elapsed();
-        trying.attempt.duration_us = micros(trying.began.elapsed());
-        trying.attempt.cause = Some(cause.to_owned());
         self.record.provider = Some(trying.attempt.provider.clone());
-        let Asked { text, units, model } = &trying.asked;
+        let tokens = self.estimated(&trying.asked);
+        self.counted(tokens, &trying.asked.units, trying.price.as_ref());
+        self.attempted(ended(trying.attempt, trying.began, cause));
+    }
+
+    /// The input of a request of which nothing was counted yet.
+    fn estimated(&self, asked: &Asked) -> Option<(Usage, TokenSource)> {
         let estimates = &self.worker.gateway.estimates;
-        let estimate =
-            |text: &Bytes| Usage { input: estimates.estimate(model.as_deref(), text), ..Usage::default() };
-        let tokens = text.as_ref().map(|text| (estimate(text), TokenSource::Estimated));
-        self.counted(tokens, units, trying.price.as_ref());
-        self.attempted(trying.attempt);
+        let input = estimates.estimate(asked.model.as_deref(), asked.text.as_ref()?);
+        Some((Usage { input, ..Usage::default() }, TokenSource::Estimated))
+    }
+
+    /// Adds what was tried beside it, and what that cost. The try that answered stays the last one.
+    fn sum_up(&mut self) {
+        if let Some(aside) = self.aside.take() {
+            let last = self.record.attempts.pop();
+            self.record.attempts.append(&mut aside.lock().unwrap_or_else(PoisonError::into_inner));
+            self.record.attempts.extend(last);
+        }
+        let parts = self.record.attempts.iter().filter_map(|attempt| attempt.cost_nanos);
+        if let Some(parts) = parts.reduce(u64::saturating_add) {
+            // Where nothing was counted there is no other cost; where a price is not known, neither is the sum.
+            let nothing = self.record.tokens.source == TokenSource::None && self.record.units.is_empty();
+            let own = self.record.cost_nanos.or_else(|| nothing.then_some(0));
+            self.record.cost_nanos = own.map(|own| own.saturating_add(parts).min(COST_NANOS_MOST));
+        }
     }
 
     fn leave(&self) {
@@ -345,7 +402,46 @@ impl Drop for Exchange {
             self.abandon("client_gone");
             let outcome = self.gone();
             self.close(outcome);
+        } else if let Some(aside) = self.aside.take() {
+            self.give_up("client_gone");
+            let own = self.record.attempts.drain(self.inherited.min(self.record.attempts.len())..);
+            aside.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
         }
+    }
+}
+
+/// A try that was given up.
+fn ended(mut attempt: AttemptRecord, began: Instant, cause: &str) -> AttemptRecord {
+    attempt.duration_us = micros(began.elapsed());
+    attempt.cause = Some(cause.to_owned());
+    attempt
+}
+
+/// Tokens as far as an exchange can have so many, and whether any were cut off.
+fn bounded(usage: &Usage) -> (Usage, bool) {
+    let figures = [
+        usage.input,
+        usage.cached_input,
+        usage.cache_write,
+        usage.cache_write_1h,
+        usage.output,
+        usage.reasoning,
+    ];
+    let [input, cached_input, cache_write, cache_write_1h, output, reasoning] =
+        figures.map(|figure| figure.min(TOKENS_MOST));
+    let usage = Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning };
+    (usage, figures.iter().any(|figure| *figure > TOKENS_MOST))
+}
+
+fn counts(usage: &Usage, source: TokenSource) -> TokenCounts {
+    let Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning } = *usage;
+    TokenCounts {
+        input,
+        cached_input,
+        cache_write: cache_write.saturating_add(cache_write_1h),
+        output,
+        reasoning,
+        source,
     }
 }
 

@@ -37,6 +37,12 @@ impl<'a> Object<'a> {
         self.out.push_str(itoa::Buffer::new().format(value));
     }
 
+    /// A value that is JSON already.
+    pub fn raw(&mut self, name: &'static str, json: &str) {
+        self.name(name);
+        self.out.push_str(json);
+    }
+
     /// Yes or no.
     pub fn truth(&mut self, name: &'static str, value: bool) {
         self.name(name);

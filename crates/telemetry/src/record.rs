@@ -126,7 +126,7 @@ impl UnitCounts {
 }
 
 /// One try at one upstream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRecord {
     /// The provider's id.
     pub provider: String,
@@ -142,6 +142,12 @@ pub struct AttemptRecord {
     pub started_us: u64,
     /// Microseconds from the attempt's start to the upstream's response head or failure.
     pub duration_us: u64,
+    /// What it used, where that is a part of what the exchange used: another one was given up for it, or went on after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokenCounts>,
+    /// What that cost, in billionths of a US dollar; it is in the exchange's own cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_nanos: Option<u64>,
 }
 
 impl AttemptRecord {
@@ -161,6 +167,12 @@ impl AttemptRecord {
             object.optional_text("cause", attempt.cause.as_deref());
             object.number("started_us", attempt.started_us);
             object.number("duration_us", attempt.duration_us);
+            if let Some(tokens) = attempt.tokens.and_then(|tokens| serde_json::to_string(&tokens).ok()) {
+                object.raw("tokens", &tokens);
+            }
+            if let Some(cost) = attempt.cost_nanos {
+                object.number("cost_nanos", cost);
+            }
             object.end();
         }
         list.push(']');
@@ -260,6 +272,7 @@ pub(crate) mod samples {
             cause: cause.map(Into::into),
             started_us: 10,
             duration_us: 900,
+            ..AttemptRecord::default()
         };
         ExchangeRecord {
             id: id.into(),

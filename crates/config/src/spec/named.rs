@@ -27,6 +27,14 @@ pub(super) fn optional<T: DeserializeOwned>(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "null"], "enum": names })
 }
 
+/// Schema of a mapping from such names to others that may be left out.
+pub(super) fn mapping<K: DeserializeOwned, V: DeserializeOwned>(_: &mut SchemaGenerator) -> Schema {
+    let value = json_schema!({ "type": "string", "enum": names::<V>() });
+    let fields: serde_json::Map<String, serde_json::Value> =
+        names::<K>().iter().map(|name| ((*name).to_owned(), value.clone().to_value())).collect();
+    json_schema!({ "type": ["object", "null"], "properties": fields, "additionalProperties": false })
+}
+
 /// Schema of a mapping from dialects to where they are spoken.
 pub(super) fn dialects(generator: &mut SchemaGenerator) -> Schema {
     let place = DialectSpec::json_schema(generator);

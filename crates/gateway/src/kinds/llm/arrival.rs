@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
-use yumen_config::Credential;
+use yumen_config::{Credential, FailureClass};
 use yumen_llm::dialects::{AnswerContext, Answers, Dialect, Operation, Tap, codec, recode_embeddings};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir::{EmbeddingFormat, OwnTools, Response};
@@ -134,7 +134,7 @@ impl Reading<'_> {
 
     fn invalid(&self, why: &str) -> Failure {
         let message = format!("The answer of {} could not be read: {why}.", self.name());
-        Failure::silent(Code::UpstreamInvalid, "answer_invalid", message)
+        Failure::silent(Code::UpstreamInvalid, FailureClass::AnswerInvalid, message)
     }
 
     /// What a decoder complains of may be the upstream's own words.
@@ -145,7 +145,7 @@ impl Reading<'_> {
 
     fn broke(&self, error: &AnswerError) -> Failure {
         let message = format!("The answer of {} broke off.", self.name());
-        let mut failure = Failure::silent(Code::UpstreamUnreachable, "answer_broken", message);
+        let mut failure = Failure::silent(Code::UpstreamUnreachable, FailureClass::AnswerBroken, message);
         failure.rejection = failure.rejection.cause(error);
         failure
     }
@@ -246,7 +246,7 @@ impl Reading<'_> {
                     return Ok(Arrived::Large(joined(parts, size), body));
                 }
                 let message = format!("The provider's answer is larger than {most} bytes.");
-                return Err(Failure::silent(Code::UpstreamTooLarge, "answer_too_large", message));
+                return Err(Failure::silent(Code::UpstreamTooLarge, FailureClass::AnswerTooLarge, message));
             }
         }
         let said = joined(parts, size);
@@ -270,7 +270,7 @@ impl Reading<'_> {
         exchange.waited += asked.elapsed();
         chunk.map_err(|_| {
             let message = format!("The answer of {} stopped for longer than the idle time-out.", self.name());
-            Failure::silent(Code::UpstreamTimeout, "idle_timeout", message)
+            Failure::silent(Code::UpstreamTimeout, FailureClass::IdleTimeout, message)
         })
     }
 
@@ -438,7 +438,8 @@ impl Reading<'_> {
                     held.push(bytes);
                 }
                 Ok(Some(Err(rejection))) => {
-                    let mut failure = Failure::silent(rejection.code, "answer_broken", String::new());
+                    let mut failure =
+                        Failure::silent(rejection.code, FailureClass::AnswerBroken, String::new());
                     failure.rejection = rejection;
                     return Err(failure);
                 }

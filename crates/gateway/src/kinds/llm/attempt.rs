@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use smallvec::SmallVec;
-use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
+use yumen_config::{Credential, Endpoint, FailureClass, GatewaySettings, Scheme};
 use yumen_llm::catalogue::Modality;
 use yumen_llm::dialects::{Answers, DecodeError, Dialect, Quirk, Target, codec};
 use yumen_llm::ir::{OwnTools, Request};
@@ -15,7 +15,7 @@ use yumen_llm::json::{Edit, Pieces, scan_object, splice};
 
 use super::arrival::{Arrival, Reading};
 use super::call::Call;
-use super::classify::{Failure, Next};
+use super::classify::Failure;
 use super::dress::Dress;
 use super::edits::{OURS, edited};
 use super::headers;
@@ -184,7 +184,7 @@ impl Try<'_> {
         {
             worker.gateway.access_tokens.forget(credential.id, token);
             if *cached && !self.renewed {
-                (failure.next, failure.rest) = (Next::Renewed, None);
+                (failure.renewable, failure.rest) = (true, None);
             }
         }
         failure
@@ -341,7 +341,7 @@ impl Try<'_> {
                 "The answer of {} could not be read: its content-encoding is not known.",
                 provider.name
             );
-            return Err(Failure::silent(Code::UpstreamInvalid, "answer_invalid", message));
+            return Err(Failure::silent(Code::UpstreamInvalid, FailureClass::AnswerInvalid, message));
         }
         Ok((head.status, head.headers, body))
     }

@@ -3,14 +3,35 @@ use proptest::prelude::*;
 
 use super::super::frame::MAX_PAYLOAD_BYTES;
 use super::*;
-use yumen_telemetry::{TokenCounts, UnitCounts};
+use yumen_telemetry::{TokenCounts, TokenSource, UnitCounts};
 
 fn attempts() -> impl Strategy<Value = Vec<AttemptRecord>> {
-    let attempt =
-        (any::<[String; 3]>(), option::of(any::<u16>()), option::of(any::<String>()), any::<[u64; 2]>())
-            .prop_map(|([provider, model, credential], status, cause, [started_us, duration_us])| {
-                AttemptRecord { provider, model, credential, status, cause, started_us, duration_us }
-            });
+    let part = (option::of(any::<[u64; 5]>()), option::of(any::<u64>()));
+    let facts =
+        (any::<[String; 3]>(), option::of(any::<u16>()), option::of(any::<String>()), any::<[u64; 2]>());
+    let attempt = (facts, part).prop_map(|((texts, status, cause, times), (tokens, cost_nanos))| {
+        let ([provider, model, credential], [started_us, duration_us]) = (texts, times);
+        let source = TokenSource::Estimated;
+        let tokens = tokens.map(|[input, cached_input, cache_write, output, reasoning]| TokenCounts {
+            input,
+            cached_input,
+            cache_write,
+            output,
+            reasoning,
+            source,
+        });
+        AttemptRecord {
+            provider,
+            model,
+            credential,
+            status,
+            cause,
+            started_us,
+            duration_us,
+            tokens,
+            cost_nanos,
+        }
+    });
     proptest::collection::vec(attempt, 0..4)
 }
 
@@ -117,6 +138,8 @@ fn the_largest_record_fits_into_a_frame() {
         cause: Some(long.clone()),
         started_us: u64::MAX,
         duration_us: u64::MAX,
+        tokens: Some(TokenCounts { input: u64::MAX, output: u64::MAX, ..TokenCounts::default() }),
+        cost_nanos: Some(u64::MAX),
     };
     let record = ExchangeRecord {
         id: "gen-1".into(),

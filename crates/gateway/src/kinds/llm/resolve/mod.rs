@@ -15,8 +15,8 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 use yumen_config::{
-    Credential, Deployment, ModelTarget, Preferences, Provider, ProviderName, Snapshot, Sticky, Strategy,
-    VirtualKey,
+    Credential, Deployment, FailureClass, Hedge, ModelTarget, Preferences, Provider, ProviderName, Reaction,
+    Snapshot, Sticky, Strategy, VirtualKey,
 };
 use yumen_llm::dialects::Dialect;
 
@@ -45,13 +45,41 @@ pub struct Plan {
     pub require_parameters: bool,
     /// The only credential that may be used: the one that made what the request continues.
     pub only: Option<Arc<Credential>>,
+    /// What is wished of how failures are survived.
+    pub survival: Survival,
 }
 
 impl Plan {
     /// The same with some of its steps only, for something else than an answer.
     pub fn with_steps(&self, steps: SmallVec<[Step; 2]>) -> Self {
         let decision = Decision::plain(self.decision.strategy);
-        Self { steps, decision, session: None, require_parameters: self.require_parameters, only: None }
+        let (require_parameters, survival) = (self.require_parameters, Survival::default());
+        Self { steps, decision, session: None, require_parameters, only: None, survival }
+    }
+}
+
+/// What is wished of how failures are survived.
+#[derive(Debug, Clone, Default)]
+pub struct Survival {
+    /// Who is tried after which failure, where it is not what is usual; the narrowest level first.
+    reactions: Vec<(FailureClass, Reaction)>,
+    /// When a second deployment is asked beside a slow one.
+    pub hedge: Option<Hedge>,
+}
+
+impl Survival {
+    fn of(levels: &Levels<'_>) -> Self {
+        let said = levels.levels.iter().rev().flatten();
+        Self {
+            reactions: said.flat_map(|level| level.on_failure.iter().copied()).collect(),
+            hedge: levels.narrowest(|level| level.hedge),
+        }
+    }
+
+    /// Who is tried after a failure.
+    pub fn reaction(&self, class: FailureClass) -> Reaction {
+        let said = self.reactions.iter().find(|(said, _)| *said == class);
+        said.map_or_else(|| class.usual(), |(_, reaction)| *reaction)
     }
 }
 
@@ -126,6 +154,7 @@ pub fn resolve(
             session: None,
             require_parameters,
             only,
+            survival: Survival::of(&levels),
         });
     }
     let session = chooser.put_in_order(&mut all, &targets, &levels);
@@ -143,7 +172,8 @@ pub fn resolve(
     let decision = Decision::of(strategy, stuck.is_some(), &all);
     let only = ask.pinned(snapshot, &mut steps)?;
     let session = session.filter(|_| only.is_none());
-    Ok(Plan { steps, decision, session, require_parameters, only })
+    let survival = Survival::of(&levels);
+    Ok(Plan { steps, decision, session, require_parameters, only, survival })
 }
 
 /// The preferences that hold for one target, from the widest level to the narrowest.
