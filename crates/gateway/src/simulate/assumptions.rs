@@ -17,6 +17,7 @@ pub struct Counts {
     pub left: u64,
     pub refused_again: u64,
     pub untimed: u64,
+    pub hedged: u64,
     moved: u64,
     cached: u64,
     /// What the same would cost more if nothing came from a cache.
@@ -39,11 +40,15 @@ impl Counts {
         let all = |id, text: &str| Assumption { id, exchanges: None, text: text.to_owned() };
         let some =
             |id, exchanges, text: &str| Assumption { id, exchanges: Some(exchanges), text: text.to_owned() };
-        let cached = format!(
-            "Tokens that came from a provider's cache come from the cache of the deployment that serves instead, at its price for \
-             that. If none did, it would cost {} dollars more.",
-            dollars(self.uncached_more)
-        );
+        let mut cached = "Tokens that came from a provider's cache come from the cache of the deployment that serves instead, at \
+                          its price for that."
+            .to_owned();
+        if self.uncached_more > 0 {
+            cached.push_str(&format!(
+                " If none did, it would cost {} dollars more.",
+                dollars(self.uncached_more)
+            ));
+        }
         let list = [
             all(
                 "requests",
@@ -92,6 +97,11 @@ impl Counts {
                 "refused_by_provider",
                 self.refused_again,
                 "Their provider refused what they asked, as every other would.",
+            ),
+            some(
+                "hedged",
+                self.hedged,
+                "No second deployment is asked beside a slow one, though `hedge` wishes it.",
             ),
             some(
                 "untimed",

@@ -1,10 +1,10 @@
 //! From whose figures is drawn what a deployment does: its own, else those of the same model elsewhere, else those of all.
 
 use serde::Serialize;
-use yumen_config::Deployment;
+use yumen_config::{Deployment, FailureClass};
 
 use super::dice::Dice;
-use super::seen::{Answer, Class, Observed, Seen};
+use super::seen::{Answer, Observed, Seen};
 
 /// Deployments from which is drawn together; those with most tries.
 const TOGETHER_MOST: usize = 64;
@@ -79,7 +79,7 @@ impl Basis {
     }
 
     /// Draws whether a try fails at this time, and if so how and after how long.
-    pub fn fails(&self, seen: &Seen, slot: i64, dice: &Dice) -> Option<(Class, u64)> {
+    pub fn fails(&self, seen: &Seen, slot: i64, dice: &Dice) -> Option<(FailureClass, u64)> {
         let members = || self.failures.1.iter().filter_map(|place| seen.all().get(*place));
         let sums = members().map(|observed| observed.at(slot));
         let (tries, failed) = sums.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));

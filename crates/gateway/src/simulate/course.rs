@@ -7,15 +7,16 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use smallvec::SmallVec;
-use yumen_config::{Deployment, GatewaySettings};
+use yumen_config::{Deployment, FailureClass, GatewaySettings, Reaction};
 use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenSource};
 
 use super::basis::Basis;
 use super::dice::Dice;
 use super::endings::{Endings, How};
-use super::seen::{Answer, Class, Seen, Told, failed_us};
+use super::seen::{Answer, Seen, Told, failed_us};
 use crate::health::{Health, Opened};
-use crate::kinds::llm::{Plan, Step};
+use crate::kinds::llm::{Failure, Plan, Step};
+use crate::rejection::Code;
 
 /// The first pause before another round, as `dispatch` makes it in the mean.
 const FIRST_PAUSE_US: u64 = 250_000;
@@ -75,13 +76,21 @@ pub struct Course<'w, 'r> {
     left: SmallVec<[&'r AttemptRecord; 4]>,
     again: SmallVec<[&'r Step; 2]>,
     left_out: SmallVec<[&'r Step; 2]>,
+    narrowed: SmallVec<[(Reaction, &'r Step); 1]>,
 }
 
 enum Came {
+    /// An answer, where its times are known, and whether it breaks off.
     Answer(Option<Answer>, bool),
-    Failure(Class, u64),
-    Refusal,
-    Unsaid,
+    /// A failure, after so long.
+    Failure(FailureClass, u64),
+}
+
+/// What follows a failure.
+enum Then {
+    Credential,
+    Step,
+    End(End),
 }
 
 impl<'w, 'r> Course<'w, 'r> {
@@ -106,6 +115,7 @@ impl<'w, 'r> Course<'w, 'r> {
             left: record.attempts.iter().collect(),
             again: SmallVec::new(),
             left_out: SmallVec::new(),
+            narrowed: SmallVec::new(),
         }
     }
 
@@ -114,22 +124,27 @@ impl<'w, 'r> Course<'w, 'r> {
         if self.record.outcome == Outcome::ClientGone {
             return self.leave(plan);
         }
-        if let Some(end) = self.round(plan.steps.iter(), plan.steps.len() == 1) {
+        if let Some(end) = self.round(plan, plan.steps.iter(), plan.steps.len() == 1) {
             return end;
         }
         if self.tries == 0 && !self.left_out.is_empty() {
             let first = std::mem::take(&mut self.left_out);
-            if let Some(end) = self.round(first.into_iter().take(1), true) {
+            if let Some(end) = self.round(plan, first.into_iter().take(1), true) {
                 return end;
             }
         }
         for round in 0..self.world.settings.retry_rounds {
             let again = std::mem::take(&mut self.again);
+            let percent = self.world.settings.retry_percent;
+            let may_retry = |step: &Step| {
+                self.is_left(step) && self.world.health.of(&step.deployment).may_retry(self.now_ms, percent)
+            };
+            let again: SmallVec<[&Step; 2]> = again.into_iter().filter(|step| may_retry(step)).collect();
             if again.is_empty() || self.has_tried_enough() {
                 break;
             }
             self.elapsed_us = self.elapsed_us.saturating_add(FIRST_PAUSE_US << round.min(8));
-            if let Some(end) = self.round(again.into_iter(), false) {
+            if let Some(end) = self.round(plan, again.into_iter(), false) {
                 return end;
             }
         }
@@ -151,14 +166,21 @@ impl<'w, 'r> Course<'w, 'r> {
         self.tries >= self.world.settings.max_attempts as u64
     }
 
-    fn round(&mut self, steps: impl Iterator<Item = &'r Step>, anyway: bool) -> Option<End> {
+    fn is_left(&self, step: &Step) -> bool {
+        self.narrowed.iter().all(|(reaction, failed)| step.is_left_by(*reaction, failed))
+    }
+
+    fn round(&mut self, plan: &Plan, steps: impl Iterator<Item = &'r Step>, anyway: bool) -> Option<End> {
         for step in steps {
+            if !self.is_left(step) {
+                continue;
+            }
             let figures = self.world.health.of(&step.deployment);
             let Some(opened) = figures.enter(self.now_ms, anyway) else {
                 self.left_out.push(step);
                 continue;
             };
-            if let Some(end) = self.step(step, opened) {
+            if let Some(end) = self.step(plan, step, opened) {
                 return Some(end);
             }
         }
@@ -166,7 +188,7 @@ impl<'w, 'r> Course<'w, 'r> {
     }
 
     /// Tries a deployment with each of its credentials.
-    fn step(&mut self, step: &'r Step, opened: Opened) -> Option<End> {
+    fn step(&mut self, plan: &Plan, step: &'r Step, opened: Opened) -> Option<End> {
         let provider = step.provider();
         let total_us = u64::try_from(provider.timeouts.total.as_micros()).unwrap_or(u64::MAX);
         let mut how = How::Untold;
@@ -184,26 +206,20 @@ impl<'w, 'r> Course<'w, 'r> {
                     end = Some(End::Answered(Box::new(Served { deployment, answer, is_broken })));
                     break;
                 }
-                Came::Failure(Class::Credential, took_us) => {
-                    self.elapsed_us = self.elapsed_us.saturating_add(took_us);
-                }
                 Came::Failure(class, took_us) => {
                     self.elapsed_us = self.elapsed_us.saturating_add(took_us);
-                    if class != Class::Gone {
+                    let failure = Failure::silent(Code::UpstreamError, class, String::new());
+                    if failure.is_of_deployment() {
                         how = How::Failed;
                     }
-                    if class == Class::Moment {
-                        self.again.push(step);
+                    match self.fails(plan, step, &failure) {
+                        Then::Credential => {}
+                        Then::Step => break,
+                        Then::End(ends) => {
+                            end = Some(ends);
+                            break;
+                        }
                     }
-                    break;
-                }
-                Came::Refusal => {
-                    end = Some(End::Refused);
-                    break;
-                }
-                Came::Unsaid => {
-                    self.tries -= 1;
-                    break;
                 }
             }
         }
@@ -213,6 +229,29 @@ impl<'w, 'r> Course<'w, 'r> {
         };
         self.world.endings.add(self.now_ms.saturating_add(ends_us / 1000), opened, how);
         end
+    }
+
+    /// What follows a failure, as `dispatch` has it.
+    fn fails(&mut self, plan: &Plan, step: &'r Step, failure: &Failure) -> Then {
+        let reaction = plan.survival.reaction(failure.class);
+        match reaction {
+            Reaction::Stop if failure.class == FailureClass::BadRequest => Then::End(End::Refused),
+            Reaction::Stop => Then::End(End::Failed),
+            _ if failure.is_unsaid() => {
+                self.tries -= 1;
+                Then::Step
+            }
+            Reaction::NextModel | Reaction::LargerModel | Reaction::OtherProvider => {
+                self.narrowed.push((reaction, step));
+                Then::Step
+            }
+            Reaction::Next | Reaction::Retry => {
+                if reaction == Reaction::Retry && !self.again.iter().any(|one| std::ptr::eq(*one, step)) {
+                    self.again.push(step);
+                }
+                if failure.is_of_credential() { Then::Credential } else { Then::Step }
+            }
+        }
     }
 
     /// What is learnt of the deployment when the answer ends.
@@ -249,14 +288,13 @@ impl<'w, 'r> Course<'w, 'r> {
                     return Came::Answer(Some(Answer::of(self.record, attempt)), is_broken);
                 }
                 Told::Failed(class) => return Came::Failure(class, failed_us(attempt)),
-                Told::Refused => return Came::Refusal,
-                Told::Unsaid => return Came::Unsaid,
                 Told::Unknown => {}
             }
         }
-        // Nobody would answer what a provider refused for what it asked.
-        if self.record.attempts.last().is_some_and(|last| Told::of(last) == Told::Refused) {
-            return Came::Refusal;
+        // What a provider called wrong in itself, others would call so, too.
+        let is_wrong = |last: &AttemptRecord| Told::of(last) == Told::Failed(FailureClass::BadRequest);
+        if self.record.attempts.last().is_some_and(is_wrong) {
+            return Came::Failure(FailureClass::BadRequest, 0);
         }
         self.draw(deployment)
     }

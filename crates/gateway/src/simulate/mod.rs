@@ -129,8 +129,8 @@ impl<'s> Simulation<'s> {
 
     /// What is told in the end, beside what another simulation of the same records told, or else the records themselves.
     pub fn report(self, baseline: Option<Simulation<'_>>) -> Report {
-        let assumptions = self.counts.told();
-        let Self { seed, seen, records, left_out, recorded, simulated, bases, names, .. } = self;
+        let mut assumptions = self.counts.told();
+        let Self { seed, records, left_out, recorded, simulated, bases, names, .. } = self;
         let is_simulated = baseline.is_some();
         let (before, deployed_before) = baseline.map_or(recorded, |baseline| baseline.simulated).told();
         let (after, deployed_after) = simulated.told();
@@ -144,10 +144,7 @@ impl<'s> Simulation<'s> {
             Some(Figures { tries: basis.tries, failures, streams, whole })
         };
         let deployments = report::shares(&deployed_before, &deployed_after, of);
-        drop(figures);
-        let mut assumptions = assumptions;
         assumptions.extend(assumptions::of_deployments(&deployments));
-        let _ = seen;
         Report {
             object: "simulation",
             baseline: if is_simulated { "simulated" } else { "recorded" },
@@ -224,6 +221,7 @@ impl<'s> Simulation<'s> {
         let end = course.run(plan);
         let (tries, is_drawn) = (course.tries, course.is_drawn);
         self.counts.drawn += u64::from(is_drawn);
+        self.counts.hedged += u64::from(plan.survival.hedge.is_some() && plan.steps.len() > 1);
         let cost = |price: Option<yumen_llm::price::Price>, usage: &Usage| {
             price.and_then(|price| price.cost_of(Some(usage), &Units::default()))
         };

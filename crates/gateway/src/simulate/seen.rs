@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use yumen_config::{FailureClass, Word as _};
 use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome};
 
 use super::dice::Dice;
@@ -27,42 +28,32 @@ pub enum Told {
     /// It was answered.
     Answered,
     /// It failed.
-    Failed(Class),
-    /// The provider refused what was asked; nobody else would do otherwise.
-    Refused,
-    /// The request could not be said to it.
-    Unsaid,
-    /// The client left, or the gateway stopped: nothing is known.
+    Failed(FailureClass),
+    /// It was given up before an end: the client left, the gateway stopped, or another one was faster.
     Unknown,
 }
 
-/// How a try failed, and with it what is tried next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// Another credential of the same provider is tried.
-    Credential,
-    /// Another deployment is tried; it says nothing of how this one does.
-    Gone,
-    /// Another deployment is tried.
-    Deployment,
-    /// The same, and this one again after a pause.
-    Moment,
-}
-
 impl Told {
-    /// What the record of a try says: the causes are those of `kinds::llm::classify`.
+    /// What the record of a try says.
     pub fn of(attempt: &AttemptRecord) -> Self {
-        match attempt.cause.as_deref() {
-            None => Self::Answered,
-            Some("unauthorized" | "payment_required" | "forbidden" | "rate_limited" | "auth_failed") => {
-                Self::Failed(Class::Credential)
-            }
-            Some("model_gone" | "answer_too_large") => Self::Failed(Class::Gone),
-            Some("overloaded" | "server_error" | "connect_failed") => Self::Failed(Class::Moment),
-            Some("bad_request") => Self::Refused,
-            Some("not_convertible") => Self::Unsaid,
-            Some("client_gone" | "draining") => Self::Unknown,
-            Some(_) => Self::Failed(Class::Deployment),
+        let Some(cause) = attempt.cause.as_deref() else { return Self::Answered };
+        let class = FailureClass::ALL.iter().find(|class| class.word() == cause);
+        class.map_or(Self::Unknown, |class| Self::Failed(*class))
+    }
+
+    /// Whether it tells how a deployment does with whatever it is asked, and not only what it made of one request.
+    fn is_of_all(self) -> bool {
+        match self {
+            Self::Answered => true,
+            Self::Unknown => false,
+            Self::Failed(class) => !matches!(
+                class,
+                FailureClass::BadRequest
+                    | FailureClass::ContextTooLong
+                    | FailureClass::ContentPolicy
+                    | FailureClass::NotConvertible
+                    | FailureClass::FileNotFetched
+            ),
         }
     }
 }
@@ -142,7 +133,7 @@ pub struct Observed {
     /// Tries that tell something.
     pub tries: u64,
     /// Those of them that failed, by how.
-    pub failed: BTreeMap<Class, u64>,
+    pub failed: BTreeMap<FailureClass, u64>,
     /// Answers that broke off, of all.
     pub broken: u64,
     /// All answers.
@@ -230,7 +221,9 @@ impl Seen {
         let slot = self.slot(record.started_at_us);
         for attempt in &record.attempts {
             let told = Told::of(attempt);
-            let (Told::Answered | Told::Failed(_)) = told else { continue };
+            if !told.is_of_all() {
+                continue;
+            }
             let Some(place) = self.place(&attempt.provider, &attempt.model) else { continue };
             let Self { all, dice, .. } = self;
             let Some(observed) = all.get_mut(place) else { continue };

@@ -2,12 +2,9 @@ use std::sync::LazyLock;
 
 use proptest::prelude::{ProptestConfig, Strategy as _, any, prop_assert, proptest};
 use yumen_config::{Catalogue, KeyHasher, parse_and_check};
-use yumen_llm::dialects::{Dialect, codec};
 use yumen_telemetry::{AttemptRecord, RouteRecord, TokenCounts, TokenSource};
 
-use super::seen::Told;
 use super::*;
-use crate::kinds::llm::Failure;
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::builtin().expect("the catalogue"));
 
@@ -52,6 +49,7 @@ fn attempt(provider: &str, cause: Option<&str>) -> AttemptRecord {
         cause: cause.map(Into::into),
         started_us: 1_000,
         duration_us: 90_000,
+        ..AttemptRecord::default()
     }
 }
 
@@ -333,24 +331,29 @@ fn shares_follow_weights_and_the_seed_repeats_them() {
 }
 
 #[test]
-fn causes_mean_what_dispatch_makes_of_them() {
-    let provider = Arc::from("p");
-    for status in [401, 402, 403, 404, 408, 422, 429, 400, 456, 500, 502, 503, 504, 529] {
-        let facts = codec(Dialect::OpenAiChat).decode_error(status, b"{}");
-        let failure = Failure::from_facts(facts, None, None, &provider);
-        let told = Told::of(&attempt("p", Some(failure.cause)));
-        let next = format!("{:?}", failure.next);
-        let expected = match told {
-            Told::Failed(seen::Class::Credential) => "Credential",
-            Told::Failed(seen::Class::Moment) => "Moment",
-            Told::Failed(_) => "Deployment",
-            Told::Refused => "Stop",
-            _ => "",
-        };
-        assert_eq!(next, expected, "{status} {}", failure.cause);
-        let counts = matches!(told, Told::Failed(seen::Class::Deployment | seen::Class::Moment));
-        assert_eq!(counts, failure.is_of_deployment(), "{status}");
-    }
+fn failures_lead_to_what_the_settings_say() {
+    let asked = |more: &str| {
+        let alias =
+            alias(&["dear", "cheap"]).replace("strategy: priority", &format!("strategy: priority, {more}"));
+        let records: Vec<_> = (0..40)
+            .map(|number| match number % 4 {
+                0 => record(number, &[("dear", Some("rate_limited")), ("cheap", None)]),
+                1 => record(number, &[("dear", Some("content_policy"))]),
+                2 => record(number, &[("dear", Some("not_convertible")), ("cheap", None)]),
+                _ => record(number, &[("dear", Some("hedged")), ("cheap", None)]),
+            })
+            .collect();
+        simulated(&settings(&alias), &records)
+    };
+    let usual = asked("sticky: off").after;
+    assert_eq!((usual.served, usual.failed), (30, 10), "both providers are of one kind");
+    let stopped = asked("on_failure: { rate_limited: stop, content_policy: next }").after;
+    // What was given up in truth is drawn, and there was nothing but rate limits.
+    assert_eq!((stopped.served, stopped.failed), (20, 20));
+    let wide = asked("on_failure: { content_policy: next }").after;
+    assert_eq!((wide.served, wide.failed), (40, 0));
+    let hedged = asked("hedge: { after_ms: 100 }");
+    assert_eq!(concerns(&hedged, "hedged"), 40);
 }
 
 proptest! {
