@@ -35,8 +35,8 @@ impl Counts {
         }
     }
 
-    /// All that concern anything.
-    pub fn told(&self) -> Vec<Assumption> {
+    /// All that concern anything; `has_servers` says whether the settings have servers tell of their models.
+    pub fn told(&self, has_servers: bool) -> Vec<Assumption> {
         let all = |id, text: &str| Assumption { id, exchanges: None, text: text.to_owned() };
         let some =
             |id, exchanges, text: &str| Assumption { id, exchanges: Some(exchanges), text: text.to_owned() };
@@ -60,6 +60,13 @@ impl Counts {
                 "Keys are good and within their limits; credentials do not rest; prices are those of the configurations today, at \
                  the usual tier.",
             ),
+            Assumption {
+                exchanges: if has_servers { None } else { Some(0) },
+                ..all(
+                    "discovery",
+                    "No server is asked which models it has: only those of the configuration and the catalogue are known.",
+                )
+            },
             some(
                 "drawn_outcomes",
                 self.drawn,

@@ -20,6 +20,8 @@ use crate::rejection::Code;
 
 /// The first pause before another round, as `dispatch` makes it in the mean.
 const FIRST_PAUSE_US: u64 = 250_000;
+/// Deployments of which it is kept from what is drawn; clients may invent models of a provider.
+const BASES_MOST: usize = 4096;
 
 /// How an exchange ends.
 #[derive(Debug)]
@@ -201,7 +203,7 @@ impl<'w, 'r> Course<'w, 'r> {
             match self.comes(&step.deployment) {
                 Came::Answer(answer, is_broken) => {
                     how = self.answered(answer, is_broken);
-                    let answer = answer.map(|answer| self.from_beginning(answer));
+                    let answer = answer.map(|answer| self.since_beginning(answer));
                     let deployment = step.deployment.clone();
                     end = Some(End::Answered(Box::new(Served { deployment, answer, is_broken })));
                     break;
@@ -267,7 +269,7 @@ impl<'w, 'r> Course<'w, 'r> {
         }
     }
 
-    fn from_beginning(&self, answer: Answer) -> Answer {
+    fn since_beginning(&self, answer: Answer) -> Answer {
         Answer {
             first_us: answer.first_us.map(|first| first.saturating_add(self.elapsed_us)),
             total_us: answer.total_us.saturating_add(self.elapsed_us),
@@ -302,6 +304,9 @@ impl<'w, 'r> Course<'w, 'r> {
     fn draw(&mut self, deployment: &Deployment) -> Came {
         self.is_drawn = true;
         let World { seen, bases, .. } = &mut self.world;
+        if bases.len() >= BASES_MOST && !bases.contains_key(&deployment.id) {
+            bases.clear();
+        }
         let basis =
             Rc::clone(bases.entry(deployment.id).or_insert_with(|| Rc::new(Basis::of(seen, deployment))));
         let slot = seen.slot(self.record.started_at_us);

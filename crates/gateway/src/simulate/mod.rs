@@ -129,7 +129,8 @@ impl<'s> Simulation<'s> {
 
     /// What is told in the end, beside what another simulation of the same records told, or else the records themselves.
     pub fn report(self, baseline: Option<Simulation<'_>>) -> Report {
-        let mut assumptions = self.counts.told();
+        let has_servers = self.snapshot.providers.values().any(|provider| provider.model_source.is_some());
+        let mut assumptions = self.counts.told(has_servers);
         let Self { seed, records, left_out, recorded, simulated, bases, names, .. } = self;
         let is_simulated = baseline.is_some();
         let (before, deployed_before) = baseline.map_or(recorded, |baseline| baseline.simulated).told();
@@ -229,9 +230,11 @@ impl<'s> Simulation<'s> {
             End::Answered(served) => {
                 let deployment = &served.deployment;
                 let by = (&*deployment.provider.id, &*deployment.model.native_id);
-                self.names.entry(deployment.id).or_insert_with(|| {
-                    (Arc::clone(&deployment.provider.id), Arc::clone(&deployment.model.native_id))
-                });
+                if self.bases.contains_key(&deployment.id) {
+                    let name =
+                        || (Arc::clone(&deployment.provider.id), Arc::clone(&deployment.model.native_id));
+                    self.names.entry(deployment.id).or_insert_with(name);
+                }
                 let price = deployment.model.price;
                 let cost_nanos = cost(price, usage);
                 let was = record.attempts.last().map(|last| (&*last.provider, &*last.model));

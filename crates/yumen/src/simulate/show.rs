@@ -79,15 +79,14 @@ fn sums(before: &Side, after: &Side) -> Table {
         count("of unknown cost", before.unpriced, after.unpriced);
     }
     count("tries", before.tries, after.tries);
-    let of = |times: Option<Times>, pick: fn(&Times) -> u64| times.as_ref().map(pick);
     for (name, was, is) in [
         ("first token, ms", before.first_token_us, after.first_token_us),
         ("whole, ms", before.total_us, after.total_us),
     ] {
-        let picks: [(&str, fn(&Times) -> u64); 3] =
-            [("P50", |times| times.p50), ("P90", |times| times.p90), ("P99", |times| times.p99)];
-        for (share, pick) in picks {
-            let (was, is) = (of(was, pick), of(is, pick));
+        let all = |times: Option<Times>| {
+            times.map(|Times { p50, p90, p99 }| [p50, p90, p99].map(Some)).unwrap_or_default()
+        };
+        for (share, (was, is)) in ["P50", "P90", "P99"].into_iter().zip(all(was).into_iter().zip(all(is))) {
             let shown = |us: Option<u64>| us.map(ms).unwrap_or_default();
             let change = was.zip(is).map(|(was, is)| percent(was, is)).unwrap_or_default();
             row(&format!("{name}, {share}"), shown(was), shown(is), change);
