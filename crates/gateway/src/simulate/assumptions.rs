@@ -6,6 +6,31 @@ use yumen_llm::usage::Usage;
 use super::basis::Ground;
 use super::report::{Assumption, Share};
 
+const REQUESTS: &str = "No record holds what a request said: its wishes (`provider`, further `models`, `:floor`), tools, length limits \
+                        and sessions are taken as absent, so nothing stays with a deployment for its session's sake.";
+const LIMITS: &str = "Keys are good and within their limits; credentials do not rest; prices are those of the configurations today, at \
+                      the usual tier.";
+const DISCOVERY: &str =
+    "No server is asked which models it has: only those of the configuration and the catalogue are known.";
+const DRAWN: &str = "Tries that were made in truth end as they did. Others are drawn: failures at the rate of that time, durations from \
+                     recorded answers of about the same length.";
+const MOVED: &str =
+    "Another deployment than in truth serves them, and counts and says as many tokens as were recorded.";
+const CACHED: &str = "Tokens that came from a provider's cache come from the cache of the deployment that serves instead, at its \
+                      price for that.";
+const USUAL: &str = "They failed or were refused in truth, so no tokens are recorded: they have the mean of completed exchanges that \
+                     ask for the same model.";
+const UNKNOWN_KEY: &str =
+    "The configuration does not know their virtual key, which may then use every model.";
+const GUESSED: &str =
+    "A rule reads what no record holds (texts, headers, tools, sessions …), and finds it empty.";
+const LEFT: &str = "Their clients left, and leave again: the first deployment of the plan is charged.";
+const REFUSED: &str = "Their provider refused what they asked, as every other would.";
+const HEDGED: &str = "No second deployment is asked beside a slow one, though `hedge` wishes it.";
+const UNTIMED: &str = "No record tells how long such an answer takes: they are not in the times.";
+const UNSEEN: &str = "The deployments that would serve them were never tried in this time: they fail and take as long as the same \
+                      model at other providers does, or else as all deployments do.";
+
 /// How many exchanges each assumption concerns.
 #[derive(Debug, Default)]
 #[allow(missing_docs)]
@@ -37,86 +62,32 @@ impl Counts {
 
     /// All that concern anything; `has_servers` says whether the settings have servers tell of their models.
     pub fn told(&self, has_servers: bool) -> Vec<Assumption> {
-        let all = |id, text: &str| Assumption { id, exchanges: None, text: text.to_owned() };
-        let some =
-            |id, exchanges, text: &str| Assumption { id, exchanges: Some(exchanges), text: text.to_owned() };
-        let mut cached = "Tokens that came from a provider's cache come from the cache of the deployment that serves instead, at \
-                          its price for that."
-            .to_owned();
-        if self.uncached_more > 0 {
-            cached.push_str(&format!(
-                " If none did, it would cost {} dollars more.",
-                dollars(self.uncached_more)
-            ));
-        }
-        let list = [
-            all(
-                "requests",
-                "No record holds what a request said: its wishes (`provider`, further `models`, `:floor`), tools, length limits \
-                 and sessions are taken as absent, so nothing stays with a deployment for its session's sake.",
-            ),
-            all(
-                "limits",
-                "Keys are good and within their limits; credentials do not rest; prices are those of the configurations today, at \
-                 the usual tier.",
-            ),
-            Assumption {
-                exchanges: if has_servers { None } else { Some(0) },
-                ..all(
-                    "discovery",
-                    "No server is asked which models it has: only those of the configuration and the catalogue are known.",
-                )
-            },
-            some(
-                "drawn_outcomes",
-                self.drawn,
-                "Tries that were made in truth end as they did. Others are drawn: failures at the rate of that time, durations from \
-                 recorded answers of about the same length.",
-            ),
-            some(
-                "tokens_elsewhere",
-                self.moved,
-                "Another deployment than in truth serves them, and counts and says as many tokens as were recorded.",
-            ),
-            some("cache_elsewhere", self.cached, &cached),
-            some(
-                "usual_tokens",
-                self.usual_tokens,
-                "They failed or were refused in truth, so no tokens are recorded: they have the mean of completed exchanges that \
-                 ask for the same model.",
-            ),
-            some(
-                "unknown_keys",
-                self.unknown_key,
-                "The configuration does not know their virtual key, which may then use every model.",
-            ),
-            some(
-                "rules_guessed",
-                self.guessed_rules,
-                "A rule reads what no record holds (texts, headers, tools, sessions …), and finds it empty.",
-            ),
-            some(
-                "client_gone",
-                self.left,
-                "Their clients left, and leave again: the first deployment of the plan is charged.",
-            ),
-            some(
-                "refused_by_provider",
-                self.refused_again,
-                "Their provider refused what they asked, as every other would.",
-            ),
-            some(
-                "hedged",
-                self.hedged,
-                "No second deployment is asked beside a slow one, though `hedge` wishes it.",
-            ),
-            some(
-                "untimed",
-                self.untimed,
-                "No record tells how long such an answer takes: they are not in the times.",
-            ),
+        let of_all =
+            [("requests", REQUESTS, true), ("limits", LIMITS, true), ("discovery", DISCOVERY, has_servers)];
+        let of_some = [
+            ("drawn_outcomes", DRAWN, self.drawn),
+            ("tokens_elsewhere", MOVED, self.moved),
+            ("cache_elsewhere", CACHED, self.cached),
+            ("usual_tokens", USUAL, self.usual_tokens),
+            ("unknown_keys", UNKNOWN_KEY, self.unknown_key),
+            ("rules_guessed", GUESSED, self.guessed_rules),
+            ("client_gone", LEFT, self.left),
+            ("refused_by_provider", REFUSED, self.refused_again),
+            ("hedged", HEDGED, self.hedged),
+            ("untimed", UNTIMED, self.untimed),
         ];
-        list.into_iter().filter(|one| one.exchanges != Some(0)).collect()
+        let of_all = of_all.into_iter().filter(|(.., holds)| *holds).map(|(id, text, _)| (id, text, None));
+        let of_some = of_some.into_iter().filter(|(.., count)| *count > 0);
+        let of_some = of_some.map(|(id, text, count)| (id, text, Some(count)));
+        let mut all: Vec<Assumption> = of_all
+            .chain(of_some)
+            .map(|(id, text, exchanges)| Assumption { id, exchanges, text: text.to_owned() })
+            .collect();
+        if let Some(cached) = all.iter_mut().find(|one| one.text == CACHED && self.uncached_more > 0) {
+            let more = dollars(self.uncached_more);
+            cached.text.push_str(&format!(" If none did, it would cost {more} dollars more."));
+        }
+        all
     }
 }
 
@@ -129,8 +100,6 @@ pub fn of_deployments(shares: &[Share]) -> Option<Assumption> {
     (exchanges > 0).then(|| Assumption {
         id: "unseen_deployments",
         exchanges: Some(exchanges),
-        text: "The deployments that would serve them were never tried in this time: they fail and take as long as the same model \
-               at other providers does, or else as all deployments do."
-            .to_owned(),
+        text: UNSEEN.to_owned(),
     })
 }
