@@ -442,6 +442,7 @@ pub struct ChatOptions {
 pub enum Page {
     Configuration,
     Errors,
+    Failures,
     Cli,
 }
 

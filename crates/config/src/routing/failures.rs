@@ -131,7 +131,7 @@ pub fn failures_markdown() -> String {
     let mut page = String::from(
         "# Failures\n\nHow a try at a deployment can fail, and who is tried next, until the first content of an answer is sent on. \
          The words are those of `attempts[].cause` in records, of `yumen explain` and of `routing.on_failure`, which changes the \
-         reaction for the gateway, an alias, a key, a preset or a rule:\n\n```yaml\nmodels:\n  careful:\n    deployments: [openai/gpt-5.2, azure/gpt-5.2]\n    \
+         reaction for the gateway, an alias, a key, a preset or a rule:\n\n```yaml\nmodels:\n  careful:\n    deployments:\n      - { provider: openai, model: gpt-5.2 }\n      - { provider: azure, model: gpt-5.2 }\n    \
          routing:\n      on_failure: { content_policy: stop, rate_limited: retry }\n```\n\n## Classes\n\n\
          | class | what has happened | usual reaction |\n| --- | --- | --- |\n",
     );

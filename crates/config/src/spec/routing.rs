@@ -61,7 +61,7 @@ pub struct RoutingSpec {
     pub preferred_max_latency_ms: Option<u64>,
     /// Who is tried after which failure, where it is not what is usual: classes of failures and reactions, as in
     /// `context_too_long: stop`. The narrowest level that names a class counts.
-    #[schemars(schema_with = "named::mapping::<FailureClass, Reaction>")]
+    #[schemars(schema_with = "named::on_failure")]
     pub on_failure: Option<BTreeMap<FailureClass, Reaction>>,
     /// A second deployment is asked when the first one is slow to begin; the first content wins and the other one is
     /// given up. Without it there is only one at a time. Second tries cost money: they are recorded, and bounded.
@@ -80,8 +80,9 @@ pub struct HedgeSpec {
     /// the first token of streams, and to the end of other answers.
     #[schemars(range(min = 50, max = 99))]
     pub percentile: u32,
-    /// What second tries may cost at most, in hundredths of what the first ones of the last five minutes do.
-    #[schemars(range(min = 1, max = 100))]
+    /// What second tries may cost at most, in hundredths of what the first ones of the last five minutes do; one is always
+    /// allowed.
+    #[schemars(range(min = 1, max = 1000))]
     pub max_percent: u32,
 }
 

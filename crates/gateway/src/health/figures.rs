@@ -48,6 +48,8 @@ struct History {
     retries: Window<30, 10_000>,
     /// What was spent at others because it was slow, in hundredths of an exchange.
     hedges: Window<30, 10_000>,
+    /// Exchanges that it lost to others because it was slow.
+    lost: Window<30, 10_000>,
 }
 
 /// How what the figures are of is called.
@@ -171,12 +173,13 @@ impl Figures {
     }
 
     /// Counts a second try beside it, which costs so many hundredths of one here, unless those of the last five minutes would
-    /// cost more than `percent` in a hundred of what was done here.
+    /// cost more than `percent` in a hundred of what was done here. One is always allowed.
     pub fn may_hedge(&self, now_ms: u64, percent: u32, hundredths: u32) -> bool {
         let mut history = self.history();
-        let done = u64::from(history.minutes.sum(now_ms, FIVE_MINUTES_MS).all());
-        let spent = u64::from(history.hedges.sum(now_ms, FIVE_MINUTES_MS).all());
-        let may = spent + u64::from(hundredths) <= done * u64::from(percent);
+        let of = |window: &Window<30, 10_000>| u64::from(window.sum(now_ms, FIVE_MINUTES_MS).all());
+        let done = of(&history.minutes) + of(&history.lost);
+        let spent = of(&history.hedges);
+        let may = spent == 0 || spent + u64::from(hundredths) <= done * u64::from(percent);
         if may {
             history.hedges.add_many(now_ms, true, hundredths);
         }
@@ -288,6 +291,7 @@ impl Opened {
     /// It was given up because another one was faster: it would have needed at least so long.
     pub fn given_up(&self, now_ms: u64, took_us: u64, streamed: bool) {
         let (smooth, mut history) = (&self.figures, self.figures.history());
+        history.lost.add(now_ms, true);
         if streamed {
             smooth.first_token.add(now_ms, took_us as f64, true);
             history.first_token_ms.add(now_ms, took_us / 1000);

@@ -173,7 +173,7 @@ impl Reading<'_> {
         match (self.attempt.call.stream, Framing::of_media_type(kind)) {
             // These pass as they come, whatever they are: sound, pictures, texts in several forms.
             (_, None) if self.attempt.call.passing().is_some() && !is_json => {
-                self.begin(exchange, body, kind).await
+                self.begin(exchange, body).await
             }
             (true, Some(framing)) => self.hold(exchange, body, framing).await,
             // Some servers forget to say that theirs is a stream.
@@ -196,14 +196,13 @@ impl Reading<'_> {
         codec(self.attempt.step.dialect).outline().asking.answers == Answers::Streamed
     }
 
+    fn is_page(&self) -> bool {
+        headers::media_type(self.headers).eq_ignore_ascii_case("text/html")
+    }
+
     /// Waits for the first bytes of an answer that is sent on as it comes.
-    async fn begin(
-        &self,
-        exchange: &mut Exchange,
-        mut body: AnswerBody,
-        kind: &str,
-    ) -> Result<Arrived, Failure> {
-        if kind.eq_ignore_ascii_case("text/html") {
+    async fn begin(&self, exchange: &mut Exchange, mut body: AnswerBody) -> Result<Arrived, Failure> {
+        if self.is_page() {
             return Err(self.invalid("it is a web page"));
         }
         let idle = self.attempt.step.provider().timeouts.idle;
@@ -437,12 +436,9 @@ impl Reading<'_> {
                     held_bytes += bytes.len();
                     held.push(bytes);
                 }
-                Ok(Some(Err(rejection))) => {
-                    let mut failure =
-                        Failure::silent(rejection.code, FailureClass::AnswerBroken, String::new());
-                    failure.rejection = rejection;
-                    return Err(failure);
-                }
+                // Some servers say that their streams are web pages; this one was none.
+                Ok(Some(Err(_))) if self.is_page() => return Err(self.invalid("it is a web page")),
+                Ok(Some(Err(rejection))) => return Err(Failure::of_stream(rejection)),
                 Ok(None) => break,
                 Err(_) if commit.is_some() => break,
                 Err(_) => return Err(Failure::slow(self.name())),

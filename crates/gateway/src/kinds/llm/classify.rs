@@ -111,6 +111,16 @@ impl Failure {
         Self { rejection: Rejection::new(code, message), class, renewable: false, rest: None, status: None }
     }
 
+    /// A stream came to this before any of its content.
+    pub fn of_stream(rejection: Rejection) -> Self {
+        let class = match rejection.code {
+            Code::UpstreamInvalid => FailureClass::AnswerInvalid,
+            Code::UpstreamTooLarge => FailureClass::AnswerTooLarge,
+            _ => FailureClass::AnswerBroken,
+        };
+        Self { rejection, class, renewable: false, rest: None, status: None }
+    }
+
     /// The first byte's time-out has passed.
     pub fn slow(provider: &str) -> Self {
         let message = format!("{provider} did not begin its answer within the first-byte time-out.");

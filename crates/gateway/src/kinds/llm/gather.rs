@@ -10,7 +10,7 @@ use yumen_llm::sse::Frame;
 use super::arrival::{Arrived, Reading};
 use super::classify::Failure;
 use crate::exchange::Exchange;
-use crate::rejection::Code;
+use crate::rejection::{Code, Rejection};
 use crate::upstream::AnswerBody;
 
 /// A stream as far as it has been read.
@@ -99,5 +99,5 @@ impl Reading<'_> {
 
 fn bad_stream(error: &BadStream) -> Failure {
     let code = if error.is_too_large() { Code::UpstreamTooLarge } else { Code::UpstreamInvalid };
-    Failure::silent(code, FailureClass::AnswerBroken, format!("The provider's stream: {error}."))
+    Failure::of_stream(Rejection::new(code, format!("The provider's stream: {error}.")))
 }

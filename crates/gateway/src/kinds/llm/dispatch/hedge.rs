@@ -55,10 +55,7 @@ impl<'a> Run<'a> {
         let (began, waited) = (Instant::now(), exchange.waited);
         let mut beside = exchange.beside();
         let mut first = Box::pin(lead.attempt.run(exchange));
-        let result = match tokio::time::timeout(after, &mut first).await {
-            Ok(result) => Some(result),
-            Err(_) => None,
-        };
+        let result = tokio::time::timeout(after, &mut first).await.ok();
         let second = if result.is_none() { self.second(&mut beside, &lead) } else { None };
         let Some((second, mut opened)) = second else {
             let result = match result {
