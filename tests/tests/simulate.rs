@@ -92,14 +92,19 @@ async fn simulate(gateway: &Gateway, config: &str, more: &[&str]) -> RunOutput {
     gateway.run(&arguments).await
 }
 
-/// The report in JSON, once all exchanges are in the database.
+/// The report in JSON, once all sixty exchanges are in the database.
 async fn report(gateway: &Gateway, config: &str, more: &[&str]) -> Value {
+    report_of(60, gateway, config, more).await
+}
+
+/// The same once so many that were served are.
+async fn report_of(served: u64, gateway: &Gateway, config: &str, more: &[&str]) -> Value {
     let arguments: Vec<&str> = ["--json"].into_iter().chain(more.iter().copied()).collect();
     let whole = async || {
         let output = simulate(gateway, config, &arguments).await;
         assert_eq!(output.code, 0, "{}", output.stderr);
         let report: Value = serde_json::from_str(&output.stdout).unwrap();
-        (report["records"] == json!(60)).then_some(report)
+        (report["before"]["served"] == json!(served)).then_some(report)
     };
     eventually("all records", whole).await
 }
@@ -169,6 +174,29 @@ async fn the_same_settings_change_nothing_and_a_baseline_can_be_simulated() {
     assert_eq!(dearer.code, 1);
     assert!(dearer.stderr.contains("more than 20 %"), "{}", dearer.stderr);
     assert_eq!(simulate(&gateway, &new, &["--fail-if-cost-above", "20"]).await.code, 0);
+}
+
+#[tokio::test]
+async fn keys_of_the_store_are_known_with_what_they_may() {
+    let (upstream, gateway) = world().await;
+    let made = gateway.run(&["keys", "create", "app", "--model", "smart", "--json"]).await;
+    let key: Value = serde_json::from_str(&made.stdout).unwrap();
+    let client = gateway.anonymous().key(key["secret"].as_str().unwrap());
+    let served = async || (client.post(CHAT, &ask("smart")).await.status == 200).then_some(());
+    eventually("a key that is known", served).await;
+    let own = gateway.config_path().display().to_string();
+    let told = report_of(61, &gateway, &own, &[]).await;
+    assert_eq!((&told["after"]["served"], &told["after"]["refused"]), (&json!(61), &json!(0)), "{told}");
+    // The file's key may no longer ask for the alias; the store's still may.
+    let narrower = write(
+        &gateway,
+        "narrower.yaml",
+        &config(&upstream, DEAR_FIRST).replace("name: tests,", "name: tests, models: [\"other\"],"),
+    );
+    let told = report_of(61, &gateway, &narrower, &[]).await;
+    assert!(told["assumptions"].as_array().unwrap().iter().all(|one| one["id"] != "unknown_keys"), "{told}");
+    assert_eq!((&told["after"]["served"], &told["after"]["refused"]), (&json!(1), &json!(60)));
+    assert_eq!(told["after"]["refusals"][0]["code"], "model_not_allowed");
 }
 
 #[tokio::test]
