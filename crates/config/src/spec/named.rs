@@ -3,9 +3,12 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
+use serde_json::json;
+use yumen_llm::catalogue::Word as _;
 use yumen_llm::dialects::Dialect;
 
 use super::DialectSpec;
+use crate::routing::{FailureClass, Reaction};
 
 /// The names of an enum's variants as they are written.
 pub(super) fn names<T: DeserializeOwned>() -> &'static [&'static str] {
@@ -27,11 +30,16 @@ pub(super) fn optional<T: DeserializeOwned>(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "null"], "enum": names })
 }
 
-/// Schema of a mapping from such names to others that may be left out.
-pub(super) fn mapping<K: DeserializeOwned, V: DeserializeOwned>(_: &mut SchemaGenerator) -> Schema {
-    let value = json_schema!({ "type": "string", "enum": names::<V>() });
-    let fields: serde_json::Map<String, serde_json::Value> =
-        names::<K>().iter().map(|name| ((*name).to_owned(), value.clone().to_value())).collect();
+/// Schema of a mapping from classes of failures to reactions that may be left out.
+pub(super) fn on_failure(_: &mut SchemaGenerator) -> Schema {
+    let reactions = names::<Reaction>();
+    let field = |class: &FailureClass| {
+        let usual = class.usual().word();
+        let told =
+            json!({ "type": "string", "enum": reactions, "default": usual, "description": class.sentence() });
+        (class.word().to_owned(), told)
+    };
+    let fields: serde_json::Map<String, serde_json::Value> = FailureClass::ALL.iter().map(field).collect();
     json_schema!({ "type": ["object", "null"], "properties": fields, "additionalProperties": false })
 }
 

@@ -61,7 +61,7 @@ pub struct RoutingSpec {
     pub preferred_max_latency_ms: Option<u64>,
     /// Who is tried after which failure, where it is not what is usual: classes of failures and reactions, as in
     /// `context_too_long: stop`. The narrowest level that names a class counts.
-    #[schemars(schema_with = "named::mapping::<FailureClass, Reaction>")]
+    #[schemars(schema_with = "named::on_failure")]
     pub on_failure: Option<BTreeMap<FailureClass, Reaction>>,
     /// A second deployment is asked when the first one is slow to begin; the first content wins and the other one is
     /// given up. Without it there is only one at a time. Second tries cost money: they are recorded, and bounded.

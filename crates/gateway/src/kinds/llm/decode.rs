@@ -166,6 +166,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         wants_trace: false,
         opening: None,
         memory: Memory::read(dialect, &object, &body)?,
+        recorded_tokens: None,
         form: None,
         units: characters(spoken, &object, &body)?,
         body,

@@ -152,19 +152,7 @@ impl<'a> Run<'a> {
 
     /// Whether what has failed so far leaves this step to be tried.
     fn is_left(&self, step: &Step) -> bool {
-        let (model, provider) = (&step.deployment.model, step.provider());
-        self.narrowed.iter().all(|(reaction, failed)| {
-            let (its, name) = (&failed.deployment.model, failed.deployment.model.name());
-            match reaction {
-                Reaction::NextModel => model.name() != name,
-                Reaction::LargerModel => match (model.context, its.context) {
-                    (Some(own), Some(its)) => own > its,
-                    _ => model.name() != name,
-                },
-                Reaction::OtherProvider => provider.kind != failed.provider().kind,
-                Reaction::Retry | Reaction::Next | Reaction::Stop => true,
-            }
-        })
+        self.narrowed.iter().all(|(reaction, failed)| step.is_left_by(*reaction, failed))
     }
 
     /// The credentials with which a step may be asked, in their turn.

@@ -169,6 +169,7 @@ mod tests {
             wants_trace: false,
             opening: None,
             memory: None,
+            recorded_tokens: None,
         }
     }
 

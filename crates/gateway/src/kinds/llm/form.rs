@@ -112,6 +112,7 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         wants_trace: false,
         opening: None,
         memory: None,
+        recorded_tokens: None,
         body,
     })
 }

@@ -120,6 +120,20 @@ impl Step {
     pub fn provider(&self) -> &Provider {
         &self.deployment.provider
     }
+
+    /// Whether it is still to be tried after another one has failed with this reaction.
+    pub fn is_left_by(&self, reaction: Reaction, failed: &Self) -> bool {
+        let (model, its) = (&self.deployment.model, &failed.deployment.model);
+        match reaction {
+            Reaction::NextModel => model.name() != its.name(),
+            Reaction::LargerModel => match (model.context, its.context) {
+                (Some(own), Some(its)) => own > its,
+                _ => model.name() != its.name(),
+            },
+            Reaction::OtherProvider => self.provider().kind != failed.provider().kind,
+            Reaction::Retry | Reaction::Next | Reaction::Stop => true,
+        }
+    }
 }
 
 /// What is known while the gateway runs.
