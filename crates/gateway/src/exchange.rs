@@ -86,7 +86,17 @@ pub struct Exchange {
     pub serving: Option<Serving>,
     /// Whether the client wants to be told how it was routed.
     pub explains: bool,
+    /// What its parts have used, but for the one that ends it.
+    parts: Option<Box<Parts>>,
     open: bool,
+}
+
+/// What parts of an exchange have used together.
+#[derive(Debug, Default)]
+struct Parts {
+    tokens: TokenCounts,
+    /// Nothing once it cannot be told of one of them.
+    cost_nanos: Option<u64>,
 }
 
 impl Exchange {
@@ -113,6 +123,7 @@ impl Exchange {
             files: None,
             serving: None,
             explains: false,
+            parts: None,
             open: true,
         }
     }
@@ -188,50 +199,70 @@ impl Exchange {
     /// Notes what was used and what it costs; without `tokens` nobody has counted any. A figure that no exchange can have is
     /// cut off and marked as no count: sums over the ledger must stay right whatever a provider says.
     pub fn counted(&mut self, tokens: Option<(Usage, TokenSource)>, units: &Units, price: Option<&Price>) {
-        let bounded = |count: Option<u64>| count.map(|count| count.min(TOKENS_MOST));
+        let most = |count: Option<u64>| count.map(|count| count.min(TOKENS_MOST));
         let units = Units {
-            images: bounded(units.images),
-            audio_ms: bounded(units.audio_ms),
-            characters: bounded(units.characters),
-            searches: bounded(units.searches),
-            video_ms: bounded(units.video_ms),
+            images: most(units.images),
+            audio_ms: most(units.audio_ms),
+            characters: most(units.characters),
+            searches: most(units.searches),
+            video_ms: most(units.video_ms),
             ..*units
         };
         let Units { images, audio_ms, characters, searches, video_ms, .. } = units;
         self.record.units = UnitCounts { images, audio_ms, characters, searches, video_ms };
-        let usage = tokens.map(|(usage, source)| self.bounded(&usage, source));
-        let cost = price.and_then(|price| price.cost_of(usage.as_ref(), &units));
-        self.record.cost_nanos = cost.map(|cost| cost.min(COST_NANOS_MOST));
+        let usage = tokens.map(|(usage, source)| {
+            let (usage, counts) = bounded(&usage, source);
+            self.record.tokens = counts;
+            usage
+        });
+        self.record.cost_nanos = cost_of(usage.as_ref(), &units, price);
+    }
+
+    /// Notes what a try has used whose answer does not end the exchange: one that broke off and was gone on with elsewhere,
+    /// or one that was not taken. It stands with the try, which is the `index`th, and in what the exchange has used
+    /// altogether when that closes.
+    pub fn part(
+        &mut self,
+        index: usize,
+        tokens: Option<(Usage, TokenSource)>,
+        units: &Units,
+        price: Option<&Price>,
+    ) {
+        let (usage, counts) = tokens.map(|(usage, source)| bounded(&usage, source)).unzip();
+        let cost = cost_of(usage.as_ref(), units, price);
+        if let Some(attempt) = self.record.attempts.get_mut(index) {
+            (attempt.tokens, attempt.cost_nanos) = (counts, cost);
+        }
+        let first = self.parts.is_none();
+        let parts = self.parts.get_or_insert_default();
+        parts.tokens.add(&counts.unwrap_or_default());
+        let before = if first { Some(0) } else { parts.cost_nanos };
+        parts.cost_nanos = before.zip(cost).map(|(before, cost)| before.saturating_add(cost));
+    }
+
+    /// What its parts cost so far; nothing where that is not known of one.
+    pub fn cost_before(&self) -> Option<u64> {
+        self.parts.as_ref().map_or(Some(0), |parts| parts.cost_nanos)
+    }
+
+    /// Adds what the parts have used to what the end of the exchange has.
+    fn add_parts(&mut self) {
+        let Some(parts) = self.parts.take() else { return };
+        let record = &mut self.record;
+        let is_counted = record.tokens.source != TokenSource::None || record.cost_nanos.is_some();
+        record.cost_nanos = match (parts.cost_nanos, record.cost_nanos) {
+            (Some(before), Some(own)) => Some(before.saturating_add(own)),
+            // An empty cost is better than a wrong one.
+            (before, None) if !is_counted => before,
+            _ => None,
+        };
+        record.tokens.add(&parts.tokens);
     }
 
     /// The same where what it costs has been told piece by piece.
     pub fn charged(&mut self, tokens: Option<(Usage, TokenSource)>, units: &Units, cost: Option<u64>) {
         self.counted(tokens, units, None);
         self.record.cost_nanos = cost.map(|cost| cost.min(COST_NANOS_MOST));
-    }
-
-    /// Notes tokens as far as an exchange can have so many.
-    fn bounded(&mut self, usage: &Usage, source: TokenSource) -> Usage {
-        let figures = [
-            usage.input,
-            usage.cached_input,
-            usage.cache_write,
-            usage.cache_write_1h,
-            usage.output,
-            usage.reasoning,
-        ];
-        let absurd = figures.iter().any(|figure| *figure > TOKENS_MOST);
-        let [input, cached_input, cache_write, cache_write_1h, output, reasoning] =
-            figures.map(|figure| figure.min(TOKENS_MOST));
-        self.record.tokens = TokenCounts {
-            input,
-            cached_input,
-            cache_write: cache_write.saturating_add(cache_write_1h),
-            output,
-            reasoning,
-            source: if absurd { TokenSource::Estimated } else { source },
-        };
-        Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning }
     }
 
     /// Notes how it was routed.
@@ -244,12 +275,22 @@ impl Exchange {
         self.record.attempts.push(attempt);
     }
 
-    /// Notes at the last try why its answer did not come to its end.
+    /// Notes at the last try why its answer did not come to its end. One that had none has its cause.
     pub fn blame(&mut self, outcome: Outcome) {
         let code = self.record.error_code.clone();
-        if let Some(attempt) = self.record.attempts.last_mut() {
+        if let Some(attempt) = self.record.attempts.last_mut().filter(|attempt| attempt.cause.is_none()) {
             attempt.cause =
                 code.or_else(|| (outcome == Outcome::ClientGone).then(|| "client_gone".to_owned()));
+        }
+    }
+
+    /// The answer has broken off at the deployment that served it, and is to be gone on with elsewhere.
+    pub fn broke_off(&mut self, code: &str) {
+        if let Some(attempt) = self.record.attempts.last_mut() {
+            attempt.cause = Some(code.to_owned());
+        }
+        if let Some(serving) = self.serving.take() {
+            serving.end(&self.worker.gateway, &self.record, Outcome::Failed);
         }
     }
 
@@ -283,6 +324,7 @@ impl Exchange {
         if let Some(serving) = self.serving.take() {
             serving.end(&self.worker.gateway, &self.record, outcome);
         }
+        self.add_parts();
         self.worker.append(&self.record);
         self.leave();
     }
@@ -357,6 +399,35 @@ fn explanation(record: &ExchangeRecord) -> Option<HeaderValue> {
         told = serde_json::json!({ "attempts": record.attempts }).to_string();
     }
     HeaderValue::from_bytes(told.as_bytes()).ok().filter(|value| value.len() <= BYTES_MOST)
+}
+
+/// Tokens as far as an exchange can have so many.
+fn bounded(usage: &Usage, source: TokenSource) -> (Usage, TokenCounts) {
+    let figures = [
+        usage.input,
+        usage.cached_input,
+        usage.cache_write,
+        usage.cache_write_1h,
+        usage.output,
+        usage.reasoning,
+    ];
+    let absurd = figures.iter().any(|figure| *figure > TOKENS_MOST);
+    let [input, cached_input, cache_write, cache_write_1h, output, reasoning] =
+        figures.map(|figure| figure.min(TOKENS_MOST));
+    let counts = TokenCounts {
+        input,
+        cached_input,
+        cache_write: cache_write.saturating_add(cache_write_1h),
+        output,
+        reasoning,
+        source: if absurd { TokenSource::Estimated } else { source },
+    };
+    (Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning }, counts)
+}
+
+/// What it costs, as far as anything can cost so much.
+fn cost_of(usage: Option<&Usage>, units: &Units, price: Option<&Price>) -> Option<u64> {
+    price.and_then(|price| price.cost_of(usage, units)).map(|cost| cost.min(COST_NANOS_MOST))
 }
 
 /// Nanoseconds of a clock that began long before every exchange of this process.

@@ -25,6 +25,7 @@ pub(crate) fn record(number: u64) -> ExchangeRecord {
         cause: (!answered).then(|| "connect_timeout".into()),
         started_us: 12,
         duration_us: 900,
+        ..AttemptRecord::default()
     };
     ExchangeRecord {
         id: format!("gen-{}-{number:020}", NOON_US / 1_000_000 + number as i64),

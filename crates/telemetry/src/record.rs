@@ -86,6 +86,35 @@ pub struct TokenCounts {
     pub source: TokenSource,
 }
 
+impl TokenCounts {
+    /// Adds those of another part of the same exchange. A sum is reported only if all of it is.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, more) in [
+            (&mut self.input, other.input),
+            (&mut self.cached_input, other.cached_input),
+            (&mut self.cache_write, other.cache_write),
+            (&mut self.output, other.output),
+            (&mut self.reasoning, other.reasoning),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+        self.source = match (self.source, other.source) {
+            (TokenSource::None, source) | (source, TokenSource::None) => source,
+            (TokenSource::Reported, TokenSource::Reported) => TokenSource::Reported,
+            _ => TokenSource::Estimated,
+        };
+    }
+
+    fn write(&self, object: &mut Object<'_>) {
+        object.number("input", self.input);
+        object.number("cached_input", self.cached_input);
+        object.number("cache_write", self.cache_write);
+        object.number("output", self.output);
+        object.number("reasoning", self.reasoning);
+        object.text("source", self.source.as_str());
+    }
+}
+
 /// What was used beside tokens; `None` where nobody has counted it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -126,7 +155,7 @@ impl UnitCounts {
 }
 
 /// One try at one upstream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRecord {
     /// The provider's id.
     pub provider: String,
@@ -142,6 +171,15 @@ pub struct AttemptRecord {
     pub started_us: u64,
     /// Microseconds from the attempt's start to the upstream's response head or failure.
     pub duration_us: u64,
+    /// What it used, where its answer was not the one that ended the exchange. The exchange's tokens hold these, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokenCounts>,
+    /// What that costs, in nano-dollars. The exchange's cost holds this, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_nanos: Option<u64>,
+    /// Whether it went on with an answer that had broken off at an earlier one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rescue: bool,
 }
 
 impl AttemptRecord {
@@ -161,6 +199,15 @@ impl AttemptRecord {
             object.optional_text("cause", attempt.cause.as_deref());
             object.number("started_us", attempt.started_us);
             object.number("duration_us", attempt.duration_us);
+            if let Some(tokens) = &attempt.tokens {
+                object.nested("tokens", |object| tokens.write(object));
+            }
+            if let Some(cost_nanos) = attempt.cost_nanos {
+                object.number("cost_nanos", cost_nanos);
+            }
+            if attempt.rescue {
+                object.truth("rescue", true);
+            }
             object.end();
         }
         list.push(']');
@@ -260,6 +307,7 @@ pub(crate) mod samples {
             cause: cause.map(Into::into),
             started_us: 10,
             duration_us: 900,
+            ..AttemptRecord::default()
         };
         ExchangeRecord {
             id: id.into(),
@@ -329,6 +377,8 @@ mod tests {
         let mut odd = samples::completed("gen-1").attempts;
         for attempts in [Vec::new(), odd.clone(), {
             (odd[0].status, odd[0].cause, odd[1].model) = (None, Some("a\"b\n".into()), "玉\\".into());
+            odd[0].tokens = Some(samples::completed("gen-1").tokens);
+            (odd[0].cost_nanos, odd[1].rescue) = (Some(7), true);
             odd
         }] {
             assert_eq!(AttemptRecord::list(&attempts), serde_json::to_string(&attempts).unwrap());

@@ -5,7 +5,7 @@
 
 use yumen_telemetry::{
     AttemptRecord, ConsideredRecord, ExchangeRecord, HEAL_EDITS_MOST, HealEdit, HealRecord, HealStatus,
-    Outcome, RouteRecord, TokenSource,
+    Outcome, RouteRecord, TokenCounts, TokenSource,
 };
 
 /// The form that is written here.
@@ -104,6 +104,18 @@ fn encode_attempt(attempt: &AttemptRecord, out: &mut Vec<u8>) {
     optional_text(out, 5, attempt.cause.as_deref());
     number(out, 6, attempt.started_us);
     number(out, 7, attempt.duration_us);
+    if let Some(tokens) = &attempt.tokens {
+        nested(out, 8, |out| {
+            number(out, 1, tokens.input);
+            number(out, 2, tokens.cached_input);
+            number(out, 3, tokens.cache_write);
+            number(out, 4, tokens.output);
+            number(out, 5, tokens.reasoning);
+            number(out, 6, source_number(tokens.source));
+        });
+    }
+    optional_number(out, 9, attempt.cost_nanos);
+    number(out, 10, u64::from(attempt.rescue));
 }
 
 /// The record that the bytes stand for.
@@ -219,15 +231,7 @@ fn decode_edit(bytes: &[u8]) -> Result<HealEdit, Unreadable> {
 }
 
 fn decode_attempt(bytes: &[u8]) -> Result<AttemptRecord, Unreadable> {
-    let mut attempt = AttemptRecord {
-        provider: String::new(),
-        model: String::new(),
-        credential: String::new(),
-        status: None,
-        cause: None,
-        started_us: 0,
-        duration_us: 0,
-    };
+    let mut attempt = AttemptRecord::default();
     let mut fields = Fields(bytes);
     while let Some((field, value)) = fields.next()? {
         match field {
@@ -238,10 +242,30 @@ fn decode_attempt(bytes: &[u8]) -> Result<AttemptRecord, Unreadable> {
             5 => attempt.cause = Some(value.text()?),
             6 => attempt.started_us = value.number()?,
             7 => attempt.duration_us = value.number()?,
+            8 => attempt.tokens = Some(decode_tokens(value.bytes()?)?),
+            9 => attempt.cost_nanos = Some(value.number()?),
+            10 => attempt.rescue = value.number()? != 0,
             _ => {}
         }
     }
     Ok(attempt)
+}
+
+fn decode_tokens(bytes: &[u8]) -> Result<TokenCounts, Unreadable> {
+    let mut tokens = TokenCounts::default();
+    let mut fields = Fields(bytes);
+    while let Some((field, value)) = fields.next()? {
+        match field {
+            1 => tokens.input = value.number()?,
+            2 => tokens.cached_input = value.number()?,
+            3 => tokens.cache_write = value.number()?,
+            4 => tokens.output = value.number()?,
+            5 => tokens.reasoning = value.number()?,
+            6 => tokens.source = source_of(value.number()?)?,
+            _ => {}
+        }
+    }
+    Ok(tokens)
 }
 
 fn outcome_number(outcome: Outcome) -> u64 {

@@ -240,6 +240,7 @@ impl Attempt<'_> {
             cause: None,
             started_us: micros(began.saturating_duration_since(exchange.started)),
             duration_us: 0,
+            ..AttemptRecord::default()
         };
         Trying { attempt, began, asked: Asked::default(), price: None }
     }

@@ -67,9 +67,9 @@ impl Try<'_> {
     }
 
     /// Whether the client's bytes go through as well. What another dialect's provider has proved must be left out, so a
-    /// request that holds such is written anew.
+    /// request that holds such is written anew, as is one that has an answer gone on with.
     fn passes(&self) -> bool {
-        self.same_dialect() && !self.call.holds_sealed
+        self.same_dialect() && !self.call.holds_sealed && self.call.rescue.begun().is_none()
     }
 
     /// Whether the upstream is asked for a stream: as the client asks, where its dialect leaves a choice.
@@ -137,7 +137,14 @@ impl Try<'_> {
             exchange.waited += asked.elapsed();
             Err(failure)
         };
-        let answer = answer.map_err(|failure| self.without_token(failure, &pass, exchange.worker()))?;
+        let answer = answer.map_err(|failure| {
+            let mut failure = self.without_token(failure, &pass, exchange.worker());
+            // Another may do what this one refuses: go on with an answer that has begun.
+            if self.call.rescue.begun().is_some() && failure.next == Next::Stop {
+                failure.next = Next::Unsaid;
+            }
+            failure
+        })?;
         exchange.files = None;
         Ok(Arrival {
             status,
@@ -150,6 +157,7 @@ impl Try<'_> {
             dress: Dress::of(self, exchange),
             keep,
             remembering: None,
+            prospect: None,
         })
     }
 
@@ -243,6 +251,11 @@ impl Try<'_> {
         if let (Request::Chat(chat), true) = (&mut request, needs_keeping(call.dialect)) {
             let key_id = exchange.record.key_id.as_deref().unwrap_or_default();
             exchange.worker().gateway.proofs.put_back(key_id, chat);
+        }
+        if let (Request::Chat(chat), Some(begun)) =
+            (&mut request, call.rescue.begun().filter(|begun| !begun.is_empty()))
+        {
+            chat.go_on_with(begun);
         }
         // It is the gateway that does it.
         let is_done = |name: &str| name == LOST && keep.is_some();
@@ -351,6 +364,9 @@ impl Try<'_> {
         let in_second_form =
             || if self.passes() { codec(self.call.dialect).is_second_form(&self.call.body) } else { own() };
         let path = match self.call.task {
+            Task::Generate if self.call.rescue.begun().is_some() && endpoint.second_path.is_some() => {
+                endpoint.second_path.as_ref()
+            }
             Task::Generate if in_second_form() => endpoint.second_path.as_ref(),
             Task::Generate if self.asks_stream() => Some(&endpoint.stream_path),
             Task::Generate => Some(&endpoint.path),

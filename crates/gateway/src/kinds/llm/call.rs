@@ -13,6 +13,7 @@ use yumen_llm::usage::Units;
 use super::heal::{Healing, Wish};
 use super::memory::Memory;
 use super::realtime::Opening;
+use super::rescue::Rescue;
 use super::resolve::{Named, Variant};
 use crate::exchange::Asked;
 use crate::route::{Skin, Task};
@@ -68,6 +69,8 @@ pub struct Call {
     pub opening: Option<Box<Opening>>,
     /// What it leaves to memory, in the dialect in which that can be said.
     pub memory: Option<Box<Memory>>,
+    /// Whether its answer is gone on with elsewhere when it breaks off.
+    pub rescue: Rescue,
 }
 
 impl Call {
@@ -90,7 +93,11 @@ impl Call {
             ..=SMALL => Bytes::copy_from_slice(&self.body),
             _ => self.body.clone(),
         };
-        Asked { text: is_text.then(kept), units: self.units, model: None }
+        let text = is_text.then(|| match self.rescue.begun() {
+            Some(begun) => Bytes::from([&self.body, begun.as_bytes()].concat()),
+            None => kept(),
+        });
+        Asked { text, units: self.units, model: None }
     }
 
     /// Whether several answers to one question may be asked for, each with an end of its own.

@@ -332,6 +332,7 @@ fn trying(exchange: &Exchange, attempt: &Try<'_>) -> Trying {
         cause: None,
         started_us: micros(began.saturating_duration_since(exchange.started)),
         duration_us: 0,
+        ..AttemptRecord::default()
     };
     let asked = Asked { model: Some(Arc::clone(model.name())), ..call.asked() };
     Trying { attempt, began, asked, price: model.price }

@@ -169,6 +169,7 @@ mod tests {
             wants_trace: false,
             opening: None,
             memory: None,
+            rescue: super::super::rescue::Rescue::default(),
         }
     }
 

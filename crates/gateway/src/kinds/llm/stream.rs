@@ -4,6 +4,7 @@
 //! events otherwise. Nothing waits for more than the event it belongs to. What comes in another framing than clients
 //! read is framed anew.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -21,12 +22,15 @@ use super::bare::Bare;
 use super::call::Call;
 use super::dress::Dress;
 use super::heal::{EventHealer, FrameHealer, Frames};
+use super::rescue::Rescue;
 use super::resolve::Step;
 use super::transcode::Transcoder;
 use crate::kinds::scrub::Scrub;
 use crate::proofs::Keeper;
 use crate::rejection::{Code, Rejection};
 use crate::upstream::AnswerBody;
+
+mod going_on;
 
 const COMMENT: &[u8] = b": keep-alive\n\n";
 
@@ -58,6 +62,8 @@ pub struct StreamRelay {
     /// After how long without anything to say the client is given a comment.
     comments: Option<Duration>,
     state: State,
+    /// Why it has broken off, until what came before that is sent on.
+    broken: Option<Rejection>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +88,15 @@ impl StreamRelay {
         let (upstream, client) = (codec(step.dialect), codec(call.dialect));
         let is_bare = call.dialect == Dialect::Gemini && !call.json_array;
         let bare = is_bare.then(|| Bare::new(client, context.clone()));
-        let mut transcoder = (call.dialect != step.dialect)
+        // What a provider keeps goes through as it says it.
+        let is_kept = call.dialect == step.dialect && call.memory.is_some();
+        let is_rescued = matches!(call.rescue, Rescue::On) && !is_kept;
+        let mut transcoder = (call.dialect != step.dialect || is_rescued)
             .then(|| Transcoder::new(upstream.stream_decoder(), client.stream_encoder(context)));
+        if let Some(transcoder) = transcoder.as_mut().filter(|_| is_rescued) {
+            transcoder.remember();
+        }
+        let said_anew = transcoder.is_some();
         let mut healer = None;
         if let Some(healing) = &call.healing {
             match &mut transcoder {
@@ -105,7 +118,7 @@ impl StreamRelay {
             withhold_usage: withhold_usage && !call.tells_usage(),
             dress: None,
             in_array: call.json_array,
-            array: (call.json_array && call.dialect == step.dialect).then(JsonArray::default),
+            array: (call.json_array && !said_anew).then(JsonArray::default),
             bare,
             scrub,
             last_read: Instant::now(),
@@ -113,6 +126,7 @@ impl StreamRelay {
             has_one_answer: !call.may_have_several_answers(),
             comments: settings.stream_comments,
             state: State::Open,
+            broken: None,
         }
     }
 
@@ -169,6 +183,10 @@ impl StreamRelay {
     /// The next bytes for the client; `None` when nothing more is to be said. After an error the stream is over.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Rejection>>> {
         loop {
+            if let Some(rejection) = self.broken.take() {
+                self.state = State::Ended;
+                return Poll::Ready(Some(Err(rejection)));
+            }
             if self.state == State::Ended {
                 return Poll::Ready(None);
             }
@@ -236,13 +254,16 @@ impl StreamRelay {
         let mut out: SmallVec<[Bytes; 4]> = SmallVec::new();
         let mut untouched = fresh && self.transcoder.is_none() && self.array.is_none();
         loop {
-            let frame = self.framer.next_frame().map_err(|error| {
-                let code = if error.is_too_large() { Code::UpstreamTooLarge } else { Code::UpstreamInvalid };
-                Rejection::new(code, format!("The provider's stream: {error}."))
-            })?;
-            let Some(frame) = frame else { break };
-            let raw = frame.raw.as_ptr_range();
-            let said = self.frame(frame)?;
+            let (raw, said) = match self.next_said() {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(rejection) if out.is_empty() => return Err(rejection),
+                Err(rejection) => {
+                    // What came before it goes on first.
+                    self.broken = Some(rejection);
+                    return Ok(join(out));
+                }
+            };
             // The very same bytes, not only as many: what was taken out or put in lies elsewhere.
             untouched &= said.as_ptr_range() == raw;
             if !said.is_empty() {
@@ -262,6 +283,17 @@ impl StreamRelay {
             return Ok(whole);
         }
         Ok(join(out))
+    }
+
+    /// The next whole frame, as where it lies, and what the client gets for it.
+    fn next_said(&mut self) -> Result<Option<(Range<*const u8>, Bytes)>, Rejection> {
+        let frame = self.framer.next_frame().map_err(|error| {
+            let code = if error.is_too_large() { Code::UpstreamTooLarge } else { Code::UpstreamInvalid };
+            Rejection::new(code, format!("The provider's stream: {error}."))
+        })?;
+        let Some(frame) = frame else { return Ok(None) };
+        let raw = frame.raw.as_ptr_range();
+        Ok(Some((raw, self.frame(frame)?)))
     }
 
     /// Reads one frame and gives what the client gets for it.
@@ -310,6 +342,9 @@ impl StreamRelay {
 
     /// What the client gets for one event.
     fn told(&mut self, raw: Bytes, event: &[u8], data: Bytes) -> Result<Bytes, Rejection> {
+        if let Some(facts) = self.tap.error.as_ref().filter(|_| self.begun().is_some()) {
+            return Err(self.said(facts));
+        }
         if let (Some(dress), Some(facts)) = (self.telling_dress(), &self.tap.error) {
             return Ok(dress.error_event(facts, &self.tap));
         }
@@ -430,7 +465,10 @@ impl StreamRelay {
         let mut out = BytesMut::new();
         while let Some(frame) = self.framer.finish() {
             let lacking = self.framing().lacking(&frame.raw);
-            let said = self.frame(frame)?;
+            let said = match self.frame(frame) {
+                Ok(said) => said,
+                Err(rejection) => return self.ends_broken(out, rejection),
+            };
             out.extend_from_slice(&said);
             let is_its_own = self.transcoder.is_none() && self.framer.framing() == self.framing();
             if !said.is_empty() && is_its_own {
@@ -449,9 +487,18 @@ impl StreamRelay {
             self.tap.error.is_some() || self.tap.finished || self.tap.finish_reason.is_some() || ends_unsaid;
         if !has_end {
             let message = "The provider's stream ended before the answer was complete.";
-            return Err(Rejection::new(Code::UpstreamBroken, message));
+            return self.ends_broken(out, Rejection::new(Code::UpstreamBroken, message));
         }
         out.extend_from_slice(&self.closing());
+        Ok(out.freeze())
+    }
+
+    /// What came before the stream broke off goes on first.
+    fn ends_broken(&mut self, out: BytesMut, rejection: Rejection) -> Result<Bytes, Rejection> {
+        if out.is_empty() {
+            return Err(rejection);
+        }
+        (self.state, self.broken) = (State::Open, Some(rejection));
         Ok(out.freeze())
     }
 }

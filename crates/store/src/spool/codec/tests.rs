@@ -3,14 +3,42 @@ use proptest::prelude::*;
 
 use super::super::frame::MAX_PAYLOAD_BYTES;
 use super::*;
-use yumen_telemetry::{TokenCounts, UnitCounts};
+use yumen_telemetry::UnitCounts;
 
 fn attempts() -> impl Strategy<Value = Vec<AttemptRecord>> {
-    let attempt =
-        (any::<[String; 3]>(), option::of(any::<u16>()), option::of(any::<String>()), any::<[u64; 2]>())
-            .prop_map(|([provider, model, credential], status, cause, [started_us, duration_us])| {
-                AttemptRecord { provider, model, credential, status, cause, started_us, duration_us }
-            });
+    let tokens = (any::<[u64; 5]>(), 0..3u64).prop_map(
+        |([input, cached_input, cache_write, output, reasoning], source)| TokenCounts {
+            input,
+            cached_input,
+            cache_write,
+            output,
+            reasoning,
+            source: source_of(source).unwrap(),
+        },
+    );
+    let more = (option::of(tokens), option::of(any::<u64>()), any::<bool>());
+    let attempt = (
+        any::<[String; 3]>(),
+        option::of(any::<u16>()),
+        option::of(any::<String>()),
+        any::<[u64; 2]>(),
+        more,
+    )
+        .prop_map(|([provider, model, credential], status, cause, [started_us, duration_us], more)| {
+            let (tokens, cost_nanos, rescue) = more;
+            AttemptRecord {
+                provider,
+                model,
+                credential,
+                status,
+                cause,
+                started_us,
+                duration_us,
+                tokens,
+                cost_nanos,
+                rescue,
+            }
+        });
     proptest::collection::vec(attempt, 0..4)
 }
 
@@ -117,6 +145,7 @@ fn the_largest_record_fits_into_a_frame() {
         cause: Some(long.clone()),
         started_us: u64::MAX,
         duration_us: u64::MAX,
+        ..AttemptRecord::default()
     };
     let record = ExchangeRecord {
         id: "gen-1".into(),

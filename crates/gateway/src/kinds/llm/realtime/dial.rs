@@ -65,6 +65,7 @@ impl Try<'_> {
             dress: None,
             keep: None,
             remembering: None,
+            prospect: None,
         })
     }
 

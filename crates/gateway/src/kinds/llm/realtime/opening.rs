@@ -83,6 +83,7 @@ pub fn open(exchange: &Exchange, route: LlmRoute, head: &request::Parts) -> Resu
         wants_trace: false,
         opening: Some(Box::new(opening)),
         memory: None,
+        rescue: crate::kinds::llm::rescue::Rescue::default(),
     })
 }
 

@@ -26,6 +26,7 @@ use crate::rejection::Rejection;
 use crate::stages::unknown_model;
 
 pub use ask::{Ask, Named};
+pub use candidate::going_on;
 use candidate::{Behind, Candidate, Candidates};
 pub use conversation::{conversation, session, session_name};
 pub use decision::Decision;
@@ -43,6 +44,8 @@ pub struct Plan {
     pub session: Option<Session>,
     /// Whether only a provider is to be asked that understands every field of the request.
     pub require_parameters: bool,
+    /// Whether an answer that breaks off is gone on with by the steps that come after.
+    pub rescue: bool,
     /// The only credential that may be used: the one that made what the request continues.
     pub only: Option<Arc<Credential>>,
 }
@@ -51,7 +54,8 @@ impl Plan {
     /// The same with some of its steps only, for something else than an answer.
     pub fn with_steps(&self, steps: SmallVec<[Step; 2]>) -> Self {
         let decision = Decision::plain(self.decision.strategy);
-        Self { steps, decision, session: None, require_parameters: self.require_parameters, only: None }
+        let require_parameters = self.require_parameters;
+        Self { steps, decision, session: None, require_parameters, rescue: false, only: None }
     }
 }
 
@@ -125,6 +129,7 @@ pub fn resolve(
             decision: Decision::plain(strategy),
             session: None,
             require_parameters,
+            rescue: false,
             only,
         });
     }
@@ -143,7 +148,8 @@ pub fn resolve(
     let decision = Decision::of(strategy, stuck.is_some(), &all);
     let only = ask.pinned(snapshot, &mut steps)?;
     let session = session.filter(|_| only.is_none());
-    Ok(Plan { steps, decision, session, require_parameters, only })
+    let rescue = only.is_none() && levels.narrowest(|level| level.rescue) == Some(true);
+    Ok(Plan { steps, decision, session, require_parameters, rescue, only })
 }
 
 /// The preferences that hold for one target, from the widest level to the narrowest.
