@@ -193,7 +193,11 @@ fn trace(attempt: &Try<'_>, exchange: &Exchange) -> Value {
     let mut attempts: Vec<Value> = failed
         .map(|attempt| json!({ "provider": attempt.provider, "model": attempt.model, "status": attempt.status }))
         .collect();
-    attempts.push(json!({ "provider": chosen.provider().id, "model": chosen.deployment.model.native_id, "status": 200 }));
+    let mut own = json!({ "provider": chosen.provider().id, "model": chosen.deployment.model.native_id, "status": 200 });
+    if call.rescue.begun().is_some() {
+        own["rescue"] = json!(true);
+    }
+    attempts.push(own);
     let strategy = if call.fallbacks.is_empty() { "direct" } else { "fallback" };
     let decision = &attempt.plan.decision;
     let summary = format!(

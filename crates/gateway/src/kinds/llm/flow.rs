@@ -134,8 +134,13 @@ impl StreamFlow {
             self.exchange = Some(exchange);
             return Err(rejection);
         };
-        let id = &exchange.record.id;
-        tracing::warn!(id, cause = rejection.cause, "{} Others are asked to go on.", rejection.message);
+        let (id, why) = (&exchange.record.id, &rejection.message);
+        tracing::warn!(
+            id,
+            cause = rejection.cause,
+            why,
+            "a stream broke off; others are asked to go on with it"
+        );
         exchange.broke_off(code_of(stream.tap(), &rejection));
         self.account.part(&mut exchange, stream.tap());
         self.counted = true;
