@@ -193,11 +193,16 @@ fn trace(attempt: &Try<'_>, exchange: &Exchange) -> Value {
     let mut attempts: Vec<Value> = failed
         .map(|attempt| json!({ "provider": attempt.provider, "model": attempt.model, "status": attempt.status }))
         .collect();
-    let mut own = json!({ "provider": chosen.provider().id, "model": chosen.deployment.model.native_id, "status": 200 });
+    let (provider, model) = (&chosen.provider().id, &chosen.deployment.model.native_id);
+    let mut own = serde_json::Map::from_iter([
+        ("provider".to_owned(), json!(provider)),
+        ("model".to_owned(), json!(model)),
+        ("status".to_owned(), json!(200)),
+    ]);
     if call.rescue.begun().is_some() {
-        own["rescue"] = json!(true);
+        own.insert("rescue".to_owned(), json!(true));
     }
-    attempts.push(own);
+    attempts.push(own.into());
     let strategy = if call.fallbacks.is_empty() { "direct" } else { "fallback" };
     let decision = &attempt.plan.decision;
     let summary = format!(

@@ -109,16 +109,4 @@ impl StreamRelay {
     pub(super) fn said(&self, facts: &ErrorFacts) -> Rejection {
         Rejection::new(Code::UpstreamError, facts.message.clone())
     }
-
-    /// Tells the error that the upstream said, and ends the stream.
-    pub fn tell_error(&mut self, facts: &ErrorFacts) -> Bytes {
-        if let Some(dress) = self.telling_dress() {
-            return dress.error_event(facts, &self.tap);
-        }
-        let told = match &mut self.transcoder {
-            Some(transcoder) => transcoder.fail(facts),
-            None => self.client.encode_error_event(facts).into(),
-        };
-        self.dressed(told)
-    }
 }

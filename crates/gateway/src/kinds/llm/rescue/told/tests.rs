@@ -1,4 +1,4 @@
-use yumen_llm::ir::{Finish, Start};
+use yumen_llm::ir::Finish;
 
 use super::*;
 
@@ -17,14 +17,13 @@ fn thought() -> StreamEvent {
 /// All that the client reads of a first answer and of what goes on with it, in pieces of so many characters.
 fn joined(first: &str, second: &str, size: usize) -> String {
     let mut told = Told::default();
-    let mut all = vec![StreamEvent::Start(Box::new(Start::default())), text(first)];
+    let mut all = vec![StreamEvent::Start(Box::default()), text(first)];
     told.run(&mut all);
     assert_eq!(told.begun(), Some(first));
     told.goes_on();
     let characters: Vec<char> = second.chars().collect();
     let pieces = characters.chunks(size).map(|piece| text(&piece.iter().collect::<String>()));
-    for event in std::iter::once(StreamEvent::Start(Box::new(Start::default()))).chain(pieces).chain([end()])
-    {
+    for event in std::iter::once(StreamEvent::Start(Box::default())).chain(pieces).chain([end()]) {
         let mut events = vec![event];
         told.run(&mut events);
         all.extend(events);
