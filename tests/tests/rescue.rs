@@ -519,6 +519,19 @@ async fn what_is_told_in_one_piece_or_kept_is_whole() {
     assert_eq!(kept.expect_status(200).json(), told);
 }
 
+/// A sum of which a part is not known is none.
+#[tokio::test]
+async fn a_part_without_a_price_leaves_the_whole_without_a_cost() {
+    let upstream = Upstream::start().await;
+    let gateway = rescuing(&upstream, &["fake-plain/fake-error-event", "fake-gemini/fake-chat"]).await;
+    let answer = Surface::Chat.ask(&gateway.client(), "smart", true).await;
+    assert_eq!(Surface::Chat.stream_text(&answer.events()), TEXT);
+    let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+    let first = &record["provider_responses"][0];
+    assert_eq!((first.get("cost_nanos"), &record["cost_nanos"]), (None, &Value::Null), "{record}");
+    assert!(nanos(&record["tokens_prompt"]) > nanos(&first["tokens"]["input"]), "{record}");
+}
+
 /// JSON is repaired over the seam.
 #[tokio::test]
 async fn json_is_repaired_across_the_seam() {

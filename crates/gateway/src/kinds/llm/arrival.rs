@@ -27,7 +27,7 @@ use super::stream::StreamRelay;
 use crate::exchange::Exchange;
 use crate::kinds::scrub::Scrub;
 use crate::proofs::{Keeper, needs_keeping};
-use crate::rejection::Code;
+use crate::rejection::{Code, Rejection};
 use crate::route::Skin;
 use crate::upstream::{AccessToken, AnswerBody, AnswerError, Tunnel};
 
@@ -453,15 +453,15 @@ impl Reading<'_> {
                     held_bytes += bytes.len();
                     held.push(bytes);
                 }
-                Ok(Some(Err(rejection))) => {
-                    let mut failure = Failure::silent(rejection.code, "answer_broken", String::new());
-                    failure.rejection = rejection;
-                    return Err(failure);
-                }
+                Ok(Some(Err(rejection))) => return Err(broken_off(rejection)),
                 Ok(None) => break,
                 Err(_) if commit.is_some() => break,
                 Err(_) => return Err(Failure::slow(self.name())),
             }
+        }
+        // Nothing has been told yet, so that another may answer unseen.
+        if let Some(rejection) = stream.take_broken() {
+            return Err(broken_off(rejection));
         }
         match &stream.tap().error {
             Some(facts) if !stream.tap().content_seen => {
@@ -470,6 +470,12 @@ impl Reading<'_> {
             _ => Ok(Arrived::Stream(stream, held)),
         }
     }
+}
+
+fn broken_off(rejection: Rejection) -> Failure {
+    let mut failure = Failure::silent(rejection.code, "answer_broken", String::new());
+    failure.rejection = rejection;
+    failure
 }
 
 /// An answer to a client of OpenAI's embeddings with its vectors in the form that was asked for.

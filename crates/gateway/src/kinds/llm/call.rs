@@ -94,7 +94,11 @@ impl Call {
             _ => self.body.clone(),
         };
         let text = is_text.then(|| match self.rescue.begun() {
-            Some(begun) => Bytes::from([&self.body, begun.as_bytes()].concat()),
+            // Another message, for whoever estimates.
+            Some(begun) => {
+                let message = serde_json::json!({ "content": begun }).to_string();
+                Bytes::from([&self.body, message.as_bytes()].concat())
+            }
             None => kept(),
         });
         Asked { text, units: self.units, model: None }

@@ -64,7 +64,7 @@ pub struct StreamRelay {
     comments: Option<Duration>,
     state: State,
     /// Why it has broken off, until what came before that is sent on.
-    broken: Option<Rejection>,
+    broken: Option<Box<Rejection>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +160,11 @@ impl StreamRelay {
         tap.content_seen || tap.finished || tap.finish_reason.is_some() || tap.error.is_some()
     }
 
+    /// Why it has broken off behind what it has given, if the upstream has not said an error by itself.
+    pub fn take_broken(&mut self) -> Option<Rejection> {
+        self.broken.take_if(|_| self.tap.error.is_none()).map(|rejection| *rejection)
+    }
+
     /// When the upstream was last heard of.
     pub fn last_read(&self) -> Instant {
         self.last_read
@@ -186,7 +191,7 @@ impl StreamRelay {
         loop {
             if let Some(rejection) = self.broken.take() {
                 self.state = State::Ended;
-                return Poll::Ready(Some(Err(rejection)));
+                return Poll::Ready(Some(Err(*rejection)));
             }
             if self.state == State::Ended {
                 return Poll::Ready(None);
@@ -240,7 +245,7 @@ impl StreamRelay {
                 Err(rejection) if out.is_empty() => return Err(rejection),
                 Err(rejection) => {
                     // What came before it goes on first.
-                    self.broken = Some(rejection);
+                    self.broken = Some(Box::new(rejection));
                     return Ok(join(out));
                 }
             };

@@ -103,7 +103,7 @@ impl StreamRelay {
         if out.is_empty() {
             return Err(rejection);
         }
-        (self.state, self.broken) = (State::Open, Some(rejection));
+        (self.state, self.broken) = (State::Open, Some(Box::new(rejection)));
         Ok(out.freeze())
     }
 }

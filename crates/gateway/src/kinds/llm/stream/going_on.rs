@@ -88,7 +88,7 @@ impl StreamRelay {
             match self.take(frames) {
                 Ok(said) => out.push(said),
                 Err(rejection) => {
-                    self.broken = Some(rejection);
+                    self.broken = Some(Box::new(rejection));
                     break;
                 }
             }
@@ -97,7 +97,7 @@ impl StreamRelay {
         self.framer = next.framer;
         out.retain(|said| !said.is_empty());
         match self.broken.take() {
-            Some(rejection) if out.is_empty() => Err(rejection),
+            Some(rejection) if out.is_empty() => Err(*rejection),
             broken => {
                 self.broken = broken;
                 Ok(join(out))
