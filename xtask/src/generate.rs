@@ -21,6 +21,7 @@ const PRODUCTS: &[(&str, &[&str])] = &[
     ("api/config.schema.json", &["schema"]),
     ("docs/reference/configuration.md", &["reference", "configuration"]),
     ("docs/reference/errors.md", &["reference", "errors"]),
+    ("docs/reference/failures.md", &["reference", "failures"]),
     ("docs/reference/cli.md", &["reference", "cli"]),
 ];
 

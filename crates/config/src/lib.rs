@@ -78,7 +78,10 @@ pub use provider::{ModelSource, Provider, ServedModel, Timeouts};
 pub use quantization::Quantization;
 pub use reference::reference_markdown;
 pub use rotation::Rotation;
-pub use routing::{MaxPrice, Percentile, Preferences, ProviderName, Sticky, Strategy, Wanted};
+pub use routing::{
+    FailureClass, Hedge, MaxPrice, Percentile, Preferences, ProviderName, Reaction, Sticky, Strategy, Wanted,
+    failures_markdown,
+};
 pub use rules::{Effort, Preset, PresetParameters, Rule, Rules, Then};
 pub use schema::json_schema;
 pub use secret::{KeyHash, KeyHasher, Secret};

@@ -73,6 +73,8 @@ pub struct GatewaySettings {
     pub max_attempts: usize,
     /// Rounds in which what failed for a moment is tried anew.
     pub retry_rounds: u32,
+    /// Tries anew at a deployment, in hundredths of the tries of the last half minute.
+    pub retry_percent: u32,
     /// Open client connections over all workers.
     pub max_connections: usize,
     /// How long open streams may go on after a stop was asked for.

@@ -4,7 +4,7 @@
 //! closes it as left by the client: that is the only way in which it ends without a stage saying so.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -86,17 +86,13 @@ pub struct Exchange {
     pub serving: Option<Serving>,
     /// Whether the client wants to be told how it was routed.
     pub explains: bool,
-    /// What its parts have used, but for the one that ends it.
-    parts: Option<Box<Parts>>,
+    /// Tokens of what broke off and was gone on with elsewhere.
+    before: Option<Box<TokenCounts>>,
+    /// Where tries beside its own are told; for such a try, where it tells.
+    aside: Option<Arc<Mutex<Vec<AttemptRecord>>>>,
+    /// Tries that it knew of when it began: those of the exchange beside which it is made.
+    inherited: usize,
     open: bool,
-}
-
-/// What parts of an exchange have used together.
-#[derive(Debug, Default)]
-struct Parts {
-    tokens: TokenCounts,
-    /// Nothing once it cannot be told of one of them.
-    cost_nanos: Option<u64>,
 }
 
 impl Exchange {
@@ -123,9 +119,62 @@ impl Exchange {
             files: None,
             serving: None,
             explains: false,
-            parts: None,
+            before: None,
+            aside: None,
+            inherited: 0,
             open: true,
         }
+    }
+
+    /// Another side of the same exchange, for a try beside its own. It leaves no record: what it comes to is taken by
+    /// [`Exchange::join`], and what it gives up is told to this one.
+    pub fn beside(&mut self) -> Self {
+        let Self { worker, started, record, aside, .. } = self;
+        let draft = ExchangeRecord {
+            id: record.id.clone(),
+            started_at_us: record.started_at_us,
+            key_id: record.key_id.clone(),
+            attempts: record.attempts.clone(),
+            route: record.route.clone(),
+            ..ExchangeRecord::default()
+        };
+        Self {
+            worker: Arc::clone(worker),
+            started: *started,
+            inherited: draft.attempts.len(),
+            record: draft,
+            permit: None,
+            waited: Duration::ZERO,
+            worked: Duration::ZERO,
+            head_us: None,
+            trying: None,
+            files: None,
+            serving: None,
+            explains: false,
+            before: None,
+            aside: Some(Arc::clone(aside.get_or_insert_default())),
+            open: false,
+        }
+    }
+
+    /// Takes what another side of it has come to.
+    pub fn join(&mut self, mut other: Self) {
+        let own = other.record.attempts.drain(other.inherited.min(other.record.attempts.len())..);
+        self.record.attempts.extend(own);
+        self.serving = other.serving.take().or_else(|| self.serving.take());
+    }
+
+    /// Gives up the try under way for another one. It is counted as far as its provider will bill it: its input.
+    pub fn give_up(&mut self, cause: &str) {
+        let Some(trying) = self.trying.take() else { return };
+        let (tokens, units) = (self.estimated(&trying.asked), trying.asked.units);
+        let mut attempt = ended(trying.attempt, trying.began, cause);
+        if let Some((usage, source)) = tokens {
+            attempt.tokens = Some(counts(&usage, source));
+        }
+        let usage = tokens.map(|(usage, _)| usage);
+        attempt.cost_nanos = trying.price.and_then(|price| price.cost_of(usage.as_ref(), &units));
+        self.attempted(attempt);
     }
 
     /// The worker that serves it.
@@ -229,34 +278,22 @@ impl Exchange {
         price: Option<&Price>,
     ) {
         let (usage, counts) = tokens.map(|(usage, source)| bounded(&usage, source)).unzip();
-        let cost = cost_of(usage.as_ref(), units, price);
         if let Some(attempt) = self.record.attempts.get_mut(index) {
-            (attempt.tokens, attempt.cost_nanos) = (counts, cost);
+            (attempt.tokens, attempt.cost_nanos) = (counts, cost_of(usage.as_ref(), units, price));
         }
-        let first = self.parts.is_none();
-        let parts = self.parts.get_or_insert_default();
-        parts.tokens.add(&counts.unwrap_or_default());
-        let before = if first { Some(0) } else { parts.cost_nanos };
-        parts.cost_nanos = before.zip(cost).map(|(before, cost)| before.saturating_add(cost));
+        self.before.get_or_insert_default().add(&counts.unwrap_or_default());
     }
 
-    /// What its parts cost so far; nothing where that is not known of one.
+    /// What those of its tries cost so far that it has used a part of; nothing where that is not known of one.
     pub fn cost_before(&self) -> Option<u64> {
-        self.parts.as_ref().map_or(Some(0), |parts| parts.cost_nanos)
+        self.parts().unwrap_or(Some(0))
     }
 
-    /// Adds what the parts have used to what the end of the exchange has.
-    fn add_parts(&mut self) {
-        let Some(parts) = self.parts.take() else { return };
-        let record = &mut self.record;
-        let is_counted = record.tokens.source != TokenSource::None || record.cost_nanos.is_some();
-        record.cost_nanos = match (parts.cost_nanos, record.cost_nanos) {
-            (Some(before), Some(own)) => Some(before.saturating_add(own)),
-            // An empty cost is better than a wrong one.
-            (before, None) if !is_counted => before,
-            _ => None,
-        };
-        record.tokens.add(&parts.tokens);
+    /// The same; none at all where there is no such try.
+    fn parts(&self) -> Option<Option<u64>> {
+        let used = |attempt: &&AttemptRecord| attempt.tokens.is_some() || attempt.cost_nanos.is_some();
+        let costs = self.record.attempts.iter().filter(used).map(|attempt| attempt.cost_nanos);
+        costs.reduce(|sum, cost| sum.zip(cost).map(|(sum, cost)| sum.saturating_add(cost)))
     }
 
     /// The same where what it costs has been told piece by piece.
@@ -321,10 +358,13 @@ impl Exchange {
             None => micros(total.saturating_sub(self.waited)),
         };
         self.permit = None;
+        self.sum_up();
         if let Some(serving) = self.serving.take() {
             serving.end(&self.worker.gateway, &self.record, outcome);
         }
-        self.add_parts();
+        if let Some(before) = self.before.take() {
+            self.record.tokens.add(&before);
+        }
         self.worker.append(&self.record);
         self.leave();
     }
@@ -362,18 +402,35 @@ impl Exchange {
 
     /// The client has left (or the process stops) while an upstream worked: it will bill at least the input.
     fn abandon(&mut self, cause: &str) {
-        let Some(mut trying) = self.trying.take() else { return };
+        let Some(trying) = self.trying.take() else { return };
         self.waited += trying.began.elapsed();
-        trying.attempt.duration_us = micros(trying.began.elapsed());
-        trying.attempt.cause = Some(cause.to_owned());
         self.record.provider = Some(trying.attempt.provider.clone());
-        let Asked { text, units, model } = &trying.asked;
+        let tokens = self.estimated(&trying.asked);
+        self.counted(tokens, &trying.asked.units, trying.price.as_ref());
+        self.attempted(ended(trying.attempt, trying.began, cause));
+    }
+
+    /// The input of a request of which nothing was counted yet.
+    fn estimated(&self, asked: &Asked) -> Option<(Usage, TokenSource)> {
         let estimates = &self.worker.gateway.estimates;
-        let estimate =
-            |text: &Bytes| Usage { input: estimates.estimate(model.as_deref(), text), ..Usage::default() };
-        let tokens = text.as_ref().map(|text| (estimate(text), TokenSource::Estimated));
-        self.counted(tokens, units, trying.price.as_ref());
-        self.attempted(trying.attempt);
+        let input = estimates.estimate(asked.model.as_deref(), asked.text.as_ref()?);
+        Some((Usage { input, ..Usage::default() }, TokenSource::Estimated))
+    }
+
+    /// Adds what was tried beside it, and what that cost. The try that answered stays the last one.
+    fn sum_up(&mut self) {
+        if let Some(aside) = self.aside.take() {
+            let last = self.record.attempts.pop();
+            self.record.attempts.append(&mut aside.lock().unwrap_or_else(PoisonError::into_inner));
+            self.record.attempts.extend(last);
+        }
+        if let Some(parts) = self.parts() {
+            // Where nothing was counted there is no other cost; where a price is not known, neither is the sum.
+            let nothing = self.record.tokens.source == TokenSource::None && self.record.units.is_empty();
+            let own = self.record.cost_nanos.or_else(|| nothing.then_some(0));
+            let sum = own.zip(parts).map(|(own, parts)| own.saturating_add(parts));
+            self.record.cost_nanos = sum.map(|sum| sum.min(COST_NANOS_MOST));
+        }
     }
 
     fn leave(&self) {
@@ -387,7 +444,30 @@ impl Drop for Exchange {
             self.abandon("client_gone");
             let outcome = self.gone();
             self.close(outcome);
+        } else if let Some(aside) = self.aside.take() {
+            self.give_up("client_gone");
+            let own = self.record.attempts.drain(self.inherited.min(self.record.attempts.len())..);
+            aside.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
         }
+    }
+}
+
+/// A try that was given up.
+fn ended(mut attempt: AttemptRecord, began: Instant, cause: &str) -> AttemptRecord {
+    attempt.duration_us = micros(began.elapsed());
+    attempt.cause = Some(cause.to_owned());
+    attempt
+}
+
+fn counts(usage: &Usage, source: TokenSource) -> TokenCounts {
+    let Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning } = *usage;
+    TokenCounts {
+        input,
+        cached_input,
+        cache_write: cache_write.saturating_add(cache_write_1h),
+        output,
+        reasoning,
+        source,
     }
 }
 
@@ -414,15 +494,9 @@ fn bounded(usage: &Usage, source: TokenSource) -> (Usage, TokenCounts) {
     let absurd = figures.iter().any(|figure| *figure > TOKENS_MOST);
     let [input, cached_input, cache_write, cache_write_1h, output, reasoning] =
         figures.map(|figure| figure.min(TOKENS_MOST));
-    let counts = TokenCounts {
-        input,
-        cached_input,
-        cache_write: cache_write.saturating_add(cache_write_1h),
-        output,
-        reasoning,
-        source: if absurd { TokenSource::Estimated } else { source },
-    };
-    (Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning }, counts)
+    let usage = Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning };
+    let counts = counts(&usage, if absurd { TokenSource::Estimated } else { source });
+    (usage, counts)
 }
 
 /// What it costs, as far as anything can cost so much.

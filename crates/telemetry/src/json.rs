@@ -37,6 +37,12 @@ impl<'a> Object<'a> {
         self.out.push_str(itoa::Buffer::new().format(value));
     }
 
+    /// A value that is JSON already.
+    pub fn raw(&mut self, name: &'static str, json: &str) {
+        self.name(name);
+        self.out.push_str(json);
+    }
+
     /// Yes or no.
     pub fn truth(&mut self, name: &'static str, value: bool) {
         self.name(name);
@@ -69,14 +75,6 @@ impl<'a> Object<'a> {
             before = ",";
         }
         self.out.push_str(if before == "[" { "[]" } else { "]" });
-    }
-
-    /// An object within it.
-    pub fn nested(&mut self, name: &'static str, fill: impl FnOnce(&mut Object<'_>)) {
-        self.name(name);
-        let mut object = Object::begin(self.out);
-        fill(&mut object);
-        object.end();
     }
 
     fn null(&mut self, name: &'static str) {
@@ -120,12 +118,11 @@ mod tests {
         object.optional_number("some", Some(0));
         object.texts("many", ["a", "\t"]);
         object.texts("no", [""; 0]);
-        object.nested("inner", |object| object.number("one", 1));
         object.end();
         let read: serde_json::Value = serde_json::from_str(out.strip_prefix("before ").unwrap()).unwrap();
         let meant = serde_json::json!({
             "plain": "玉门", "odd": "a\"b\\c\n\u{0}\u{7f}", "most": u64::MAX, "yes": true, "none": null, "some": 0,
-            "many": ["a", "\t"], "no": [], "inner": { "one": 1 },
+            "many": ["a", "\t"], "no": [],
         });
         assert_eq!(read, meant);
     }

@@ -104,15 +104,6 @@ impl TokenCounts {
             _ => TokenSource::Estimated,
         };
     }
-
-    fn write(&self, object: &mut Object<'_>) {
-        object.number("input", self.input);
-        object.number("cached_input", self.cached_input);
-        object.number("cache_write", self.cache_write);
-        object.number("output", self.output);
-        object.number("reasoning", self.reasoning);
-        object.text("source", self.source.as_str());
-    }
 }
 
 /// What was used beside tokens; `None` where nobody has counted it.
@@ -171,10 +162,10 @@ pub struct AttemptRecord {
     pub started_us: u64,
     /// Microseconds from the attempt's start to the upstream's response head or failure.
     pub duration_us: u64,
-    /// What it used, where its answer was not the one that ended the exchange. The exchange's tokens hold these, too.
+    /// What it used, where that is a part of what the exchange used: another one was given up for it, or went on after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<TokenCounts>,
-    /// What that costs, in nano-dollars. The exchange's cost holds this, too.
+    /// What that cost, in billionths of a US dollar; it is in the exchange's own cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_nanos: Option<u64>,
     /// Whether it went on with an answer that had broken off at an earlier one.
@@ -199,11 +190,11 @@ impl AttemptRecord {
             object.optional_text("cause", attempt.cause.as_deref());
             object.number("started_us", attempt.started_us);
             object.number("duration_us", attempt.duration_us);
-            if let Some(tokens) = &attempt.tokens {
-                object.nested("tokens", |object| tokens.write(object));
+            if let Some(tokens) = attempt.tokens.and_then(|tokens| serde_json::to_string(&tokens).ok()) {
+                object.raw("tokens", &tokens);
             }
-            if let Some(cost_nanos) = attempt.cost_nanos {
-                object.number("cost_nanos", cost_nanos);
+            if let Some(cost) = attempt.cost_nanos {
+                object.number("cost_nanos", cost);
             }
             if attempt.rescue {
                 object.truth("rescue", true);

@@ -432,6 +432,7 @@ pub struct ChatOptions {
 pub enum Page {
     Configuration,
     Errors,
+    Failures,
     Cli,
 }
 

@@ -1,4 +1,4 @@
-//! Generated pages: the configuration's schema and reference, the error codes, the command line.
+//! Generated pages: the configuration's schema and reference, the error codes, the classes of failures, the command line.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -18,6 +18,7 @@ pub fn page(page: Page) -> anyhow::Result<ExitCode> {
     let text = match page {
         Page::Configuration => yumen_config::reference_markdown(),
         Page::Errors => yumen_gateway::reference_markdown(),
+        Page::Failures => yumen_config::failures_markdown(),
         Page::Cli => command_line(),
     };
     say(text.trim_end());

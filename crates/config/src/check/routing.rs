@@ -7,7 +7,7 @@ use yumen_llm::price::PerToken;
 
 use crate::diagnostic::Diagnostics;
 use crate::place::Place;
-use crate::routing::{MaxPrice, Percentile, Preferences, ProviderName, Wanted};
+use crate::routing::{Hedge, MaxPrice, Percentile, Preferences, ProviderName, Wanted};
 use crate::spec::{DataCollection, Decimal, MaxPriceSpec, RoutingSpec};
 
 /// The checked form; what is wrong is reported.
@@ -32,6 +32,12 @@ pub(super) fn check(spec: &RoutingSpec, place: &Place<'_>, found: &mut Diagnosti
         min_throughput: spec.preferred_min_throughput.map(|least| median(least as f64)).unwrap_or_default(),
         max_latency: spec.preferred_max_latency_ms.map(|most| median(seconds(most))).unwrap_or_default(),
         across_models: false,
+        on_failure: spec.on_failure.clone().unwrap_or_default().into_iter().collect(),
+        hedge: spec.hedge.as_ref().map(|hedge| Hedge {
+            after: hedge.after_ms.map(Duration::from_millis),
+            percentile: hedge.percentile,
+            max_percent: hedge.max_percent,
+        }),
     })
 }
 

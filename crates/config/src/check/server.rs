@@ -36,6 +36,7 @@ pub(super) fn settings(
         max_json_depth: gateway.max_json_depth,
         max_attempts: gateway.max_attempts,
         retry_rounds: gateway.retry_rounds,
+        retry_percent: gateway.retry_percent,
         max_connections: gateway.max_connections,
         drain: Duration::from_millis(gateway.drain_ms),
         header_read_timeout: Duration::from_millis(gateway.header_read_timeout_ms),

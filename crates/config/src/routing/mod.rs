@@ -5,9 +5,13 @@
 //! only orders the narrowest level that says something counts.
 
 mod bounds;
+mod failures;
+mod hedge;
 mod names;
 
 pub use bounds::{MaxPrice, Percentile, Wanted};
+pub use failures::{FailureClass, Reaction, failures_markdown};
+pub use hedge::Hedge;
 pub use names::ProviderName;
 
 use std::sync::Arc;
@@ -130,6 +134,10 @@ pub struct Preferences {
     pub max_latency: Vec<Wanted>,
     /// Whether the deployments of all models that a request names are put in order together.
     pub across_models: bool,
+    /// Who is tried after which failure, where it is not what is usual.
+    pub on_failure: Vec<(FailureClass, Reaction)>,
+    /// When a second deployment is asked beside a slow one.
+    pub hedge: Option<Hedge>,
 }
 
 impl Preferences {

@@ -20,7 +20,7 @@ pub use provider::{
     AuthScheme, AuthSpec, BatchPriceSpec, CredentialSpec, Decimal, DialectSpec, DiscoverySpec, LongPriceSpec,
     ModelSpec, PriceSpec, ProviderSpec, TimeoutSpec,
 };
-pub use routing::{DataCollection, MaxPriceSpec, RoutingSpec};
+pub use routing::{DataCollection, HedgeSpec, MaxPriceSpec, RoutingSpec};
 pub use rules::{Effort, ParametersSpec, PresetSpec, RuleSpec, ThenSpec};
 
 use crate::secret::Secret;
@@ -91,6 +91,10 @@ pub struct GatewaySpec {
     /// pause, when no other has answered.
     #[schemars(range(min = 0, max = 5))]
     pub retry_rounds: u32,
+    /// How many such tries anew a deployment gets at most, in hundredths of the tries of the last half minute; ten are
+    /// always allowed. So a provider that fails is not asked ever more.
+    #[schemars(range(min = 0, max = 100))]
+    pub retry_percent: u32,
     /// Most client connections open at the same time.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
@@ -241,6 +245,7 @@ impl Default for GatewaySpec {
             max_json_depth: 128,
             max_attempts: 4,
             retry_rounds: 1,
+            retry_percent: 20,
             max_connections: 16_384,
             drain_ms: 30_000,
             header_read_timeout_ms: 30_000,

@@ -3,9 +3,12 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
+use serde_json::json;
+use yumen_llm::catalogue::Word as _;
 use yumen_llm::dialects::Dialect;
 
 use super::DialectSpec;
+use crate::routing::{FailureClass, Reaction};
 
 /// The names of an enum's variants as they are written.
 pub(super) fn names<T: DeserializeOwned>() -> &'static [&'static str] {
@@ -25,6 +28,19 @@ pub(super) fn optional<T: DeserializeOwned>(_: &mut SchemaGenerator) -> Schema {
     let names = names::<T>().iter().map(|name| serde_json::Value::from(*name));
     let names: Vec<_> = names.chain([serde_json::Value::Null]).collect();
     json_schema!({ "type": ["string", "null"], "enum": names })
+}
+
+/// Schema of a mapping from classes of failures to reactions that may be left out.
+pub(super) fn on_failure(_: &mut SchemaGenerator) -> Schema {
+    let reactions = names::<Reaction>();
+    let field = |class: &FailureClass| {
+        let usual = class.usual().word();
+        let told =
+            json!({ "type": "string", "enum": reactions, "default": usual, "description": class.sentence() });
+        (class.word().to_owned(), told)
+    };
+    let fields: serde_json::Map<String, serde_json::Value> = FailureClass::ALL.iter().map(field).collect();
+    json_schema!({ "type": ["object", "null"], "properties": fields, "additionalProperties": false })
 }
 
 /// Schema of a mapping from dialects to where they are spoken.

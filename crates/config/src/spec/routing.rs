@@ -1,11 +1,13 @@
 //! The choice of deployments as it is written.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Decimal, named};
 pub use crate::quantization::Quantization;
-pub use crate::routing::{Sticky, Strategy};
+pub use crate::routing::{FailureClass, Reaction, Sticky, Strategy};
 
 /// How deployments are chosen. What rules out holds at every level that says it (the gateway, an alias, a key, a request);
 /// of what only orders, the narrowest level counts.
@@ -60,6 +62,37 @@ pub struct RoutingSpec {
     /// minutes.
     #[schemars(range(min = 1))]
     pub preferred_max_latency_ms: Option<u64>,
+    /// Who is tried after which failure, where it is not what is usual: classes of failures and reactions, as in
+    /// `context_too_long: stop`. The narrowest level that names a class counts.
+    #[schemars(schema_with = "named::on_failure")]
+    pub on_failure: Option<BTreeMap<FailureClass, Reaction>>,
+    /// A second deployment is asked when the first one is slow to begin; the first content wins and the other one is
+    /// given up. Without it there is only one at a time. Second tries cost money: they are recorded, and bounded.
+    pub hedge: Option<HedgeSpec>,
+}
+
+/// When a second deployment is asked beside the first, and how often.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HedgeSpec {
+    /// After how many milliseconds. Without it: when the first is slower than `percentile` says, once at least twenty
+    /// answers of the last five minutes are known.
+    #[schemars(range(min = 1, max = 600_000))]
+    pub after_ms: Option<u64>,
+    /// The share of its answers of the last five minutes, in a hundred, than which the first is to be slower: by the time to
+    /// the first token of streams, and to the end of other answers.
+    #[schemars(range(min = 50, max = 99))]
+    pub percentile: u32,
+    /// What second tries may cost at most, in hundredths of what the first ones of the last five minutes do; one is always
+    /// allowed.
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_percent: u32,
+}
+
+impl Default for HedgeSpec {
+    fn default() -> Self {
+        Self { after_ms: None, percentile: 95, max_percent: 10 }
+    }
 }
 
 /// What providers may do with what they are sent.

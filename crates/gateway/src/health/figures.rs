@@ -16,6 +16,10 @@ const RECENT_MS: u64 = 30_000;
 const FIVE_MINUTES_MS: u64 = 300_000;
 const HALF_HOUR_MS: u64 = 1_800_000;
 const DAY_MS: u64 = 86_400_000;
+/// Tries anew that are always allowed within the recent time.
+const RETRIES_LEAST: u32 = 10;
+/// Answers from which one can tell who is slow.
+const ENOUGH: u64 = 20;
 
 /// What is known of one deployment. What `resolve` reads of every candidate is read without a lock.
 #[derive(Debug)]
@@ -40,6 +44,12 @@ struct History {
     total_ms: Histogram,
     /// Tenths of tokens per second.
     throughput: Histogram,
+    /// Tries made anew of exchanges that it had failed.
+    retries: Window<30, 10_000>,
+    /// What was spent at others because it was slow, in hundredths of an exchange.
+    hedges: Window<30, 10_000>,
+    /// Exchanges that it lost to others because it was slow.
+    lost: Window<30, 10_000>,
 }
 
 /// How what the figures are of is called.
@@ -139,6 +149,41 @@ impl Figures {
             .throughput
             .percentile(now_ms, 100 - of_hundred.min(99))
             .map(|tenths| tenths as f64 / 10.0)
+    }
+
+    /// Counts a try anew, unless there have been enough: `percent` in a hundred of the tries of the last half minute, beside
+    /// the few that are always allowed.
+    pub fn may_retry(&self, now_ms: u64, percent: u32) -> bool {
+        let mut history = self.history();
+        let tries = u64::from(history.minutes.sum(now_ms, RECENT_MS).all());
+        let made = u64::from(history.retries.sum(now_ms, RECENT_MS).all());
+        let may = made < u64::from(RETRIES_LEAST) + tries * u64::from(percent) / 100;
+        if may {
+            history.retries.add(now_ms, true);
+        }
+        may
+    }
+
+    /// After how many milliseconds it is slower than `of_hundred` in a hundred of its answers of the last five minutes, by
+    /// their first tokens or their ends; `None` until enough are known.
+    pub fn slow_after_ms(&self, now_ms: u64, of_hundred: u32, streamed: bool) -> Option<u64> {
+        let history = self.history();
+        let times = if streamed { &history.first_token_ms } else { &history.total_ms };
+        (times.count(now_ms) >= ENOUGH).then(|| times.percentile(now_ms, of_hundred))?
+    }
+
+    /// Counts a second try beside it, which costs so many hundredths of one here, unless those of the last five minutes would
+    /// cost more than `percent` in a hundred of what was done here. One is always allowed.
+    pub fn may_hedge(&self, now_ms: u64, percent: u32, hundredths: u32) -> bool {
+        let mut history = self.history();
+        let of = |window: &Window<30, 10_000>| u64::from(window.sum(now_ms, FIVE_MINUTES_MS).all());
+        let done = of(&history.minutes) + of(&history.lost);
+        let spent = of(&history.hedges);
+        let may = spent == 0 || spent + u64::from(hundredths) <= done * u64::from(percent);
+        if may {
+            history.hedges.add_many(now_ms, true, hundredths);
+        }
+        may
     }
 
     /// All of it.
@@ -241,6 +286,19 @@ impl Opened {
     pub fn first_token(&self, now_ms: u64, took_us: u64) {
         self.figures.first_token.add(now_ms, took_us as f64, true);
         self.figures.history().first_token_ms.add(now_ms, took_us / 1000);
+    }
+
+    /// It was given up because another one was faster: it would have needed at least so long.
+    pub fn given_up(&self, now_ms: u64, took_us: u64, streamed: bool) {
+        let (smooth, mut history) = (&self.figures, self.figures.history());
+        history.lost.add(now_ms, true);
+        if streamed {
+            smooth.first_token.add(now_ms, took_us as f64, true);
+            history.first_token_ms.add(now_ms, took_us / 1000);
+        } else {
+            smooth.total.add(now_ms, took_us as f64, true);
+            history.total_ms.add(now_ms, took_us / 1000);
+        }
     }
 
     /// What it answered has ended well: `output` tokens came in `spent_us`.

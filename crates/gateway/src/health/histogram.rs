@@ -62,6 +62,14 @@ impl Histogram {
         }
     }
 
+    /// How many figures there are.
+    pub fn count(&self, now_ms: u64) -> u64 {
+        let number = now_ms / SLOT_MS;
+        let first = number.saturating_sub(SLOTS as u64 - 1);
+        let recent = self.slots.iter().filter(|(held, _)| (first..=number).contains(held));
+        recent.flat_map(|(_, counts)| counts).map(|count| u64::from(*count)).sum()
+    }
+
     /// The figure that `of_hundred` of a hundred do not exceed; none where nothing was counted.
     pub fn percentile(&self, now_ms: u64, of_hundred: u32) -> Option<u64> {
         let number = now_ms / SLOT_MS;

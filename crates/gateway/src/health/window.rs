@@ -32,6 +32,11 @@ impl<const SLOTS: usize, const SLOT_MS: u64> Default for Window<SLOTS, SLOT_MS> 
 impl<const SLOTS: usize, const SLOT_MS: u64> Window<SLOTS, SLOT_MS> {
     /// Counts one more.
     pub fn add(&mut self, now_ms: u64, good: bool) {
+        self.add_many(now_ms, good, 1);
+    }
+
+    /// Counts so many more.
+    pub fn add_many(&mut self, now_ms: u64, good: bool, many: u32) {
         let number = now_ms / SLOT_MS;
         let place = usize::try_from(number % SLOTS as u64).unwrap_or(0);
         let Some((held, counts)) = self.slots.get_mut(place) else { return };
@@ -39,7 +44,7 @@ impl<const SLOTS: usize, const SLOT_MS: u64> Window<SLOTS, SLOT_MS> {
             (*held, *counts) = (number, Counts::default());
         }
         let count = if good { &mut counts.good } else { &mut counts.bad };
-        *count = count.saturating_add(1);
+        *count = count.saturating_add(many);
     }
 
     /// What there is, dated by how long ago a slot began.

@@ -5,6 +5,7 @@
 //! It never knows which dialect, provider or model it came from.
 
 mod answer;
+mod complaint;
 mod content;
 mod error;
 mod files;
@@ -16,6 +17,7 @@ mod request;
 mod stream;
 
 pub use answer::{Answer, Choice, Embedding, EmbeddingsAnswer, Finish, FinishReason, Response, Vector};
+pub use complaint::Complaint;
 pub use content::{CacheControl, Content, Message, Part, Role, Source};
 pub use error::{ErrorFacts, ErrorKind};
 pub use gather::{Gatherer, Ungathered};

@@ -105,17 +105,19 @@ fn encode_attempt(attempt: &AttemptRecord, out: &mut Vec<u8>) {
     number(out, 6, attempt.started_us);
     number(out, 7, attempt.duration_us);
     if let Some(tokens) = &attempt.tokens {
-        nested(out, 8, |out| {
-            number(out, 1, tokens.input);
-            number(out, 2, tokens.cached_input);
-            number(out, 3, tokens.cache_write);
-            number(out, 4, tokens.output);
-            number(out, 5, tokens.reasoning);
-            number(out, 6, source_number(tokens.source));
-        });
+        nested(out, 8, |out| encode_tokens(tokens, out));
     }
     optional_number(out, 9, attempt.cost_nanos);
     number(out, 10, u64::from(attempt.rescue));
+}
+
+fn encode_tokens(tokens: &TokenCounts, out: &mut Vec<u8>) {
+    number(out, 1, tokens.input);
+    number(out, 2, tokens.cached_input);
+    number(out, 3, tokens.cache_write);
+    number(out, 4, tokens.output);
+    number(out, 5, tokens.reasoning);
+    number(out, 6, source_number(tokens.source));
 }
 
 /// The record that the bytes stand for.

@@ -1,6 +1,5 @@
 //! The server behind a fake upstream: hyper on a free port, one task for each connection.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -59,7 +58,10 @@ async fn serve(shared: &Arc<Shared>, stream: impl AsyncRead + AsyncWrite + Unpin
     let _ended = server.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Sending>, Infallible> {
+async fn answer(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Sending>, std::io::Error> {
     let (mut head, body) = request.into_parts();
     let upgrade = head.extensions.remove::<OnUpgrade>();
     let Ok(body) = body.collect().await else { return std::future::pending().await };
@@ -81,6 +83,9 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         tokio::spawn(realtime::talk(Arc::clone(&shared), request, upgrade));
     }
     for step in &reply.delay {
+        if matches!(step, Step::Cut) {
+            return Err(std::io::Error::other("cut off before the head"));
+        }
         wait(step, &shared).await;
     }
     let mut response = Response::builder().status(reply.status);

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use yumen_config::{Base, Credential, GatewaySettings, PlainPath, Provider, VirtualKey};
+use yumen_config::{
+    Base, Credential, FailureClass, GatewaySettings, PlainPath, Provider, VirtualKey, Word as _,
+};
 use yumen_llm::json::Pieces;
 use yumen_telemetry::AttemptRecord;
 
@@ -159,7 +161,7 @@ impl Attempt<'_> {
         if head.status.is_informational() || body.is_unreadable() {
             let why = "it switches protocols, or its content-encoding is not known";
             let message = format!("The answer of {} cannot be passed on: {why}.", provider.name);
-            return Err(Failure::silent(Code::UpstreamInvalid, "answer_invalid", message));
+            return Err(Failure::silent(Code::UpstreamInvalid, FailureClass::AnswerInvalid, message));
         }
         self.rest(exchange, head.status, &head.headers, &pass);
         let scrub = Scrub::new(provider, self.credential, pass.token());
@@ -249,7 +251,7 @@ impl Attempt<'_> {
         let Some(Trying { mut attempt, began, .. }) = exchange.trying.take() else { return };
         (attempt.status, attempt.cause) = match result {
             Ok(arrival) => (Some(arrival.status.as_u16()), arrival.cause.map(str::to_owned)),
-            Err(failure) => (failure.status, Some(failure.cause.to_owned())),
+            Err(failure) => (failure.status, Some(failure.class.word().to_owned())),
         };
         attempt.duration_us = micros(began.elapsed());
         exchange.attempted(attempt);
@@ -268,19 +270,19 @@ pub(super) async fn read_whole(
         let idle = provider.timeouts.idle.min(deadline.saturating_duration_since(Instant::now()));
         let chunk = tokio::time::timeout(idle, body.chunk()).await.map_err(|_| {
             let message = format!("The answer of {} stopped for longer than its time-outs.", provider.name);
-            Failure::silent(Code::UpstreamTimeout, "idle_timeout", message)
+            Failure::silent(Code::UpstreamTimeout, FailureClass::IdleTimeout, message)
         })?;
         let Some(chunk) = chunk else { return Ok(whole.freeze()) };
         let chunk = chunk.map_err(|error| {
             let message = format!("The answer of {} broke off.", provider.name);
-            let mut failure = Failure::silent(Code::UpstreamBroken, "answer_broken", message);
+            let mut failure = Failure::silent(Code::UpstreamBroken, FailureClass::AnswerBroken, message);
             failure.rejection = failure.rejection.cause(error);
             failure
         })?;
         if whole.len() + chunk.len() > settings.max_answer_bytes {
             let most = settings.max_answer_bytes;
             let message = format!("The answer of {} is larger than {most} bytes.", provider.name);
-            return Err(Failure::silent(Code::UpstreamTooLarge, "answer_too_large", message));
+            return Err(Failure::silent(Code::UpstreamTooLarge, FailureClass::AnswerTooLarge, message));
         }
         whole.extend_from_slice(&chunk);
     }

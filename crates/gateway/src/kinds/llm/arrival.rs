@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
-use yumen_config::Credential;
+use yumen_config::{Credential, FailureClass};
 use yumen_llm::dialects::{AnswerContext, Answers, Dialect, Operation, Tap, codec, recode_embeddings};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir::{EmbeddingFormat, OwnTools, Response};
@@ -27,7 +27,7 @@ use super::stream::StreamRelay;
 use crate::exchange::Exchange;
 use crate::kinds::scrub::Scrub;
 use crate::proofs::{Keeper, needs_keeping};
-use crate::rejection::{Code, Rejection};
+use crate::rejection::Code;
 use crate::route::Skin;
 use crate::upstream::{AccessToken, AnswerBody, AnswerError, Tunnel};
 
@@ -137,7 +137,7 @@ impl Reading<'_> {
 
     fn invalid(&self, why: &str) -> Failure {
         let message = format!("The answer of {} could not be read: {why}.", self.name());
-        Failure::silent(Code::UpstreamInvalid, "answer_invalid", message)
+        Failure::silent(Code::UpstreamInvalid, FailureClass::AnswerInvalid, message)
     }
 
     /// What a decoder complains of may be the upstream's own words.
@@ -148,7 +148,7 @@ impl Reading<'_> {
 
     fn broke(&self, error: &AnswerError) -> Failure {
         let message = format!("The answer of {} broke off.", self.name());
-        let mut failure = Failure::silent(Code::UpstreamUnreachable, "answer_broken", message);
+        let mut failure = Failure::silent(Code::UpstreamUnreachable, FailureClass::AnswerBroken, message);
         failure.rejection = failure.rejection.cause(error);
         failure
     }
@@ -179,7 +179,7 @@ impl Reading<'_> {
         match (self.attempt.call.stream, Framing::of_media_type(kind)) {
             // These pass as they come, whatever they are: sound, pictures, texts in several forms.
             (_, None) if self.attempt.call.passing().is_some() && !is_json => {
-                self.begin(exchange, body, kind).await
+                self.begin(exchange, body).await
             }
             (true, Some(framing)) => self.hold(exchange, body, framing).await,
             // Some servers forget to say that theirs is a stream.
@@ -202,14 +202,13 @@ impl Reading<'_> {
         codec(self.attempt.step.dialect).outline().asking.answers == Answers::Streamed
     }
 
+    fn is_page(&self) -> bool {
+        headers::media_type(self.headers).eq_ignore_ascii_case("text/html")
+    }
+
     /// Waits for the first bytes of an answer that is sent on as it comes.
-    async fn begin(
-        &self,
-        exchange: &mut Exchange,
-        mut body: AnswerBody,
-        kind: &str,
-    ) -> Result<Arrived, Failure> {
-        if kind.eq_ignore_ascii_case("text/html") {
+    async fn begin(&self, exchange: &mut Exchange, mut body: AnswerBody) -> Result<Arrived, Failure> {
+        if self.is_page() {
             return Err(self.invalid("it is a web page"));
         }
         let idle = self.attempt.step.provider().timeouts.idle;
@@ -252,7 +251,7 @@ impl Reading<'_> {
                     return Ok(Arrived::Large(joined(parts, size), body));
                 }
                 let message = format!("The provider's answer is larger than {most} bytes.");
-                return Err(Failure::silent(Code::UpstreamTooLarge, "answer_too_large", message));
+                return Err(Failure::silent(Code::UpstreamTooLarge, FailureClass::AnswerTooLarge, message));
             }
         }
         let said = joined(parts, size);
@@ -276,7 +275,7 @@ impl Reading<'_> {
         exchange.waited += asked.elapsed();
         chunk.map_err(|_| {
             let message = format!("The answer of {} stopped for longer than the idle time-out.", self.name());
-            Failure::silent(Code::UpstreamTimeout, "idle_timeout", message)
+            Failure::silent(Code::UpstreamTimeout, FailureClass::IdleTimeout, message)
         })
     }
 
@@ -453,7 +452,9 @@ impl Reading<'_> {
                     held_bytes += bytes.len();
                     held.push(bytes);
                 }
-                Ok(Some(Err(rejection))) => return Err(broken_off(rejection)),
+                // Some servers say that their streams are web pages; this one was none.
+                Ok(Some(Err(_))) if self.is_page() => return Err(self.invalid("it is a web page")),
+                Ok(Some(Err(rejection))) => return Err(Failure::of_stream(rejection)),
                 Ok(None) => break,
                 Err(_) if commit.is_some() => break,
                 Err(_) => return Err(Failure::slow(self.name())),
@@ -461,7 +462,7 @@ impl Reading<'_> {
         }
         // Nothing has been told yet, so that another may answer unseen.
         if let Some(rejection) = stream.take_broken() {
-            return Err(broken_off(rejection));
+            return Err(Failure::of_stream(rejection));
         }
         match &stream.tap().error {
             Some(facts) if !stream.tap().content_seen => {
@@ -470,12 +471,6 @@ impl Reading<'_> {
             _ => Ok(Arrived::Stream(stream, held)),
         }
     }
-}
-
-fn broken_off(rejection: Rejection) -> Failure {
-    let mut failure = Failure::silent(rejection.code, "answer_broken", String::new());
-    failure.rejection = rejection;
-    failure
 }
 
 /// An answer to a client of OpenAI's embeddings with its vectors in the form that was asked for.

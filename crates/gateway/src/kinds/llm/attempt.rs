@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use smallvec::SmallVec;
-use yumen_config::{Credential, Endpoint, GatewaySettings, Scheme};
+use yumen_config::{Credential, Endpoint, FailureClass, GatewaySettings, Scheme};
 use yumen_llm::catalogue::Modality;
 use yumen_llm::dialects::{Answers, DecodeError, Dialect, Quirk, Target, codec};
 use yumen_llm::ir::{OwnTools, Request};
@@ -15,7 +15,7 @@ use yumen_llm::json::{Edit, Pieces, scan_object, splice};
 
 use super::arrival::{Arrival, Reading};
 use super::call::Call;
-use super::classify::{Failure, Next};
+use super::classify::Failure;
 use super::dress::Dress;
 use super::edits::{OURS, edited};
 use super::headers;
@@ -137,14 +137,7 @@ impl Try<'_> {
             exchange.waited += asked.elapsed();
             Err(failure)
         };
-        let answer = answer.map_err(|failure| {
-            let mut failure = self.without_token(failure, &pass, exchange.worker());
-            // Another may do what this one refuses: go on with an answer that has begun.
-            if self.call.rescue.begun().is_some() && failure.next == Next::Stop {
-                failure.next = Next::Unsaid;
-            }
-            failure
-        })?;
+        let answer = answer.map_err(|failure| self.without_token(failure, &pass, exchange.worker()))?;
         exchange.files = None;
         Ok(Arrival {
             status,
@@ -192,7 +185,7 @@ impl Try<'_> {
         {
             worker.gateway.access_tokens.forget(credential.id, token);
             if *cached && !self.renewed {
-                (failure.next, failure.rest) = (Next::Renewed, None);
+                (failure.renewable, failure.rest) = (true, None);
             }
         }
         failure
@@ -354,7 +347,7 @@ impl Try<'_> {
                 "The answer of {} could not be read: its content-encoding is not known.",
                 provider.name
             );
-            return Err(Failure::silent(Code::UpstreamInvalid, "answer_invalid", message));
+            return Err(Failure::silent(Code::UpstreamInvalid, FailureClass::AnswerInvalid, message));
         }
         Ok((head.status, head.headers, body))
     }

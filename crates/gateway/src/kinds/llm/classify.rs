@@ -4,36 +4,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use yumen_config::{FailureClass, Word as _};
 use yumen_llm::dialects::{Dialect, ErrorFacts, codec};
+use yumen_llm::ir::Complaint;
 
 use crate::rejection::{Code, Rejection, UpstreamSaid};
 use crate::upstream::{Phase, REST_LIMITED, REST_REFUSED, REST_UNPAID, SendError, TokenError};
-
-/// No connection could be made: nothing was sent.
-pub const CONNECT_FAILED: &str = "connect_failed";
 
 /// DeepL's status for an account whose characters are used up.
 const QUOTA_EXCEEDED: u16 = 456;
 
 /// The longest pause before something is tried anew: a client would rather hear of the failure.
 pub const PAUSE_MOST: Duration = Duration::from_secs(5);
-
-/// What to do after a failed try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// Nobody else would answer differently: tell the client.
-    Stop,
-    /// The same credential may be answered with a fresh token.
-    Renewed,
-    /// Another credential of the same provider may be answered.
-    Credential,
-    /// Another deployment may answer.
-    Deployment,
-    /// Another deployment may answer, or this one in a moment.
-    Moment,
-    /// The same, and nothing was sent to this one.
-    Unsaid,
-}
 
 /// How a credential rests after a failed try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +32,12 @@ pub struct Rest {
 pub struct Failure {
     /// What the client is told when nothing else helps.
     pub rejection: Rejection,
-    /// What to do next.
-    pub next: Next,
+    /// How it failed, by which the attempt is recorded and the next one chosen.
+    pub class: FailureClass,
+    /// Whether the same credential may be answered with a fresh token.
+    pub renewable: bool,
     /// Whether and how the credential rests.
     pub rest: Option<Rest>,
-    /// The class by which the attempt is recorded.
-    pub cause: &'static str,
     /// The upstream's status, when it answered.
     pub status: Option<u16>,
 }
@@ -98,19 +80,16 @@ impl Failure {
         let retry_after = retry_after.or_else(|| retry_delay(&facts));
         // Redirects and the like are no answer that a client could use.
         let status = if (400..600).contains(&facts.status) { facts.status } else { 502 };
+        let class = class_of(status, facts.complaint());
         let whole = Rest { model_only: false, for_how_long: REST_REFUSED };
-        let model = |for_how_long| Rest { model_only: true, for_how_long };
-        let (cause, next, rest) = match status {
-            401 => ("unauthorized", Next::Credential, Some(whole)),
+        let model = |for_how_long| Some(Rest { model_only: true, for_how_long });
+        let rest = match class {
+            FailureClass::Unauthorized => Some(whole),
             // OpenRouter and others answer so to one request that asks for more tokens than there is money for.
-            402 | QUOTA_EXCEEDED => ("payment_required", Next::Credential, Some(model(REST_UNPAID))),
-            403 => ("forbidden", Next::Credential, Some(model(REST_REFUSED))),
-            429 => ("rate_limited", Next::Credential, Some(model(retry_after.unwrap_or(REST_LIMITED)))),
-            404 => ("model_gone", Next::Deployment, None),
-            408 | 504 => ("upstream_timeout", Next::Deployment, None),
-            503 | 529 => ("overloaded", moment(retry_after), None),
-            400..500 => ("bad_request", Next::Stop, None),
-            _ => ("server_error", moment(retry_after), None),
+            FailureClass::PaymentRequired => model(REST_UNPAID),
+            FailureClass::Forbidden => model(REST_REFUSED),
+            FailureClass::RateLimited => model(retry_after.unwrap_or(REST_LIMITED)),
+            _ => None,
         };
         let mut rejection = Rejection::new(Code::UpstreamError, facts.message.clone());
         rejection.status = status;
@@ -119,25 +98,33 @@ impl Failure {
         let said = UpstreamSaid {
             facts,
             body,
-            cause,
+            cause: class.word(),
             provider: std::sync::Arc::clone(provider),
             headers: HeaderMap::new(),
         };
         rejection.upstream = Some(Box::new(said));
-        Self { rejection, next, rest, cause, status: Some(status) }
+        Self { rejection, class, renewable: false, rest, status: Some(status) }
     }
 
     /// There was no answer, or none that could be read.
-    pub fn silent(code: Code, cause: &'static str, message: String) -> Self {
-        // What an upstream may have begun to serve is not sent to it again.
-        let next = if cause == CONNECT_FAILED { Next::Moment } else { Next::Deployment };
-        Self { rejection: Rejection::new(code, message), next, rest: None, cause, status: None }
+    pub fn silent(code: Code, class: FailureClass, message: String) -> Self {
+        Self { rejection: Rejection::new(code, message), class, renewable: false, rest: None, status: None }
+    }
+
+    /// A stream came to this before any of its content.
+    pub fn of_stream(rejection: Rejection) -> Self {
+        let class = match rejection.code {
+            Code::UpstreamInvalid => FailureClass::AnswerInvalid,
+            Code::UpstreamTooLarge => FailureClass::AnswerTooLarge,
+            _ => FailureClass::AnswerBroken,
+        };
+        Self { rejection, class, renewable: false, rest: None, status: None }
     }
 
     /// The first byte's time-out has passed.
     pub fn slow(provider: &str) -> Self {
         let message = format!("{provider} did not begin its answer within the first-byte time-out.");
-        Self::silent(Code::UpstreamTimeout, "first_byte_timeout", message)
+        Self::silent(Code::UpstreamTimeout, FailureClass::FirstByteTimeout, message)
     }
 
     /// The request got no response head.
@@ -145,16 +132,16 @@ impl Failure {
         let (code, class, message, cause) = match error {
             SendError::Timeout(Phase::Connect) => {
                 let message = format!("No connection to {provider} within the connect time-out.");
-                return Self::silent(Code::UpstreamTimeout, "connect_timeout", message);
+                return Self::silent(Code::UpstreamTimeout, FailureClass::ConnectTimeout, message);
             }
             SendError::Timeout(Phase::FirstByte) => return Self::slow(provider),
             SendError::Connect(cause) => {
                 let message = format!("{provider} cannot be reached.");
-                (Code::UpstreamUnreachable, CONNECT_FAILED, message, cause.to_string())
+                (Code::UpstreamUnreachable, FailureClass::ConnectFailed, message, cause.to_string())
             }
             SendError::Broken(cause) => {
                 let message = format!("The connection to {provider} broke before an answer.");
-                (Code::UpstreamUnreachable, "connection_broken", message, cause.to_string())
+                (Code::UpstreamUnreachable, FailureClass::ConnectionBroken, message, cause.to_string())
             }
         };
         let mut failure = Self::silent(code, class, message);
@@ -170,26 +157,66 @@ impl Failure {
         rejection.cause = error.detail;
         let for_how_long = if error.refused { REST_REFUSED } else { REST_LIMITED };
         let rest = Some(Rest { model_only: false, for_how_long });
-        Self { rejection, next: Next::Credential, rest, cause: "auth_failed", status: None }
+        Self { rejection, class: FailureClass::AuthFailed, renewable: false, rest, status: None }
     }
 
     /// Whether it tells of the deployment itself, and not of the request, its size or a credential.
     pub fn is_of_deployment(&self) -> bool {
-        matches!(self.next, Next::Deployment | Next::Moment)
-            && !matches!(self.cause, "model_gone" | "answer_too_large")
+        matches!(
+            self.class,
+            FailureClass::Overloaded
+                | FailureClass::ServerError
+                | FailureClass::UpstreamTimeout
+                | FailureClass::ConnectFailed
+                | FailureClass::ConnectTimeout
+                | FailureClass::ConnectionBroken
+                | FailureClass::FirstByteTimeout
+                | FailureClass::IdleTimeout
+                | FailureClass::AnswerBroken
+                | FailureClass::AnswerInvalid
+        )
+    }
+
+    /// Whether another credential of the same provider may be answered.
+    pub fn is_of_credential(&self) -> bool {
+        matches!(
+            self.class,
+            FailureClass::RateLimited
+                | FailureClass::PaymentRequired
+                | FailureClass::Unauthorized
+                | FailureClass::Forbidden
+                | FailureClass::AuthFailed
+        )
+    }
+
+    /// Whether nothing was sent, so that it is no try.
+    pub fn is_unsaid(&self) -> bool {
+        matches!(self.class, FailureClass::NotConvertible | FailureClass::FileNotFetched)
     }
 
     /// The request cannot be said to this upstream.
     pub fn unsayable(message: String, param: Option<String>) -> Self {
         let mut rejection = Rejection::new(Code::InvalidRequest, message);
         rejection.param = param;
-        Self { rejection, next: Next::Unsaid, rest: None, cause: "not_convertible", status: None }
+        Self { rejection, class: FailureClass::NotConvertible, renewable: false, rest: None, status: None }
     }
 }
 
-/// A server that asks for a long pause is not asked again by this exchange.
-fn moment(retry_after: Option<Duration>) -> Next {
-    if retry_after.is_some_and(|wait| wait > PAUSE_MOST) { Next::Deployment } else { Next::Moment }
+/// How an upstream has failed that answered with this status. Many say everything with 400, and what they say then counts.
+fn class_of(status: u16, complaint: Option<Complaint>) -> FailureClass {
+    match (status, complaint) {
+        (_, Some(Complaint::TooLong)) => FailureClass::ContextTooLong,
+        (_, Some(Complaint::Content)) => FailureClass::ContentPolicy,
+        (402 | QUOTA_EXCEEDED, _) | (_, Some(Complaint::Unpaid)) => FailureClass::PaymentRequired,
+        (401, _) | (400, Some(Complaint::Credential)) => FailureClass::Unauthorized,
+        (403, _) => FailureClass::Forbidden,
+        (429, _) => FailureClass::RateLimited,
+        (404, _) | (400, Some(Complaint::Model)) => FailureClass::ModelGone,
+        (408 | 504, _) => FailureClass::UpstreamTimeout,
+        (503 | 529, _) => FailureClass::Overloaded,
+        (400..500, _) => FailureClass::BadRequest,
+        _ => FailureClass::ServerError,
+    }
 }
 
 fn is_error_object(body: &[u8]) -> bool {

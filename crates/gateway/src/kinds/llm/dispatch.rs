@@ -1,17 +1,19 @@
 //! dispatch: Plan, Call → upstream response. The only loop; ends at the first content.
 
+mod hedge;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use smallvec::SmallVec;
-use yumen_config::{Credential, GatewaySettings};
+use yumen_config::{Credential, GatewaySettings, Reaction, Word as _};
 use yumen_telemetry::AttemptRecord;
 
 use super::arrival::{Arrival, Arrived};
 use super::attempt::Try;
 use super::call::Call;
-use super::classify::{Failure, Next, PAUSE_MOST, Rest};
+use super::classify::{Failure, PAUSE_MOST, Rest};
 use super::resolve::{Plan, Step};
 use crate::clock::micros;
 use crate::exchange::{Asked, Exchange, Trying};
@@ -41,6 +43,8 @@ pub async fn dispatch(
         resting: SmallVec::new(),
         again: SmallVec::new(),
         left_out: SmallVec::new(),
+        narrowed: SmallVec::new(),
+        hedged: SmallVec::new(),
         opened: None,
     };
     if let Some(arrival) = run.round(exchange, plan.steps.iter(), plan.steps.len() == 1).await? {
@@ -57,6 +61,9 @@ pub async fn dispatch(
     // Credentials that rest are left out first; before giving up they are tried after all.
     let failed = run.last.take();
     for (step, credential) in std::mem::take(&mut run.resting) {
+        if !run.is_left(step) {
+            continue;
+        }
         run.enter(exchange, step, true);
         if let Ok(arrival) = run.attempt(exchange, step, Some(credential)).await? {
             return Ok(arrival);
@@ -90,6 +97,13 @@ enum Then {
 /// What came of one try that does not end the exchange.
 type Tried = Result<Arrival, Then>;
 
+/// A try that has begun.
+struct Side<'a> {
+    attempt: Try<'a>,
+    /// The exchange as the credential sees it.
+    held: Option<Opened>,
+}
+
 struct Run<'a> {
     settings: &'a GatewaySettings,
     call: &'a Call,
@@ -103,6 +117,10 @@ struct Run<'a> {
     again: SmallVec<[(&'a Step, Option<Duration>); 2]>,
     /// Steps whose deployments nobody is to try now.
     left_out: SmallVec<[&'a Step; 2]>,
+    /// What failures leave of the other steps.
+    narrowed: SmallVec<[(Reaction, &'a Step); 1]>,
+    /// Steps that were tried beside others.
+    hedged: SmallVec<[&'a Step; 1]>,
     /// The exchange as the deployment that is tried sees it.
     opened: Option<Opened>,
 }
@@ -115,6 +133,9 @@ impl<'a> Run<'a> {
         anyway: bool,
     ) -> Result<Option<Arrival>, Rejection> {
         for step in steps {
+            if !self.is_left(step) || self.hedged.iter().any(|tried| std::ptr::eq(*tried, step)) {
+                continue;
+            }
             if !self.enter(exchange, step, anyway) {
                 self.left_out.push(step);
                 continue;
@@ -128,8 +149,31 @@ impl<'a> Run<'a> {
         Ok(None)
     }
 
+    /// Whether what has failed so far leaves this step to be tried.
+    fn is_left(&self, step: &Step) -> bool {
+        let (model, provider) = (&step.deployment.model, step.provider());
+        self.narrowed.iter().all(|(reaction, failed)| {
+            let (its, name) = (&failed.deployment.model, failed.deployment.model.name());
+            match reaction {
+                Reaction::NextModel => model.name() != name,
+                Reaction::LargerModel => match (model.context, its.context) {
+                    (Some(own), Some(its)) => own > its,
+                    _ => model.name() != name,
+                },
+                Reaction::OtherProvider => provider.kind != failed.provider().kind,
+                Reaction::Retry | Reaction::Next | Reaction::Stop => true,
+            }
+        })
+    }
+
+    /// The credentials with which a step may be asked, in their turn.
+    fn credentials(&self, step: &'a Step) -> impl Iterator<Item = &'a Arc<Credential>> + use<'a> {
+        let only = self.plan.only.as_ref();
+        only.into_iter().chain(step.provider().credentials.turn().filter(move |_| only.is_none()))
+    }
+
     /// Waits before another round and gives the steps for it: those that asked for no longer pause than the shortest.
-    /// Not at all when that would take too long. The pause is somewhat random, so that exchanges that failed together
+    /// Not at all when that would take too long, or when there have been enough such tries of late. The pause is somewhat random, so that exchanges that failed together
     /// do not come back together.
     async fn pause(
         &self,
@@ -140,11 +184,15 @@ impl<'a> Run<'a> {
         let own = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(round));
         let shortest = again.iter().map(|(_, asked)| asked.unwrap_or(own)).min()?;
         let pause = shortest.mul_f64(exchange.worker().between(1.0, 1.5)).min(PAUSE_MOST);
+        let (health, percent) = (&exchange.worker().gateway.health, self.settings.retry_percent);
+        let now_ms = health.at(Instant::now());
         let steps: SmallVec<[&Step; 2]> = again
             .into_iter()
             .filter(|(step, asked)| {
                 asked.unwrap_or(own) <= pause
                     && exchange.started.elapsed() + pause < step.provider().timeouts.total
+                    && self.is_left(step)
+                    && health.of(&step.deployment).may_retry(now_ms, percent)
             })
             .map(|(step, _)| step)
             .collect();
@@ -159,12 +207,10 @@ impl<'a> Run<'a> {
 
     /// Tries one deployment with its credentials. `Ok(None)`: go on; `Err`: nobody would answer differently.
     async fn step(&mut self, exchange: &mut Exchange, step: &'a Step) -> Result<Option<Arrival>, Rejection> {
-        let credentials = &step.provider().credentials;
-        if credentials.items().is_empty() {
+        if step.provider().credentials.items().is_empty() {
             return Ok(self.attempt(exchange, step, None).await?.ok());
         }
-        let only = self.plan.only.as_ref();
-        for credential in only.into_iter().chain(credentials.turn().filter(|_| only.is_none())) {
+        for credential in self.credentials(step) {
             let resting = &exchange.worker().gateway.resting;
             if resting.rests(credential.id, &step.deployment.model.native_id) {
                 self.resting.push((step, credential));
@@ -200,15 +246,31 @@ impl<'a> Run<'a> {
         credential: Option<&'a Arc<Credential>>,
         renewed: bool,
     ) -> Result<Tried, Rejection> {
+        let Some(side) = self.side(exchange, step, credential, renewed) else { return Ok(Err(Then::Step)) };
+        if let Some(after) = self.hedges_after(exchange, &side) {
+            return Box::pin(self.race(exchange, side, after)).await;
+        }
+        let result = side.attempt.run(exchange).await;
+        self.ended(exchange, side, result)
+    }
+
+    /// Begins a try; `None` when there have been enough, or when there is no time left.
+    fn side(
+        &mut self,
+        exchange: &mut Exchange,
+        step: &'a Step,
+        credential: Option<&'a Arc<Credential>>,
+        renewed: bool,
+    ) -> Option<Side<'a>> {
         if self.tries >= self.settings.max_attempts {
-            return Ok(Err(Then::Step));
+            return None;
         }
         let provider = step.provider();
         let (began, deadline) = (Instant::now(), exchange.started + provider.timeouts.total);
         if began >= deadline {
             let message = format!("The total time-out of {} has passed.", provider.name);
             self.last.get_or_insert_with(|| Rejection::new(Code::UpstreamTimeout, message));
-            return Ok(Err(Then::Step));
+            return None;
         }
         self.tries += 1;
         let Self { settings, call, plan, client_headers, .. } = *self;
@@ -220,7 +282,17 @@ impl<'a> Run<'a> {
             let figures = gateway.credentials.of_credential(provider, credential);
             figures.enter(gateway.credentials.at(began), true)
         });
-        let result = attempt.run(exchange).await;
+        Some(Side { attempt, held })
+    }
+
+    /// Notes what came of a try, and says who is tried next.
+    fn ended(
+        &mut self,
+        exchange: &mut Exchange,
+        side: Side<'a>,
+        result: Result<Arrival, Failure>,
+    ) -> Result<Tried, Rejection> {
+        let Side { attempt: Try { step, credential, began, .. }, held } = side;
         note(exchange, &result);
         let failure = match result {
             Ok(arrival) => {
@@ -232,39 +304,41 @@ impl<'a> Run<'a> {
         if failure.is_of_deployment() {
             self.fails(exchange, step, &failure);
         }
-        if let Some(mut held) =
-            held.filter(|_| failure.is_of_deployment() || failure.next == Next::Credential)
-        {
+        if let Some(mut held) = held.filter(|_| failure.is_of_deployment() || failure.is_of_credential()) {
             let health = &exchange.worker().gateway.credentials;
             held.failed(health.at(Instant::now()), None);
         }
         if let (Some(credential), Some(rest)) = (credential, failure.rest) {
             self.rest(exchange, step, credential, rest);
         }
-        match failure.next {
-            Next::Stop => return Err(failure.rejection),
-            Next::Unsaid => {
-                // Nothing was sent: it is no try, and hides no failure of those that were.
-                self.tries -= 1;
-                self.last.get_or_insert(failure.rejection);
-                return Ok(Err(Then::Step));
+        let reaction = self.plan.survival.reaction(failure.class);
+        if reaction == Reaction::Stop {
+            return Err(failure.rejection);
+        }
+        if failure.is_unsaid() {
+            // Nothing was sent: it is no try, and hides no failure of those that were.
+            self.tries -= 1;
+            self.last.get_or_insert(failure.rejection);
+            return Ok(Err(Then::Step));
+        }
+        let then = match reaction {
+            _ if failure.renewable => Then::Renewed,
+            Reaction::NextModel | Reaction::LargerModel | Reaction::OtherProvider => {
+                self.narrowed.push((reaction, step));
+                Then::Step
             }
-            Next::Credential => {
-                self.last = Some(failure.rejection);
-                return Ok(Err(Then::Credential));
-            }
-            Next::Renewed => {
-                self.last = Some(failure.rejection);
-                return Ok(Err(Then::Renewed));
-            }
-            Next::Deployment => {}
-            Next::Moment => {
-                let asked = failure.rejection.retry_after_s.map(Duration::from_secs);
-                self.again.push((step, asked));
-            }
+            _ if failure.is_of_credential() => Then::Credential,
+            _ => Then::Step,
+        };
+        let asked = failure.rejection.retry_after_s.map(Duration::from_secs);
+        // A server that asks for a long pause is not asked again by this exchange.
+        let is_soon = asked.is_none_or(|asked| asked <= PAUSE_MOST);
+        let is_noted = || self.again.iter().any(|(noted, _)| std::ptr::eq(*noted, step));
+        if reaction == Reaction::Retry && is_soon && !failure.renewable && !is_noted() {
+            self.again.push((step, asked));
         }
         self.last = Some(failure.rejection);
-        Ok(Err(Then::Step))
+        Ok(Err(then))
     }
 
     /// Opens the exchange at a deployment; says whether it may be tried now.
@@ -342,7 +416,7 @@ fn note(exchange: &mut Exchange, result: &Result<Arrival, Failure>) {
     let Some(Trying { mut attempt, began, .. }) = exchange.trying.take() else { return };
     (attempt.status, attempt.cause) = match result {
         Ok(arrival) => (Some(arrival.status.as_u16()), None),
-        Err(failure) => (failure.status, Some(failure.cause.to_owned())),
+        Err(failure) => (failure.status, Some(failure.class.word().to_owned())),
     };
     attempt.duration_us = micros(began.elapsed());
     exchange.attempted(attempt);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
+use yumen_config::FailureClass;
 use yumen_llm::dialects::codec;
 use yumen_llm::ir::{Content, ImagesAnswer, Picture, Request};
 
@@ -79,7 +80,7 @@ impl Try<'_> {
         let name = &self.step.provider().name;
         let failed = |why: &str| {
             let message = format!("{name} gave the address of a picture in its place, and {why}.");
-            Failure::silent(Code::UpstreamInvalid, "picture_not_fetched", message)
+            Failure::silent(Code::UpstreamInvalid, FailureClass::AnswerInvalid, message)
         };
         if !self.settings.fetch.enabled {
             return Err(failed("`gateway.fetch.enabled` is false"));
@@ -110,7 +111,7 @@ impl Try<'_> {
             (failure.rejection.code, failure.rejection.status) = (code, code.row().status);
             failure.rejection = failure.rejection.retry_after(1);
         }
-        failure.cause = "file_not_fetched";
+        failure.class = FailureClass::FileNotFetched;
         failure
     }
 }

@@ -1,6 +1,7 @@
 //! Whole answers of upstreams that only stream: the stream is read to its end before anything is told, so that one that
 //! breaks off, or says an error, can still be replaced by another deployment's.
 
+use yumen_config::FailureClass;
 use yumen_llm::dialects::{Codec, StreamDecoder, Tap, codec};
 use yumen_llm::framing::{BadStream, Framer, Framing};
 use yumen_llm::ir::{Gatherer, Response, StreamEvent, Ungathered};
@@ -9,7 +10,7 @@ use yumen_llm::sse::Frame;
 use super::arrival::{Arrived, Reading};
 use super::classify::Failure;
 use crate::exchange::Exchange;
-use crate::rejection::Code;
+use crate::rejection::{Code, Rejection};
 use crate::upstream::AnswerBody;
 
 /// A stream as far as it has been read.
@@ -61,7 +62,7 @@ impl Reading<'_> {
             if size > settings.max_answer_bytes {
                 let most = settings.max_answer_bytes;
                 let message = format!("The provider's answer is larger than {most} bytes.");
-                return Err(Failure::silent(Code::UpstreamTooLarge, "answer_too_large", message));
+                return Err(Failure::silent(Code::UpstreamTooLarge, FailureClass::AnswerTooLarge, message));
             }
             framer.push(chunk);
             while let Some(frame) = framer.next_frame().map_err(|error| bad_stream(&error))? {
@@ -92,11 +93,11 @@ impl Reading<'_> {
 
     fn broke_off(&self) -> Failure {
         let message = format!("The answer of {} broke off.", self.name());
-        Failure::silent(Code::UpstreamBroken, "answer_broken", message)
+        Failure::silent(Code::UpstreamBroken, FailureClass::AnswerBroken, message)
     }
 }
 
 fn bad_stream(error: &BadStream) -> Failure {
     let code = if error.is_too_large() { Code::UpstreamTooLarge } else { Code::UpstreamInvalid };
-    Failure::silent(code, "answer_broken", format!("The provider's stream: {error}."))
+    Failure::of_stream(Rejection::new(code, format!("The provider's stream: {error}.")))
 }

@@ -82,7 +82,7 @@ impl Prospect {
         if let (Arrived::Stream(stream, _), Some(served)) = (&arrival.answer, &arrival.step)
             && stream.can_be_rescued()
         {
-            let left = plan.with_steps(after(&plan, served));
+            let left = plan.going_on(after(&plan, served));
             let (settings, client_headers) = (Arc::clone(settings), client_headers.clone());
             arrival.prospect = Some(Box::new(Self { settings, plan: left, client_headers }));
         }
@@ -151,7 +151,7 @@ impl Rescuer {
     pub fn begin(&mut self, mut exchange: Box<Exchange>, begun: &str, broke: Rejection) {
         let Some(mut job) = self.job.take() else { return };
         self.broke = Some(broke);
-        let plan = job.prospect.plan.with_steps(job.able(begun));
+        let plan = job.prospect.plan.going_on(job.able(begun));
         let mut settings = GatewaySettings::clone(&job.prospect.settings);
         settings.max_attempts = job.tries_left(&exchange);
         job.call.rescue = Rescue::Begun(begun.trim_end().into());

@@ -55,7 +55,6 @@ fn openrouter(provider: &Members<'_>) -> Result<Preferences, Rejection> {
     Ok(Preferences {
         strategy,
         across_models,
-        sticky: None,
         order: provider.providers("order")?,
         only: provider.providers("only")?,
         ignore: provider.providers("ignore")?,
@@ -70,10 +69,11 @@ fn openrouter(provider: &Members<'_>) -> Result<Preferences, Rejection> {
         zero_retention: provider.bool("zdr")?.unwrap_or(false),
         distillable: provider.bool("enforce_distillable_text")?.unwrap_or(false),
         quantizations: provider.quantizations()?,
-        regions: Vec::new(),
         max_price: provider.max_price()?,
         min_throughput: provider.wanted("preferred_min_throughput")?,
         max_latency: provider.wanted("preferred_max_latency")?,
+        // Where servers stand and how failures are survived is the operator's alone to say.
+        ..Preferences::default()
     })
 }
 

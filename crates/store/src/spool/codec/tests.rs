@@ -3,42 +3,36 @@ use proptest::prelude::*;
 
 use super::super::frame::MAX_PAYLOAD_BYTES;
 use super::*;
-use yumen_telemetry::UnitCounts;
+use yumen_telemetry::{TokenCounts, TokenSource, UnitCounts};
 
 fn attempts() -> impl Strategy<Value = Vec<AttemptRecord>> {
-    let tokens = (any::<[u64; 5]>(), 0..3u64).prop_map(
-        |([input, cached_input, cache_write, output, reasoning], source)| TokenCounts {
+    let part = (option::of(any::<[u64; 5]>()), option::of(any::<u64>()), any::<bool>());
+    let facts =
+        (any::<[String; 3]>(), option::of(any::<u16>()), option::of(any::<String>()), any::<[u64; 2]>());
+    let attempt = (facts, part).prop_map(|((texts, status, cause, times), (tokens, cost_nanos, rescue))| {
+        let ([provider, model, credential], [started_us, duration_us]) = (texts, times);
+        let source = TokenSource::Estimated;
+        let tokens = tokens.map(|[input, cached_input, cache_write, output, reasoning]| TokenCounts {
             input,
             cached_input,
             cache_write,
             output,
             reasoning,
-            source: source_of(source).unwrap(),
-        },
-    );
-    let more = (option::of(tokens), option::of(any::<u64>()), any::<bool>());
-    let attempt = (
-        any::<[String; 3]>(),
-        option::of(any::<u16>()),
-        option::of(any::<String>()),
-        any::<[u64; 2]>(),
-        more,
-    )
-        .prop_map(|([provider, model, credential], status, cause, [started_us, duration_us], more)| {
-            let (tokens, cost_nanos, rescue) = more;
-            AttemptRecord {
-                provider,
-                model,
-                credential,
-                status,
-                cause,
-                started_us,
-                duration_us,
-                tokens,
-                cost_nanos,
-                rescue,
-            }
+            source,
         });
+        AttemptRecord {
+            provider,
+            model,
+            credential,
+            status,
+            cause,
+            started_us,
+            duration_us,
+            tokens,
+            cost_nanos,
+            rescue,
+        }
+    });
     proptest::collection::vec(attempt, 0..4)
 }
 
@@ -145,7 +139,9 @@ fn the_largest_record_fits_into_a_frame() {
         cause: Some(long.clone()),
         started_us: u64::MAX,
         duration_us: u64::MAX,
-        ..AttemptRecord::default()
+        tokens: Some(TokenCounts { input: u64::MAX, output: u64::MAX, ..TokenCounts::default() }),
+        cost_nanos: Some(u64::MAX),
+        rescue: true,
     };
     let record = ExchangeRecord {
         id: "gen-1".into(),

@@ -4,7 +4,7 @@ use std::time::{Instant, SystemTime};
 
 use http::{Request, StatusCode, header};
 use smallvec::SmallVec;
-use yumen_config::{Endpoint, RequestPath, encoded};
+use yumen_config::{Endpoint, FailureClass, RequestPath, encoded};
 use yumen_llm::ir::OwnTools;
 use yumen_llm::json::Pieces;
 
@@ -31,7 +31,7 @@ impl Try<'_> {
         let provider = self.step.provider();
         let nonce = Nonce::fresh().map_err(|error| {
             let message = "There is no random number to be had.".to_owned();
-            let mut failure = Failure::silent(Code::Internal, "no_random_number", message);
+            let mut failure = Failure::silent(Code::Internal, FailureClass::NotConvertible, message);
             failure.rejection = failure.rejection.cause(error);
             failure
         })?;
@@ -143,6 +143,6 @@ impl Try<'_> {
 
     fn invalid_session(&self, why: &str) -> Failure {
         let message = format!("The answer of {} could not be read: {why}.", self.step.provider().name);
-        Failure::silent(Code::UpstreamInvalid, "answer_invalid", message)
+        Failure::silent(Code::UpstreamInvalid, FailureClass::AnswerInvalid, message)
     }
 }

@@ -15,8 +15,8 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 use yumen_config::{
-    Credential, Deployment, ModelTarget, Preferences, Provider, ProviderName, Snapshot, Sticky, Strategy,
-    VirtualKey,
+    Credential, Deployment, FailureClass, Hedge, ModelTarget, Preferences, Provider, ProviderName, Reaction,
+    Snapshot, Sticky, Strategy, VirtualKey,
 };
 use yumen_llm::dialects::Dialect;
 
@@ -48,14 +48,49 @@ pub struct Plan {
     pub rescue: bool,
     /// The only credential that may be used: the one that made what the request continues.
     pub only: Option<Arc<Credential>>,
+    /// What is wished of how failures are survived.
+    pub survival: Survival,
 }
 
 impl Plan {
     /// The same with some of its steps only, for something else than an answer.
     pub fn with_steps(&self, steps: SmallVec<[Step; 2]>) -> Self {
         let decision = Decision::plain(self.decision.strategy);
-        let require_parameters = self.require_parameters;
-        Self { steps, decision, session: None, require_parameters, rescue: false, only: None }
+        let (require_parameters, survival) = (self.require_parameters, Survival::default());
+        Self { steps, decision, session: None, require_parameters, rescue: false, only: None, survival }
+    }
+
+    /// The same with the steps that may go on with an answer that has begun. One that refuses such a request leaves it to
+    /// the next; none is asked beside another.
+    pub fn going_on(&self, steps: SmallVec<[Step; 2]>) -> Self {
+        let mut survival = Survival { reactions: self.survival.reactions.clone(), hedge: None };
+        survival.reactions.insert(0, (FailureClass::BadRequest, Reaction::Next));
+        Self { survival, ..self.with_steps(steps) }
+    }
+}
+
+/// What is wished of how failures are survived.
+#[derive(Debug, Clone, Default)]
+pub struct Survival {
+    /// Who is tried after which failure, where it is not what is usual; the narrowest level first.
+    reactions: Vec<(FailureClass, Reaction)>,
+    /// When a second deployment is asked beside a slow one.
+    pub hedge: Option<Hedge>,
+}
+
+impl Survival {
+    fn of(levels: &Levels<'_>) -> Self {
+        let said = levels.levels.iter().rev().flatten();
+        Self {
+            reactions: said.flat_map(|level| level.on_failure.iter().copied()).collect(),
+            hedge: levels.narrowest(|level| level.hedge),
+        }
+    }
+
+    /// Who is tried after a failure.
+    pub fn reaction(&self, class: FailureClass) -> Reaction {
+        let said = self.reactions.iter().find(|(said, _)| *said == class);
+        said.map_or_else(|| class.usual(), |(_, reaction)| *reaction)
     }
 }
 
@@ -131,6 +166,7 @@ pub fn resolve(
             require_parameters,
             rescue: false,
             only,
+            survival: Survival::of(&levels),
         });
     }
     let session = chooser.put_in_order(&mut all, &targets, &levels);
@@ -148,8 +184,9 @@ pub fn resolve(
     let decision = Decision::of(strategy, stuck.is_some(), &all);
     let only = ask.pinned(snapshot, &mut steps)?;
     let session = session.filter(|_| only.is_none());
+    let survival = Survival::of(&levels);
     let rescue = only.is_none() && levels.narrowest(|level| level.rescue) == Some(true);
-    Ok(Plan { steps, decision, session, require_parameters, rescue, only })
+    Ok(Plan { steps, decision, session, require_parameters, rescue, only, survival })
 }
 
 /// The preferences that hold for one target, from the widest level to the narrowest.
