@@ -403,6 +403,29 @@ async fn openrouters_clients_are_told_all_that_it_cost() {
     check_sums(&record);
 }
 
+/// What its parts cost together cannot be said in the AI SDK's stream; a wrong cost is not.
+#[tokio::test]
+async fn the_ai_sdk_is_told_one_text_and_no_wrong_cost() {
+    let upstream = Upstream::start().await;
+    let gateway = rescuing(&upstream, &["fake-openai/fake-cut-mid-stream", "fake-anthropic/fake-chat"]).await;
+    let client = gateway
+        .client()
+        .header("ai-language-model-specification-version", "3")
+        .header("ai-language-model-id", "smart")
+        .header("ai-language-model-streaming", "true");
+    let prompt = json!([{ "role": "user", "content": [{ "type": "text", "text": "What is it?" }] }]);
+    let answer = client.post("/v4/ai/language-model", &json!({ "prompt": prompt })).await.expect_status(200);
+    let parts = payloads(&answer.events());
+    assert!(parts.iter().all(|part| part["type"] != "error"), "{parts:?}");
+    let deltas = parts.iter().filter(|part| part["type"] == "text-delta");
+    assert_eq!(deltas.filter_map(|part| part["delta"].as_str()).collect::<String>(), TEXT);
+    for once in ["text-start", "text-end", "finish"] {
+        assert_eq!(parts.iter().filter(|part| part["type"] == once).count(), 1, "{once}: {parts:?}");
+    }
+    let finish = parts.iter().find(|part| part["type"] == "finish").unwrap();
+    assert_eq!(finish["providerMetadata"]["gateway"].get("cost"), None, "{finish}");
+}
+
 #[tokio::test]
 async fn max_attempts_holds_for_all_tries_together() {
     let upstream = Upstream::start().await;

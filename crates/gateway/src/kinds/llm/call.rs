@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use memchr::memmem::Finder;
 use yumen_config::{Preferences, Preset, Snapshot, VirtualKey};
-use yumen_llm::dialects::{Dialect, Passing, codec};
+use yumen_llm::dialects::{Dialect, Operation, Passing, codec};
 use yumen_llm::json::Object;
 use yumen_llm::multipart::Form;
 use yumen_llm::usage::Units;
@@ -110,8 +110,10 @@ impl Call {
             return form.value(&self.body, "n").is_some_and(|number| number != b"1");
         }
         let member = |name| Some(self.object.get(&self.body, name)?.value(&self.body));
+        // The AI SDK's prompt is a list, too, but one of messages.
+        let is_text = codec(self.dialect).outline().operation == Operation::Completions;
         member("n").is_some_and(|number| number != b"1")
-            || member("prompt").is_some_and(|prompt| prompt.starts_with(b"["))
+            || is_text && member("prompt").is_some_and(|prompt| prompt.starts_with(b"["))
             || member("generationConfig").is_some_and(|config| CANDIDATES.find(config).is_some())
     }
 
