@@ -67,9 +67,9 @@ impl Try<'_> {
     }
 
     /// Whether the client's bytes go through as well. What another dialect's provider has proved must be left out, so a
-    /// request that holds such is written anew.
+    /// request that holds such is written anew, as is one that has an answer gone on with.
     fn passes(&self) -> bool {
-        self.same_dialect() && !self.call.holds_sealed
+        self.same_dialect() && !self.call.holds_sealed && self.call.rescue.begun().is_none()
     }
 
     /// Whether the upstream is asked for a stream: as the client asks, where its dialect leaves a choice.
@@ -152,6 +152,7 @@ impl Try<'_> {
             dress: Dress::of(self, exchange),
             keep,
             remembering: None,
+            prospect: None,
         })
     }
 
@@ -263,6 +264,11 @@ impl Try<'_> {
             let key_id = exchange.record.key_id.as_deref().unwrap_or_default();
             exchange.worker().gateway.proofs.put_back(key_id, chat);
         }
+        if let (Request::Chat(chat), Some(begun)) =
+            (&mut request, call.rescue.begun().filter(|begun| !begun.is_empty()))
+        {
+            chat.go_on_with(begun);
+        }
         // It is the gateway that does it.
         let is_done = |name: &str| name == LOST && keep.is_some();
         request.extra_mut().retain(|(name, _)| !OURS.contains(&name.as_str()) && !is_done(name));
@@ -370,6 +376,9 @@ impl Try<'_> {
         let in_second_form =
             || if self.passes() { codec(self.call.dialect).is_second_form(&self.call.body) } else { own() };
         let path = match self.call.task {
+            Task::Generate if self.call.rescue.begun().is_some() && endpoint.second_path.is_some() => {
+                endpoint.second_path.as_ref()
+            }
             Task::Generate if in_second_form() => endpoint.second_path.as_ref(),
             Task::Generate if self.asks_stream() => Some(&endpoint.stream_path),
             Task::Generate => Some(&endpoint.path),

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use memchr::memmem::Finder;
 use yumen_config::{Deployment, Preferences, Preset, Snapshot, VirtualKey};
-use yumen_llm::dialects::{Dialect, Passing, codec};
+use yumen_llm::dialects::{Dialect, Operation, Passing, codec};
 use yumen_llm::json::Object;
 use yumen_llm::multipart::Form;
 use yumen_llm::usage::Units;
@@ -13,6 +13,7 @@ use yumen_llm::usage::Units;
 use super::heal::{Healing, Wish};
 use super::memory::Memory;
 use super::realtime::Opening;
+use super::rescue::Rescue;
 use super::resolve::{Named, Variant};
 use crate::exchange::Asked;
 use crate::kinds::turns::Load;
@@ -72,6 +73,8 @@ pub struct Call {
     /// The tokens of its prompt where they are known, and nothing else of its body is: of an exchange that is replayed from its
     /// record.
     pub recorded_tokens: Option<u64>,
+    /// Whether its answer is gone on with elsewhere when it breaks off.
+    pub rescue: Rescue,
 }
 
 impl Call {
@@ -107,7 +110,15 @@ impl Call {
             ..=SMALL => Bytes::copy_from_slice(&self.body),
             _ => self.body.clone(),
         };
-        Asked { text: is_text.then(kept), units: self.units, model: None }
+        let text = is_text.then(|| match self.rescue.begun() {
+            // Another message, for whoever estimates.
+            Some(begun) => {
+                let message = serde_json::json!({ "content": begun }).to_string();
+                Bytes::from([&self.body, message.as_bytes()].concat())
+            }
+            None => kept(),
+        });
+        Asked { text, units: self.units, model: None }
     }
 
     /// Whether several answers to one question may be asked for, each with an end of its own.
@@ -116,8 +127,10 @@ impl Call {
             return form.value(&self.body, "n").is_some_and(|number| number != b"1");
         }
         let member = |name| Some(self.object.get(&self.body, name)?.value(&self.body));
+        // The AI SDK's prompt is a list, too, but one of messages.
+        let is_text = codec(self.dialect).outline().operation == Operation::Completions;
         member("n").is_some_and(|number| number != b"1")
-            || member("prompt").is_some_and(|prompt| prompt.starts_with(b"["))
+            || is_text && member("prompt").is_some_and(|prompt| prompt.starts_with(b"["))
             || member("generationConfig").is_some_and(|config| CANDIDATES.find(config).is_some())
     }
 

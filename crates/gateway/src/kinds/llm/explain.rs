@@ -93,6 +93,7 @@ pub fn dry_run(
         dress: None,
         keep: None,
         remembering: None,
+        prospect: None,
     })
 }
 

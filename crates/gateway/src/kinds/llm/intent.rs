@@ -207,7 +207,7 @@ async fn ask(
     let asking = dispatch(&mut exchange, &snapshot.gateway, &call, &plan, &headers);
     match tokio::time::timeout_at(deadline, asking).await {
         Ok(Ok(arrival)) => {
-            let answer = relay(exchange, &call, arrival);
+            let answer = relay(exchange, call, arrival);
             let collected = Limited::new(answer.body, ANSWER_MOST).collect();
             let collected = tokio::time::timeout_at(deadline, collected).await.ok()?.ok()?;
             serde_json::from_slice(&collected.to_bytes()).ok()

@@ -66,6 +66,7 @@ impl Try<'_> {
             dress: None,
             keep: None,
             remembering: None,
+            prospect: None,
         })
     }
 

@@ -26,8 +26,8 @@ use crate::rejection::Rejection;
 use crate::stages::unknown_model;
 
 pub use ask::{Ask, Named};
-pub use candidate::spoken;
 use candidate::{Behind, Candidate, Candidates};
+pub use candidate::{going_on, spoken};
 pub use conversation::{conversation, session, session_name};
 pub use decision::Decision;
 pub use rules_out::Reason;
@@ -44,6 +44,8 @@ pub struct Plan {
     pub session: Option<Session>,
     /// Whether only a provider is to be asked that understands every field of the request.
     pub require_parameters: bool,
+    /// Whether an answer that breaks off is gone on with by the steps that come after.
+    pub rescue: bool,
     /// The only credential that may be used: the one that made what the request continues.
     pub only: Option<Arc<Credential>>,
     /// What is wished of how failures are survived.
@@ -59,6 +61,7 @@ impl Plan {
             decision,
             session: None,
             require_parameters: false,
+            rescue: false,
             only: None,
             survival: Survival::default(),
         }
@@ -68,7 +71,15 @@ impl Plan {
     pub fn with_steps(&self, steps: SmallVec<[Step; 2]>) -> Self {
         let decision = Decision::plain(self.decision.strategy);
         let (require_parameters, survival) = (self.require_parameters, Survival::default());
-        Self { steps, decision, session: None, require_parameters, only: None, survival }
+        Self { steps, decision, session: None, require_parameters, rescue: false, only: None, survival }
+    }
+
+    /// The same with the steps that may go on with an answer that has begun. One that refuses such a request leaves it to
+    /// the next; none is asked beside another.
+    pub fn going_on(&self, steps: SmallVec<[Step; 2]>) -> Self {
+        let mut survival = Survival { reactions: self.survival.reactions.clone(), hedge: None };
+        survival.reactions.insert(0, (FailureClass::BadRequest, Reaction::Next));
+        Self { survival, ..self.with_steps(steps) }
     }
 }
 
@@ -183,6 +194,7 @@ pub fn resolve(
             decision: Decision::plain(strategy),
             session: None,
             require_parameters,
+            rescue: false,
             only,
             survival: Survival::of(&levels),
         });
@@ -203,7 +215,8 @@ pub fn resolve(
     let only = ask.pinned(snapshot, &mut steps)?;
     let session = session.filter(|_| only.is_none());
     let survival = Survival::of(&levels);
-    Ok(Plan { steps, decision, session, require_parameters, only, survival })
+    let rescue = only.is_none() && levels.narrowest(|level| level.rescue) == Some(true);
+    Ok(Plan { steps, decision, session, require_parameters, rescue, only, survival })
 }
 
 /// The preferences that hold for one target, from the widest level to the narrowest.
