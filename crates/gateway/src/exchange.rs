@@ -17,6 +17,7 @@ use yumen_telemetry::{
     AttemptRecord, ExchangeRecord, ObjectKind, Outcome, RouteRecord, TokenCounts, TokenSource, UnitCounts,
 };
 
+use crate::allowances::Sent;
 use crate::clock::micros;
 use crate::egress::Files;
 use crate::limits::Permit;
@@ -80,6 +81,8 @@ pub struct Exchange {
     head_us: Option<u64>,
     /// The try under way, noted when the client leaves in the middle of it.
     pub trying: Option<Trying>,
+    /// What was last sent for it with a credential.
+    pub sent: Option<Sent>,
     /// Files that were fetched for it, until an answer begins.
     pub files: Option<Box<Files>>,
     /// The deployment that serves it.
@@ -116,6 +119,7 @@ impl Exchange {
             worked: Duration::ZERO,
             head_us: None,
             trying: None,
+            sent: None,
             files: None,
             serving: None,
             explains: false,
@@ -148,6 +152,7 @@ impl Exchange {
             worked: Duration::ZERO,
             head_us: None,
             trying: None,
+            sent: None,
             files: None,
             serving: None,
             explains: false,
@@ -161,7 +166,9 @@ impl Exchange {
     pub fn join(&mut self, mut other: Self) {
         let own = other.record.attempts.drain(other.inherited.min(other.record.attempts.len())..);
         self.record.attempts.extend(own);
-        self.serving = other.serving.take().or_else(|| self.serving.take());
+        if other.serving.is_some() {
+            (self.serving, self.sent) = (other.serving.take(), other.sent.take());
+        }
     }
 
     /// Gives up the try under way for another one. It is counted as far as its provider will bill it: its input.
@@ -281,7 +288,11 @@ impl Exchange {
         if let Some(attempt) = self.record.attempts.get_mut(index) {
             (attempt.tokens, attempt.cost_nanos) = (counts, cost_of(usage.as_ref(), units, price));
         }
-        self.before.get_or_insert_default().add(&counts.unwrap_or_default());
+        let counts = counts.unwrap_or_default();
+        if let Some(sent) = self.sent.take() {
+            self.worker.gateway.allowances.settle(&sent, counts.input.saturating_add(counts.output));
+        }
+        self.before.get_or_insert_default().add(&counts);
     }
 
     /// What those of its tries cost so far that it has used a part of; nothing where that is not known of one.
@@ -361,6 +372,10 @@ impl Exchange {
         self.sum_up();
         if let Some(serving) = self.serving.take() {
             serving.end(&self.worker.gateway, &self.record, outcome);
+        }
+        if let Some(sent) = self.sent.take() {
+            let tokens = &self.record.tokens;
+            self.worker.gateway.allowances.settle(&sent, tokens.input.saturating_add(tokens.output));
         }
         if let Some(before) = self.before.take() {
             self.record.tokens.add(&before);

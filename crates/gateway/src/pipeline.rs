@@ -18,6 +18,7 @@ use crate::body::Body;
 use crate::exchange::{EXPLAIN, Exchange};
 use crate::kinds::http;
 use crate::kinds::llm::{self, Answer};
+use crate::kinds::turns::is_limited;
 use crate::rejection::{Code, Origin, Rejection};
 use crate::route::{HttpRoute, LlmRoute, Route, Skin, Surface, Task};
 use crate::stages;
@@ -167,6 +168,7 @@ fn choose(
         affinity: &gateway.affinity,
         now_ms: gateway.health.at(Instant::now()),
         draw: &|end| worker.below(end),
+        is_limited: &|deployment, tokens| is_limited(gateway, deployment, tokens),
     };
     llm::resolve(&live, snapshot, consumer, &looked.ask(snapshot, call, headers))
 }

@@ -113,10 +113,12 @@ impl Try<'_> {
         };
         let Prepared { pieces, boundary, lossy, withhold_usage, own_tools } = prepared;
         let (pass, sent) = self.pass(exchange).await?;
+        self.count(exchange);
         let result = self.send(exchange.worker(), endpoint, (pieces, boundary), &pass, sent).await;
         // From here on only the waits for more of the answer are the upstream's.
         exchange.waited += sent.elapsed();
         let (status, headers, body) = result?;
+        self.learn(exchange, &headers);
         let token = pass.token().map(Arc::clone);
         let keeping = keep.as_ref();
         let reading = Reading {
@@ -152,6 +154,23 @@ impl Try<'_> {
             remembering: None,
             prospect: None,
         })
+    }
+
+    /// Counts what is sent with the credential. Counting tokens has limits of its own, which say nothing of answers.
+    pub(super) fn count(&self, exchange: &mut Exchange) {
+        let generates = self.call.task != Task::CountTokens;
+        let Some(credential) = self.credential.filter(|_| generates) else { return };
+        let load = self.call.load(&self.step.deployment);
+        let allowances = &exchange.worker().gateway.allowances;
+        exchange.sent = Some(allowances.send(credential, load.deployment, load.tokens));
+    }
+
+    /// Learns what is left of the credential's limits.
+    pub(super) fn learn(&self, exchange: &Exchange, headers: &HeaderMap) {
+        let Some(sent) = exchange.sent else { return };
+        let deployment = &self.step.deployment;
+        let model = (deployment.id, &*deployment.model.native_id);
+        exchange.worker().gateway.allowances.tell(&sent, model, headers);
     }
 
     /// What proves who asks, and when it was there.

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use memchr::memmem::Finder;
-use yumen_config::{Preferences, Preset, Snapshot, VirtualKey};
+use yumen_config::{Deployment, Preferences, Preset, Snapshot, VirtualKey};
 use yumen_llm::dialects::{Dialect, Operation, Passing, codec};
 use yumen_llm::json::Object;
 use yumen_llm::multipart::Form;
@@ -16,6 +16,7 @@ use super::realtime::Opening;
 use super::rescue::Rescue;
 use super::resolve::{Named, Variant};
 use crate::exchange::Asked;
+use crate::kinds::turns::Load;
 use crate::route::{Skin, Task};
 
 static CANDIDATES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("andidate"));
@@ -71,12 +72,28 @@ pub struct Call {
     pub memory: Option<Box<Memory>>,
     /// Whether its answer is gone on with elsewhere when it breaks off.
     pub rescue: Rescue,
+    /// The tokens of its prompt where they are known, and nothing else of its body is: of an exchange that is replayed from its
+    /// record.
+    pub recorded_tokens: Option<u64>,
 }
 
 impl Call {
     /// Whether the client is told the usage of its stream; OpenRouter's clients always are.
     pub fn tells_usage(&self) -> bool {
         self.include_usage || self.skin == Skin::OpenRouter
+    }
+
+    /// About how many tokens it has, without looking at it. A long body is mostly pictures and files.
+    pub fn rough_tokens(&self) -> u64 {
+        const BYTES_PER_TOKEN: u64 = 4;
+        const TOKENS_MOST: u64 = 32_768;
+        (self.body.len() as u64 / BYTES_PER_TOKEN).min(TOKENS_MOST)
+    }
+
+    /// What is sent of it to a deployment.
+    pub fn load<'d>(&self, deployment: &'d Deployment) -> Load<'d> {
+        let (id, model) = (deployment.id, &*deployment.model.native_id);
+        Load { deployment: id, model, tokens: self.rough_tokens() }
     }
 
     /// What is known of the client's dialect when it only passes through.

@@ -168,6 +168,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         opening: None,
         memory: Memory::read(dialect, &object, &body)?,
         rescue: Rescue::default(),
+        recorded_tokens: None,
         form: None,
         units: characters(spoken, &object, &body)?,
         body,

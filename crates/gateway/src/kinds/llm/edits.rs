@@ -170,6 +170,7 @@ mod tests {
             opening: None,
             memory: None,
             rescue: super::super::rescue::Rescue::default(),
+            recorded_tokens: None,
         }
     }
 

@@ -114,6 +114,7 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         opening: None,
         memory: None,
         rescue: Rescue::default(),
+        recorded_tokens: None,
         body,
     })
 }

@@ -33,6 +33,8 @@ pub enum Behind {
     Tools,
     /// The request looks too long for it.
     Length,
+    /// No credential of its provider has room for one more request.
+    Limited,
     /// It is slower than was wished for.
     Latency,
     /// It gives fewer tokens than were wished for.
@@ -44,6 +46,7 @@ impl Behind {
         match self {
             Self::Tools => "tools",
             Self::Length => "context_length",
+            Self::Limited => "limited",
             Self::Latency => "preferred_max_latency",
             Self::Throughput => "preferred_min_throughput",
         }

@@ -26,8 +26,8 @@ use crate::rejection::Rejection;
 use crate::stages::unknown_model;
 
 pub use ask::{Ask, Named};
-pub use candidate::going_on;
 use candidate::{Behind, Candidate, Candidates};
+pub use candidate::{going_on, spoken};
 pub use conversation::{conversation, session, session_name};
 pub use decision::Decision;
 pub use rules_out::Reason;
@@ -53,6 +53,20 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A single step, for a question of the gateway's own.
+    pub fn one(step: Step) -> Self {
+        let (steps, decision) = (SmallVec::from_iter([step]), Decision::plain(Strategy::Priority));
+        Self {
+            steps,
+            decision,
+            session: None,
+            rescue: false,
+            require_parameters: false,
+            only: None,
+            survival: Survival::default(),
+        }
+    }
+
     /// The same with some of its steps only, for something else than an answer.
     pub fn with_steps(&self, steps: SmallVec<[Step; 2]>) -> Self {
         let decision = Decision::plain(self.decision.strategy);
@@ -117,6 +131,20 @@ impl Step {
     pub fn provider(&self) -> &Provider {
         &self.deployment.provider
     }
+
+    /// Whether it is still to be tried after another one has failed with this reaction.
+    pub fn is_left_by(&self, reaction: Reaction, failed: &Self) -> bool {
+        let (model, its) = (&self.deployment.model, &failed.deployment.model);
+        match reaction {
+            Reaction::NextModel => model.name() != its.name(),
+            Reaction::LargerModel => match (model.context, its.context) {
+                (Some(own), Some(its)) => own > its,
+                _ => model.name() != its.name(),
+            },
+            Reaction::OtherProvider => self.provider().kind != failed.provider().kind,
+            Reaction::Retry | Reaction::Next | Reaction::Stop => true,
+        }
+    }
 }
 
 /// What is known while the gateway runs.
@@ -130,6 +158,8 @@ pub struct Live<'l> {
     pub now_ms: u64,
     /// Draws a number below another one.
     pub draw: &'l dyn Fn(u64) -> u64,
+    /// Whether no credential of a deployment has room for so many tokens.
+    pub is_limited: &'l dyn Fn(&Deployment, u64) -> bool,
 }
 
 /// Chooses the deployments for a call: those of the model asked for in the order of its strategy, then its fallbacks,
@@ -328,6 +358,9 @@ impl<'c> Chooser<'c, '_> {
         {
             return Some(Behind::Length);
         }
+        if (self.live.is_limited)(candidate.deployment, self.ask.rough_tokens()) {
+            return Some(Behind::Limited);
+        }
         let figures = candidate.figures.as_ref()?;
         let now_ms = self.live.now_ms;
         let slow = levels.narrowest(|level| Some(&level.max_latency).filter(|wanted| !wanted.is_empty()));
@@ -383,6 +416,7 @@ impl<'c> Chooser<'c, '_> {
                 && candidate.segment == 0
                 && candidate.deployment.id == deployment
                 && candidate.standing == Standing::Well
+                && candidate.behind != Some(Behind::Limited)
         })?;
         all.get_mut(..=at)?.rotate_right(1);
         Some(())
