@@ -288,7 +288,11 @@ impl Exchange {
         if let Some(attempt) = self.record.attempts.get_mut(index) {
             (attempt.tokens, attempt.cost_nanos) = (counts, cost_of(usage.as_ref(), units, price));
         }
-        self.before.get_or_insert_default().add(&counts.unwrap_or_default());
+        let counts = counts.unwrap_or_default();
+        if let Some(sent) = self.sent.take() {
+            self.worker.gateway.allowances.settle(&sent, counts.input.saturating_add(counts.output));
+        }
+        self.before.get_or_insert_default().add(&counts);
     }
 
     /// What those of its tries cost so far that it has used a part of; nothing where that is not known of one.

@@ -70,11 +70,11 @@ pub struct Call {
     pub opening: Option<Box<Opening>>,
     /// What it leaves to memory, in the dialect in which that can be said.
     pub memory: Option<Box<Memory>>,
+    /// Whether its answer is gone on with elsewhere when it breaks off.
+    pub rescue: Rescue,
     /// The tokens of its prompt where they are known, and nothing else of its body is: of an exchange that is replayed from its
     /// record.
     pub recorded_tokens: Option<u64>,
-    /// Whether its answer is gone on with elsewhere when it breaks off.
-    pub rescue: Rescue,
 }
 
 impl Call {

@@ -169,8 +169,8 @@ mod tests {
             wants_trace: false,
             opening: None,
             memory: None,
-            recorded_tokens: None,
             rescue: super::super::rescue::Rescue::default(),
+            recorded_tokens: None,
         }
     }
 

@@ -113,8 +113,8 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         wants_trace: false,
         opening: None,
         memory: None,
-        recorded_tokens: None,
         rescue: Rescue::default(),
+        recorded_tokens: None,
         body,
     })
 }

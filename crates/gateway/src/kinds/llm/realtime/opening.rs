@@ -83,8 +83,8 @@ pub fn open(exchange: &Exchange, route: LlmRoute, head: &request::Parts) -> Resu
         wants_trace: false,
         opening: Some(Box::new(opening)),
         memory: None,
-        recorded_tokens: None,
         rescue: crate::kinds::llm::rescue::Rescue::default(),
+        recorded_tokens: None,
     })
 }
 

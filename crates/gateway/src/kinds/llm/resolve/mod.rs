@@ -60,6 +60,7 @@ impl Plan {
             steps,
             decision,
             session: None,
+            rescue: false,
             require_parameters: false,
             rescue: false,
             only: None,
