@@ -62,7 +62,6 @@ impl Plan {
             session: None,
             rescue: false,
             require_parameters: false,
-            rescue: false,
             only: None,
             survival: Survival::default(),
         }
