@@ -295,6 +295,19 @@ impl Exchange {
         self.before.get_or_insert_default().add(&counts);
     }
 
+    /// The try of this index, whose part was noted, answers after all: it is the last one, and its part the end of the exchange.
+    pub fn take_part(&mut self, index: usize) {
+        if index >= self.record.attempts.len() {
+            return;
+        }
+        let mut attempt = self.record.attempts.remove(index);
+        (attempt.cause, attempt.cost_nanos) = (None, None);
+        if let (Some(tokens), Some(before)) = (attempt.tokens.take(), &mut self.before) {
+            before.remove(&tokens);
+        }
+        self.record.attempts.push(attempt);
+    }
+
     /// What those of its tries cost so far that it has used a part of; nothing where that is not known of one.
     pub fn cost_before(&self) -> Option<u64> {
         self.parts().unwrap_or(Some(0))

@@ -104,6 +104,22 @@ impl TokenCounts {
             _ => TokenSource::Estimated,
         };
     }
+
+    /// Takes away what was added.
+    pub fn remove(&mut self, other: &Self) {
+        for (sum, less) in [
+            (&mut self.input, other.input),
+            (&mut self.cached_input, other.cached_input),
+            (&mut self.cache_write, other.cache_write),
+            (&mut self.output, other.output),
+            (&mut self.reasoning, other.reasoning),
+        ] {
+            *sum = sum.saturating_sub(less);
+        }
+        if (Self { source: TokenSource::None, ..*self }) == Self::default() {
+            self.source = TokenSource::None;
+        }
+    }
 }
 
 /// What was used beside tokens; `None` where nobody has counted it.

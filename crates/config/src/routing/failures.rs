@@ -69,6 +69,7 @@ failures! {
     ContextTooLong "context_too_long" LargerModel "The request is longer than the model's context.";
     ContentPolicy "content_policy" OtherProvider "The provider refuses the content of the request.";
     BadRequest "bad_request" Stop "The provider calls the request itself wrong (400 and other statuses from 400).";
+    SchemaUnmet "schema_unmet" Stop "The whole answer does not fit the JSON schema that was asked for, or is no JSON, also after its repair. `stop` is to send it on as it is; so is what comes of every other reaction where nobody answers better.";
     NotConvertible "not_convertible" Next "The request cannot be said in the provider's dialect; nothing was sent.";
     FileNotFetched "file_not_fetched" Next "The provider takes files only whole, and one was not fetched; nothing was sent.";
 }
@@ -142,7 +143,7 @@ pub fn failures_markdown() -> String {
     page.push_str(
         "\nAfter `rate_limited`, `payment_required`, `unauthorized`, `forbidden` and `auth_failed` the other credentials of the same \
          provider are tried first, whatever the reaction but `stop`, and the credential rests. Neither these nor what only the request is \
-         to blame for (`model_gone`, `answer_too_large`, `context_too_long`, `content_policy`, `bad_request`) count against a \
+         to blame for (`model_gone`, `answer_too_large`, `context_too_long`, `content_policy`, `bad_request`, `schema_unmet`) count against a \
          deployment.\n\n## Reactions\n\n| reaction | who is tried |\n| --- | --- |\n",
     );
     for reaction in Reaction::ALL {

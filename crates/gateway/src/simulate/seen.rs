@@ -51,6 +51,7 @@ impl Told {
                 FailureClass::BadRequest
                     | FailureClass::ContextTooLong
                     | FailureClass::ContentPolicy
+                    | FailureClass::SchemaUnmet
                     | FailureClass::NotConvertible
                     | FailureClass::FileNotFetched
             ),

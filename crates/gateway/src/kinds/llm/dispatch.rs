@@ -1,6 +1,7 @@
 //! dispatch: Plan, Call → upstream response. The only loop; ends at the first content.
 
 mod hedge;
+mod unmet;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ use crate::kinds::turns::{turn, waits};
 use crate::rejection::{Code, Rejection};
 use crate::route::Task;
 use crate::serving::{Manner, Serving};
+use unmet::Aside;
 
 /// The first pause before what failed for a moment is tried anew; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -46,42 +48,14 @@ pub async fn dispatch(
         left_out: SmallVec::new(),
         narrowed: SmallVec::new(),
         hedged: SmallVec::new(),
+        aside: None,
         opened: None,
     };
-    if let Some(arrival) = run.round(exchange, plan.steps.iter(), plan.steps.len() == 1).await? {
-        return Ok(arrival);
+    let result = run.all(exchange).await;
+    match run.aside.take() {
+        Some(aside) => Ok(run.answered(exchange, *aside, result)),
+        None => result,
     }
-    // Whoever fails is left alone while anybody else can be asked. When nobody could, the first of them is tried after all:
-    // a client is better served by an answer that may come than by none.
-    if run.tries == 0 && run.resting.is_empty() && !run.left_out.is_empty() {
-        let first = std::mem::take(&mut run.left_out);
-        if let Some(arrival) = run.round(exchange, first.into_iter().take(1), true).await? {
-            return Ok(arrival);
-        }
-    }
-    // Credentials that rest are left out first; before giving up they are tried after all.
-    let failed = run.last.take();
-    for (step, credential) in std::mem::take(&mut run.resting) {
-        if !run.is_left(step) {
-            continue;
-        }
-        run.enter(exchange, step, true);
-        if let Ok(arrival) = run.attempt(exchange, step, Some(credential)).await? {
-            return Ok(arrival);
-        }
-    }
-    run.last = failed.or(run.last);
-    for round in 0..settings.retry_rounds {
-        let again = std::mem::take(&mut run.again);
-        if again.is_empty() || run.tries >= settings.max_attempts {
-            break;
-        }
-        let Some(again) = run.pause(exchange, round, again).await else { break };
-        if let Some(arrival) = run.round(exchange, again.into_iter(), false).await? {
-            return Ok(arrival);
-        }
-    }
-    Err(run.last.unwrap_or_else(|| Rejection::new(Code::Internal, "The plan had no step.")))
 }
 
 /// What may be answered after a try that was not.
@@ -122,11 +96,53 @@ struct Run<'a> {
     narrowed: SmallVec<[(Reaction, &'a Step); 1]>,
     /// Steps that were tried beside others.
     hedged: SmallVec<[&'a Step; 1]>,
+    /// An answer that does not fit the schema that was asked for.
+    aside: Option<Box<Aside<'a>>>,
     /// The exchange as the deployment that is tried sees it.
     opened: Option<Opened>,
 }
 
 impl<'a> Run<'a> {
+    /// Tries all that may answer.
+    async fn all(&mut self, exchange: &mut Exchange) -> Result<Arrival, Rejection> {
+        if let Some(arrival) =
+            self.round(exchange, self.plan.steps.iter(), self.plan.steps.len() == 1).await?
+        {
+            return Ok(arrival);
+        }
+        // Whoever fails is left alone while anybody else can be asked. When nobody could, the first of them is tried after all:
+        // a client is better served by an answer that may come than by none.
+        if self.tries == 0 && self.resting.is_empty() && !self.left_out.is_empty() {
+            let first = std::mem::take(&mut self.left_out);
+            if let Some(arrival) = self.round(exchange, first.into_iter().take(1), true).await? {
+                return Ok(arrival);
+            }
+        }
+        // Credentials that rest are left out first; before giving up they are tried after all.
+        let failed = self.last.take();
+        for (step, credential) in std::mem::take(&mut self.resting) {
+            if !self.is_left(step) {
+                continue;
+            }
+            self.enter(exchange, step, true);
+            if let Ok(arrival) = self.attempt(exchange, step, Some(credential)).await? {
+                return Ok(arrival);
+            }
+        }
+        self.last = failed.or(self.last.take());
+        for round in 0..self.settings.retry_rounds {
+            let again = std::mem::take(&mut self.again);
+            if again.is_empty() || self.tries >= self.settings.max_attempts {
+                break;
+            }
+            let Some(again) = self.pause(exchange, round, again).await else { break };
+            if let Some(arrival) = self.round(exchange, again.into_iter(), false).await? {
+                return Ok(arrival);
+            }
+        }
+        Err(self.last.take().unwrap_or_else(|| Rejection::new(Code::Internal, "The plan had no step.")))
+    }
+
     async fn round(
         &mut self,
         exchange: &mut Exchange,
@@ -167,10 +183,11 @@ impl<'a> Run<'a> {
     }
 
     /// Waits before another round and gives the steps for it: those that asked for no longer pause than the shortest.
-    /// Not at all when that would take too long, or when there have been enough such tries of late. The pause is somewhat random, so that exchanges that failed together
-    /// do not come back together.
+    /// Not at all when that would take too long, or when there have been enough such tries of late. The pause is somewhat
+    /// random, so that exchanges that failed together do not come back together.
     async fn pause(
-        &self,
+        // Not shared: an answer that was put aside is not, either.
+        &mut self,
         exchange: &mut Exchange,
         round: u32,
         again: SmallVec<[(&'a Step, Option<Duration>); 2]>,
@@ -290,6 +307,9 @@ impl<'a> Run<'a> {
         note(exchange, &result);
         let failure = match result {
             Ok(arrival) => {
+                if let Some(reaction) = self.unmet(exchange, &arrival) {
+                    return Ok(Err(self.put_aside(exchange, (step, began), (reaction, arrival), held)));
+                }
                 self.serves(exchange, step, &arrival, began, held);
                 return Ok(Ok(arrival));
             }
@@ -315,24 +335,32 @@ impl<'a> Run<'a> {
             self.last.get_or_insert(failure.rejection);
             return Ok(Err(Then::Step));
         }
-        let then = match reaction {
-            _ if failure.renewable => Then::Renewed,
+        let (is_of_credential, renewable) = (failure.is_of_credential(), failure.renewable);
+        let asked = failure.rejection.retry_after_s.map(Duration::from_secs);
+        self.last = Some(failure.rejection);
+        if renewable {
+            return Ok(Err(Then::Renewed));
+        }
+        let narrows = self.lead_from(reaction, step, asked);
+        Ok(Err(if is_of_credential && !narrows { Then::Credential } else { Then::Step }))
+    }
+
+    /// Notes who is to be tried after a step has failed; says whether its provider's other credentials are none of them.
+    fn lead_from(&mut self, reaction: Reaction, step: &'a Step, asked: Option<Duration>) -> bool {
+        match reaction {
             Reaction::NextModel | Reaction::LargerModel | Reaction::OtherProvider => {
                 self.narrowed.push((reaction, step));
-                Then::Step
+                return true;
             }
-            _ if failure.is_of_credential() => Then::Credential,
-            _ => Then::Step,
-        };
-        let asked = failure.rejection.retry_after_s.map(Duration::from_secs);
-        // A server that asks for a long pause is not asked again by this exchange.
-        let is_soon = asked.is_none_or(|asked| asked <= PAUSE_MOST);
-        let is_noted = || self.again.iter().any(|(noted, _)| std::ptr::eq(*noted, step));
-        if reaction == Reaction::Retry && is_soon && !failure.renewable && !is_noted() {
-            self.again.push((step, asked));
+            // A server that asks for a long pause is not asked again by this exchange.
+            Reaction::Retry if asked.is_none_or(|asked| asked <= PAUSE_MOST) => {
+                if !self.again.iter().any(|(noted, _)| std::ptr::eq(*noted, step)) {
+                    self.again.push((step, asked));
+                }
+            }
+            Reaction::Retry | Reaction::Next | Reaction::Stop => {}
         }
-        self.last = Some(failure.rejection);
-        Ok(Err(then))
+        false
     }
 
     /// Opens the exchange at a deployment; says whether it may be tried now.
