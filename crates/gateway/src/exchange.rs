@@ -323,6 +323,9 @@ impl Exchange {
         if let Some(serving) = self.serving.take() {
             serving.end(&self.worker.gateway, &self.record, outcome);
         }
+        if let Some(shadow) = &self.record.shadow {
+            self.worker.gateway.shadows.charge(&shadow.alias, self.record.cost_nanos);
+        }
         self.worker.append(&self.record);
         self.leave();
     }

@@ -26,6 +26,7 @@ mod proofs;
 mod rejection;
 mod route;
 mod serving;
+mod shadows;
 mod stages;
 mod upload;
 mod upstream;

@@ -78,7 +78,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, two_lengths
 /// The stages up to the first content.
 async fn serve(
     exchange: &mut Exchange,
-    snapshot: &Snapshot,
+    snapshot: &Arc<Snapshot>,
     route: LlmRoute,
     head: &request::Parts,
     body: &mut Incoming,
@@ -102,7 +102,7 @@ async fn serve(
     let looked = look(exchange, snapshot, &consumer, &call, head).await;
     exchange.chosen(looked.record(&call));
     let call = looked.obeyed(snapshot, call)?;
-    let plan = choose(&worker, snapshot, &consumer, &call, &looked, &head.headers)?;
+    let plan = llm::choose(&worker, snapshot, &consumer, &looked.ask(snapshot, &call, &head.headers))?;
     exchange.chosen(plan.decision.record(looked.record(&call)));
     if let Some(arrival) = llm::dry_run(snapshot, &call, &head.headers, &looked, &plan) {
         return Ok((call, arrival));
@@ -110,6 +110,7 @@ async fn serve(
     if let Some(arrival) = llm::load(exchange, &call, &plan) {
         return Ok((call, arrival));
     }
+    let call = llm::drawn(exchange, snapshot, &consumer, call, &plan, &looked, &head.headers);
     let arrival = match call.task {
         Task::Generate | Task::Converse => {
             llm::dispatch(exchange, settings, &call, &plan, &head.headers).await?
@@ -148,25 +149,6 @@ async fn look<'s>(
         exchange.worker().gateway.rule_faults.note(rule, why, Instant::now());
     }
     looked
-}
-
-/// resolve, with what is known while the gateway runs.
-fn choose(
-    worker: &Worker,
-    snapshot: &Snapshot,
-    consumer: &VirtualKey,
-    call: &llm::Call,
-    looked: &llm::Looked<'_>,
-    headers: &HeaderMap,
-) -> Result<llm::Plan, Rejection> {
-    let gateway = &worker.gateway;
-    let live = llm::Live {
-        health: &gateway.health,
-        affinity: &gateway.affinity,
-        now_ms: gateway.health.at(Instant::now()),
-        draw: &|end| worker.below(end),
-    };
-    llm::resolve(&live, snapshot, consumer, &looked.ask(snapshot, call, headers))
 }
 
 /// The same for a call that goes through as it is. What its head alone tells is looked at before its body is read.

@@ -166,6 +166,10 @@ fn show_record(record: &ExchangeRecord) {
         }
         say(&considered.to_string());
     }
+    if let Some(shadow) = &record.shadow {
+        let read = if shadow.compared.is_some() { "compared" } else { "not compared" };
+        say(&format!("a copy of {} for the alias `{}`, {read}", shadow.of, shadow.alias));
+    }
     let mut tries =
         table(&["try", "provider", "model", "credential", "status", "failed by", "began", "took"]);
     for (number, attempt) in record.attempts.iter().enumerate() {

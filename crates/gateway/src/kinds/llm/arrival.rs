@@ -22,6 +22,7 @@ use super::headers;
 use super::heal::{heal_answer, heal_body, with_status};
 use super::keep::{Keep, Remembering};
 use super::resolve::Step;
+use super::shadow::{Heard, Role};
 use super::stream::StreamRelay;
 use crate::exchange::Exchange;
 use crate::kinds::scrub::Scrub;
@@ -79,6 +80,8 @@ pub enum Arrived {
         streamed: bool,
         /// What was done to its JSON.
         healed: Option<Box<HealRecord>>,
+        /// What the upstream said, where that is to be compared.
+        heard: Option<Box<Heard>>,
     },
     /// The beginning of an answer that is large or heard while it comes, and the rest of it.
     Large(Bytes, AnswerBody),
@@ -93,13 +96,21 @@ impl Arrived {
     pub(super) fn whole(dialect: Dialect, said: &[u8], told: Bytes, streamed: bool) -> Self {
         let mut tap = Box::new(Tap::default());
         codec(dialect).tap_response(said, &mut tap);
-        Self::Whole { tap, told, streamed, healed: None }
+        Self::Whole { tap, told, streamed, healed: None, heard: None }
     }
 
     /// The same with what was done to its JSON.
     pub(super) fn healed(mut self, record: Option<HealRecord>) -> Self {
         if let Self::Whole { healed, .. } = &mut self {
             *healed = record.map(Box::new);
+        }
+        self
+    }
+
+    /// The same with what the upstream said.
+    pub(super) fn heard(mut self, said: Option<Box<Heard>>) -> Self {
+        if let Self::Whole { heard, .. } = &mut self {
+            *heard = said;
         }
         self
     }
@@ -255,7 +266,11 @@ impl Reading<'_> {
         }
         let (told, healed) = self.tell(exchange, &said).await?;
         let streamed = attempt.call.stream && !only_passes;
-        Ok(Arrived::whole(attempt.step.dialect, &said, told, streamed).healed(healed))
+        let mut heard = self.hears(None);
+        if let Some(heard) = &mut heard {
+            heard.take(&said);
+        }
+        Ok(Arrived::whole(attempt.step.dialect, &said, told, streamed).healed(healed).heard(heard))
     }
 
     async fn wait_for_chunk(
@@ -271,6 +286,12 @@ impl Reading<'_> {
             let message = format!("The answer of {} stopped for longer than the idle time-out.", self.name());
             Failure::silent(Code::UpstreamTimeout, FailureClass::IdleTimeout, message)
         })
+    }
+
+    /// What keeps the upstream's words, where they are to be compared.
+    pub(super) fn hears(&self, framing: Option<Framing>) -> Option<Box<Heard>> {
+        let Try { call, step, .. } = self.attempt;
+        call.shadow.is_heard().then(|| Box::new(Heard::new(step.dialect, framing)))
     }
 
     /// Whether the answer is sound, which cannot be looked at.
@@ -367,8 +388,9 @@ impl Reading<'_> {
 
     /// What keeps proofs for a client that may not carry them.
     fn keeper(&self, exchange: &Exchange) -> Option<Keeper> {
-        let key_id =
-            exchange.record.key_id.as_deref().filter(|_| needs_keeping(self.attempt.call.dialect))?;
+        let call = self.attempt.call;
+        let is_kept = needs_keeping(call.dialect) && !matches!(call.shadow, Role::Copy(_));
+        let key_id = exchange.record.key_id.as_deref().filter(|_| is_kept)?;
         Some(Keeper::new(&exchange.worker().gateway.proofs, key_id))
     }
 
@@ -422,6 +444,7 @@ impl Reading<'_> {
         ));
         stream.dress(Dress::of(self.attempt, exchange));
         stream.keep(self.keeper(exchange));
+        stream.hear(self.hears(Some(framing)));
         let mut held: SmallVec<[Bytes; 4]> = SmallVec::new();
         let mut held_bytes = 0;
         let first_byte = (self.sent + step.provider().timeouts.first_byte).min(self.attempt.deadline);

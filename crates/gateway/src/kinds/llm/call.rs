@@ -14,6 +14,7 @@ use super::heal::{Healing, Wish};
 use super::memory::Memory;
 use super::realtime::Opening;
 use super::resolve::{Named, Variant};
+use super::shadow::Role;
 use crate::exchange::Asked;
 use crate::route::{Skin, Task};
 
@@ -68,6 +69,8 @@ pub struct Call {
     pub opening: Option<Box<Opening>>,
     /// What it leaves to memory, in the dialect in which that can be said.
     pub memory: Option<Box<Memory>>,
+    /// Whether it is copied to a candidate, or such a copy.
+    pub shadow: Role,
 }
 
 impl Call {

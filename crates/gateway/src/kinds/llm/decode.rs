@@ -18,6 +18,7 @@ use super::heal::wish;
 use super::memory::Memory;
 use super::preset;
 use super::resolve::{Variant, split_variant};
+use super::shadow::Role;
 use super::wishes::wishes;
 use super::{form, realtime};
 use crate::exchange::Exchange;
@@ -166,6 +167,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         wants_trace: false,
         opening: None,
         memory: Memory::read(dialect, &object, &body)?,
+        shadow: Role::None,
         form: None,
         units: characters(spoken, &object, &body)?,
         body,

@@ -1,5 +1,6 @@
 //! Streams that flow to the client while they come, and the closing of their exchange at the end.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use yumen_telemetry::Outcome;
 use super::account::Account;
 use super::comments::Comments;
 use super::keep::{LOST, Remembering, tell};
+use super::shadow::Due;
 use super::stream::{StreamRelay, error_code};
 use crate::body::{BrokenOff, Flow};
 use crate::exchange::Exchange;
@@ -33,6 +35,8 @@ pub struct StreamFlow {
     /// What is to be remembered before the last event is told, and that event.
     remembering: Option<Box<Remembering>>,
     last: Option<Bytes>,
+    /// What is needed for the copy that follows it, if one does.
+    due: Option<Arc<Due>>,
 }
 
 impl StreamFlow {
@@ -44,11 +48,13 @@ impl StreamFlow {
         account: Account,
         timeouts: &Timeouts,
         remembering: Option<Box<Remembering>>,
+        due: Option<Arc<Due>>,
     ) -> Self {
         held.reverse();
         let patience = Patience::new(&exchange, timeouts);
         let comments = stream.comments().map(Comments::new);
-        Self { exchange, stream: Some(stream), held, account, patience, comments, remembering, last: None }
+        let (stream, last) = (Some(stream), None);
+        Self { exchange, stream, held, account, patience, comments, remembering, last, due }
     }
 
     fn close(&mut self, tap: &Tap, outcome: Outcome) {
@@ -59,6 +65,10 @@ impl StreamFlow {
             self.exchange.blame(outcome);
         }
         self.account.close(&mut self.exchange, tap, outcome);
+        let due = self.due.take().filter(|_| outcome == Outcome::Completed);
+        if let (Some(due), Some(stream)) = (due, &mut self.stream) {
+            due.send(&self.exchange, stream.take_heard());
+        }
     }
 
     /// Notes what the stream has reached; closes the exchange before its last event is released.

@@ -72,7 +72,8 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
                 headers.extend([heal::header(None)]);
             }
             exchange.stamp(&mut headers);
-            let body = StreamFlow::new(exchange, stream, held, account, &timeouts, arrival.remembering);
+            let (remembering, due) = (arrival.remembering, call.shadow.due());
+            let body = StreamFlow::new(exchange, stream, held, account, &timeouts, remembering, due);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
         Arrived::Large(begin, rest) => {
@@ -80,6 +81,9 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             // Sound says nothing of itself.
             let is_told = call.passing().is_none() || headers::is_json(&arrival.headers);
             let watch = Watch::new(arrival.dialect, is_told, &begin);
+            if let Some(due) = call.shadow.due() {
+                due.too_large(&exchange);
+            }
             let body = LargeFlow::new(exchange, begin, rest, account, watch, &timeouts);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
@@ -94,7 +98,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             let session = Conversation::new(exchange, &call.model, opening, step, (tunnel, scrub));
             Answer { status: arrival.status, headers, body: Body::Session(Box::new(session)) }
         }
-        Arrived::Whole { tap, told, streamed, healed } => {
+        Arrived::Whole { tap, told, streamed, healed, heard } => {
             headers.extend(healed.as_deref().map(|record| heal::header(Some(record))));
             exchange.record.streamed = streamed;
             let mut dress = arrival.dress;
@@ -119,6 +123,9 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
                 Task::Generate => account.close(&mut exchange, &tap, Outcome::Completed),
                 Task::CountTokens | Task::Converse => exchange.close(Outcome::Completed),
                 Task::Explain => exchange.discard(),
+            }
+            if let Some(due) = call.shadow.due() {
+                due.send(&exchange, heard);
             }
             Answer { status: arrival.status, headers, body: Body::full(told) }
         }

@@ -22,6 +22,7 @@ use super::call::Call;
 use super::dress::Dress;
 use super::heal::{EventHealer, FrameHealer, Frames};
 use super::resolve::Step;
+use super::shadow::Heard;
 use super::transcode::Transcoder;
 use crate::kinds::scrub::Scrub;
 use crate::proofs::Keeper;
@@ -50,6 +51,8 @@ pub struct StreamRelay {
     /// For clients that cannot read all that a stream of events may hold.
     bare: Option<Bare>,
     scrub: Scrub,
+    /// Keeps what the upstream says, where that is to be compared.
+    heard: Option<Box<Heard>>,
     last_read: Instant,
     /// When the last event came; comments are none.
     last_event: Instant,
@@ -108,6 +111,7 @@ impl StreamRelay {
             array: (call.json_array && call.dialect == step.dialect).then(JsonArray::default),
             bare,
             scrub,
+            heard: None,
             last_read: Instant::now(),
             last_event: Instant::now(),
             has_one_answer: !call.may_have_several_answers(),
@@ -126,6 +130,16 @@ impl StreamRelay {
         if let (Some(transcoder), Some(keeper)) = (&mut self.transcoder, keeper) {
             transcoder.keep(keeper);
         }
+    }
+
+    /// Has what the upstream says kept.
+    pub fn hear(&mut self, heard: Option<Box<Heard>>) {
+        self.heard = heard;
+    }
+
+    /// What it has said so far, where it was kept.
+    pub fn take_heard(&mut self) -> Option<Box<Heard>> {
+        self.heard.take()
     }
 
     /// What was done to its JSON; nothing where nobody asked for JSON.
@@ -175,6 +189,9 @@ impl StreamRelay {
             let bytes = match ready!(self.body.poll_chunk(cx)) {
                 Some(Ok(chunk)) => {
                     self.last_read = Instant::now();
+                    if let Some(heard) = &mut self.heard {
+                        heard.take(&chunk);
+                    }
                     self.take(chunk)
                 }
                 Some(Err(error)) if self.state == State::Open => {
