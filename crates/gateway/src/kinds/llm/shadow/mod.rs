@@ -68,7 +68,7 @@ pub struct Due {
     preset: Option<Arc<Preset>>,
     /// What the rule that decided wishes.
     rule: Option<Arc<Preferences>>,
-    /// What the alias says of where requests may go.
+    /// Who may get it beside.
     guard: Preferences,
 }
 
@@ -96,12 +96,13 @@ pub fn drawn(
         shadows.count(&shadow.alias, fate);
         return call;
     }
+    let rule = looked.rule.map(|rule| &*rule.routing);
     let mut headers = headers.clone();
     headers.remove(header::AUTHORIZATION);
     LEFT_OUT.iter().for_each(|name| drop(headers.remove(*name)));
     call.shadow = Role::Original(Arc::new(Due {
         shadow: Arc::clone(shadow),
-        guard: guard(snapshot, &shadow.alias),
+        guard: guard(snapshot, &shadow.alias, &call, key, rule),
         snapshot: Arc::clone(snapshot),
         key: key.clone(),
         headers,
@@ -124,17 +125,30 @@ fn can_be_copied(call: &Call) -> bool {
         && !is_bound
 }
 
-/// Who may get requests for an alias. What else it wishes of the choice is meant for its own deployments: the candidate is
-/// named beside it.
-fn guard(snapshot: &Snapshot, alias: &str) -> Preferences {
+/// Who may get copies beside what holds for every request. What else the alias wishes of the choice is meant for its own
+/// deployments: the candidate is named beside it. Those who want certain providers and no others want no copies elsewhere.
+fn guard(
+    snapshot: &Snapshot,
+    alias: &str,
+    call: &Call,
+    key: &VirtualKey,
+    rule: Option<&Preferences>,
+) -> Preferences {
     let target = snapshot.target(alias);
     let routing = target.as_ref().map(|target| &*target.routing);
-    routing.map_or_else(Preferences::default, |routing| Preferences {
-        no_training: routing.no_training,
-        zero_retention: routing.zero_retention,
-        regions: routing.regions.clone(),
+    let preset = call.preset.as_ref().map(|preset| &*preset.routing);
+    let levels = [rule, call.wishes.as_deref(), preset, Some(&key.routing)];
+    let strict = levels
+        .into_iter()
+        .flatten()
+        .find(|level| level.allow_fallbacks == Some(false) && !level.order.is_empty());
+    Preferences {
+        no_training: routing.is_some_and(|routing| routing.no_training),
+        zero_retention: routing.is_some_and(|routing| routing.zero_retention),
+        regions: routing.map(|routing| routing.regions.clone()).unwrap_or_default(),
+        only: strict.map(|level| level.order.clone()).unwrap_or_default(),
         ..Preferences::default()
-    })
+    }
 }
 
 impl Due {
