@@ -266,10 +266,8 @@ impl Reading<'_> {
         }
         let (told, healed) = self.tell(exchange, &said).await?;
         let streamed = attempt.call.stream && !only_passes;
-        let mut heard = self.hears(None);
-        if let Some(heard) = &mut heard {
-            heard.take(&said);
-        }
+        let mut heard = attempt.call.shadow.hears(attempt.step.dialect, None);
+        heard.iter_mut().for_each(|heard| heard.take(&said));
         Ok(Arrived::whole(attempt.step.dialect, &said, told, streamed).healed(healed).heard(heard))
     }
 
@@ -286,12 +284,6 @@ impl Reading<'_> {
             let message = format!("The answer of {} stopped for longer than the idle time-out.", self.name());
             Failure::silent(Code::UpstreamTimeout, FailureClass::IdleTimeout, message)
         })
-    }
-
-    /// What keeps the upstream's words, where they are to be compared.
-    pub(super) fn hears(&self, framing: Option<Framing>) -> Option<Box<Heard>> {
-        let Try { call, step, .. } = self.attempt;
-        call.shadow.is_heard().then(|| Box::new(Heard::new(step.dialect, framing)))
     }
 
     /// Whether the answer is sound, which cannot be looked at.
@@ -444,7 +436,7 @@ impl Reading<'_> {
         ));
         stream.dress(Dress::of(self.attempt, exchange));
         stream.keep(self.keeper(exchange));
-        stream.hear(self.hears(Some(framing)));
+        stream.heard = call.shadow.hears(step.dialect, Some(framing));
         let mut held: SmallVec<[Bytes; 4]> = SmallVec::new();
         let mut held_bytes = 0;
         let first_byte = (self.sent + step.provider().timeouts.first_byte).min(self.attempt.deadline);

@@ -67,7 +67,7 @@ impl StreamFlow {
         self.account.close(&mut self.exchange, tap, outcome);
         let due = self.due.take().filter(|_| outcome == Outcome::Completed);
         if let (Some(due), Some(stream)) = (due, &mut self.stream) {
-            due.send(&self.exchange, stream.take_heard());
+            due.send(&self.exchange, stream.heard.take());
         }
     }
 

@@ -52,7 +52,7 @@ pub struct StreamRelay {
     bare: Option<Bare>,
     scrub: Scrub,
     /// Keeps what the upstream says, where that is to be compared.
-    heard: Option<Box<Heard>>,
+    pub heard: Option<Box<Heard>>,
     last_read: Instant,
     /// When the last event came; comments are none.
     last_event: Instant,
@@ -132,16 +132,6 @@ impl StreamRelay {
         }
     }
 
-    /// Has what the upstream says kept.
-    pub fn hear(&mut self, heard: Option<Box<Heard>>) {
-        self.heard = heard;
-    }
-
-    /// What it has said so far, where it was kept.
-    pub fn take_heard(&mut self) -> Option<Box<Heard>> {
-        self.heard.take()
-    }
-
     /// What was done to its JSON; nothing where nobody asked for JSON.
     pub fn healed(&self) -> Option<&HealRecord> {
         let said_anew = self.transcoder.as_ref().and_then(Transcoder::healed);
@@ -189,9 +179,7 @@ impl StreamRelay {
             let bytes = match ready!(self.body.poll_chunk(cx)) {
                 Some(Ok(chunk)) => {
                     self.last_read = Instant::now();
-                    if let Some(heard) = &mut self.heard {
-                        heard.take(&chunk);
-                    }
+                    self.heard.iter_mut().for_each(|heard| heard.take(&chunk));
                     self.take(chunk)
                 }
                 Some(Err(error)) if self.state == State::Open => {

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use yumen_config::{Preferences, Preset, SHADOW_ALL, Shadow, Snapshot, VirtualKey};
 use yumen_llm::dialects::{Dialect, Operation, codec};
+use yumen_llm::framing::Framing;
 use yumen_telemetry::ShadowRecord;
 
 pub use heard::Heard;
@@ -40,9 +41,9 @@ pub enum Role {
 }
 
 impl Role {
-    /// Whether what the upstream says is to be compared.
-    pub fn is_heard(&self) -> bool {
-        !matches!(self, Self::None)
+    /// What keeps the words of an upstream, where they are to be compared.
+    pub fn hears(&self, dialect: Dialect, framing: Option<Framing>) -> Option<Box<Heard>> {
+        (!matches!(self, Self::None)).then(|| Box::new(Heard::new(dialect, framing)))
     }
 
     /// What is needed for the copy that is to be sent.
@@ -165,6 +166,8 @@ impl Due {
             return;
         }
         let begun = match heard {
+            // The last room for records is kept for what clients ask.
+            _ if !gateway.sink.has_room() => Err(Fate::Busy),
             Some(heard) if !heard.is_too_large() => {
                 gateway.shadows.begin(&self.shadow).map(|place| (place, heard))
             }
