@@ -63,8 +63,8 @@ pub use access::{Access, AccessFault, access_word};
 pub use base::Base;
 pub use check::{Checked, SecretFiles, from_environment, parse_and_check};
 pub use credential::{
-    AwsKey, Credential, GoogleServiceAccount, GoogleUser, OauthClient, Proof, SigningKey, TencentKey,
-    TokenSource,
+    AwsKey, Credential, CredentialLimits, GoogleServiceAccount, GoogleUser, OauthClient, Proof, SigningKey,
+    TencentKey, TokenSource,
 };
 pub use diagnostic::{Diagnostic, Position, Severity};
 pub use discovered::Discovered;
@@ -75,7 +75,7 @@ pub use listing::{Listed, ModelQuery, Page, QueryError, may_use};
 pub use network::Network;
 pub use path_rules::{PathFault, PathRules, PlainPath};
 pub use patterns::ModelPatterns;
-pub use provider::{ModelSource, Provider, ServedModel, Timeouts};
+pub use provider::{ModelSource, Probe, ProbeQuestion, Provider, ServedModel, Timeouts};
 pub use quantization::Quantization;
 pub use reference::reference_markdown;
 pub use rotation::Rotation;

@@ -5,6 +5,7 @@
 //! one is already asking for the token that it needs, or makes the long list that was asked for.
 
 mod affinity;
+mod allowances;
 mod answers;
 #[doc(hidden)]
 pub mod bench;
@@ -22,11 +23,13 @@ mod kinds;
 mod limits;
 mod listener;
 mod pipeline;
+mod probes;
 mod proofs;
 mod rejection;
 mod route;
 mod serving;
 mod shadows;
+pub mod simulate;
 mod stages;
 mod upload;
 mod upstream;
@@ -39,5 +42,6 @@ pub use health::SavedHealth;
 pub use kinds::llm::explain;
 pub use listener::DataPlane;
 pub use pipeline::STAGES;
+pub use probes::probe;
 pub use rejection::{CODES, Code, CodeRow, Origin, Rejection, Retry, reference_markdown};
 pub use worker::Gateway;

@@ -115,6 +115,22 @@ impl Store {
         ledger::find(&self.database.readers, id, key_id).await
     }
 
+    /// Records of a span of time (`since_us` included, `until_us` not), the oldest first: at most `most` of those behind the id
+    /// `after`, which is empty at first and then the last one of the page before.
+    pub async fn records(
+        &self,
+        span_us: (i64, i64),
+        after: &str,
+        most: u32,
+    ) -> Result<Vec<ExchangeRecord>, StoreError> {
+        ledger::page(&self.database.readers, span_us, after, most).await
+    }
+
+    /// The id behind which the newest `most` records of a span of time stand; none where there are no more.
+    pub async fn newest_records(&self, span_us: (i64, i64), most: u32) -> Result<Option<String>, StoreError> {
+        ledger::newest(&self.database.readers, span_us, most).await
+    }
+
     /// Takes the spool over and begins to drain it on the current runtime; each record is shown once to each observer.
     pub async fn start_ledger(
         &self,

@@ -1,5 +1,7 @@
 //! The command line: every command and option, with its help text.
 
+mod simulate;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 
 use crate::moments;
+pub use simulate::SimulateOptions;
 
 /// One gateway to every model, tool and service.
 #[derive(Debug, Parser)]
@@ -73,6 +76,13 @@ pub enum Command {
     Explain(ExplainOptions),
     /// Show how the deployments and credentials of a running gateway do: breakers, success, speed.
     Status(StatusOptions),
+    /// Replay recorded exchanges through another configuration: what it would have changed in cost, time, failures and shares.
+    ///
+    /// Each exchange goes through the choice of deployments again, in its own time, with the prices of the configuration and with
+    /// the times and failures that records tell of each deployment. Nothing is sent. What no record holds is assumed, and the
+    /// report says what and for how many exchanges.
+    #[command(after_long_help = simulate::EXAMPLE)]
+    Simulate(Box<SimulateOptions>),
     /// Take, show, export or put away a newer catalogue of models and prices; a running server feels it within a second.
     Catalogue {
         /// The data folder of the gateway.

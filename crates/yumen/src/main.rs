@@ -17,6 +17,7 @@ mod reload;
 mod serve;
 mod settings;
 mod shadow;
+mod simulate;
 mod status;
 mod usage;
 mod vitals;
@@ -54,6 +55,7 @@ fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
         Command::Providers { settings, json } => list::providers(&settings, json),
         Command::Route(options) => explain::route(&options),
         Command::Explain(options) => explain::exchange(&options),
+        Command::Simulate(options) => simulate::run(&options),
         Command::Status(options) => status::run(&options),
         Command::Catalogue { data_dir, command } => catalogue::run(&data_dir, &command),
         Command::Chat(options) => chat::run(&options),

@@ -50,6 +50,23 @@ pub fn expiry(text: &str) -> anyhow::Result<i64> {
     Ok(moment)
 }
 
+/// When something was, in Unix microseconds: a time, a day, or how long ago it was.
+pub fn past(text: &str) -> anyhow::Result<i64> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time.as_microsecond());
+    }
+    if let Ok(day) = text.parse::<jiff::civil::Date>() {
+        return Ok(day.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp().as_microsecond());
+    }
+    match duration(text) {
+        Ok(back) => {
+            let back = i64::try_from(back.as_micros()).unwrap_or(i64::MAX);
+            Ok(Timestamp::now().as_microsecond().saturating_sub(back).max(0))
+        }
+        Err(error) => bail!("{error}, or a time: 2026-11-20T00:00Z, 2026-11-20"),
+    }
+}
+
 /// The unit that was probably meant.
 fn nearest(unit: &str) -> Option<&'static str> {
     let unit = unit.trim().to_lowercase();
@@ -83,6 +100,17 @@ mod tests {
         for (near, right) in [("24", "`24h`"), ("24H", "`24h`"), ("7 days", "`7d`"), ("30min", "`30m`")] {
             let said = duration(near).unwrap_err().to_string();
             assert!(said.contains(right), "{near}: {said}");
+        }
+    }
+
+    #[test]
+    fn moments_of_the_past() {
+        assert_eq!(past("2026-11-20T00:00Z").unwrap(), 1_795_132_800_000_000);
+        assert_eq!(past("2026-11-20").unwrap(), past("2026-11-20T00:00:00Z").unwrap());
+        assert!(past("7d").unwrap() < past("24h").unwrap());
+        assert_eq!(past("99999w").unwrap(), 0);
+        for bad in ["yesterday", "7", "2026-13-01", ""] {
+            assert!(past(bad).is_err(), "{bad}");
         }
     }
 

@@ -14,6 +14,7 @@ mod keys;
 mod models;
 pub(crate) mod names;
 mod parameters;
+mod probe;
 mod proof;
 mod provider;
 mod routing;

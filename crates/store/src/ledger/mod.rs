@@ -26,7 +26,7 @@ use crate::usage;
 pub use drain::DrainError;
 use drain::{Drain, Wish};
 use insert::Checkpoint;
-pub(crate) use rows::find;
+pub(crate) use rows::{find, newest, page};
 use state::LedgerState;
 use tail::Tail;
 

@@ -55,6 +55,52 @@ pub(crate) async fn find(
     row.as_ref().map(record).transpose()
 }
 
+/// Records of a span of time, in Unix microseconds, the oldest first: at most `most` of those behind the id `after`. Ids begin
+/// with their second, so this walks the primary key.
+pub(crate) async fn page(
+    pool: &SqlitePool,
+    (since_us, until_us): (i64, i64),
+    after: &str,
+    most: u32,
+) -> Result<Vec<ExchangeRecord>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT * FROM records WHERE id > $1 AND id >= $2 AND id < $3 \
+         AND started_at_us >= $4 AND started_at_us < $5 ORDER BY id LIMIT $6",
+    )
+    .bind(after)
+    .bind(id_at(since_us))
+    .bind(id_at(until_us.saturating_add(1_000_000)))
+    .bind(since_us)
+    .bind(until_us)
+    .bind(most)
+    .fetch_all(pool)
+    .await?;
+    rows.iter().map(record).collect()
+}
+
+/// The id behind which the newest `most` records of a span of time stand; none where there are no more.
+pub(crate) async fn newest(
+    pool: &SqlitePool,
+    (since_us, until_us): (i64, i64),
+    most: u32,
+) -> Result<Option<String>, StoreError> {
+    let id = sqlx::query_scalar(
+        "SELECT id FROM records WHERE id >= $1 AND id < $2 \
+         AND started_at_us >= $3 AND started_at_us < $4 ORDER BY id DESC LIMIT 1 OFFSET $5",
+    )
+    .bind(id_at(since_us))
+    .bind(id_at(until_us.saturating_add(1_000_000)))
+    .bind(since_us)
+    .bind(until_us)
+    .bind(most);
+    Ok(id.fetch_optional(pool).await?)
+}
+
+/// What every id of this second or later is not smaller than.
+fn id_at(us: i64) -> String {
+    format!("gen-{:010}", us.div_euclid(1_000_000).clamp(0, 9_999_999_999))
+}
+
 fn record(row: &SqliteRow) -> Result<ExchangeRecord, StoreError> {
     let outcome: &str = row.try_get("outcome")?;
     let source: &str = row.try_get("token_source")?;

@@ -89,6 +89,37 @@ async fn records_come_back_as_they_were() {
 }
 
 #[tokio::test]
+async fn records_of_a_time_are_read_in_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = start(dir.path(), &Seen::default()).await;
+    let mut writer = ledger.sink().writer().unwrap();
+    append(&mut *writer, 0..40);
+    ledger.flush().await.unwrap();
+    let readers = &ledger.database.readers;
+    let second = 1_000_000;
+    for (since, until) in [(0, 40), (7, 23), (7, 7), (-5, 3), (39, 100)] {
+        let span = (NOON_US + since * second, NOON_US + until * second);
+        let (mut found, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = super::page(readers, span, &after, 7).await.unwrap();
+            assert!(page.len() <= 7);
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.id);
+            found.extend(page);
+        }
+        let expected: Vec<_> = (since.max(0)..until.min(40)).map(|number| record(number as u64)).collect();
+        assert_eq!(found, expected, "{since} to {until}");
+        let newest = super::newest(readers, span, 3).await.unwrap();
+        let behind = expected.len().checked_sub(4).map(|place| expected[place].id.clone());
+        assert_eq!(newest, behind, "{since} to {until}");
+    }
+    // A part of a second counts, and absurd times are no error.
+    let half = (NOON_US + second / 2, NOON_US + second + 1);
+    assert_eq!(super::page(readers, half, "", 9).await.unwrap(), [record(1)]);
+    assert_eq!(super::page(readers, (i64::MIN, i64::MAX), "", 100).await.unwrap().len(), 40);
+}
+
+#[tokio::test]
 async fn counts_too_large_for_the_database_do_not_stop_it() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = start(dir.path(), &Seen::default()).await;

@@ -170,6 +170,8 @@ mod tests {
             opening: None,
             memory: None,
             shadow: super::super::shadow::Role::None,
+            recorded_tokens: None,
+            rescue: super::super::rescue::Rescue::default(),
         }
     }
 

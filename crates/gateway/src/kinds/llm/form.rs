@@ -14,6 +14,7 @@ use super::call::Call;
 use super::decode::{ACTED_ON, REFUSED, named, refused_choice};
 use super::headers::{is_json, media_type};
 use super::heal::Wish;
+use super::rescue::Rescue;
 use super::shadow::Role;
 use crate::rejection::{Code, Rejection};
 use crate::route::LlmRoute;
@@ -114,6 +115,8 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         opening: None,
         memory: None,
         shadow: Role::None,
+        recorded_tokens: None,
+        rescue: Rescue::default(),
         body,
     })
 }

@@ -1,6 +1,5 @@
 //! relay: response → client. Says the answer in the client's dialect and counts its usage; never retries.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,10 +14,12 @@ use super::call::Call;
 use super::flow::StreamFlow;
 use super::large::{LargeFlow, Watch};
 use super::realtime::Conversation;
+use super::rescue::Rescuer;
 use super::{headers, heal};
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::route::Task;
+use crate::shadows::Fate;
 
 /// An answer that the gateway gives itself never waits.
 const OWN_ANSWER: Timeouts = Timeouts {
@@ -47,16 +48,11 @@ impl Answer {
 }
 
 /// Sends an answer on. The exchange closes when the last of it is handed to the socket's writer.
-pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answer {
+pub fn relay(mut exchange: Box<Exchange>, call: Call, mut arrival: Arrival) -> Answer {
     let mut account = Account { price: None, asked: call.asked() };
     let mut timeouts = OWN_ANSWER;
     if let Some(step) = &arrival.step {
-        let model = &step.deployment.model;
-        exchange.record.provider = Some(step.provider().id.to_string());
-        exchange.record.model_served = Some(model.name().to_string());
-        account.asked.model = Some(Arc::clone(model.name()));
-        account.price = model.price;
-        timeouts = step.provider().timeouts;
+        timeouts = account.served_by(&mut exchange, step);
     }
     exchange.record.status = arrival.status.as_u16();
     let mut headers = headers::to_client(&arrival.headers);
@@ -72,8 +68,10 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
                 headers.extend([heal::header(None)]);
             }
             exchange.stamp(&mut headers);
-            let (remembering, due) = (arrival.remembering, call.shadow.due());
-            let body = StreamFlow::new(exchange, stream, held, account, &timeouts, remembering, due);
+            let due = call.shadow.due();
+            let rescuer = arrival.prospect.take().map(|prospect| Box::new(Rescuer::new(prospect, call)));
+            let (remembering, parts) = (arrival.remembering, (account, rescuer));
+            let body = StreamFlow::new(exchange, stream, held, parts, &timeouts, remembering, due);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
         Arrived::Large(begin, rest) => {
@@ -82,7 +80,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
             let is_told = call.passing().is_none() || headers::is_json(&arrival.headers);
             let watch = Watch::new(arrival.dialect, is_told, &begin);
             if let Some(due) = call.shadow.due() {
-                due.too_large(&exchange);
+                due.leave_out(&exchange, Fate::Large);
             }
             let body = LargeFlow::new(exchange, begin, rest, account, watch, &timeouts);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }

@@ -85,6 +85,8 @@ pub fn open(exchange: &Exchange, route: LlmRoute, head: &request::Parts) -> Resu
         opening: Some(Box::new(opening)),
         memory: None,
         shadow: Role::None,
+        recorded_tokens: None,
+        rescue: crate::kinds::llm::rescue::Rescue::default(),
     })
 }
 

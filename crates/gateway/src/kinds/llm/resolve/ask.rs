@@ -126,6 +126,7 @@ impl<'a> Ask<'a> {
     /// About how many tokens its prompt has.
     pub fn prompt_tokens(&self) -> u64 {
         *self.tokens.get_or_init(|| match self.source {
+            Source::Call(Call { recorded_tokens: Some(tokens), .. }, _) => *tokens,
             Source::Call(call, _) if call.body.len() <= WEIGHED_MOST => tokens::estimate_json(&call.body),
             Source::Call(call, _) => call.body.len() as u64 / BYTES_PER_TOKEN,
             #[cfg(test)]
@@ -133,10 +134,21 @@ impl<'a> Ask<'a> {
         })
     }
 
+    /// The same without looking at it.
+    pub fn rough_tokens(&self) -> u64 {
+        match self.source {
+            Source::Call(call, _) => call.rough_tokens(),
+            #[cfg(test)]
+            Source::Tokens { prompt, .. } => prompt,
+        }
+    }
+
     /// Whether its prompt is surely longer than a context. Most are so short that nothing has to be counted.
     pub fn is_longer_than(&self, context: u64) -> bool {
         match self.source {
-            Source::Call(call, _) if (call.body.len() as u64) <= context => false,
+            Source::Call(call, _) if call.recorded_tokens.is_none() && call.body.len() as u64 <= context => {
+                false
+            }
             _ => self.prompt_tokens() > context,
         }
     }
@@ -153,6 +165,7 @@ impl<'a> Ask<'a> {
     /// What a conversation begins with.
     pub fn conversation(&self) -> Option<u64> {
         match self.source {
+            Source::Call(call, _) if call.recorded_tokens.is_some() => None,
             Source::Call(call, _) => conversation(call),
             #[cfg(test)]
             Source::Tokens { .. } => None,

@@ -66,6 +66,11 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// The same at this time, in seconds since the epoch, instead of now.
+    pub fn at(self, seconds: i64) -> Self {
+        Self { now: OnceCell::from(seconds), ..self }
+    }
+
     fn ask(&self) -> &Ask<'a> {
         self.ask.get_or_init(|| Ask::of(self.call, self.headers))
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use serde_json::json;
 use smallvec::SmallVec;
-use yumen_config::cel::Fault;
+use yumen_config::cel::{Facts, Fault};
 use yumen_config::{Rule, Snapshot, Then};
 use yumen_telemetry::RouteRecord;
 
@@ -48,11 +48,16 @@ pub enum Failed {
 
 /// Looks which rule decides.
 pub fn look<'s>(snapshot: &'s Snapshot, request: &Request<'_>) -> Looked<'s> {
+    look_with(snapshot, request.call, request)
+}
+
+/// The same for a call of which `facts` tells what conditions read.
+pub fn look_with<'s>(snapshot: &'s Snapshot, call: &Call, facts: &dyn Facts) -> Looked<'s> {
     let mut looked = Looked::default();
     // What continues a response that a provider keeps stays with its model.
-    let is_bound = request.call.memory.as_ref().is_some_and(|memory| memory.owned().is_some());
+    let is_bound = call.memory.as_ref().is_some_and(|memory| memory.owned().is_some());
     for rule in &snapshot.rules.list {
-        let holds = rule.when.as_ref().map_or(Ok(true), |when| when.holds(request));
+        let holds = rule.when.as_ref().map_or(Ok(true), |when| when.holds(facts));
         match holds {
             Ok(false) => {}
             Ok(true) if is_bound && !matches!(rule.then, Then::Keep | Then::Deny(_)) => {}

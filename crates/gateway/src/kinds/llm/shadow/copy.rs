@@ -70,7 +70,7 @@ impl Due {
         {
             self.compare(&mut exchange, answer, heard).await;
         }
-        let answer = relay(exchange, &call, arrival);
+        let answer = relay(exchange, call, arrival);
         // Nobody wants it; a large one is read so that its record says what it has used.
         let mut body = answer.body;
         while let Some(frame) = body.frame().await {

@@ -153,9 +153,9 @@ fn guard(
 }
 
 impl Due {
-    /// Counts that its answer is too large to be compared.
-    pub fn too_large(&self, exchange: &Exchange) {
-        exchange.worker().gateway.shadows.count(&self.shadow.alias, Fate::Large);
+    /// Counts that no copy is sent after all.
+    pub fn leave_out(&self, exchange: &Exchange, fate: Fate) {
+        exchange.worker().gateway.shadows.count(&self.shadow.alias, fate);
     }
 
     /// Sends the copy beside everything else, now that the exchange has been closed as completed.
