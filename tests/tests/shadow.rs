@@ -116,7 +116,6 @@ async fn each_surface_is_compared_with_a_candidate_of_each_dialect() {
         let ground = Ground::new("fake-chat", (candidate, "fake-text-and-tools"), FREE).await;
         let ground = &ground;
         ground.other.script(|request| {
-            // Told in the words of the same model, so that the comparison has something to find equal.
             (request.json()["stream"] == true)
                 .then(|| Reply::json(500, &json!({ "error": "a copy is asked whole" })))
         });
@@ -411,6 +410,46 @@ async fn what_a_provider_would_do_twice_is_not_copied() {
     ground.gateway.anthropic_client().post(MESSAGES, &body).await.expect_status(200);
     ground.counted("anthropic", "answered", 1).await;
     assert_eq!(ground.other.counts().received, 1);
+}
+
+#[tokio::test]
+async fn clients_of_the_ai_sdk_are_compared_too() {
+    let ground = Ground::new("fake-chat", ("anthropic", "fake-chat"), FREE).await;
+    for stream in ["false", "true"] {
+        let client = ground
+            .gateway
+            .client()
+            .header("ai-language-model-id", "openai")
+            .header("ai-language-model-specification-version", "3")
+            .header("ai-language-model-streaming", stream);
+        let prompt = json!([{ "role": "user", "content": [{ "type": "text", "text": "What is it?" }] }]);
+        let answer =
+            client.post("/v4/ai/language-model", &json!({ "prompt": prompt })).await.expect_status(200);
+        let record = ground.copy_of(answer.header("x-generation-id")).await;
+        assert_eq!(record["shadow"]["compared"]["common_words"], 1000, "{record}");
+    }
+}
+
+#[tokio::test]
+async fn what_two_deployments_have_said_together_is_not_compared() {
+    let (main, other) = (Upstream::start().await, Upstream::start().await);
+    let plain = main.plain_base();
+    let config = config(&main, &other, "fake-cut-mid-stream", ("openai", "fake-chat"), FREE)
+        .replace(
+            "  cand-openai:",
+            &format!(
+                "  second: {{ type: anthropic, base_url: \"{plain}\", credentials: [ {{ secret: upstream-second }} ] }}\n  cand-openai:"
+            ),
+        )
+        .replace(
+            "  openai: {",
+            "  openai: { routing: { rescue: true }, fallbacks: [ second/fake-chat ],",
+        );
+    let ground = Ground { gateway: Gateway::start(&config).await, main, other };
+    let answer = ground.gateway.client().post(CHAT, &ask_stream("openai")).await.expect_status(200);
+    assert!(answer.events().last().is_some_and(yumen_testkit::Event::is_done), "{}", answer.text());
+    ground.counted("openai", "skipped_unfit", 1).await;
+    assert_eq!((ground.main.counts().received, ground.other.counts().received), (2, 0));
 }
 
 #[tokio::test]
