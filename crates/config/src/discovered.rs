@@ -101,6 +101,7 @@ impl ModelTarget {
             fallbacks: self.fallbacks.iter().map(renew).collect(),
             routing: Arc::clone(&self.routing),
             heal_json: self.heal_json,
+            shadow: self.shadow.clone(),
         }
     }
 }

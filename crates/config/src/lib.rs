@@ -48,6 +48,7 @@ mod routing;
 mod rules;
 mod schema;
 mod secret;
+mod shadow;
 mod snapshot;
 pub mod spec;
 mod yaml;
@@ -85,6 +86,7 @@ pub use routing::{
 pub use rules::{Effort, Preset, PresetParameters, Rule, Rules, Then};
 pub use schema::json_schema;
 pub use secret::{KeyHash, KeyHasher, Secret};
+pub use shadow::{SHADOW_ALL, Shadow};
 pub use snapshot::{
     Deployment, FetchSettings, GatewaySettings, KeepWish, LogFormat, LogLevel, ModelTarget, ProcessSettings,
     ResponsesSettings, SessionSettings, Snapshot, TargetKind,

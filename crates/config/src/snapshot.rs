@@ -17,6 +17,7 @@ use crate::provider::{Provider, ServedModel};
 use crate::rotation::Rotation;
 use crate::routing::{Preferences, Strategy};
 use crate::rules::{Preset, Rules};
+use crate::shadow::Shadow;
 
 /// Longest model name that is looked at; a longer one is unknown.
 const LONGEST_MODEL_NAME: usize = 256;
@@ -234,6 +235,8 @@ pub struct ModelTarget {
     pub routing: Arc<Preferences>,
     /// Whether broken JSON is repaired under this name; nothing where the gateway's own setting counts.
     pub heal_json: Option<bool>,
+    /// The candidate that is asked a copy of some of its requests.
+    pub shadow: Option<Arc<Shadow>>,
 }
 
 /// Kinds of public model names.
@@ -277,8 +280,15 @@ impl ModelTarget {
     /// A name that stands for one deployment.
     pub fn single(name: &str, kind: TargetKind, deployment: Deployment) -> Self {
         let deployments = Rotation::even([deployment]);
-        let routing = Arc::default();
-        Self { name: Arc::from(name), kind, deployments, fallbacks: Vec::new(), routing, heal_json: None }
+        Self {
+            name: Arc::from(name),
+            kind,
+            deployments,
+            fallbacks: Vec::new(),
+            routing: Arc::default(),
+            heal_json: None,
+            shadow: None,
+        }
     }
 
     /// In which order its deployments are tried where nobody says otherwise.

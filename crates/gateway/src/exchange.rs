@@ -390,6 +390,9 @@ impl Exchange {
             let tokens = &self.record.tokens;
             self.worker.gateway.allowances.settle(&sent, tokens.input.saturating_add(tokens.output));
         }
+        if let Some(shadow) = &self.record.shadow {
+            self.worker.gateway.shadows.charge(&shadow.alias, self.record.cost_nanos);
+        }
         if let Some(before) = self.before.take() {
             self.record.tokens.add(&before);
         }

@@ -28,6 +28,7 @@ mod proofs;
 mod rejection;
 mod route;
 mod serving;
+mod shadows;
 pub mod simulate;
 mod stages;
 mod upload;

@@ -18,7 +18,6 @@ use crate::body::Body;
 use crate::exchange::{EXPLAIN, Exchange};
 use crate::kinds::http;
 use crate::kinds::llm::{self, Answer};
-use crate::kinds::turns::is_limited;
 use crate::rejection::{Code, Origin, Rejection};
 use crate::route::{HttpRoute, LlmRoute, Route, Skin, Surface, Task};
 use crate::stages;
@@ -79,7 +78,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, two_lengths
 /// The stages up to the first content.
 async fn serve(
     exchange: &mut Exchange,
-    snapshot: &Snapshot,
+    snapshot: &Arc<Snapshot>,
     route: LlmRoute,
     head: &request::Parts,
     body: &mut Incoming,
@@ -103,7 +102,7 @@ async fn serve(
     let looked = look(exchange, snapshot, &consumer, &call, head).await;
     exchange.chosen(looked.record(&call));
     let mut call = looked.obeyed(snapshot, call)?;
-    let plan = choose(&worker, snapshot, &consumer, &call, &looked, &head.headers)?;
+    let plan = llm::choose(&worker, snapshot, &consumer, &looked.ask(snapshot, &call, &head.headers))?;
     exchange.chosen(plan.decision.record(looked.record(&call)));
     call.rescue = llm::Rescue::of(&call, &plan);
     if let Some(arrival) = llm::dry_run(snapshot, &call, &head.headers, &looked, &plan) {
@@ -112,6 +111,7 @@ async fn serve(
     if let Some(arrival) = llm::load(exchange, &call, &plan) {
         return Ok((call, arrival));
     }
+    let call = llm::drawn(exchange, snapshot, &consumer, call, &plan, &looked, &head.headers);
     let arrival = match call.task {
         Task::Generate | Task::Converse => {
             llm::dispatch(exchange, settings, &call, &plan, &head.headers).await?
@@ -151,26 +151,6 @@ async fn look<'s>(
         exchange.worker().gateway.rule_faults.note(rule, why, Instant::now());
     }
     looked
-}
-
-/// resolve, with what is known while the gateway runs.
-fn choose(
-    worker: &Worker,
-    snapshot: &Snapshot,
-    consumer: &VirtualKey,
-    call: &llm::Call,
-    looked: &llm::Looked<'_>,
-    headers: &HeaderMap,
-) -> Result<llm::Plan, Rejection> {
-    let gateway = &worker.gateway;
-    let live = llm::Live {
-        health: &gateway.health,
-        affinity: &gateway.affinity,
-        now_ms: gateway.health.at(Instant::now()),
-        draw: &|end| worker.below(end),
-        is_limited: &|deployment, tokens| is_limited(gateway, deployment, tokens),
-    };
-    llm::resolve(&live, snapshot, consumer, &looked.ask(snapshot, call, headers))
 }
 
 /// The same for a call that goes through as it is. What its head alone tells is looked at before its body is read.

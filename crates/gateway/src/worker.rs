@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use yumen_config::{KeyHasher, Snapshot};
 use yumen_telemetry::{
     AppendError, ExchangeRecord, GenerationLookup, HealthReport, ObjectOwners, Outcome, RecordSink,
-    RecordWriter, ResponseKeeper,
+    RecordWriter, ResponseKeeper, ShadowCount,
 };
 
 use crate::affinity::Affinity;
@@ -27,6 +27,7 @@ use crate::health::{Health, SavedHealth};
 use crate::intents::Intents;
 use crate::limits::Limits;
 use crate::proofs::Proofs;
+use crate::shadows::Shadows;
 use crate::upstream::{AccessTokens, Pool, Resting};
 
 /// Long lists that are made, and prompts that are counted, at the same time.
@@ -48,6 +49,8 @@ pub struct Gateway {
     pub affinity: Affinity,
     /// What messages were told to be about.
     pub intents: Intents,
+    /// Copies of requests to candidates.
+    pub shadows: Shadows,
     /// Rules that could not be evaluated.
     pub rule_faults: RuleFaults,
     /// Credentials that rest.
@@ -98,6 +101,7 @@ impl Gateway {
             credentials: Health::default(),
             affinity: Affinity::default(),
             intents: Intents::default(),
+            shadows: Shadows::default(),
             rule_faults: RuleFaults::default(),
             resting: Resting::default(),
             allowances: Allowances::default(),
@@ -142,6 +146,11 @@ impl Gateway {
         let (now, passed_ms) = (Instant::now(), u64::try_from(passed.as_millis()).unwrap_or(u64::MAX));
         self.health.restore(now, passed_ms, saved.deployments);
         self.credentials.restore(now, passed_ms, saved.credentials);
+    }
+
+    /// What came of requests that were drawn for a copy to a candidate.
+    pub fn shadow_counts(&self) -> Vec<ShadowCount> {
+        self.shadows.counts()
     }
 
     /// Puts new settings in place of the live ones; exchanges under way keep those they began with.

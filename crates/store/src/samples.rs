@@ -1,8 +1,8 @@
 //! Records for tests.
 
 use yumen_telemetry::{
-    AttemptRecord, ConsideredRecord, ExchangeRecord, HealEdit, HealRecord, HealStatus, Outcome, RouteRecord,
-    TokenCounts, TokenSource, UnitCounts,
+    AnswerFacts, AttemptRecord, ComparedRecord, ConsideredRecord, ExchangeRecord, HealEdit, HealRecord,
+    HealStatus, Outcome, RouteRecord, ShadowRecord, TokenCounts, TokenSource, UnitCounts,
 };
 
 /// A time in the middle of an hour, in Unix microseconds.
@@ -68,6 +68,7 @@ pub(crate) fn record(number: u64) -> ExchangeRecord {
                 ..HealRecord::default()
             })
         }),
+        shadow: number.is_multiple_of(7).then(|| Box::new(shadow(number))),
     }
 }
 
@@ -84,5 +85,21 @@ fn route() -> RouteRecord {
         sticky: true,
         considered: vec![considered("openai", None), considered("groq", Some("max_price"))],
         ..RouteRecord::default()
+    }
+}
+
+/// A copy of another exchange.
+fn shadow(number: u64) -> ShadowRecord {
+    ShadowRecord {
+        of: "gen-1".into(),
+        alias: "smart".into(),
+        output_tokens: number,
+        cost_nanos: Some(number),
+        compared: number.is_multiple_of(14).then(|| ComparedRecord {
+            original: AnswerFacts { characters: number, tool_calls: 1, valid_json: Some(true) },
+            same_tools: Some(false),
+            ..ComparedRecord::default()
+        }),
+        ..ShadowRecord::default()
     }
 }

@@ -17,6 +17,7 @@ use crate::ledger::{self, Ledger};
 use crate::owned_objects::OwnedObjects;
 use crate::seal::Sealer;
 use crate::server_key;
+use crate::shadows::{self, ShadowQuery, ShadowRow};
 use crate::spool::SpoolSettings;
 use crate::usage::{self, UsageQuery, UsageRow};
 use crate::virtual_keys::{KeyWatch, VirtualKeys};
@@ -91,6 +92,11 @@ impl Store {
     /// Sums over a span of time.
     pub async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
         usage::sum(&self.database.readers, query).await
+    }
+
+    /// How candidates compare with aliases whose requests they were sent copies of.
+    pub async fn shadows(&self, query: &ShadowQuery) -> Result<Vec<ShadowRow>, StoreError> {
+        shadows::compare(&self.database.readers, query).await
     }
 
     /// Records in a spool that have not reached the database: those of the last moments, or more when a server was

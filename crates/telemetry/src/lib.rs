@@ -13,15 +13,17 @@ mod observe;
 mod record;
 mod responses;
 mod route;
+mod shadow;
 mod sink;
 
 pub use healing::{HEAL_EDITS_MOST, HealEdit, HealRecord, HealStatus};
 pub use health::{AllowanceReport, HealthReport, Left, ProbeReport, Uptime};
 pub use log_line::JsonLog;
-pub use metrics::{BuildInfo, CONTENT_TYPE, Metrics, MetricsObserver, ReadHealth, Reading};
+pub use metrics::{BuildInfo, CONTENT_TYPE, Metrics, MetricsObserver, ReadHealth, ReadShadows, Reading};
 pub use objects::{Account, Doing, ObjectKind, ObjectOwners, OwnedObject};
 pub use observe::RecordObserver;
 pub use record::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCounts};
 pub use responses::{Conversation, KeepLimits, Keeping, KeptResponse, NotKept, ResponseKeeper};
 pub use route::{ConsideredRecord, RouteRecord};
+pub use shadow::{AnswerFacts, ComparedRecord, ShadowCount, ShadowRecord};
 pub use sink::{AppendError, GenerationLookup, LookupError, RecordSink, RecordWriter};

@@ -59,6 +59,9 @@ fn write_line(record: &ExchangeRecord, time: &str, out: &mut String) {
         line.text("heal", heal.status.as_str());
         line.number("heal_edits", heal.count);
     }
+    if let Some(shadow) = &record.shadow {
+        line.text("shadow_of", &shadow.of);
+    }
     line.end();
     out.push('\n');
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::healing::HealRecord;
 use crate::json::Object;
 use crate::route::RouteRecord;
+use crate::shadow::ShadowRecord;
 
 /// How an exchange ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -236,7 +237,7 @@ pub struct ExchangeRecord {
     /// The client's dialect, such as `openai_chat`.
     pub dialect: String,
     /// The operation in OpenTelemetry's words, such as `chat`, `text_completion`, `embeddings`; `count_tokens`, and what has no
-    /// word there: `image_generation`, `speech`, `transcription`, `rerank` and the like.
+    /// word there: `image_generation`, `speech`, `transcription`, `rerank` and the like; `shadow` for a copy to a candidate.
     pub operation: String,
     /// The model as the client asked for it; empty when the request could not be read.
     pub model_requested: String,
@@ -280,6 +281,9 @@ pub struct ExchangeRecord {
     /// What was done to the JSON of the answer; nothing where nobody asked for JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heal: Option<Box<HealRecord>>,
+    /// Of which exchange this is a copy for a candidate, and how their answers compare; nothing for all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Box<ShadowRecord>>,
 }
 
 impl ExchangeRecord {
@@ -349,6 +353,7 @@ pub(crate) mod samples {
             lossy: Vec::new(),
             route: None,
             heal: None,
+            shadow: None,
         }
     }
 

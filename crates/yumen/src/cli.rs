@@ -54,6 +54,8 @@ pub enum Command {
     },
     /// Show what was used: requests, tokens and cost.
     Usage(UsageOptions),
+    /// Show how candidates compare with the aliases whose requests they were sent copies of: cost, time, length, JSON, tools.
+    Shadow(ShadowOptions),
     /// List the models that can be asked for, with context and prices.
     ///
     /// The filters and orders are those of `GET /api/v1/models`, by the same names.
@@ -406,6 +408,21 @@ pub struct UsageOptions {
     /// One row for each model, key or provider.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub by: Option<UsageGroup>,
+    /// How far back: 24h, 7d, 30m; everything when not given.
+    #[arg(long, value_name = "DURATION", value_parser = moments::duration)]
+    pub since: Option<Duration>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct ShadowOptions {
+    /// The alias; all when not given.
+    pub alias: Option<String>,
+    #[command(flatten)]
+    pub store: StoreOptions,
     /// How far back: 24h, 7d, 30m; everything when not given.
     #[arg(long, value_name = "DURATION", value_parser = moments::duration)]
     pub since: Option<Duration>,

@@ -129,8 +129,11 @@ pub fn exchange(options: &ExplainOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn ms(us: u64) -> String {
+    format!("{}.{:03} ms", us / 1000, us % 1000)
+}
+
 fn show_record(record: &ExchangeRecord) {
-    let ms = |us: u64| format!("{}.{:03} ms", us / 1000, us % 1000);
     let served = record.provider.as_deref().unwrap_or("nobody");
     let cost = record.cost_nanos.map_or_else(
         || "unknown".to_owned(),
@@ -167,6 +170,14 @@ fn show_record(record: &ExchangeRecord) {
         }
         say(&considered.to_string());
     }
+    if let Some(shadow) = &record.shadow {
+        let read = if shadow.compared.is_some() { "compared" } else { "not compared" };
+        say(&format!("a copy of {} for the alias `{}`, {read}", shadow.of, shadow.alias));
+    }
+    show_tries(record);
+}
+
+fn show_tries(record: &ExchangeRecord) {
     let mut tries =
         table(&["try", "provider", "model", "credential", "status", "failed by", "began", "took"]);
     for (number, attempt) in record.attempts.iter().enumerate() {

@@ -16,6 +16,7 @@ mod reference;
 mod reload;
 mod serve;
 mod settings;
+mod shadow;
 mod simulate;
 mod status;
 mod usage;
@@ -49,6 +50,7 @@ fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
         }
         Command::Keys { store, command } => keys::run(&store, command),
         Command::Usage(options) => usage::run(&options),
+        Command::Shadow(options) => shadow::run(&options),
         Command::Models(options) => list::models(&options),
         Command::Providers { settings, json } => list::providers(&settings, json),
         Command::Route(options) => explain::route(&options),

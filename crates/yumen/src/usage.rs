@@ -1,6 +1,7 @@
 //! `yumen usage`: requests, tokens and cost from the ledger.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use comfy_table::CellAlignment;
 use jiff::Timestamp;
@@ -12,10 +13,7 @@ use crate::settings;
 
 /// Prints the sums.
 pub fn run(options: &UsageOptions) -> anyhow::Result<ExitCode> {
-    let now_us = Timestamp::now().as_microsecond();
-    let since_us = options
-        .since
-        .map_or(0, |back| now_us.saturating_sub(i64::try_from(back.as_micros()).unwrap_or(i64::MAX)).max(0));
+    let (now_us, since_us) = (Timestamp::now().as_microsecond(), since_us(options.since));
     let group_by = match options.by {
         None => GroupBy::None,
         Some(UsageGroup::Model) => GroupBy::Model,
@@ -32,12 +30,7 @@ pub fn run(options: &UsageOptions) -> anyhow::Result<ExitCode> {
         store.close().await;
         Ok::<_, StoreError>((rows?, waiting?))
     })?;
-    if waiting > 0 {
-        remark(&format!(
-            "note: {waiting} records wait in the spool and are not in these sums; \
-             `yumen serve` stores them within a second, or when it is next started"
-        ));
-    }
+    remark_waiting(waiting);
     if options.json {
         say(&serde_json::to_string_pretty(&rows.iter().map(as_json).collect::<Vec<_>>())?);
     } else if rows.is_empty() {
@@ -46,6 +39,22 @@ pub fn run(options: &UsageOptions) -> anyhow::Result<ExitCode> {
         show(&rows, options.by);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The moment so long ago, in Unix microseconds; the first of all without it.
+pub fn since_us(back: Option<Duration>) -> i64 {
+    let now_us = Timestamp::now().as_microsecond();
+    back.map_or(0, |back| now_us.saturating_sub(i64::try_from(back.as_micros()).unwrap_or(i64::MAX)).max(0))
+}
+
+/// Says that records are missing in what follows, if any are.
+pub fn remark_waiting(waiting: u64) {
+    if waiting > 0 {
+        remark(&format!(
+            "note: {waiting} records wait in the spool and are not in these sums; \
+             `yumen serve` stores them within a second, or when it is next started"
+        ));
+    }
 }
 
 fn as_json(row: &UsageRow) -> serde_json::Value {

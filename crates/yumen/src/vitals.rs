@@ -36,7 +36,9 @@ impl Vitals {
         let mut readings = self.of_the_data_plane();
         readings.extend(self.of_the_ledger());
         readings.extend(self.of_the_process(logs));
-        Metrics::new(&build, readings, self.health())
+        let gateway = Arc::clone(&self.gateway);
+        let shadows = move || gateway.get().map(|gateway| gateway.shadow_counts()).unwrap_or_default();
+        Metrics::new(&build, readings, self.health()).with_shadows(Box::new(shadows))
     }
 
     /// Reads how deployments and credentials do.

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use yumen_llm::price::PerToken;
+
 use super::{Providers, routing};
 use crate::diagnostic::{Diagnostics, shown};
 use crate::near::nearest;
@@ -13,8 +15,9 @@ use crate::place::Place;
 use crate::provider::{Provider, ServedModel};
 use crate::read::{Resource, words};
 use crate::rotation::Rotation;
+use crate::shadow::{SHADOW_ALL, Shadow};
 use crate::snapshot::{Deployment, ModelTarget, TargetKind, is_model_id};
-use crate::spec::{AliasSpec, DeploymentSpec};
+use crate::spec::{AliasSpec, Decimal, DeploymentSpec, ShadowSpec};
 
 /// Most deployments that one name falls back to, those of its fallbacks' fallbacks included.
 const MOST_FALLBACKS: usize = 64;
@@ -145,9 +148,11 @@ impl<'a> Checker<'a, '_> {
             }
         }
         let routing = routing::check(&spec.routing, &place.field("routing"), self.found);
+        let shadow =
+            spec.shadow.as_ref().and_then(|shadow| self.shadow(name, shadow, &place.field("shadow")));
         let (name, kind, deployments) = (Arc::from(name), TargetKind::Alias, Rotation::new(deployments));
-        let heal_json = spec.heal_json;
-        let target = ModelTarget { name, kind, deployments, fallbacks, routing, heal_json };
+        let (heal_json, shadow) = (spec.heal_json, shadow.map(Arc::new));
+        let target = ModelTarget { name, kind, deployments, fallbacks, routing, heal_json, shadow };
         (resource.whole && self.found.errors() == errors_before).then_some(target)
     }
 
@@ -213,6 +218,47 @@ impl<'a> Checker<'a, '_> {
         };
         place.error(self.found, format!("{}: no model is called so", place.with_value()), hint);
         None
+    }
+
+    /// How copies of the alias's requests are sent; `None` when it is wrong (reported).
+    fn shadow(&mut self, alias: &str, spec: &ShadowSpec, place: &Place<'_>) -> Option<Shadow> {
+        // Nobody waits for a candidate, so an alias may come later, or be this one.
+        if !self.declared.contains_key(&spec.model) {
+            self.fallback(&spec.model, &place.field("model"))?;
+        }
+        let mut billionths = |field: &str, decimal: Option<&Decimal>, usual, most, hint: &str| {
+            let Some(decimal) = decimal else { return Some(usual) };
+            // Nine decimals of a whole are the unit of both: prices per million tokens are read in the same one.
+            let read = PerToken::per_million(&decimal.0).map(|read| read.0).filter(|read| *read <= most);
+            if read.is_none() {
+                let here = place.field(field);
+                here.error(
+                    self.found,
+                    format!("{} is not possible", here.with_value()),
+                    Some(hint.to_owned()),
+                );
+            }
+            read
+        };
+        let percent = spec.percent.as_ref();
+        let share = billionths(
+            "percent",
+            percent,
+            SHADOW_ALL / 20,
+            SHADOW_ALL,
+            "write 0 to 100, such as `5` or `0.1`",
+        );
+        let cost = spec.max_cost_per_day.as_ref();
+        let nanos =
+            billionths("max_cost_per_day", cost, 1_000_000_000, u64::MAX, "write dollars, such as `1.00`");
+        Some(Shadow {
+            alias: Arc::from(alias),
+            model: Arc::from(&*spec.model),
+            share: share?,
+            max_per_minute: spec.max_per_minute,
+            max_nanos_per_day: nanos?,
+            max_concurrent: spec.max_concurrent,
+        })
     }
 
     fn skipped(&mut self, place: &Place<'_>, name: &str) {

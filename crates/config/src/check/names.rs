@@ -22,6 +22,7 @@ pub(crate) fn table(providers: &BTreeMap<Arc<str>, Arc<Provider>>) -> HashMap<Ar
             fallbacks: Vec::new(),
             routing: Arc::default(),
             heal_json: None,
+            shadow: None,
         };
         table.insert(name, Arc::new(target));
     }

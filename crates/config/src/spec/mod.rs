@@ -9,6 +9,7 @@ mod probe;
 mod provider;
 mod routing;
 mod rules;
+mod shadow;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub use provider::{
 };
 pub use routing::{DataCollection, HedgeSpec, MaxPriceSpec, RoutingSpec};
 pub use rules::{Effort, ParametersSpec, PresetSpec, RuleSpec, ThenSpec};
+pub use shadow::ShadowSpec;
 
 use crate::secret::Secret;
 
@@ -317,6 +319,9 @@ pub struct AliasSpec {
     /// Whether broken JSON is repaired in answers under this name, as `gateway.heal_json` has it. Without it: as there.
     #[serde(default)]
     pub heal_json: Option<bool>,
+    /// A candidate that is asked a copy of some of its requests, to compare it with what answers them. Without it: nobody is.
+    #[serde(default)]
+    pub shadow: Option<ShadowSpec>,
 }
 
 /// A model at a provider.

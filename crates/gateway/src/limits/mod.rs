@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use yumen_config::VirtualKey;
 
-use rate::SlidingMinute;
+pub use rate::SlidingMinute;
 
 const SHARDS: usize = 16;
 

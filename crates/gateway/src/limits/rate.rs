@@ -11,7 +11,7 @@ const REMEMBERED_MOST: u32 = 512;
 /// Requests in the last sixty seconds: exactly for small limits, else this minute's count plus the part of the
 /// previous minute's that the window still covers (taken as evenly spread).
 #[derive(Debug, Default)]
-pub(super) struct SlidingMinute {
+pub struct SlidingMinute {
     times: VecDeque<Duration>,
     minute: u64,
     previous: u32,
@@ -20,7 +20,7 @@ pub(super) struct SlidingMinute {
 
 impl SlidingMinute {
     /// Counts one request at `elapsed` since an epoch, or says how long to wait for the next place.
-    pub(super) fn take(&mut self, most: u32, elapsed: Duration) -> Result<(), Duration> {
+    pub fn take(&mut self, most: u32, elapsed: Duration) -> Result<(), Duration> {
         if most <= REMEMBERED_MOST {
             return self.take_remembered(most, elapsed);
         }

@@ -184,7 +184,8 @@ fn bind_record<'a>(
     arguments.add(units)?;
     let route = record.route.as_ref().map(serde_json::to_string).transpose()?;
     arguments.add(route)?;
-    arguments.add(record.heal.as_ref().map(serde_json::to_string).transpose()?)
+    arguments.add(record.heal.as_ref().map(serde_json::to_string).transpose()?)?;
+    arguments.add(record.shadow.as_ref().map(serde_json::to_string).transpose()?)
 }
 
 /// What one batch adds to one row of `usage_hours`.

@@ -7,7 +7,7 @@ use yumen_telemetry::{ExchangeRecord, Outcome, TokenCounts, TokenSource, UnitCou
 use crate::error::StoreError;
 
 /// The columns of `records`, in the order in which they are written.
-pub(crate) const COLUMNS: [&str; 30] = [
+pub(crate) const COLUMNS: [&str; 31] = [
     "id",
     "started_at_us",
     "key_id",
@@ -38,6 +38,7 @@ pub(crate) const COLUMNS: [&str; 30] = [
     "units",
     "route",
     "heal",
+    "shadow",
 ];
 
 /// The record with this id, when this key (or any, for `None`) made it.
@@ -109,6 +110,7 @@ fn record(row: &SqliteRow) -> Result<ExchangeRecord, StoreError> {
     let units: Option<&str> = row.try_get("units")?;
     let route: Option<&str> = row.try_get("route")?;
     let heal: Option<&str> = row.try_get("heal")?;
+    let shadow: Option<&str> = row.try_get("shadow")?;
     let strange = |what: &str| StoreError::Row(what.to_owned());
     Ok(ExchangeRecord {
         id: row.try_get("id")?,
@@ -152,6 +154,7 @@ fn record(row: &SqliteRow) -> Result<ExchangeRecord, StoreError> {
             None => None,
         },
         heal: heal.map(serde_json::from_str).transpose().map_err(|_| strange("heal"))?,
+        shadow: shadow.map(serde_json::from_str).transpose().map_err(|_| strange("shadow"))?,
     })
 }
 

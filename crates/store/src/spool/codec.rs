@@ -3,6 +3,8 @@
 //! Fields at their default are left out and unknown ones are stepped over, so an older and a newer version of the server
 //! read each other's spool; the version byte changes only when that is no longer true. Decoding survives any bytes.
 
+mod shadow;
+
 use yumen_telemetry::{
     AttemptRecord, ConsideredRecord, ExchangeRecord, HEAL_EDITS_MOST, HealEdit, HealRecord, HealStatus,
     Outcome, RouteRecord, TokenCounts, TokenSource,
@@ -61,6 +63,9 @@ pub(crate) fn encode(record: &ExchangeRecord, out: &mut Vec<u8>) {
     }
     if let Some(heal) = &record.heal {
         nested(out, 41, |out| encode_heal(heal, out));
+    }
+    if let Some(shadow) = &record.shadow {
+        nested(out, 44, |out| shadow::encode(shadow, out));
     }
 }
 
@@ -164,6 +169,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<ExchangeRecord, Unreadable> {
             32 => record.units.video_ms = Some(value.number()?),
             40 => record.route = Some(Box::new(decode_route(value.bytes()?)?)),
             41 => record.heal = Some(Box::new(decode_heal(value.bytes()?)?)),
+            44 => record.shadow = Some(Box::new(shadow::decode(value.bytes()?)?)),
             _ => {}
         }
     }

@@ -7,6 +7,7 @@ mod bounded;
 mod exchanges;
 mod health;
 mod readings;
+mod shadows;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::info::Info;
@@ -15,10 +16,12 @@ use prometheus_client::registry::Registry;
 pub use exchanges::MetricsObserver;
 pub use health::ReadHealth;
 pub use readings::Reading;
+pub use shadows::ReadShadows;
 
 use exchanges::Exchanges;
 use health::Health;
 use readings::Readings;
+use shadows::Shadows;
 
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -53,6 +56,12 @@ impl Metrics {
         registry.register_collector(Box::new(Readings::new(readings)));
         registry.register_collector(Box::new(Health(health)));
         Self { registry, exchanges }
+    }
+
+    /// The same with what came of requests that were drawn for a copy.
+    pub fn with_shadows(mut self, shadows: ReadShadows) -> Self {
+        self.registry.register_collector(Box::new(Shadows(shadows)));
+        self
     }
 
     /// An observer that counts records into these metrics.

@@ -23,6 +23,7 @@ use super::heal::{heal_answer, heal_body, with_status};
 use super::keep::{Keep, Remembering};
 use super::rescue::Prospect;
 use super::resolve::Step;
+use super::shadow::{Heard, Role};
 use super::stream::StreamRelay;
 use crate::exchange::Exchange;
 use crate::kinds::scrub::Scrub;
@@ -82,6 +83,8 @@ pub enum Arrived {
         streamed: bool,
         /// What was done to its JSON.
         healed: Option<Box<HealRecord>>,
+        /// What the upstream said, where that is to be compared.
+        heard: Option<Box<Heard>>,
     },
     /// The beginning of an answer that is large or heard while it comes, and the rest of it.
     Large(Bytes, AnswerBody),
@@ -96,13 +99,21 @@ impl Arrived {
     pub(super) fn whole(dialect: Dialect, said: &[u8], told: Bytes, streamed: bool) -> Self {
         let mut tap = Box::new(Tap::default());
         codec(dialect).tap_response(said, &mut tap);
-        Self::Whole { tap, told, streamed, healed: None }
+        Self::Whole { tap, told, streamed, healed: None, heard: None }
     }
 
     /// The same with what was done to its JSON.
     pub(super) fn healed(mut self, record: Option<HealRecord>) -> Self {
         if let Self::Whole { healed, .. } = &mut self {
             *healed = record.map(Box::new);
+        }
+        self
+    }
+
+    /// The same with what the upstream said.
+    pub(super) fn heard(mut self, said: Option<Box<Heard>>) -> Self {
+        if let Self::Whole { heard, .. } = &mut self {
+            *heard = said;
         }
         self
     }
@@ -261,7 +272,9 @@ impl Reading<'_> {
         }
         let (told, healed) = self.tell(exchange, &said).await?;
         let streamed = attempt.call.stream && !only_passes;
-        Ok(Arrived::whole(attempt.step.dialect, &said, told, streamed).healed(healed))
+        let mut heard = attempt.call.shadow.hears(attempt.step.dialect, None);
+        heard.iter_mut().for_each(|heard| heard.take(&said));
+        Ok(Arrived::whole(attempt.step.dialect, &said, told, streamed).healed(healed).heard(heard))
     }
 
     async fn wait_for_chunk(
@@ -373,8 +386,9 @@ impl Reading<'_> {
 
     /// What keeps proofs for a client that may not carry them.
     fn keeper(&self, exchange: &Exchange) -> Option<Keeper> {
-        let key_id =
-            exchange.record.key_id.as_deref().filter(|_| needs_keeping(self.attempt.call.dialect))?;
+        let call = self.attempt.call;
+        let is_kept = needs_keeping(call.dialect) && !matches!(call.shadow, Role::Copy(_));
+        let key_id = exchange.record.key_id.as_deref().filter(|_| is_kept)?;
         Some(Keeper::new(&exchange.worker().gateway.proofs, key_id))
     }
 
@@ -426,6 +440,7 @@ impl Reading<'_> {
         ));
         stream.dress(Dress::of(self.attempt, exchange));
         stream.keep(self.keeper(exchange));
+        stream.heard = call.shadow.hears(step.dialect, Some(framing));
         stream
     }
 

@@ -22,6 +22,7 @@ use super::headers;
 use super::keep::{Keep, LOST};
 use super::memory::new_id;
 use super::resolve::{Plan, Step};
+use super::shadow::Role;
 use super::token::token;
 use crate::exchange::Exchange;
 use crate::kinds::accounts;
@@ -261,7 +262,10 @@ impl Try<'_> {
         let mut request = codec(call.dialect).decode_request(&call.body).map_err(unsayable)?;
         request.set_stream(self.asks_stream());
         if let (Request::Chat(chat), true) = (&mut request, needs_keeping(call.dialect)) {
-            let key_id = exchange.record.key_id.as_deref().unwrap_or_default();
+            let key_id = match &call.shadow {
+                Role::Copy(key_id) => key_id,
+                Role::None | Role::Original(_) => exchange.record.key_id.as_deref().unwrap_or_default(),
+            };
             exchange.worker().gateway.proofs.put_back(key_id, chat);
         }
         if let (Request::Chat(chat), Some(begun)) =

@@ -15,6 +15,7 @@ use super::memory::Memory;
 use super::realtime::Opening;
 use super::rescue::Rescue;
 use super::resolve::{Named, Variant};
+use super::shadow::Role;
 use crate::exchange::Asked;
 use crate::kinds::turns::Load;
 use crate::route::{Skin, Task};
@@ -72,6 +73,8 @@ pub struct Call {
     pub memory: Option<Box<Memory>>,
     /// Whether its answer is gone on with elsewhere when it breaks off.
     pub rescue: Rescue,
+    /// Whether it is copied to a candidate, or such a copy.
+    pub shadow: Role,
     /// The tokens of its prompt where they are known, and nothing else of its body is: of an exchange that is replayed from its
     /// record.
     pub recorded_tokens: Option<u64>,

@@ -19,6 +19,7 @@ use super::memory::Memory;
 use super::preset;
 use super::rescue::Rescue;
 use super::resolve::{Variant, split_variant};
+use super::shadow::Role;
 use super::wishes::wishes;
 use super::{form, realtime};
 use crate::exchange::Exchange;
@@ -167,6 +168,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         wants_trace: false,
         opening: None,
         memory: Memory::read(dialect, &object, &body)?,
+        shadow: Role::None,
         rescue: Rescue::default(),
         recorded_tokens: None,
         form: None,

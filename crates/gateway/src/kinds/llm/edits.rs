@@ -169,6 +169,7 @@ mod tests {
             wants_trace: false,
             opening: None,
             memory: None,
+            shadow: super::super::shadow::Role::None,
             rescue: super::super::rescue::Rescue::default(),
             recorded_tokens: None,
         }

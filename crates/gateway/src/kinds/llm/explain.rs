@@ -88,7 +88,7 @@ pub fn dry_run(
         dialect: call.dialect,
         step: None,
         credential: None,
-        answer: Arrived::Whole { tap: Box::default(), told, streamed: false, healed: None },
+        answer: Arrived::Whole { tap: Box::default(), told, streamed: false, healed: None, heard: None },
         lossy: Vec::new(),
         dress: None,
         keep: None,

@@ -1,5 +1,6 @@
 //! Streams that flow to the client while they come, and the closing of their exchange at the end.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -14,11 +15,13 @@ use super::arrival::{Arrival, Arrived};
 use super::comments::Comments;
 use super::keep::{LOST, Remembering, tell};
 use super::rescue::{Rescued, Rescuer};
+use super::shadow::Due;
 use super::stream::{StreamRelay, error_code};
 use crate::body::{BrokenOff, Flow};
 use crate::exchange::Exchange;
 use crate::kinds::patience::{Over, Patience};
 use crate::rejection::{Code, Rejection};
+use crate::shadows::Fate;
 
 /// How long the rest of a finished answer is awaited so that its connection can be used again.
 const REST_MOST: Duration = Duration::from_secs(2);
@@ -36,6 +39,8 @@ pub struct StreamFlow {
     /// What is to be remembered before the last event is told, and that event.
     remembering: Option<Box<Remembering>>,
     last: Option<Bytes>,
+    /// What is needed for the copy that follows it, if one does.
+    due: Option<Arc<Due>>,
     /// Who goes on with a stream that breaks off, where that is wanted.
     rescuer: Option<Box<Rescuer>>,
     /// Whether all that was used is counted already.
@@ -51,6 +56,7 @@ impl StreamFlow {
         (account, rescuer): (Account, Option<Box<Rescuer>>),
         timeouts: &Timeouts,
         remembering: Option<Box<Remembering>>,
+        due: Option<Arc<Due>>,
     ) -> Self {
         held.reverse();
         let patience = Patience::new(&exchange, timeouts);
@@ -66,6 +72,7 @@ impl StreamFlow {
             last: None,
             rescuer,
             counted: false,
+            due,
         }
     }
 
@@ -81,6 +88,10 @@ impl StreamFlow {
             Account::close_counted(exchange, tap, outcome);
         } else {
             self.account.close(exchange, tap, outcome);
+        }
+        let due = self.due.take().filter(|_| outcome == Outcome::Completed);
+        if let (Some(due), Some(stream)) = (due, &mut self.stream) {
+            due.send(exchange, stream.heard.take());
         }
     }
 
@@ -141,11 +152,16 @@ impl StreamFlow {
             why,
             "a stream broke off; others are asked to go on with it"
         );
+        // What two deployments have said together is nobody's answer to compare with.
+        if let Some(due) = self.due.take() {
+            due.leave_out(&exchange, Fate::Unfit);
+        }
         exchange.broke_off(code_of(stream.tap(), &rejection));
         self.account.part(&mut exchange, stream.tap());
         self.counted = true;
         rescuer.begin(exchange, begun, rejection);
         stream.hang_up();
+        stream.heard = None;
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use super::decode::{ACTED_ON, REFUSED, named, refused_choice};
 use super::headers::{is_json, media_type};
 use super::heal::Wish;
 use super::rescue::Rescue;
+use super::shadow::Role;
 use crate::rejection::{Code, Rejection};
 use crate::route::LlmRoute;
 
@@ -113,6 +114,7 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         wants_trace: false,
         opening: None,
         memory: None,
+        shadow: Role::None,
         rescue: Rescue::default(),
         recorded_tokens: None,
         body,

@@ -56,6 +56,7 @@ impl Reading<'_> {
             tap: Box::default(),
         };
         let mut size = 0;
+        let mut heard = self.attempt.call.shadow.hears(step.dialect, Some(framing));
         while !gathering.is_over() {
             let Some(chunk) = self.next_chunk(exchange, &mut body, idle).await? else { break };
             size += chunk.len();
@@ -64,6 +65,7 @@ impl Reading<'_> {
                 let message = format!("The provider's answer is larger than {most} bytes.");
                 return Err(Failure::silent(Code::UpstreamTooLarge, FailureClass::AnswerTooLarge, message));
             }
+            heard.iter_mut().for_each(|heard| heard.take(&chunk));
             framer.push(chunk);
             while let Some(frame) = framer.next_frame().map_err(|error| bad_stream(&error))? {
                 gathering.read(&frame, self)?;
@@ -81,7 +83,7 @@ impl Reading<'_> {
         match gatherer.finish() {
             Ok(answer) => {
                 let (told, healed) = self.told(exchange, Response::Chat(Box::new(answer)), false);
-                Ok(Arrived::Whole { tap, told, streamed: false, healed: healed.map(Box::new) })
+                Ok(Arrived::Whole { tap, told, streamed: false, healed: healed.map(Box::new), heard })
             }
             Err(Ungathered::Failed(mut facts)) => {
                 self.scrub().facts(&mut facts);

@@ -18,7 +18,7 @@ use super::call::Call;
 use super::decode;
 use super::dispatch::dispatch;
 use super::relay::relay;
-use super::resolve::{Ask, Live, resolve};
+use super::resolve::{Ask, Live, Plan, resolve};
 use super::rules::Texts;
 use crate::affinity::key_of;
 use crate::exchange::Exchange;
@@ -186,13 +186,7 @@ async fn ask(
     let read = || -> Result<_, Rejection> {
         let call = decode::read(&snapshot.gateway, route, Bytes::from(body.to_string()))?;
         let call = decode::understood(snapshot, call, &headers)?;
-        let gateway = &worker.gateway;
-        let now_ms = gateway.health.at(Instant::now());
-        let draw = |end| worker.below(end);
-        let is_limited = |deployment: &Deployment, tokens| is_limited(gateway, deployment, tokens);
-        let (health, affinity) = (&gateway.health, &gateway.affinity);
-        let live = Live { health, affinity, now_ms, draw: &draw, is_limited: &is_limited };
-        let plan = resolve(&live, snapshot, key, &Ask::of(&call, &headers))?;
+        let plan = choose(worker, snapshot, key, &Ask::of(&call, &headers))?;
         Ok((call, plan))
     };
     let (call, plan) = match read() {
@@ -224,7 +218,24 @@ async fn ask(
     }
 }
 
-fn failed(exchange: &mut Exchange, rejection: &Rejection) {
+/// resolve, with what is known while the gateway runs.
+pub fn choose(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    key: &VirtualKey,
+    ask: &Ask<'_>,
+) -> Result<Plan, Rejection> {
+    let gateway = &worker.gateway;
+    let now_ms = gateway.health.at(Instant::now());
+    let draw = |end| worker.below(end);
+    let is_limited = |deployment: &Deployment, tokens| is_limited(gateway, deployment, tokens);
+    let (health, affinity) = (&gateway.health, &gateway.affinity);
+    let live = Live { health, affinity, now_ms, draw: &draw, is_limited: &is_limited };
+    resolve(&live, snapshot, key, ask)
+}
+
+/// Ends an exchange of the gateway's own that was not answered.
+pub(super) fn failed(exchange: &mut Exchange, rejection: &Rejection) {
     let row = rejection.code.row();
     let upstream = rejection.upstream.as_deref();
     exchange.record.provider = upstream.map(|said| said.provider.to_string());

@@ -19,6 +19,7 @@ use super::{headers, heal};
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::route::Task;
+use crate::shadows::Fate;
 
 /// An answer that the gateway gives itself never waits.
 const OWN_ANSWER: Timeouts = Timeouts {
@@ -67,9 +68,10 @@ pub fn relay(mut exchange: Box<Exchange>, call: Call, mut arrival: Arrival) -> A
                 headers.extend([heal::header(None)]);
             }
             exchange.stamp(&mut headers);
+            let due = call.shadow.due();
             let rescuer = arrival.prospect.take().map(|prospect| Box::new(Rescuer::new(prospect, call)));
             let (remembering, parts) = (arrival.remembering, (account, rescuer));
-            let body = StreamFlow::new(exchange, stream, held, parts, &timeouts, remembering);
+            let body = StreamFlow::new(exchange, stream, held, parts, &timeouts, remembering, due);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
         Arrived::Large(begin, rest) => {
@@ -77,6 +79,9 @@ pub fn relay(mut exchange: Box<Exchange>, call: Call, mut arrival: Arrival) -> A
             // Sound says nothing of itself.
             let is_told = call.passing().is_none() || headers::is_json(&arrival.headers);
             let watch = Watch::new(arrival.dialect, is_told, &begin);
+            if let Some(due) = call.shadow.due() {
+                due.leave_out(&exchange, Fate::Large);
+            }
             let body = LargeFlow::new(exchange, begin, rest, account, watch, &timeouts);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
@@ -91,7 +96,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: Call, mut arrival: Arrival) -> A
             let session = Conversation::new(exchange, &call.model, opening, step, (tunnel, scrub));
             Answer { status: arrival.status, headers, body: Body::Session(Box::new(session)) }
         }
-        Arrived::Whole { tap, told, streamed, healed } => {
+        Arrived::Whole { tap, told, streamed, healed, heard } => {
             headers.extend(healed.as_deref().map(|record| heal::header(Some(record))));
             exchange.record.streamed = streamed;
             let mut dress = arrival.dress;
@@ -116,6 +121,9 @@ pub fn relay(mut exchange: Box<Exchange>, call: Call, mut arrival: Arrival) -> A
                 Task::Generate => account.close(&mut exchange, &tap, Outcome::Completed),
                 Task::CountTokens | Task::Converse => exchange.close(Outcome::Completed),
                 Task::Explain => exchange.discard(),
+            }
+            if let Some(due) = call.shadow.due() {
+                due.send(&exchange, heard);
             }
             Answer { status: arrival.status, headers, body: Body::full(told) }
         }

@@ -24,6 +24,7 @@ use super::dress::Dress;
 use super::heal::{EventHealer, FrameHealer, Frames};
 use super::rescue::Rescue;
 use super::resolve::Step;
+use super::shadow::Heard;
 use super::transcode::Transcoder;
 use crate::kinds::scrub::Scrub;
 use crate::proofs::Keeper;
@@ -55,6 +56,8 @@ pub struct StreamRelay {
     /// For clients that cannot read all that a stream of events may hold.
     bare: Option<Bare>,
     scrub: Scrub,
+    /// Keeps what the upstream says, where that is to be compared.
+    pub heard: Option<Box<Heard>>,
     last_read: Instant,
     /// When the last event came; comments are none.
     last_event: Instant,
@@ -122,6 +125,7 @@ impl StreamRelay {
             array: (call.json_array && !said_anew).then(JsonArray::default),
             bare,
             scrub,
+            heard: None,
             last_read: Instant::now(),
             last_event: Instant::now(),
             has_one_answer: !call.may_have_several_answers(),
@@ -199,6 +203,7 @@ impl StreamRelay {
             let bytes = match ready!(self.body.poll_chunk(cx)) {
                 Some(Ok(chunk)) => {
                     self.last_read = Instant::now();
+                    self.heard.iter_mut().for_each(|heard| heard.take(&chunk));
                     self.take(chunk)
                 }
                 Some(Err(error)) if self.state == State::Open => {

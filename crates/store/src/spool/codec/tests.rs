@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::super::frame::MAX_PAYLOAD_BYTES;
 use super::*;
-use yumen_telemetry::{TokenCounts, TokenSource, UnitCounts};
+use yumen_telemetry::{AnswerFacts, ComparedRecord, ShadowRecord, TokenCounts, TokenSource, UnitCounts};
 
 fn attempts() -> impl Strategy<Value = Vec<AttemptRecord>> {
     let part = (option::of(any::<[u64; 5]>()), option::of(any::<u64>()), any::<bool>());
@@ -64,6 +64,40 @@ fn heals() -> impl Strategy<Value = Option<Box<HealRecord>>> {
     option::of(heal.prop_map(Box::new))
 }
 
+fn shadows() -> impl Strategy<Value = Box<ShadowRecord>> {
+    let facts = || {
+        let facts = (any::<[u64; 2]>(), option::of(any::<bool>()));
+        facts.prop_map(|([characters, tool_calls], valid_json)| AnswerFacts {
+            characters,
+            tool_calls,
+            valid_json,
+        })
+    };
+    let compared = (facts(), facts(), any::<bool>(), any::<[Option<bool>; 2]>(), option::of(any::<u16>()));
+    let compared =
+        compared.prop_map(|(original, copy, same_finish, [same_tools, same_arguments], common_words)| {
+            ComparedRecord { original, copy, same_finish, same_tools, same_arguments, common_words }
+        });
+    let texts = (any::<[String; 2]>(), any::<[Option<String>; 2]>(), any::<bool>());
+    let numbers = (any::<[u64; 2]>(), any::<[Option<u64>; 2]>());
+    (texts, numbers, option::of(compared)).prop_map(|(texts, numbers, compared)| {
+        let ([of, alias], [provider, model], streamed) = texts;
+        let ([output_tokens, total_us], [cost_nanos, first_byte_us]) = numbers;
+        Box::new(ShadowRecord {
+            of,
+            alias,
+            provider,
+            model,
+            streamed,
+            output_tokens,
+            cost_nanos,
+            first_byte_us,
+            total_us,
+            compared,
+        })
+    })
+}
+
 prop_compose! {
     fn records()(
         id in "gen-[0-9]{1,12}-[a-z]{1,20}",
@@ -78,11 +112,12 @@ prop_compose! {
         lossy in proptest::collection::vec(any::<String>(), 0..4),
         route in option::of(routes()),
         heal in heals(),
+        shadow in option::of(shadows()),
     ) -> ExchangeRecord {
         ExchangeRecord {
             id, started_at_us, key_id, key_name, dialect, operation, model_requested, model_served, provider,
             upstream_id, attempts, status, error_code, finish_reason, streamed, cost_nanos, first_byte_us, total_us,
-            overhead_us, lossy, route, heal,
+            overhead_us, lossy, route, heal, shadow,
             units: UnitCounts { images, audio_ms, characters, searches, video_ms },
             outcome: outcome_of(outcome).unwrap(),
             tokens: TokenCounts {

@@ -143,6 +143,11 @@ fn schema(dialect: Dialect, member: &dyn Fn(&str) -> Option<Value>) -> Option<Va
 }
 
 impl Wish {
+    /// Whether the request asks for JSON.
+    pub fn asks_json(&self) -> bool {
+        self.json
+    }
+
     /// What is repaired: the request decides, else the key, else the alias, else the gateway.
     pub fn decided(&self, snapshot: &Snapshot, key: &VirtualKey, model: &str) -> Option<Healing> {
         if !(self.json || self.tools || self.said == Some(true)) {

@@ -10,6 +10,7 @@ use yumen_llm::usage::Units;
 use crate::exchange::Exchange;
 use crate::kinds::llm::call::Call;
 use crate::kinds::llm::decode::named;
+use crate::kinds::llm::shadow::Role;
 use crate::rejection::{Code, Rejection};
 use crate::route::LlmRoute;
 use crate::stages::{offered, presented_secret};
@@ -83,6 +84,7 @@ pub fn open(exchange: &Exchange, route: LlmRoute, head: &request::Parts) -> Resu
         wants_trace: false,
         opening: Some(Box::new(opening)),
         memory: None,
+        shadow: Role::None,
         rescue: crate::kinds::llm::rescue::Rescue::default(),
         recorded_tokens: None,
     })

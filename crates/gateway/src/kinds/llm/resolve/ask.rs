@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use smallvec::SmallVec;
-use yumen_config::{Credential, Preferences, Preset, Rule, Snapshot};
+use yumen_config::{Credential, Preferences, Preset, Snapshot};
 use yumen_llm::dialects::Dialect;
 use yumen_llm::tokens;
 
@@ -38,8 +38,10 @@ pub struct Ask<'a> {
     pub wishes: Option<&'a Preferences>,
     /// The preset that was put on it.
     pub preset: Option<&'a Preset>,
-    /// The rule that decided.
-    pub rule: Option<&'a Rule>,
+    /// What is wished by the rule that decided.
+    pub rule: Option<&'a Preferences>,
+    /// What protects a request of which this is a copy.
+    pub guard: Option<&'a Preferences>,
     /// The most tokens that the answer may have.
     pub max_output: Option<u64>,
     /// Whether tools are to be called.
@@ -75,6 +77,7 @@ impl<'a> Ask<'a> {
             wishes: call.wishes.as_deref(),
             preset: call.preset.as_deref(),
             rule: None,
+            guard: None,
             max_output: limits.into_iter().find_map(limit),
             needs_tools: call.object.get(&call.body, "tools").is_some(),
             source: Source::Call(call, headers),
@@ -91,6 +94,7 @@ impl<'a> Ask<'a> {
             wishes,
             preset: None,
             rule: None,
+            guard: None,
             max_output: None,
             needs_tools: false,
             source: Source::Tokens { prompt: prompt_tokens, session: None },

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use yumen_config::{
     Credential, Deployment, FailureClass, Hedge, ModelTarget, Preferences, Provider, ProviderName, Reaction,
-    Snapshot, Sticky, Strategy, VirtualKey,
+    Shadow, Snapshot, Sticky, Strategy, VirtualKey,
 };
 use yumen_llm::dialects::Dialect;
 
@@ -50,6 +50,8 @@ pub struct Plan {
     pub only: Option<Arc<Credential>>,
     /// What is wished of how failures are survived.
     pub survival: Survival,
+    /// The candidate that is asked copies of requests for the first model.
+    pub shadow: Option<Arc<Shadow>>,
 }
 
 impl Plan {
@@ -64,6 +66,7 @@ impl Plan {
             require_parameters: false,
             only: None,
             survival: Survival::default(),
+            shadow: None,
         }
     }
 
@@ -71,7 +74,16 @@ impl Plan {
     pub fn with_steps(&self, steps: SmallVec<[Step; 2]>) -> Self {
         let decision = Decision::plain(self.decision.strategy);
         let (require_parameters, survival) = (self.require_parameters, Survival::default());
-        Self { steps, decision, session: None, require_parameters, rescue: false, only: None, survival }
+        Self {
+            steps,
+            decision,
+            session: None,
+            require_parameters,
+            rescue: false,
+            only: None,
+            survival,
+            shadow: None,
+        }
     }
 
     /// The same with the steps that may go on with an answer that has begun. One that refuses such a request leaves it to
@@ -184,6 +196,7 @@ pub fn resolve(
     let levels = first.unwrap_or_default();
     let require_parameters = levels.all().any(|level| level.require_parameters);
     let strategy = targets.first().map_or(Strategy::Weighted, |(target, _)| levels.strategy(target));
+    let shadow = targets.first().and_then(|(target, _)| target.shadow.clone());
     if let [only] = all.as_slice()
         && only.out.is_none()
     {
@@ -197,6 +210,7 @@ pub fn resolve(
             rescue: false,
             only,
             survival: Survival::of(&levels),
+            shadow,
         });
     }
     let session = chooser.put_in_order(&mut all, &targets, &levels);
@@ -216,13 +230,13 @@ pub fn resolve(
     let session = session.filter(|_| only.is_none());
     let survival = Survival::of(&levels);
     let rescue = only.is_none() && levels.narrowest(|level| level.rescue) == Some(true);
-    Ok(Plan { steps, decision, session, require_parameters, rescue, only, survival })
+    Ok(Plan { steps, decision, session, require_parameters, rescue, only, survival, shadow })
 }
 
 /// The preferences that hold for one target, from the widest level to the narrowest.
 #[derive(Clone, Copy, Default)]
 struct Levels<'c> {
-    levels: [Option<&'c Preferences>; 6],
+    levels: [Option<&'c Preferences>; 7],
     variant: Option<Variant>,
 }
 
@@ -267,7 +281,8 @@ impl<'c> Chooser<'c, '_> {
                 held(&self.key.routing),
                 self.ask.preset.map(|preset| &*preset.routing).and_then(held),
                 self.ask.wishes.and_then(held),
-                self.ask.rule.map(|rule| &*rule.routing).and_then(held),
+                self.ask.guard.and_then(held),
+                self.ask.rule.and_then(held),
             ],
             variant,
         }
@@ -317,7 +332,7 @@ impl<'c> Chooser<'c, '_> {
             let levels = self.levels(target, named.variant);
             let listed = segment % 2 == 0;
             // Fallbacks are tried as they are listed, unless a rule or the request itself says otherwise.
-            let ruled = self.ask.rule.and_then(|rule| rule.routing.strategy);
+            let ruled = self.ask.rule.and_then(|rule| rule.strategy);
             let strategy = match ruled
                 .or(self.ask.wishes.and_then(|wishes| wishes.strategy))
                 .or(levels.variant.and_then(Variant::strategy))

@@ -127,7 +127,7 @@ impl Looked<'_> {
     pub fn ask<'a>(&'a self, snapshot: &Snapshot, call: &'a Call, headers: &'a HeaderMap) -> Ask<'a> {
         let mut ask = Ask::of(call, headers);
         let Some(rule) = self.rule else { return ask };
-        ask.rule = Some(rule);
+        ask.rule = Some(&rule.routing);
         if let Then::Models(models) = &rule.then {
             let named = models.iter().map(|name| {
                 let (name, variant) = split_variant(snapshot, name);

@@ -39,6 +39,7 @@ impl StreamRelay {
             array: None,
             bare: None,
             scrub,
+            heard: None,
             last_read: Instant::now(),
             last_event: Instant::now(),
             has_one_answer: true,
