@@ -141,6 +141,12 @@ async fn a_preset_is_set_changed_rolled_back_and_removed_beside_a_running_server
         assert!(refused.text().contains(told), "{}", refused.text());
     }
 
+    // What would be done is told with it, by a command beside the store too.
+    let request = file(&gateway, "request.json", &ask("@preset/coder@1").to_string());
+    let config = gateway.config_path().display().to_string();
+    let told = gateway.run(&["route", &request, "--config", &config]).await;
+    assert!(told.stdout.contains("with the preset `coder@1`"), "{}{}", told.stdout, told.stderr);
+
     presets(&gateway, &["use", "coder", "--version", "1"]).await;
     let answer = until_served(&client, "@preset/coder", "code").await;
     assert_eq!(recorded(&gateway, &answer).await, "coder@1");

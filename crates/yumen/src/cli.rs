@@ -175,7 +175,7 @@ pub struct RouteOptions {
     /// A header of the request, as `name: value`; may be given several times.
     #[arg(long, value_name = "HEADER")]
     pub header: Vec<String>,
-    /// The name of the virtual key in the configuration that would send it.
+    /// The name of the virtual key that would send it.
     #[arg(long, value_name = "NAME")]
     pub key: Option<String>,
     /// Print JSON.

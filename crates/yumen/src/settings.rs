@@ -8,8 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 use yumen_config::{
-    Catalogue, Checked, CheckedDocument, Diagnostic, KeyHasher, Secret, SecretFiles, Severity, Snapshot,
+    Catalogue, Checked, CheckedDocument, Diagnostic, KeyHasher, PresetTable, Secret, SecretFiles, Severity,
+    Snapshot,
 };
+use yumen_store::KeyChange;
 
 use crate::catalogue::{self, Found};
 use crate::cli::{SettingsOptions, StoreOptions, remark, say};
@@ -173,6 +175,12 @@ pub fn beside_store(options: &StoreOptions) -> anyhow::Result<Source> {
 pub fn accepted(document: CheckedDocument) -> anyhow::Result<Value> {
     document.diagnostics.iter().for_each(|diagnostic| remark(&diagnostic.to_string()));
     document.json.context("it has errors, so nothing was kept")
+}
+
+/// The settings with the store's keys and presets; a key of the file stays what the file says.
+pub fn with_store(settings: &Snapshot, keys: &[KeyChange], presets: &PresetTable) -> Snapshot {
+    let own = keys.iter().filter(|(hash, _)| settings.keys.get(hash).is_none()).cloned();
+    settings.with_keys(settings.keys.with_all(own)).with_store_presets(presets.clone())
 }
 
 /// `yumen check`: prints everything that is wrong.

@@ -16,6 +16,7 @@ pub enum PresetsCommand {
         json: bool,
     },
     /// Show what a preset says.
+    #[command(disable_version_flag = true)]
     Show {
         /// Its name.
         name: String,
@@ -27,6 +28,7 @@ pub enum PresetsCommand {
         json: bool,
     },
     /// Let a preset's name stand for another of its versions.
+    #[command(disable_version_flag = true)]
     Use {
         /// Its name.
         name: String,

@@ -14,11 +14,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use yumen_config::{KeyHasher, PresetTable, Severity, Snapshot};
 use yumen_gateway::simulate::{Report, Seen, Simulation};
-use yumen_store::{KeyChange, SPOOL_FOLDER, Store, StoreChanges, StoreError};
+use yumen_store::{SPOOL_FOLDER, Store, StoreChanges, StoreError};
 use yumen_telemetry::ExchangeRecord;
 
 use crate::cli::{SettingsOptions, SimulateOptions, complain, remark, say};
-use crate::settings::Source;
+use crate::settings::{Source, with_store};
 
 /// Records that are held at the same time.
 const PAGE: u32 = 5000;
@@ -111,12 +111,6 @@ async fn simulate(
     })
     .await?;
     Ok((simulation.report(beside), is_cut))
-}
-
-/// The settings with the store's keys and presets; a key of the file stays what the file says.
-fn with_store(settings: &Snapshot, keys: &[KeyChange], presets: &PresetTable) -> Snapshot {
-    let own = keys.iter().filter(|(hash, _)| settings.keys.get(hash).is_none()).cloned();
-    settings.with_keys(settings.keys.with_all(own)).with_store_presets(presets.clone())
 }
 
 /// Hands on each record of a span of time, the oldest first.
