@@ -5,6 +5,7 @@ mod files;
 pub mod install;
 pub mod memory;
 mod page;
+pub mod rescue;
 mod responses;
 mod surface;
 mod turns;

@@ -23,6 +23,16 @@ pub struct Credential {
     pub proof: Proof,
     /// What nobody may read in an upstream's error, in each form in which it is sent.
     pub secrets: Vec<Secret>,
+    /// The limits that its provider has set for it, as far as the operator has written them.
+    pub limits: Option<CredentialLimits>,
+}
+
+/// Limits of a credential for all models together; at least one of them is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct CredentialLimits {
+    pub requests_per_minute: Option<u64>,
+    pub tokens_per_minute: Option<u64>,
 }
 
 /// How a request proves that it comes from whoever holds the credential.

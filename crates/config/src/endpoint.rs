@@ -23,7 +23,7 @@ pub struct Endpoint {
     pub path: RequestPath,
     /// The same for one that asks for a stream.
     pub stream_path: RequestPath,
-    /// The same for one of the wire format's second form, where that is another one.
+    /// The same for one of the wire format's second form, or for one that goes on with an answer, where that is another one.
     pub second_path: Option<RequestPath>,
     /// The same for one that has tokens counted, where the provider can.
     pub count_path: Option<RequestPath>,
@@ -130,7 +130,7 @@ pub struct Paths<'a> {
     pub path: Cow<'a, str>,
     /// For streams; as `path` when there is none.
     pub stream_path: Option<Cow<'a, str>>,
-    /// For requests of the wire format's second form.
+    /// For requests of the wire format's second form, and those that go on with an answer.
     pub second_path: Option<Cow<'a, str>>,
     /// For counting tokens.
     pub count_path: Option<Cow<'a, str>>,

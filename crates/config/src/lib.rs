@@ -66,8 +66,8 @@ pub use base::Base;
 pub use check::presets::is_preset_name;
 pub use check::{Checked, SecretFiles, from_environment, parse_and_check};
 pub use credential::{
-    AwsKey, Credential, GoogleServiceAccount, GoogleUser, OauthClient, Proof, SigningKey, TencentKey,
-    TokenSource,
+    AwsKey, Credential, CredentialLimits, GoogleServiceAccount, GoogleUser, OauthClient, Proof, SigningKey,
+    TencentKey, TokenSource,
 };
 pub use diagnostic::{Diagnostic, Position, Severity};
 pub use discovered::Discovered;
@@ -80,7 +80,7 @@ pub use network::Network;
 pub use path_rules::{PathFault, PathRules, PlainPath};
 pub use patterns::ModelPatterns;
 pub use presets::{NoPreset, PresetChange, PresetTable, PresetVersion, StorePreset};
-pub use provider::{ModelSource, Provider, ServedModel, Timeouts};
+pub use provider::{ModelSource, Probe, ProbeQuestion, Provider, ServedModel, Timeouts};
 pub use quantization::Quantization;
 pub use reference::reference_markdown;
 pub use rotation::Rotation;

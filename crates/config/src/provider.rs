@@ -46,6 +46,8 @@ pub struct Provider {
     pub links: Links,
     /// Where its server is asked for its models; `None` when it is not asked.
     pub model_source: Option<ModelSource>,
+    /// How the gateway looks by itself whether its deployments are well; `None` when it does not.
+    pub probe: Option<Probe>,
     /// Models it is known to serve, by native id.
     pub models: BTreeMap<Arc<str>, Arc<ServedModel>>,
 }
@@ -82,6 +84,26 @@ impl ModelSource {
         let parts = |source: &Self| (source.discovery, source.list.clone(), source.detail.clone());
         parts(self) == parts(other)
     }
+}
+
+/// How the gateway looks by itself whether deployments are well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What is asked.
+    pub question: ProbeQuestion,
+    /// Whether those are asked as well that seem to be well.
+    pub always: bool,
+    /// How often each is asked.
+    pub every: Duration,
+}
+
+/// What is asked to see whether a deployment is well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeQuestion {
+    /// For the list of models, which is there.
+    Models(Box<Endpoint>),
+    /// For an answer of one token.
+    Call,
 }
 
 /// A model as one provider serves it.

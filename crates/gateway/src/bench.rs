@@ -51,7 +51,13 @@ impl Chooser {
     pub fn choose(&self, key: &VirtualKey, head: &request::Parts, read: &Read) -> Result<usize, Rejection> {
         let draw = |end: u64| 12_345_678_901 % end.max(1);
         let now_ms = self.health.at(Instant::now());
-        let live = Live { health: &self.health, affinity: &self.affinity, now_ms, draw: &draw };
+        let live = Live {
+            health: &self.health,
+            affinity: &self.affinity,
+            now_ms,
+            draw: &draw,
+            is_limited: &|_, _| false,
+        };
         let looked = look(&self.snapshot, &Request::new(&read.0, key, head, 5_000_000, None));
         let ask = looked.ask(&self.snapshot, &read.0, &head.headers);
         resolve(&live, &self.snapshot, key, &ask).map(|plan| plan.steps.len())

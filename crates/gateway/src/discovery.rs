@@ -17,6 +17,7 @@ use yumen_config::{Discovered, ModelSource, Provider, Snapshot};
 use crate::upstream::{AccessTokens, Pool};
 use crate::worker::Gateway;
 use ask::Asker;
+pub(crate) use ask::{AskError, Asking};
 
 /// How often it is looked whether other providers are to be asked.
 const LOOK: Duration = Duration::from_millis(250);

@@ -17,6 +17,7 @@ use yumen_telemetry::{
     AttemptRecord, ExchangeRecord, ObjectKind, Outcome, RouteRecord, TokenCounts, TokenSource, UnitCounts,
 };
 
+use crate::allowances::Sent;
 use crate::clock::micros;
 use crate::egress::Files;
 use crate::limits::Permit;
@@ -80,12 +81,16 @@ pub struct Exchange {
     head_us: Option<u64>,
     /// The try under way, noted when the client leaves in the middle of it.
     pub trying: Option<Trying>,
+    /// What was last sent for it with a credential.
+    pub sent: Option<Sent>,
     /// Files that were fetched for it, until an answer begins.
     pub files: Option<Box<Files>>,
     /// The deployment that serves it.
     pub serving: Option<Serving>,
     /// Whether the client wants to be told how it was routed.
     pub explains: bool,
+    /// Tokens of what broke off and was gone on with elsewhere.
+    before: Option<Box<TokenCounts>>,
     /// Where tries beside its own are told; for such a try, where it tells.
     aside: Option<Arc<Mutex<Vec<AttemptRecord>>>>,
     /// Tries that it knew of when it began: those of the exchange beside which it is made.
@@ -114,9 +119,11 @@ impl Exchange {
             worked: Duration::ZERO,
             head_us: None,
             trying: None,
+            sent: None,
             files: None,
             serving: None,
             explains: false,
+            before: None,
             aside: None,
             inherited: 0,
             open: true,
@@ -145,9 +152,11 @@ impl Exchange {
             worked: Duration::ZERO,
             head_us: None,
             trying: None,
+            sent: None,
             files: None,
             serving: None,
             explains: false,
+            before: None,
             aside: Some(Arc::clone(aside.get_or_insert_default())),
             open: false,
         }
@@ -157,7 +166,9 @@ impl Exchange {
     pub fn join(&mut self, mut other: Self) {
         let own = other.record.attempts.drain(other.inherited.min(other.record.attempts.len())..);
         self.record.attempts.extend(own);
-        self.serving = other.serving.take().or_else(|| self.serving.take());
+        if other.serving.is_some() {
+            (self.serving, self.sent) = (other.serving.take(), other.sent.take());
+        }
     }
 
     /// Gives up the try under way for another one. It is counted as far as its provider will bill it: its input.
@@ -244,33 +255,58 @@ impl Exchange {
     /// Notes what was used and what it costs; without `tokens` nobody has counted any. A figure that no exchange can have is
     /// cut off and marked as no count: sums over the ledger must stay right whatever a provider says.
     pub fn counted(&mut self, tokens: Option<(Usage, TokenSource)>, units: &Units, price: Option<&Price>) {
-        let bounded = |count: Option<u64>| count.map(|count| count.min(TOKENS_MOST));
+        let most = |count: Option<u64>| count.map(|count| count.min(TOKENS_MOST));
         let units = Units {
-            images: bounded(units.images),
-            audio_ms: bounded(units.audio_ms),
-            characters: bounded(units.characters),
-            searches: bounded(units.searches),
-            video_ms: bounded(units.video_ms),
+            images: most(units.images),
+            audio_ms: most(units.audio_ms),
+            characters: most(units.characters),
+            searches: most(units.searches),
+            video_ms: most(units.video_ms),
             ..*units
         };
         let Units { images, audio_ms, characters, searches, video_ms, .. } = units;
         self.record.units = UnitCounts { images, audio_ms, characters, searches, video_ms };
-        let usage = tokens.map(|(usage, source)| self.bounded(&usage, source));
-        let cost = price.and_then(|price| price.cost_of(usage.as_ref(), &units));
-        self.record.cost_nanos = cost.map(|cost| cost.min(COST_NANOS_MOST));
+        let usage = tokens.map(|(usage, source)| {
+            let (usage, counts) = bounded(&usage, source);
+            self.record.tokens = counts;
+            usage
+        });
+        self.record.cost_nanos = cost_of(usage.as_ref(), &units, price);
+    }
+
+    /// Notes what a try has used whose answer does not end the exchange: one that broke off and was gone on with elsewhere,
+    /// or one that was not taken. It stands with the try, which is the `index`th, and in what the exchange has used
+    /// altogether when that closes.
+    pub fn part(
+        &mut self,
+        index: usize,
+        tokens: Option<(Usage, TokenSource)>,
+        units: &Units,
+        price: Option<&Price>,
+    ) {
+        let (usage, counts) = tokens.map(|(usage, source)| bounded(&usage, source)).unzip();
+        if let Some(attempt) = self.record.attempts.get_mut(index) {
+            (attempt.tokens, attempt.cost_nanos) = (counts, cost_of(usage.as_ref(), units, price));
+        }
+        self.before.get_or_insert_default().add(&counts.unwrap_or_default());
+    }
+
+    /// What those of its tries cost so far that it has used a part of; nothing where that is not known of one.
+    pub fn cost_before(&self) -> Option<u64> {
+        self.parts().unwrap_or(Some(0))
+    }
+
+    /// The same; none at all where there is no such try.
+    fn parts(&self) -> Option<Option<u64>> {
+        let used = |attempt: &&AttemptRecord| attempt.tokens.is_some() || attempt.cost_nanos.is_some();
+        let costs = self.record.attempts.iter().filter(used).map(|attempt| attempt.cost_nanos);
+        costs.reduce(|sum, cost| sum.zip(cost).map(|(sum, cost)| sum.saturating_add(cost)))
     }
 
     /// The same where what it costs has been told piece by piece.
     pub fn charged(&mut self, tokens: Option<(Usage, TokenSource)>, units: &Units, cost: Option<u64>) {
         self.counted(tokens, units, None);
         self.record.cost_nanos = cost.map(|cost| cost.min(COST_NANOS_MOST));
-    }
-
-    /// Notes tokens as far as an exchange can have so many.
-    fn bounded(&mut self, usage: &Usage, source: TokenSource) -> Usage {
-        let (usage, absurd) = bounded(usage);
-        self.record.tokens = counts(&usage, if absurd { TokenSource::Estimated } else { source });
-        usage
     }
 
     /// Notes how it was routed.
@@ -283,12 +319,22 @@ impl Exchange {
         self.record.attempts.push(attempt);
     }
 
-    /// Notes at the last try why its answer did not come to its end.
+    /// Notes at the last try why its answer did not come to its end. One that had none has its cause.
     pub fn blame(&mut self, outcome: Outcome) {
         let code = self.record.error_code.clone();
-        if let Some(attempt) = self.record.attempts.last_mut() {
+        if let Some(attempt) = self.record.attempts.last_mut().filter(|attempt| attempt.cause.is_none()) {
             attempt.cause =
                 code.or_else(|| (outcome == Outcome::ClientGone).then(|| "client_gone".to_owned()));
+        }
+    }
+
+    /// The answer has broken off at the deployment that served it, and is to be gone on with elsewhere.
+    pub fn broke_off(&mut self, code: &str) {
+        if let Some(attempt) = self.record.attempts.last_mut() {
+            attempt.cause = Some(code.to_owned());
+        }
+        if let Some(serving) = self.serving.take() {
+            serving.end(&self.worker.gateway, &self.record, Outcome::Failed);
         }
     }
 
@@ -322,6 +368,13 @@ impl Exchange {
         self.sum_up();
         if let Some(serving) = self.serving.take() {
             serving.end(&self.worker.gateway, &self.record, outcome);
+        }
+        if let Some(sent) = self.sent.take() {
+            let tokens = &self.record.tokens;
+            self.worker.gateway.allowances.settle(&sent, tokens.input.saturating_add(tokens.output));
+        }
+        if let Some(before) = self.before.take() {
+            self.record.tokens.add(&before);
         }
         self.worker.append(&self.record);
         self.leave();
@@ -382,12 +435,12 @@ impl Exchange {
             self.record.attempts.append(&mut aside.lock().unwrap_or_else(PoisonError::into_inner));
             self.record.attempts.extend(last);
         }
-        let parts = self.record.attempts.iter().filter_map(|attempt| attempt.cost_nanos);
-        if let Some(parts) = parts.reduce(u64::saturating_add) {
+        if let Some(parts) = self.parts() {
             // Where nothing was counted there is no other cost; where a price is not known, neither is the sum.
             let nothing = self.record.tokens.source == TokenSource::None && self.record.units.is_empty();
             let own = self.record.cost_nanos.or_else(|| nothing.then_some(0));
-            self.record.cost_nanos = own.map(|own| own.saturating_add(parts).min(COST_NANOS_MOST));
+            let sum = own.zip(parts).map(|(own, parts)| own.saturating_add(parts));
+            self.record.cost_nanos = sum.map(|sum| sum.min(COST_NANOS_MOST));
         }
     }
 
@@ -417,22 +470,6 @@ fn ended(mut attempt: AttemptRecord, began: Instant, cause: &str) -> AttemptReco
     attempt
 }
 
-/// Tokens as far as an exchange can have so many, and whether any were cut off.
-fn bounded(usage: &Usage) -> (Usage, bool) {
-    let figures = [
-        usage.input,
-        usage.cached_input,
-        usage.cache_write,
-        usage.cache_write_1h,
-        usage.output,
-        usage.reasoning,
-    ];
-    let [input, cached_input, cache_write, cache_write_1h, output, reasoning] =
-        figures.map(|figure| figure.min(TOKENS_MOST));
-    let usage = Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning };
-    (usage, figures.iter().any(|figure| *figure > TOKENS_MOST))
-}
-
 fn counts(usage: &Usage, source: TokenSource) -> TokenCounts {
     let Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning } = *usage;
     TokenCounts {
@@ -453,6 +490,29 @@ fn explanation(record: &ExchangeRecord) -> Option<HeaderValue> {
         told = serde_json::json!({ "attempts": record.attempts }).to_string();
     }
     HeaderValue::from_bytes(told.as_bytes()).ok().filter(|value| value.len() <= BYTES_MOST)
+}
+
+/// Tokens as far as an exchange can have so many.
+fn bounded(usage: &Usage, source: TokenSource) -> (Usage, TokenCounts) {
+    let figures = [
+        usage.input,
+        usage.cached_input,
+        usage.cache_write,
+        usage.cache_write_1h,
+        usage.output,
+        usage.reasoning,
+    ];
+    let absurd = figures.iter().any(|figure| *figure > TOKENS_MOST);
+    let [input, cached_input, cache_write, cache_write_1h, output, reasoning] =
+        figures.map(|figure| figure.min(TOKENS_MOST));
+    let usage = Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning };
+    let counts = counts(&usage, if absurd { TokenSource::Estimated } else { source });
+    (usage, counts)
+}
+
+/// What it costs, as far as anything can cost so much.
+fn cost_of(usage: Option<&Usage>, units: &Units, price: Option<&Price>) -> Option<u64> {
+    price.and_then(|price| price.cost_of(usage, units)).map(|cost| cost.min(COST_NANOS_MOST))
 }
 
 /// Nanoseconds of a clock that began long before every exchange of this process.

@@ -5,6 +5,7 @@
 //! one is already asking for the token that it needs, or makes the long list that was asked for.
 
 mod affinity;
+mod allowances;
 mod answers;
 #[doc(hidden)]
 pub mod bench;
@@ -22,6 +23,7 @@ mod kinds;
 mod limits;
 mod listener;
 mod pipeline;
+mod probes;
 mod proofs;
 mod rejection;
 mod route;
@@ -39,5 +41,6 @@ pub use health::SavedHealth;
 pub use kinds::llm::explain;
 pub use listener::DataPlane;
 pub use pipeline::STAGES;
+pub use probes::probe;
 pub use rejection::{CODES, Code, CodeRow, Origin, Rejection, Retry, reference_markdown};
 pub use worker::Gateway;

@@ -18,6 +18,7 @@ use crate::body::Body;
 use crate::exchange::{EXPLAIN, Exchange};
 use crate::kinds::http;
 use crate::kinds::llm::{self, Answer};
+use crate::kinds::turns::is_limited;
 use crate::rejection::{Code, Origin, Rejection};
 use crate::route::{HttpRoute, LlmRoute, Route, Skin, Surface, Task};
 use crate::stages;
@@ -44,7 +45,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, two_lengths
         Ok(Route::Llm(route)) => {
             match Box::pin(serve(&mut exchange, &snapshot, route, &head, &mut body)).await {
                 // relay owns the exchange from here on; record runs when the answer's last byte is released.
-                Ok((call, arrival)) => Ok(llm::relay(exchange, &call, arrival)),
+                Ok((call, arrival)) => Ok(llm::relay(exchange, call, arrival)),
                 Err(rejection) => Err((exchange, rejection)),
             }
         }
@@ -101,9 +102,10 @@ async fn serve(
     let call = stages::inspect(call)?;
     let looked = look(exchange, snapshot, &consumer, &call, head).await;
     exchange.chosen(looked.record(&call));
-    let call = looked.obeyed(snapshot, call)?;
+    let mut call = looked.obeyed(snapshot, call)?;
     let plan = choose(&worker, snapshot, &consumer, &call, &looked, &head.headers)?;
     exchange.chosen(plan.decision.record(looked.record(&call)));
+    call.rescue = llm::Rescue::of(&call, &plan);
     if let Some(arrival) = llm::dry_run(snapshot, &call, &head.headers, &looked, &plan) {
         return Ok((call, arrival));
     }
@@ -123,6 +125,7 @@ async fn serve(
         Box::pin(llm::remember(exchange, &consumer, &call, job)).await?;
     }
     let arrival = llm::keep(exchange, settings, &call, arrival).await;
+    let arrival = llm::Prospect::keep(settings, plan, &head.headers, arrival);
     Ok((call, arrival))
 }
 
@@ -165,6 +168,7 @@ fn choose(
         affinity: &gateway.affinity,
         now_ms: gateway.health.at(Instant::now()),
         draw: &|end| worker.below(end),
+        is_limited: &|deployment, tokens| is_limited(gateway, deployment, tokens),
     };
     llm::resolve(&live, snapshot, consumer, &looked.ask(snapshot, call, headers))
 }

@@ -13,11 +13,12 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use yumen_config::{KeyHasher, Snapshot};
 use yumen_telemetry::{
-    ExchangeRecord, GenerationLookup, HealthReport, ObjectOwners, Outcome, RecordSink, RecordWriter,
-    ResponseKeeper,
+    AppendError, ExchangeRecord, GenerationLookup, HealthReport, ObjectOwners, Outcome, RecordSink,
+    RecordWriter, ResponseKeeper,
 };
 
 use crate::affinity::Affinity;
+use crate::allowances::Allowances;
 use crate::egress::Room;
 use crate::estimates::Estimates;
 use crate::faults::RuleFaults;
@@ -51,6 +52,8 @@ pub struct Gateway {
     pub rule_faults: RuleFaults,
     /// Credentials that rest.
     pub resting: Resting,
+    /// What is left of credentials' limits.
+    pub allowances: Allowances,
     /// Access tokens that credentials have been exchanged for.
     pub access_tokens: Arc<AccessTokens>,
     /// Where records go.
@@ -97,6 +100,7 @@ impl Gateway {
             intents: Intents::default(),
             rule_faults: RuleFaults::default(),
             resting: Resting::default(),
+            allowances: Allowances::default(),
             access_tokens: Arc::default(),
             sink,
             lookup,
@@ -115,10 +119,12 @@ impl Gateway {
     /// How deployments and credentials do, those that were used last before the others.
     pub fn health(&self) -> Vec<HealthReport> {
         let now = Instant::now();
+        let mut allowances = self.allowances.reports();
         let rested = |(id, mut report): (u64, HealthReport)| {
             if self.resting.rests(id, "") {
                 "resting".clone_into(&mut report.state);
             }
+            report.allowances = allowances.remove(&id).unwrap_or_default();
             report
         };
         let deployments = self.health.reports(now).into_iter().map(|(_, report)| report);
@@ -183,6 +189,15 @@ pub struct Worker {
     strangers: Strangers,
 }
 
+/// For what is no exchange of anybody's.
+struct NoRecords;
+
+impl RecordWriter for NoRecords {
+    fn append(&mut self, _: &ExchangeRecord) -> Result<(), AppendError> {
+        Ok(())
+    }
+}
+
 impl std::fmt::Debug for Worker {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Worker")
@@ -191,12 +206,23 @@ impl std::fmt::Debug for Worker {
 
 impl Worker {
     /// A worker with a record writer of its own.
-    pub fn new(gateway: &Arc<Gateway>) -> Result<Self, yumen_telemetry::AppendError> {
+    pub fn new(gateway: &Arc<Gateway>) -> Result<Self, AppendError> {
         let seed = getrandom::u64().map_err(|error| std::io::Error::other(error.to_string()))?;
         Ok(Self {
             pool: Arc::new(Pool::new(Arc::clone(&gateway.gauges))),
             writer: Mutex::new(gateway.sink.writer()?),
             dice: AtomicU64::new(seed),
+            strangers: Strangers::default(),
+            gateway: Arc::clone(gateway),
+        })
+    }
+
+    /// A worker that asks for the gateway itself, and keeps no records.
+    pub fn without_records(gateway: &Arc<Gateway>) -> Option<Self> {
+        Some(Self {
+            pool: Arc::new(Pool::new(Arc::clone(&gateway.gauges))),
+            writer: Mutex::new(Box::new(NoRecords)),
+            dice: AtomicU64::new(getrandom::u64().ok()?),
             strangers: Strangers::default(),
             gateway: Arc::clone(gateway),
         })

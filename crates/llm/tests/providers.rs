@@ -136,6 +136,10 @@ fn words(quirk: Quirk) -> &'static str {
         Quirk::TensorrtLlm => "TensorRT-LLM",
         Quirk::OpenrouterFields => "`provider`",
         Quirk::RerankTopK => "`top_k`",
+        Quirk::PrefillPlain => "nswer that has begun, as the last message, is gone on with",
+        Quirk::PrefillPrefix => "`prefix: true`",
+        Quirk::PrefillPartial => "`partial: true`",
+        Quirk::PrefillContinue => "`continue_final_message: true`",
     }
 }
 

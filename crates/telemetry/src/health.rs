@@ -44,6 +44,48 @@ pub struct HealthReport {
     pub total_ms: Option<[u64; 4]>,
     /// Tokens per second that 50, 75, 90 and 99 in a hundred reached.
     pub tokens_per_second: Option<[f64; 4]>,
+    /// What is left of a credential's limits, as far as its provider or the configuration tells them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowances: Vec<AllowanceReport>,
+    /// How the gateway's own questions to a deployment ended, where it asks any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probes: Option<ProbeReport>,
+}
+
+/// What is left of a credential's limits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AllowanceReport {
+    /// The provider's own id of the model; empty where the limit is one of all models.
+    pub model: String,
+    /// Requests.
+    pub requests: Option<Left>,
+    /// Tokens: of several limits the one that is nearest to its end.
+    pub tokens: Option<Left>,
+}
+
+/// What is left of one limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Left {
+    /// What is left.
+    pub left: u64,
+    /// The whole of it, where it is told.
+    pub limit: Option<u64>,
+    /// Milliseconds until all of it is there again; of a limit of the configuration's, until more of it is.
+    pub resets_in_ms: u64,
+}
+
+/// How the gateway's own questions to a deployment ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProbeReport {
+    /// It has answered.
+    pub good: u32,
+    /// It is there, but refused the question.
+    pub refused: u32,
+    /// It has failed.
+    pub failed: u32,
 }
 
 impl HealthReport {

@@ -16,7 +16,7 @@ mod route;
 mod sink;
 
 pub use healing::{HEAL_EDITS_MOST, HealEdit, HealRecord, HealStatus};
-pub use health::{HealthReport, Uptime};
+pub use health::{AllowanceReport, HealthReport, Left, ProbeReport, Uptime};
 pub use log_line::JsonLog;
 pub use metrics::{BuildInfo, CONTENT_TYPE, Metrics, MetricsObserver, ReadHealth, Reading};
 pub use objects::{Account, Doing, ObjectKind, ObjectOwners, OwnedObject};

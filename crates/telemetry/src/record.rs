@@ -86,6 +86,26 @@ pub struct TokenCounts {
     pub source: TokenSource,
 }
 
+impl TokenCounts {
+    /// Adds those of another part of the same exchange. A sum is reported only if all of it is.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, more) in [
+            (&mut self.input, other.input),
+            (&mut self.cached_input, other.cached_input),
+            (&mut self.cache_write, other.cache_write),
+            (&mut self.output, other.output),
+            (&mut self.reasoning, other.reasoning),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+        self.source = match (self.source, other.source) {
+            (TokenSource::None, source) | (source, TokenSource::None) => source,
+            (TokenSource::Reported, TokenSource::Reported) => TokenSource::Reported,
+            _ => TokenSource::Estimated,
+        };
+    }
+}
+
 /// What was used beside tokens; `None` where nobody has counted it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -148,6 +168,9 @@ pub struct AttemptRecord {
     /// What that cost, in billionths of a US dollar; it is in the exchange's own cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_nanos: Option<u64>,
+    /// Whether it went on with an answer that had broken off at an earlier one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rescue: bool,
 }
 
 impl AttemptRecord {
@@ -172,6 +195,9 @@ impl AttemptRecord {
             }
             if let Some(cost) = attempt.cost_nanos {
                 object.number("cost_nanos", cost);
+            }
+            if attempt.rescue {
+                object.truth("rescue", true);
             }
             object.end();
         }
@@ -342,6 +368,8 @@ mod tests {
         let mut odd = samples::completed("gen-1").attempts;
         for attempts in [Vec::new(), odd.clone(), {
             (odd[0].status, odd[0].cause, odd[1].model) = (None, Some("a\"b\n".into()), "玉\\".into());
+            odd[0].tokens = Some(samples::completed("gen-1").tokens);
+            (odd[0].cost_nanos, odd[1].rescue) = (Some(7), true);
             odd
         }] {
             assert_eq!(AttemptRecord::list(&attempts), serde_json::to_string(&attempts).unwrap());

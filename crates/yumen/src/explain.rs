@@ -12,6 +12,7 @@ use yumen_telemetry::ExchangeRecord;
 
 use crate::cli::{ExplainOptions, RouteOptions, SettingsOptions, remark, say, table};
 use crate::settings::{self, Source};
+use crate::usage::dollars;
 
 /// Prints what would be done with a request; nothing is sent.
 pub fn route(options: &RouteOptions) -> anyhow::Result<ExitCode> {
@@ -206,4 +207,17 @@ fn show_record(record: &ExchangeRecord) {
         ]);
     }
     say(&tries.to_string());
+    for (number, attempt) in record.attempts.iter().enumerate() {
+        let try_ = number + 1;
+        if attempt.rescue {
+            say(&format!("try {try_} went on with the answer that had broken off before it"));
+        }
+        if let Some(tokens) = &attempt.tokens {
+            let cost = attempt.cost_nanos.map(|nanos| format!(" (${})", dollars(nanos))).unwrap_or_default();
+            say(&format!(
+                "try {try_} used {} and {} tokens{cost}, which are in the sum",
+                tokens.input, tokens.output
+            ));
+        }
+    }
 }

@@ -166,6 +166,7 @@ impl Running {
         tokio::spawn(async move { while changed.send(store_watch.next().await).await.is_ok() {} });
         let (told, models) = mpsc::channel(16);
         tokio::spawn(yumen_gateway::discover(Arc::clone(&gateway), told));
+        tokio::spawn(yumen_gateway::probe(Arc::clone(&gateway)));
         let watcher = tokio::spawn(publisher.watch(changes, models));
         tokio::spawn(health_file::keep(options.settings.data_dir.clone(), Arc::clone(&gateway)));
         tokio::spawn(forget::forget_old(Arc::clone(&gateway), store.clone()));

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use yumen_telemetry::{HealthReport, Uptime};
+use yumen_telemetry::{AllowanceReport, HealthReport, Left, Uptime};
 
 use crate::cli::{StatusOptions, say, table};
 
@@ -82,6 +82,21 @@ async fn ask(address: &str) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
+/// What is left of a credential's limits: of its models the one that is nearest to its end.
+fn left(allowances: &[AllowanceReport]) -> String {
+    let share = |left: &Left| left.left as f64 / left.limit.unwrap_or(left.left).max(1) as f64;
+    let nearest = |unit: fn(&AllowanceReport) -> Option<Left>| {
+        allowances.iter().filter_map(unit).min_by(|one, other| share(one).total_cmp(&share(other)))
+    };
+    let text = |left: Left, unit: &str| match left.limit {
+        Some(limit) => format!("{}/{limit} {unit}", left.left),
+        None => format!("{} {unit}", left.left),
+    };
+    let requests = nearest(|one| one.requests).map(|left| text(left, "requests"));
+    let tokens = nearest(|one| one.tokens).map(|left| text(left, "tokens"));
+    requests.into_iter().chain(tokens).collect::<Vec<_>>().join(", ")
+}
+
 fn shown(reports: &[HealthReport]) -> String {
     if reports.is_empty() {
         return "No deployment has been asked yet.".to_owned();
@@ -98,8 +113,9 @@ fn shown(reports: &[HealthReport]) -> String {
         "p99",
         "total p50",
         "tokens/s p50",
+        "left",
     ]);
-    for column in 3..11 {
+    for column in 3..12 {
         if let Some(column) = rows.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -125,6 +141,7 @@ fn shown(reports: &[HealthReport]) -> String {
             ms(report.first_token_ms, 3),
             ms(report.total_ms, 0),
             rate.map(|rate| format!("{rate:.0}")).unwrap_or_default(),
+            left(&report.allowances),
         ]);
     }
     rows.to_string()

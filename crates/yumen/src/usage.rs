@@ -92,6 +92,6 @@ fn show(rows: &[UsageRow], by: Option<UsageGroup>) {
 }
 
 /// Nano-dollars as a decimal number of dollars.
-fn dollars(nanos: u64) -> String {
+pub fn dollars(nanos: u64) -> String {
     format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
 }

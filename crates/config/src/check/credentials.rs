@@ -78,7 +78,8 @@ impl Checking<'_> {
             let id = credential_id(self.provider, &secret.unwrap_or_else(|| Secret::new("")), &identity);
             report_twins(&checked, id, &label, &here, found);
             let (label, proof, secrets) = (Arc::from(label), proven.proof, proven.secrets);
-            checked.push((Arc::new(Credential { id, label, proof, secrets }), written.weight));
+            let credential = Credential { id, label, proof, secrets, limits: written.limits() };
+            checked.push((Arc::new(credential), written.weight));
         }
         Rotation::new(checked)
     }
@@ -101,7 +102,15 @@ impl Checking<'_> {
             described.filter(|(name, _)| self.auth.parts().iter().any(|part| part.name == **name));
         let fields =
             described.filter_map(|(name, part)| Some((name.clone(), Secret::new(&first(&part.env)?))));
-        Some(CredentialSpec { secret, secret_file, fields: fields.collect(), weight: 1, name: None })
+        Some(CredentialSpec {
+            secret,
+            secret_file,
+            fields: fields.collect(),
+            weight: 1,
+            name: None,
+            requests_per_minute: None,
+            tokens_per_minute: None,
+        })
     }
 
     fn report_none(&self, found: &mut Diagnostics) {

@@ -15,6 +15,7 @@ mod models;
 pub(crate) mod names;
 mod parameters;
 pub(crate) mod presets;
+mod probe;
 mod proof;
 mod provider;
 pub(crate) mod routing;

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use yumen_llm::catalogue::{DataPolicy, ProviderDefinition};
+use yumen_llm::dialects::Dialect;
 
 use super::credentials::Checking;
 use super::parameters::Parameters;
-use super::{Surroundings, auth, discovery, endpoints, models};
+use super::{Surroundings, auth, discovery, endpoints, models, probe};
 use crate::base::Base;
 use crate::diagnostic::{Diagnostics, shown};
+use crate::endpoint::Endpoint;
 use crate::near::nearest;
 use crate::path_rules::PathRules;
 use crate::place::Place;
@@ -55,13 +57,17 @@ pub(super) fn check(
     let places = endpoints::check(resource, spec, definition, &mut parameters, found);
     let base = places.base.as_deref().and_then(|base| base_of(base, &mut parameters, &headers, place, found));
     let passthrough = passthrough(spec, base.as_ref(), &place.field("passthrough"), found);
-    let endpoints = places
+    let endpoints: BTreeMap<Dialect, Endpoint> = places
         .endpoints
         .into_iter()
         .map(|(dialect, endpoint)| (dialect, endpoint.with_headers(&headers)))
         .collect();
     let model_source = match found.errors() == errors_before {
         true => discovery::check(spec, definition, &mut parameters, place, found),
+        false => None,
+    };
+    let probe = match found.errors() == errors_before {
+        true => probe::check(spec.probe.as_ref(), model_source.as_ref(), &endpoints, place, found),
         false => None,
     };
     let credentials = match &auth {
@@ -83,6 +89,7 @@ pub(super) fn check(
         headers,
         credentials: Arc::new(credentials),
         model_source,
+        probe,
         quirks: spec.quirks.clone().unwrap_or_else(|| definition.quirks.clone()),
         timeouts: timeouts(&spec.timeouts),
         region,

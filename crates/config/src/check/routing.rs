@@ -21,6 +21,7 @@ pub(crate) fn check(spec: &RoutingSpec, place: &Place<'_>, found: &mut Diagnosti
         only: names(&spec.only, &place.field("only"), found),
         ignore: names(&spec.ignore, &place.field("ignore"), found),
         allow_fallbacks: spec.allow_fallbacks,
+        rescue: spec.rescue,
         require_parameters: spec.require_parameters,
         no_training: spec.data_collection == Some(DataCollection::Deny),
         zero_retention: spec.zdr,

@@ -112,6 +112,8 @@ pub struct Preferences {
     pub ignore: Vec<ProviderName>,
     /// Whether others are tried when the first does not answer, or when those of `order` do not.
     pub allow_fallbacks: Option<bool>,
+    /// Whether an answer that breaks off is gone on with elsewhere.
+    pub rescue: Option<bool>,
     /// Whether only those are tried that understand every field of the request.
     pub require_parameters: bool,
     /// Whether only those are tried that do not train on what they are sent.

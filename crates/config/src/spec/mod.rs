@@ -5,6 +5,7 @@
 
 mod intent;
 mod named;
+mod probe;
 mod provider;
 mod routing;
 mod rules;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 
 pub use crate::snapshot::{KeepWish, LogFormat, LogLevel};
 pub use intent::{CategorySpec, IntentBy, IntentSpec};
+pub use probe::{ProbeHow, ProbeSpec, ProbeWhen};
 pub use provider::{
     AuthScheme, AuthSpec, BatchPriceSpec, CredentialSpec, Decimal, DialectSpec, DiscoverySpec, LongPriceSpec,
     ModelSpec, PriceSpec, ProviderSpec, TimeoutSpec,

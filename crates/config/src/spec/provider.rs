@@ -8,7 +8,8 @@ use serde::Deserialize;
 use yumen_llm::catalogue::{Feature, Modality, Operation, Quirk};
 use yumen_llm::dialects::{Dialect, Thinking};
 
-use super::named;
+use super::{ProbeSpec, named};
+use crate::credential::CredentialLimits;
 use crate::quantization::Quantization;
 use crate::secret::Secret;
 
@@ -47,6 +48,8 @@ pub struct ProviderSpec {
     /// How often its server is asked for its models, in milliseconds. Without it: 60000.
     #[schemars(range(min = 1000, max = 86_400_000))]
     pub discovery_ms: Option<u64>,
+    /// Whether the gateway looks by itself if its deployments are well again. Without it: exchanges are what tells.
+    pub probe: Option<ProbeSpec>,
     /// Time-outs.
     pub timeouts: TimeoutSpec,
     /// Calls that go through to it as they are, at `/providers/NAME/…` and for keys with `access: ["providers/NAME"]`: rules
@@ -98,6 +101,24 @@ pub struct CredentialSpec {
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
     pub name: Option<String>,
+    /// Requests that its provider lets it send in a minute, all models together, for providers whose answers do not tell: near
+    /// this limit others are taken more often, and at it all others first. Without it: as answers tell.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub requests_per_minute: Option<u64>,
+    /// The same of tokens, of prompts and answers together.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
+    pub tokens_per_minute: Option<u64>,
+}
+
+impl CredentialSpec {
+    /// The limits that are written, if any is.
+    pub fn limits(&self) -> Option<CredentialLimits> {
+        let (requests_per_minute, tokens_per_minute) = (self.requests_per_minute, self.tokens_per_minute);
+        (requests_per_minute.is_some() || tokens_per_minute.is_some())
+            .then_some(CredentialLimits { requests_per_minute, tokens_per_minute })
+    }
 }
 
 /// How the credential is sent.
@@ -184,8 +205,8 @@ pub struct DialectSpec {
     pub path: Option<String>,
     /// The path for streams, where that is another one.
     pub stream_path: Option<String>,
-    /// The path for requests of the wire format's second form (several inputs at once, or pictures), where that is
-    /// another one.
+    /// The path for requests of the wire format's second form (several inputs at once, pictures, or an answer that is to be
+    /// gone on with), where that is another one.
     pub second_path: Option<String>,
     /// The path where tokens are counted, when it is not the dialect's usual one.
     pub count_path: Option<String>,

@@ -34,6 +34,9 @@ pub struct RoutingSpec {
     pub ignore: Vec<String>,
     /// Whether others are tried when the first one does not answer, or when those of `order` do not.
     pub allow_fallbacks: Option<bool>,
+    /// Whether a streamed chat answer that breaks off is gone on with by the next deployment that can; requests cannot ask
+    /// for it. Such streams are said anew, also where client and provider speak the same dialect. Without it: no.
+    pub rescue: Option<bool>,
     /// Whether only those are tried that understand every field of the request.
     pub require_parameters: bool,
     /// `deny`: only providers that do not train on what they are sent, as far as their documents or the operator say so.

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use serde_json::json;
 use smallvec::SmallVec;
-use yumen_config::{Endpoint, ModelSource, Provider, Timeouts};
+use yumen_config::{Credential, Endpoint, ModelSource, Provider, Timeouts};
 use yumen_llm::catalogue::{
     DiscoveredModel, Discovery, DiscoveryError, ModelList, add_llama_cpp_props, ollama_model, ollama_tags,
     openai_models,
@@ -31,7 +31,7 @@ const QUESTION_MOST: Duration = Duration::from_secs(30);
 
 /// Why a server's models are not known.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AskError {
+pub(crate) enum AskError {
     #[error("{0}")]
     Unsent(#[from] SendError),
     #[error("{0}")]
@@ -145,36 +145,49 @@ impl Asker {
         Ok(ollama_model(&self.question(provider, detail, Some(body.into())).await?)?)
     }
 
-    /// The body of a good answer to `GET`, or to `POST` where there is a body to send.
     async fn question(
         &self,
         provider: &Provider,
         endpoint: &Endpoint,
         body: Option<Bytes>,
     ) -> Result<BytesMut, AskError> {
-        let asked = self.ask_once(provider, endpoint, body);
-        tokio::time::timeout(QUESTION_MOST, asked).await.unwrap_or(Err(AskError::Slow))
+        let credential = provider.credentials.items().first().map(|credential| &**credential);
+        Asking { tokens: &self.tokens, pool: &self.pool, provider, credential }.question(endpoint, body).await
     }
+}
 
-    async fn ask_once(
+/// Who is asked, and with which credential.
+pub(crate) struct Asking<'a> {
+    pub(crate) tokens: &'a AccessTokens,
+    pub(crate) pool: &'a Arc<Pool>,
+    pub(crate) provider: &'a Provider,
+    pub(crate) credential: Option<&'a Credential>,
+}
+
+impl Asking<'_> {
+    /// The body of a good answer to `GET`, or to `POST` where there is a body to send.
+    pub(crate) async fn question(
         &self,
-        provider: &Provider,
         endpoint: &Endpoint,
         body: Option<Bytes>,
     ) -> Result<BytesMut, AskError> {
+        let asked = self.ask_once(endpoint, body);
+        tokio::time::timeout(QUESTION_MOST, asked).await.unwrap_or(Err(AskError::Slow))
+    }
+
+    async fn ask_once(&self, endpoint: &Endpoint, body: Option<Bytes>) -> Result<BytesMut, AskError> {
+        let Self { tokens, pool, provider, credential } = *self;
         let timeouts = Timeouts {
             connect: provider.timeouts.connect.min(CONNECT_MOST),
             first_byte: provider.timeouts.first_byte.min(ANSWER_MOST),
             idle: provider.timeouts.idle.min(ANSWER_MOST),
             ..provider.timeouts
         };
-        let tokens = &self.tokens;
-        let credential = provider.credentials.items().first().map(|credential| &**credential);
         let pass = match (Pass::at_once(credential, tokens), credential) {
             (Some(pass), _) => pass,
             (None, None) => Pass::None,
             (None, Some(credential)) => {
-                let door = Door { pool: &self.pool, timeouts, provider: &provider.id };
+                let door = Door { pool, timeouts, provider: &provider.id };
                 let (token, cached) = tokens.take(credential, &door).await?;
                 Pass::Token { token, cached }
             }
@@ -195,8 +208,8 @@ impl Asker {
             pass.put_on(&mut request, &pieces, SystemTime::now);
             request
         };
-        let reply = self.pool.send(endpoint, &timeouts, make).await?;
-        let (head, mut answer) = AnswerBody::from_reply(&self.pool, reply, ANSWER_BYTES_MOST);
+        let reply = pool.send(endpoint, &timeouts, make).await?;
+        let (head, mut answer) = AnswerBody::from_reply(pool, reply, ANSWER_BYTES_MOST);
         let mut text = BytesMut::new();
         let read = answer.read_up_to(ANSWER_BYTES_MOST + 1, &mut text);
         tokio::time::timeout(ANSWER_MOST, read).await.map_err(|_| AskError::Slow)??;

@@ -136,6 +136,15 @@ impl Breaker {
         self.word.store((now_ms + open_ms) << 2 | OPEN, Ordering::Release);
     }
 
+    /// Its server is there: who asks next may look whether it is well.
+    pub fn due(&self, now_ms: u64) {
+        let word = self.word.load(Ordering::Acquire);
+        if word & 3 == OPEN {
+            let due = now_ms << 2 | OPEN;
+            let _ = self.word.compare_exchange(word, due, Ordering::AcqRel, Ordering::Acquire);
+        }
+    }
+
     /// A probe ended without telling anything of the deployment: the next one may look.
     pub fn undecided(&self, now_ms: u64) {
         let word = self.word.load(Ordering::Acquire);

@@ -7,6 +7,7 @@ use yumen_telemetry::{HealthReport, Uptime};
 
 use super::breaker::{Admitted, Breaker, Standing};
 use super::histogram::Histogram;
+use super::probed::{Probed, Probes};
 use super::saved::SavedFigures;
 use super::smooth::Smooth;
 use super::window::{Counts, Window};
@@ -28,6 +29,7 @@ pub struct Figures {
     open: AtomicU32,
     used_ms: AtomicU64,
     breaker: Breaker,
+    probes: Probes,
     first_token: Smooth,
     total: Smooth,
     throughput: Smooth,
@@ -88,6 +90,7 @@ impl Figures {
             open: AtomicU32::default(),
             used_ms: AtomicU64::default(),
             breaker: Breaker::default(),
+            probes: Probes::default(),
             first_token: Smooth::default(),
             total: Smooth::default(),
             throughput: Smooth::default(),
@@ -101,19 +104,54 @@ impl Figures {
         self.open.load(Ordering::Relaxed)
     }
 
+    /// What they are of.
+    pub fn called(&self) -> &Called {
+        &self.called
+    }
+
     /// When it was last used.
-    pub(super) fn last_used(&self) -> u64 {
+    pub fn last_used(&self) -> u64 {
         self.used_ms.load(Ordering::Relaxed)
     }
 
-    /// How it stands.
+    /// How it stands. While the gateway itself looks whether it is well again, no exchange needs to.
     pub fn standing(&self, now_ms: u64) -> Standing {
+        match self.breaker.standing(now_ms) {
+            Standing::Due if self.probes.is_guarded(now_ms) => Standing::Open,
+            standing => standing,
+        }
+    }
+
+    /// How it stands for the gateway's own questions.
+    pub fn standing_for_probes(&self, now_ms: u64) -> Standing {
         self.breaker.standing(now_ms)
+    }
+
+    /// Leaves it to the gateway's own questions for a moment to tell whether it is well again.
+    pub fn guard(&self, now_ms: u64) {
+        self.probes.guard(now_ms);
+    }
+
+    /// A question of the gateway's own has ended so.
+    pub fn probed(&self, now_ms: u64, told: Probed) {
+        self.probes.count(told);
+        let recent = || self.history().minutes.sum(now_ms, RECENT_MS);
+        match told {
+            Probed::Well => self.breaker.succeeded(recent()),
+            Probed::There | Probed::Refused => {
+                self.probes.release();
+                self.breaker.due(now_ms);
+            }
+            Probed::Failed => self.breaker.failed(now_ms, recent(), None),
+        }
     }
 
     /// Opens an exchange at it; `None` when nobody is to try it now. With `anyway` it is tried all the same.
     pub fn enter(self: &Arc<Self>, now_ms: u64, anyway: bool) -> Option<Opened> {
-        let admitted = self.breaker.admit(now_ms);
+        let admitted = match self.standing(now_ms) {
+            Standing::Open => Admitted::No,
+            _ => self.breaker.admit(now_ms),
+        };
         if admitted == Admitted::No && !anyway {
             return None;
         }
@@ -208,6 +246,8 @@ impl Figures {
             first_token_ms: all(&history.first_token_ms),
             total_ms: all(&history.total_ms),
             tokens_per_second: throughput(),
+            allowances: Vec::new(),
+            probes: self.probes.report(),
         }
     }
 

@@ -6,6 +6,7 @@
 mod breaker;
 mod figures;
 mod histogram;
+mod probed;
 mod saved;
 mod smooth;
 mod window;
@@ -20,6 +21,7 @@ use yumen_telemetry::HealthReport;
 pub use breaker::Standing;
 use figures::Called;
 pub use figures::{Figures, Opened};
+pub use probed::Probed;
 pub use saved::{SavedFigures, SavedHealth};
 
 /// Deployments of which anything is known at the same time: clients may invent models of a provider.
@@ -107,7 +109,8 @@ impl Health {
         }
     }
 
-    fn all(&self) -> Vec<(u64, Arc<Figures>)> {
+    /// The figures of all of them.
+    pub fn all(&self) -> Vec<(u64, Arc<Figures>)> {
         let shards = self.shards.iter();
         let read = shards.map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner));
         read.flat_map(|shard| {

@@ -86,3 +86,30 @@ fn figures_outlive_a_restart_and_grow_old_meanwhile() {
     assert_eq!(later.first_token_ms, None);
     assert_eq!(restored(2 * 86_400_000).uptime_1d, Uptime::default());
 }
+
+#[test]
+fn exchanges_leave_it_to_the_prober_as_long_as_that_is_there() {
+    let health = Health::default();
+    let figures = named(&health, 7);
+    (0..5).for_each(|at| figures.enter(at, true).unwrap().failed(at, None));
+    figures.guard(1_500);
+    assert_eq!(
+        (figures.standing(1_600), figures.standing_for_probes(1_600)),
+        (Standing::Open, Standing::Due)
+    );
+    assert!(figures.enter(1_600, false).is_none());
+    figures.probed(1_700, Probed::Failed);
+    assert_eq!(figures.standing(3_000), Standing::Open);
+    assert_eq!(figures.standing(3_500), Standing::Due, "nothing was heard of the prober");
+    figures.guard(3_500);
+    figures.probed(3_600, Probed::There);
+    assert_eq!(figures.standing(3_600), Standing::Due, "an exchange may look");
+    figures.enter(3_600, false).unwrap().failed(3_600, None);
+    figures.guard(10_000);
+    figures.probed(10_000, Probed::Well);
+    assert!(figures.standing(10_000) < Standing::Due);
+    let report = figures.report(10_000);
+    let probes = report.probes.unwrap();
+    assert_eq!((probes.good, probes.refused, probes.failed), (2, 0, 1));
+    assert_eq!(report.uptime_5m, Uptime { good: 0, bad: 6 }, "probes are no exchanges");
+}

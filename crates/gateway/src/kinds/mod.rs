@@ -7,3 +7,4 @@ mod mask;
 mod owned;
 mod patience;
 mod scrub;
+pub mod turns;

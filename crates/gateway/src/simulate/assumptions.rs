@@ -8,7 +8,7 @@ use super::report::{Assumption, Share};
 
 const REQUESTS: &str = "No record holds what a request said: its wishes (`provider`, further `models`, `:floor`), tools, length limits \
                         and sessions are taken as absent, so nothing stays with a deployment for its session's sake.";
-const LIMITS: &str = "Keys are good and within their limits; credentials do not rest; prices are those of the configurations today, at \
+const LIMITS: &str = "Keys are good and within their limits; credentials have room and do not rest; prices are those of the configurations today, at \
                       the usual tier.";
 const DISCOVERY: &str =
     "No server is asked which models it has: only those of the configuration and the catalogue are known.";

@@ -110,6 +110,8 @@ impl<'s> Simulation<'s> {
             affinity: &self.affinity,
             now_ms: self.now_ms,
             draw: &|end| dice.below(end),
+            // What providers told of their limits stands in no record.
+            is_limited: &|_, _| false,
         };
         let Some(replayed) = self.replay.choose(&live, &key, record, usage.input) else {
             return self.leave_out(record.operation.clone());

@@ -25,8 +25,8 @@ pub struct DialectPath {
     /// The path for streams, where that is another one.
     #[serde(default)]
     pub stream_path: Option<String>,
-    /// The path for requests of the wire format's second form (several inputs at once, or pictures), where that is
-    /// another one.
+    /// The path for requests of the wire format's second form (several inputs at once, pictures, or an answer that is to be
+    /// gone on with), where that is another one.
     #[serde(default)]
     pub second_path: Option<String>,
     /// The path where tokens are counted, when it is not the dialect's usual one.

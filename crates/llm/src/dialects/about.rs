@@ -3,7 +3,7 @@
 //! Whoever asks about a dialect asks here; nobody compares names.
 
 use super::{
-    Dialect, ErrorFacts, Operation, ai_sdk, anthropic_messages, bedrock_converse, cohere_chat, gemini,
+    Dialect, ErrorFacts, Operation, Quirk, ai_sdk, anthropic_messages, bedrock_converse, cohere_chat, gemini,
     ollama, openai,
 };
 use crate::framing::Framing;
@@ -70,12 +70,25 @@ pub struct Asking {
     pub ends_unsaid: bool,
     /// A header that asks for a stream.
     pub stream_header: Option<(&'static str, &'static str)>,
+    /// Whether models go on with an answer whose beginning is the last message of the request.
+    pub prefill: Prefill,
+}
+
+/// Whether models go on with an answer whose beginning is the last message of the request, and do not begin another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefill {
+    /// No.
+    Never,
+    /// They do, or refuse such a request.
+    Plain,
+    /// Those of providers with one of these quirks do.
+    With(&'static [Quirk]),
 }
 
 impl Asking {
     /// As nearly all are.
     pub(super) const USUAL: Self =
-        Self { answers: Answers::AsAsked, ends_unsaid: false, stream_header: None };
+        Self { answers: Answers::AsAsked, ends_unsaid: false, stream_header: None, prefill: Prefill::Never };
 }
 
 /// In which forms a provider's answers come.
@@ -133,6 +146,15 @@ impl ErrorShape {
 }
 
 impl Outline {
+    /// Whether a provider with these quirks goes on with an answer that another has begun.
+    pub fn prefills(&self, quirks: &[Quirk]) -> bool {
+        match self.asking.prefill {
+            Prefill::Never => false,
+            Prefill::Plain => true,
+            Prefill::With(known) => known.iter().any(|quirk| quirks.contains(quirk)),
+        }
+    }
+
     /// What is alike in all dialects that are spoken with providers only.
     pub(super) const PROVIDERS_ONLY: Self = Self {
         dialect: Dialect::OpenAiChat,

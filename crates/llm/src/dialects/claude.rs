@@ -20,6 +20,9 @@ pub(super) enum Written {
     Adaptive(Option<Effort>),
 }
 
+/// Why a model is not asked to go on with what another has begun.
+pub(super) const BEGINS_ANEW: &str = "the model does not go on with an answer that has begun";
+
 /// Decides. What is asked for but not possible is noted.
 pub(super) fn thinking(chat: &Chat, target: &Target<'_>, max_tokens: u64, losses: &mut Losses) -> Written {
     let Some(reasoning) = &chat.reasoning else { return Written::Unsaid };
@@ -46,6 +49,12 @@ pub(super) fn thinking(chat: &Chat, target: &Target<'_>, max_tokens: u64, losses
         return Written::Unsaid;
     }
     wanted
+}
+
+/// Whether such a model refuses to go on with what another has begun: those that are asked to think in words, and all
+/// while they think. <https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6#prefill-removal>
+pub(super) fn begins_anew(target: &Target<'_>, thinking: Written) -> bool {
+    target.thinking != Thinking::Budget || matches!(thinking, Written::Budget(_) | Written::Adaptive(_))
 }
 
 /// Whether the model has no choice but to call a tool.

@@ -59,7 +59,7 @@ pub use crate::ir::{ErrorFacts, ErrorKind};
 use crate::json::Object;
 use crate::price::{Price, Tier};
 
-pub use about::{Answers, Asking, ErrorShape, Outline, Upstream};
+pub use about::{Answers, Asking, ErrorShape, Outline, Prefill, Upstream};
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, proves_what_follows, read_gemini_count_tokens};
 pub use openai_embeddings::recode_embeddings;
@@ -477,6 +477,8 @@ pub trait StreamDecoder: Send {
 pub trait StreamEncoder: Send {
     /// Appends the bytes of `event` (whole events, framed) to `out`.
     fn encode(&mut self, event: &ir::StreamEvent, out: &mut Vec<u8>);
+    /// Another provider goes on with the answer: what the first one said of usage and costs holds no longer.
+    fn goes_on(&mut self) {}
     /// Appends what closes the stream properly (`[DONE]`, `message_stop` …), once.
     fn finish(&mut self, out: &mut Vec<u8>);
 }

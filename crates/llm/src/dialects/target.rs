@@ -37,6 +37,15 @@ impl Target<'_> {
         }
     }
 
+    /// The member by which a message of Chat Completions says that it is to be gone on with.
+    pub fn prefill_mark(&self) -> Option<&'static str> {
+        if self.has(Quirk::PrefillPrefix) {
+            Some("prefix")
+        } else {
+            self.has(Quirk::PrefillPartial).then_some("partial")
+        }
+    }
+
     /// Whether usage must, and can, be asked for in an OpenAI-style stream.
     pub fn asks_usage(&self) -> bool {
         !self.has(Quirk::NoStreamOptions) && !self.has(Quirk::UsageAlwaysStreamed)
@@ -87,4 +96,18 @@ pub enum Quirk {
     TensorrtLlm,
     /// Is a gateway that understands OpenRouter's own fields (`provider`, `plugins` …): they are sent on.
     OpenrouterFields,
+    /// Goes on with the last message of a request in Chat Completions or Messages, when that is the assistant's.
+    /// <https://platform.claude.com/docs/en/build-with-claude/prompt-engineering/prefill-claudes-response>
+    /// <https://openrouter.ai/docs/api-reference/overview#assistant-prefill> <https://github.com/ollama/ollama/issues/6778>
+    PrefillPlain,
+    /// The same in Chat Completions, when the message says `prefix: true`. Mistral's answers repeat it; DeepSeek's beta has a path of its own.
+    /// <https://docs.mistral.ai/guides/prefix/> <https://api-docs.deepseek.com/guides/chat_prefix_completion>
+    PrefillPrefix,
+    /// The same, when the message says `partial: true`.
+    /// <https://platform.kimi.ai/docs/api/partial> <https://help.aliyun.com/en/model-studio/partial-mode>
+    PrefillPartial,
+    /// The same, when the request says `continue_final_message: true` and `add_generation_prompt: false`.
+    /// <https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html>
+    /// <https://github.com/sgl-project/sglang/issues/3971>
+    PrefillContinue,
 }

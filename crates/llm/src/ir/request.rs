@@ -1,6 +1,8 @@
 //! What a client asks for.
 
-use super::{CacheControl, Images, Json, Message, OwnTools, Rerank, Speech, Transcription};
+use super::{
+    CacheControl, Content, Images, Json, Message, OwnTools, Part, Rerank, Role, Speech, Transcription,
+};
 
 /// A request of any operation.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,8 +86,27 @@ pub struct Chat {
     pub service_tier: Option<String>,
     /// Cache marker for the whole prompt, set by the provider on its last cacheable part.
     pub cache_control: Option<CacheControl>,
+    /// Whether the last message is the beginning of the answer, which the model is to go on with.
+    pub continues: bool,
     /// Top-level fields that have no place above, by the client dialect's names, in order.
     pub extra: Vec<(String, Json)>,
+}
+
+impl Chat {
+    /// Has the model go on with an answer of which this is the beginning.
+    pub fn go_on_with(&mut self, begun: &str) {
+        self.continues = true;
+        // What the client itself has begun is part of the same answer.
+        let own = self.messages.last_mut().filter(|last| last.role == Role::Assistant);
+        match own.and_then(|last| last.parts.last_mut()).map(|part| &mut part.content) {
+            Some(Content::Text(text)) => text.push_str(begun),
+            _ => self.messages.push(Message {
+                role: Role::Assistant,
+                parts: vec![Part::text(begun)],
+                name: None,
+            }),
+        }
+    }
 }
 
 /// What the model may call.

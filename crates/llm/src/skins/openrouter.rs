@@ -22,6 +22,8 @@ pub struct Facts<'a> {
     pub usage: Option<&'a Usage>,
     /// What the deployment charges.
     pub price: Option<Price>,
+    /// What earlier parts of the answer cost in nano-dollars, where it was gone on with elsewhere.
+    pub before: u64,
     /// How the exchange was routed, when the client asked for it; shown where the answer ends.
     pub trace: Option<&'a Value>,
 }
@@ -96,7 +98,11 @@ pub(super) fn costs(facts: &Facts<'_>) -> Option<(u64, u64)> {
 fn add_cost(usage: &mut Map<String, Value>, facts: &Facts<'_>) {
     usage.entry("is_byok").or_insert(Value::Bool(false));
     let Some((cost, prompt)) = costs(facts) else { return };
-    usage.insert("cost".to_owned(), dollars(cost));
+    usage.insert("cost".to_owned(), dollars(cost.saturating_add(facts.before)));
+    // What the tokens cost that are told, not what all parts do: the details would not add up.
+    if facts.before > 0 {
+        return;
+    }
     usage.insert(
         "cost_details".to_owned(),
         json!({
@@ -207,6 +213,7 @@ mod tests {
             native_finish,
             usage: Some(&USAGE),
             price: Some(*price),
+            before: 0,
             trace: None,
         }
     }

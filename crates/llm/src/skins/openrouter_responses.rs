@@ -50,13 +50,15 @@ fn dress(response: &mut Map<String, Value>, facts: &Facts<'_>, error: Option<&Er
     if let Some(usage) = response.get_mut("usage").and_then(Value::as_object_mut) {
         usage.entry("is_byok").or_insert(Value::Bool(false));
         if let Some((cost, prompt)) = costs(facts) {
-            usage.insert("cost".to_owned(), dollars(cost));
+            usage.insert("cost".to_owned(), dollars(cost.saturating_add(facts.before)));
             let details = json!({
                 "upstream_inference_cost": dollars(cost),
                 "upstream_inference_input_cost": dollars(prompt),
                 "upstream_inference_output_cost": dollars(cost.saturating_sub(prompt)),
             });
-            usage.insert("cost_details".to_owned(), details);
+            if facts.before == 0 {
+                usage.insert("cost_details".to_owned(), details);
+            }
         }
     }
     if let Some(error) = error.filter(|_| response.get("error").is_some_and(Value::is_object)) {
@@ -90,6 +92,7 @@ mod tests {
             model: Some("a/b"),
             usage: Some(&USAGE),
             price: Some(price),
+            before: 0,
             trace: Some(&trace),
             ..Facts::default()
         })

@@ -25,11 +25,14 @@ pub struct Facts<'a> {
     pub units: Units,
     /// What the deployment charges.
     pub price: Option<Price>,
+    /// What earlier parts of the answer cost in nano-dollars, where it was gone on with elsewhere.
+    pub before: u64,
 }
 
 impl Facts<'_> {
     fn cost_nanos(&self) -> Option<u64> {
-        self.price?.cost_of(self.usage, &self.units)
+        let cost = self.price?.cost_of(self.usage, &self.units)?;
+        Some(cost.saturating_add(self.before))
     }
 }
 
@@ -93,6 +96,7 @@ mod tests {
             usage: Some(&usage),
             units: Units::default(),
             price: Some(price),
+            before: 0,
         };
         let body = json!({ "id": "c", "choices": [{ "message": { "content": "a" }, "finish_reason": "stop" }],
             "usage": { "prompt_tokens": 5 } });

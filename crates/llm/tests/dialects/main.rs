@@ -24,6 +24,7 @@ mod ollama_round_trips;
 mod pictures;
 mod pitfalls_content;
 mod pitfalls_streams;
+mod prefills;
 mod providers_only;
 mod requests;
 mod responses;

@@ -14,7 +14,7 @@ fn spec(model: &str) -> String {
 }
 
 fn model(preset: &StorePreset, version: u32) -> &str {
-    &preset.versions.get(&version).unwrap().as_ref().unwrap().models.first().unwrap()[..]
+    preset.versions.get(&version).unwrap().as_ref().unwrap().models.first().unwrap()
 }
 
 #[tokio::test]

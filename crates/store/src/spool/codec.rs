@@ -108,6 +108,7 @@ fn encode_attempt(attempt: &AttemptRecord, out: &mut Vec<u8>) {
         nested(out, 8, |out| encode_tokens(tokens, out));
     }
     optional_number(out, 9, attempt.cost_nanos);
+    number(out, 10, u64::from(attempt.rescue));
 }
 
 fn encode_tokens(tokens: &TokenCounts, out: &mut Vec<u8>) {
@@ -245,6 +246,7 @@ fn decode_attempt(bytes: &[u8]) -> Result<AttemptRecord, Unreadable> {
             7 => attempt.duration_us = value.number()?,
             8 => attempt.tokens = Some(decode_tokens(value.bytes()?)?),
             9 => attempt.cost_nanos = Some(value.number()?),
+            10 => attempt.rescue = value.number()? != 0,
             _ => {}
         }
     }

@@ -1,13 +1,15 @@
 //! How deployments and credentials do, read at the moment of the scrape.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::health::HealthReport;
+use crate::health::{HealthReport, Left, ProbeReport};
 
 /// Those that are shown: clients may invent models of a provider, and graphs are kept for long.
 const SHOWN_MOST: usize = 500;
@@ -66,6 +68,7 @@ fn quantiles(figures: Option<[f64; 4]>) -> Vec<(Option<(&'static str, &'static s
 impl Collector for Health {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let mut reports = (self.0)();
+        let probes = by_provider(&reports);
         reports.truncate(SHOWN_MOST);
         for (name, help, figure) in FIGURES {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -82,6 +85,62 @@ impl Collector for Health {
                 }
             }
         }
-        Ok(())
+        encode_allowances(&mut encoder, &reports)?;
+        encode_probes(&mut encoder, &probes)
     }
+}
+
+/// A figure of what is left of a limit.
+type OfLeft = fn(Left) -> Option<f64>;
+
+const ALLOWANCES: [(&str, &str, OfLeft); 2] = [
+    ("yumen_credential_remaining", "What is left of a credential's limit, by unit", |left| {
+        Some(left.left as f64)
+    }),
+    ("yumen_credential_limit", "A credential's limit, by unit", |left| left.limit.map(|limit| limit as f64)),
+];
+
+fn encode_allowances(encoder: &mut DescriptorEncoder<'_>, reports: &[HealthReport]) -> fmt::Result {
+    for (name, help, figure) in ALLOWANCES {
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        let all = reports.iter().flat_map(|report| report.allowances.iter().map(move |one| (report, one)));
+        for (report, allowance) in all.take(SHOWN_MOST) {
+            for (unit, left) in [("requests", allowance.requests), ("tokens", allowance.tokens)] {
+                let Some(value) = left.and_then(figure) else { continue };
+                let labels = [
+                    ("provider", report.provider.as_str()),
+                    ("credential", &report.credential),
+                    ("model", &allowance.model),
+                    ("unit", unit),
+                ];
+                ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn encode_probes(encoder: &mut DescriptorEncoder<'_>, probes: &BTreeMap<String, ProbeReport>) -> fmt::Result {
+    let help = "The gateway's own questions to deployments, by how they ended";
+    let mut metric = encoder.encode_descriptor("yumen_probes", help, None, MetricType::Counter)?;
+    for (provider, counts) in probes {
+        for (result, count) in [("good", counts.good), ("refused", counts.refused), ("failed", counts.failed)]
+        {
+            let labels = [("provider", provider.as_str()), ("result", result)];
+            ConstCounter::new(u64::from(count)).encode(metric.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The probes of each provider.
+fn by_provider(reports: &[HealthReport]) -> BTreeMap<String, ProbeReport> {
+    let mut all: BTreeMap<String, ProbeReport> = BTreeMap::new();
+    for (report, probes) in reports.iter().filter_map(|report| Some((report, report.probes?))) {
+        let counts = all.entry(report.provider.clone()).or_default();
+        counts.good = counts.good.saturating_add(probes.good);
+        counts.refused = counts.refused.saturating_add(probes.refused);
+        counts.failed = counts.failed.saturating_add(probes.failed);
+    }
+    all
 }

@@ -114,12 +114,18 @@ fn reports() -> Vec<crate::HealthReport> {
         state: "shaky".into(),
         uptime_5m: crate::Uptime { good: 3, bad: 1 },
         first_token_ms: Some([250, 300, 400, 900]),
+        probes: Some(crate::ProbeReport { good: 2, refused: 0, failed: 1 }),
         ..crate::HealthReport::default()
     };
     let credential = crate::HealthReport {
         provider: "openai".into(),
         credential: "#1".into(),
         state: "resting".into(),
+        allowances: vec![crate::AllowanceReport {
+            model: "gpt-4o".into(),
+            requests: Some(crate::Left { left: 3, limit: Some(500), resets_in_ms: 1000 }),
+            tokens: Some(crate::Left { left: 70, limit: None, resets_in_ms: 1000 }),
+        }],
         ..crate::HealthReport::default()
     };
     vec![deployment, credential]
@@ -134,6 +140,10 @@ fn deployments_and_credentials_are_told_apart() {
         "yumen_upstream_state{provider=\"openai\",model=\"\",credential=\"#1\"} 3.0",
         "yumen_upstream_success_ratio{provider=\"openai\",model=\"gpt-4o\",credential=\"\",window=\"5m\"} 0.75",
         "yumen_upstream_first_token_seconds{provider=\"openai\",model=\"gpt-4o\",credential=\"\",quantile=\"0.99\"} 0.9",
+        "yumen_credential_remaining{provider=\"openai\",credential=\"#1\",model=\"gpt-4o\",unit=\"requests\"} 3.0",
+        "yumen_credential_limit{provider=\"openai\",credential=\"#1\",model=\"gpt-4o\",unit=\"requests\"} 500.0",
+        "yumen_credential_remaining{provider=\"openai\",credential=\"#1\",model=\"gpt-4o\",unit=\"tokens\"} 70.0",
+        "yumen_probes_total{provider=\"openai\",result=\"failed\"} 1",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }

@@ -12,8 +12,9 @@ use yumen_llm::json::Pieces;
 use yumen_telemetry::AttemptRecord;
 
 use super::call::Call;
-use super::resolve::{NO_MODEL, Plan, Step};
+use super::resolve::{LOAD, NO_MODEL, Plan, Step};
 use super::{files, headers, query, responses};
+use crate::allowances::limited_for;
 use crate::clock::micros;
 use crate::exchange::{Asked, Exchange, Trying};
 use crate::kinds::llm::{Failure, retry_after, token};
@@ -153,6 +154,8 @@ impl Attempt<'_> {
         let mut timeouts = provider.timeouts;
         timeouts.connect = self.remaining(timeouts.connect);
         timeouts.first_byte = self.remaining(timeouts.first_byte);
+        let allowances = &worker.gateway.allowances;
+        exchange.sent = own.map(|own| allowances.send(own, LOAD.deployment, LOAD.tokens));
         let asked = Instant::now();
         let reply = worker.pool.send(&base.endpoint, &timeouts, make).await;
         exchange.waited += asked.elapsed();
@@ -162,6 +165,9 @@ impl Attempt<'_> {
             let why = "it switches protocols, or its content-encoding is not known";
             let message = format!("The answer of {} cannot be passed on: {why}.", provider.name);
             return Err(Failure::silent(Code::UpstreamInvalid, FailureClass::AnswerInvalid, message));
+        }
+        if let Some(sent) = &exchange.sent {
+            allowances.tell(sent, (LOAD.deployment, LOAD.model), &head.headers);
         }
         self.rest(exchange, head.status, &head.headers, &pass);
         let scrub = Scrub::new(provider, self.credential, pass.token());
@@ -214,7 +220,7 @@ impl Attempt<'_> {
         let Some(credential) = self.credential else { return };
         let for_how_long = match status.as_u16() {
             401 => REST_REFUSED,
-            429 => retry_after(headers).unwrap_or(REST_LIMITED),
+            429 => retry_after(headers).or_else(|| limited_for(429, headers)).unwrap_or(REST_LIMITED),
             _ => return,
         };
         if let (401, Some(token)) = (status.as_u16(), pass.token()) {

@@ -9,7 +9,9 @@ use yumen_telemetry::{Account, OwnedObject};
 
 use super::call::Call;
 use super::{files, responses};
+use crate::allowances::WITHOUT_MODEL;
 use crate::kinds::accounts;
+use crate::kinds::turns::{Load, turn, waits};
 use crate::rejection::{Code, Rejection};
 use crate::route::HttpRoute;
 use crate::worker::Worker;
@@ -62,14 +64,15 @@ impl Step {
     /// A step that any of the provider's credentials may take: those first that do not rest.
     pub fn with_any(worker: &Worker, provider: &Arc<Provider>, path: &str) -> Self {
         let mut credentials: SmallVec<[Option<Arc<Credential>>; 2]> =
-            provider.credentials.turn().map(|credential| Some(Arc::clone(credential))).collect();
+            turn(worker, &provider.credentials, LOAD)
+                .map(|credential| Some(Arc::clone(credential)))
+                .collect();
         if credentials.is_empty() {
             credentials.push(None);
         }
         // The order of the turn holds among those that rest as well: a stable sort.
         credentials.sort_by_key(|credential| {
-            let resting = &worker.gateway.resting;
-            credential.as_ref().is_some_and(|credential| resting.rests(credential.id, NO_MODEL))
+            credential.as_ref().is_some_and(|credential| waits(&worker.gateway, credential, LOAD))
         });
         Self { provider: Arc::clone(provider), credentials, path: path.to_owned() }
     }
@@ -78,6 +81,8 @@ impl Step {
 /// What a credential rests for that calls like these have found refused or limited: calls like these. What a path answers
 /// says nothing of the models that the same credential is asked for.
 pub const NO_MODEL: &str = "";
+/// What calls like these take of a credential's limits: one request.
+pub const LOAD: Load<'static> = Load { deployment: WITHOUT_MODEL, model: NO_MODEL, tokens: 0 };
 
 /// Chooses where a call goes.
 pub async fn resolve(

@@ -21,6 +21,7 @@ use super::dress::Dress;
 use super::headers;
 use super::heal::{heal_answer, heal_body, with_status};
 use super::keep::{Keep, Remembering};
+use super::rescue::Prospect;
 use super::resolve::Step;
 use super::stream::StreamRelay;
 use crate::exchange::Exchange;
@@ -65,6 +66,8 @@ pub struct Arrival {
     pub keep: Option<Keep>,
     /// What is to be remembered when a stream ends.
     pub remembering: Option<Box<Remembering>>,
+    /// Who may go on with a stream that breaks off.
+    pub prospect: Option<Box<Prospect>>,
 }
 
 /// An answer as far as it has been read.
@@ -170,6 +173,9 @@ impl Reading<'_> {
     /// Reads an answer as far as a retry would still be invisible to the client.
     pub async fn arrive(&self, exchange: &mut Exchange, body: AnswerBody) -> Result<Arrived, Failure> {
         let (kind, is_json) = (headers::media_type(self.headers), headers::is_json(self.headers));
+        if self.attempt.call.rescue.begun().is_some() && is_json {
+            return Err(self.invalid("it is no stream"));
+        }
         match (self.attempt.call.stream, Framing::of_media_type(kind)) {
             // These pass as they come, whatever they are: sound, pictures, texts in several forms.
             (_, None) if self.attempt.call.passing().is_some() && !is_json => {
@@ -401,6 +407,28 @@ impl Reading<'_> {
         }
     }
 
+    /// The stream as the client is told it; one that goes on with another as its upstream says it.
+    fn stream(&self, exchange: &Exchange, body: AnswerBody, framing: Framing) -> Box<StreamRelay> {
+        let Try { settings, call, step, .. } = *self.attempt;
+        let from = (body, framing);
+        if call.rescue.begun().is_some() {
+            return Box::new(StreamRelay::raw(settings, step, self.scrub(), from));
+        }
+        let context = self.context(exchange);
+        let mut stream = Box::new(StreamRelay::new(
+            settings,
+            call,
+            step,
+            context,
+            self.scrub(),
+            from,
+            self.withhold_usage,
+        ));
+        stream.dress(Dress::of(self.attempt, exchange));
+        stream.keep(self.keeper(exchange));
+        stream
+    }
+
     /// Holds a stream's lifecycle frames until its first content, so that a fallback stays invisible.
     async fn hold(
         &self,
@@ -408,20 +436,8 @@ impl Reading<'_> {
         body: AnswerBody,
         framing: Framing,
     ) -> Result<Arrived, Failure> {
-        let Try { settings, call, step, .. } = *self.attempt;
-        let scrub = self.scrub();
-        let context = self.context(exchange);
-        let mut stream = Box::new(StreamRelay::new(
-            settings,
-            call,
-            step,
-            context,
-            scrub,
-            (body, framing),
-            self.withhold_usage,
-        ));
-        stream.dress(Dress::of(self.attempt, exchange));
-        stream.keep(self.keeper(exchange));
+        let step = self.attempt.step;
+        let mut stream = self.stream(exchange, body, framing);
         let mut held: SmallVec<[Bytes; 4]> = SmallVec::new();
         let mut held_bytes = 0;
         let first_byte = (self.sent + step.provider().timeouts.first_byte).min(self.attempt.deadline);
@@ -443,6 +459,10 @@ impl Reading<'_> {
                 Err(_) if commit.is_some() => break,
                 Err(_) => return Err(Failure::slow(self.name())),
             }
+        }
+        // Nothing has been told yet, so that another may answer unseen.
+        if let Some(rejection) = stream.take_broken() {
+            return Err(Failure::of_stream(rejection));
         }
         match &stream.tap().error {
             Some(facts) if !stream.tap().content_seen => {

@@ -67,9 +67,9 @@ impl Try<'_> {
     }
 
     /// Whether the client's bytes go through as well. What another dialect's provider has proved must be left out, so a
-    /// request that holds such is written anew.
+    /// request that holds such is written anew, as is one that has an answer gone on with.
     fn passes(&self) -> bool {
-        self.same_dialect() && !self.call.holds_sealed
+        self.same_dialect() && !self.call.holds_sealed && self.call.rescue.begun().is_none()
     }
 
     /// Whether the upstream is asked for a stream: as the client asks, where its dialect leaves a choice.
@@ -113,10 +113,12 @@ impl Try<'_> {
         };
         let Prepared { pieces, boundary, lossy, withhold_usage, own_tools } = prepared;
         let (pass, sent) = self.pass(exchange).await?;
+        self.count(exchange);
         let result = self.send(exchange.worker(), endpoint, (pieces, boundary), &pass, sent).await;
         // From here on only the waits for more of the answer are the upstream's.
         exchange.waited += sent.elapsed();
         let (status, headers, body) = result?;
+        self.learn(exchange, &headers);
         let token = pass.token().map(Arc::clone);
         let keeping = keep.as_ref();
         let reading = Reading {
@@ -150,7 +152,25 @@ impl Try<'_> {
             dress: Dress::of(self, exchange),
             keep,
             remembering: None,
+            prospect: None,
         })
+    }
+
+    /// Counts what is sent with the credential. Counting tokens has limits of its own, which say nothing of answers.
+    pub(super) fn count(&self, exchange: &mut Exchange) {
+        let generates = self.call.task != Task::CountTokens;
+        let Some(credential) = self.credential.filter(|_| generates) else { return };
+        let load = self.call.load(&self.step.deployment);
+        let allowances = &exchange.worker().gateway.allowances;
+        exchange.sent = Some(allowances.send(credential, load.deployment, load.tokens));
+    }
+
+    /// Learns what is left of the credential's limits.
+    pub(super) fn learn(&self, exchange: &Exchange, headers: &HeaderMap) {
+        let Some(sent) = exchange.sent else { return };
+        let deployment = &self.step.deployment;
+        let model = (deployment.id, &*deployment.model.native_id);
+        exchange.worker().gateway.allowances.tell(&sent, model, headers);
     }
 
     /// What proves who asks, and when it was there.
@@ -243,6 +263,11 @@ impl Try<'_> {
         if let (Request::Chat(chat), true) = (&mut request, needs_keeping(call.dialect)) {
             let key_id = exchange.record.key_id.as_deref().unwrap_or_default();
             exchange.worker().gateway.proofs.put_back(key_id, chat);
+        }
+        if let (Request::Chat(chat), Some(begun)) =
+            (&mut request, call.rescue.begun().filter(|begun| !begun.is_empty()))
+        {
+            chat.go_on_with(begun);
         }
         // It is the gateway that does it.
         let is_done = |name: &str| name == LOST && keep.is_some();
@@ -351,6 +376,9 @@ impl Try<'_> {
         let in_second_form =
             || if self.passes() { codec(self.call.dialect).is_second_form(&self.call.body) } else { own() };
         let path = match self.call.task {
+            Task::Generate if self.call.rescue.begun().is_some() && endpoint.second_path.is_some() => {
+                endpoint.second_path.as_ref()
+            }
             Task::Generate if in_second_form() => endpoint.second_path.as_ref(),
             Task::Generate if self.asks_stream() => Some(&endpoint.stream_path),
             Task::Generate => Some(&endpoint.path),

@@ -4,8 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use memchr::memmem::Finder;
-use yumen_config::{Preferences, Preset, Snapshot, VirtualKey};
-use yumen_llm::dialects::{Dialect, Passing, codec};
+use yumen_config::{Deployment, Preferences, Preset, Snapshot, VirtualKey};
+use yumen_llm::dialects::{Dialect, Operation, Passing, codec};
 use yumen_llm::json::Object;
 use yumen_llm::multipart::Form;
 use yumen_llm::usage::Units;
@@ -13,8 +13,10 @@ use yumen_llm::usage::Units;
 use super::heal::{Healing, Wish};
 use super::memory::Memory;
 use super::realtime::Opening;
+use super::rescue::Rescue;
 use super::resolve::{Named, Variant};
 use crate::exchange::Asked;
+use crate::kinds::turns::Load;
 use crate::route::{Skin, Task};
 
 static CANDIDATES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("andidate"));
@@ -71,12 +73,27 @@ pub struct Call {
     /// The tokens of its prompt where they are known, and nothing else of its body is: of an exchange that is replayed from its
     /// record.
     pub recorded_tokens: Option<u64>,
+    /// Whether its answer is gone on with elsewhere when it breaks off.
+    pub rescue: Rescue,
 }
 
 impl Call {
     /// Whether the client is told the usage of its stream; OpenRouter's clients always are.
     pub fn tells_usage(&self) -> bool {
         self.include_usage || self.skin == Skin::OpenRouter
+    }
+
+    /// About how many tokens it has, without looking at it. A long body is mostly pictures and files.
+    pub fn rough_tokens(&self) -> u64 {
+        const BYTES_PER_TOKEN: u64 = 4;
+        const TOKENS_MOST: u64 = 32_768;
+        (self.body.len() as u64 / BYTES_PER_TOKEN).min(TOKENS_MOST)
+    }
+
+    /// What is sent of it to a deployment.
+    pub fn load<'d>(&self, deployment: &'d Deployment) -> Load<'d> {
+        let (id, model) = (deployment.id, &*deployment.model.native_id);
+        Load { deployment: id, model, tokens: self.rough_tokens() }
     }
 
     /// What is known of the client's dialect when it only passes through.
@@ -93,7 +110,15 @@ impl Call {
             ..=SMALL => Bytes::copy_from_slice(&self.body),
             _ => self.body.clone(),
         };
-        Asked { text: is_text.then(kept), units: self.units, model: None }
+        let text = is_text.then(|| match self.rescue.begun() {
+            // Another message, for whoever estimates.
+            Some(begun) => {
+                let message = serde_json::json!({ "content": begun }).to_string();
+                Bytes::from([&self.body, message.as_bytes()].concat())
+            }
+            None => kept(),
+        });
+        Asked { text, units: self.units, model: None }
     }
 
     /// Whether several answers to one question may be asked for, each with an end of its own.
@@ -102,8 +127,10 @@ impl Call {
             return form.value(&self.body, "n").is_some_and(|number| number != b"1");
         }
         let member = |name| Some(self.object.get(&self.body, name)?.value(&self.body));
+        // The AI SDK's prompt is a list, too, but one of messages.
+        let is_text = codec(self.dialect).outline().operation == Operation::Completions;
         member("n").is_some_and(|number| number != b"1")
-            || member("prompt").is_some_and(|prompt| prompt.starts_with(b"["))
+            || is_text && member("prompt").is_some_and(|prompt| prompt.starts_with(b"["))
             || member("generationConfig").is_some_and(|config| CANDIDATES.find(config).is_some())
     }
 

@@ -8,6 +8,7 @@ use yumen_config::{FailureClass, Word as _};
 use yumen_llm::dialects::{Dialect, ErrorFacts, codec};
 use yumen_llm::ir::Complaint;
 
+use crate::allowances::limited_for;
 use crate::rejection::{Code, Rejection, UpstreamSaid};
 use crate::upstream::{Phase, REST_LIMITED, REST_REFUSED, REST_UNPAID, SendError, TokenError};
 
@@ -63,7 +64,8 @@ impl Failure {
         let shape = |dialect| codec(dialect).outline().errors;
         let readable = shape(said.dialect) == shape(said.client);
         let body = (readable && is_error_object(&said.body)).then_some(said.body);
-        let mut failure = Self::from_facts(facts, body, retry_after(said.headers), said.provider);
+        let wait = retry_after(said.headers).or_else(|| limited_for(said.status, said.headers));
+        let mut failure = Self::from_facts(facts, body, wait, said.provider);
         if let Some(upstream) = &mut failure.rejection.upstream {
             upstream.headers = super::headers::to_client(said.headers);
         }

@@ -80,5 +80,6 @@ async fn count(exchange: &Exchange, call: &Call, step: Option<&Step>, whole: boo
         dress: None,
         keep: None,
         remembering: None,
+        prospect: None,
     }
 }

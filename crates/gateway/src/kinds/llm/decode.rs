@@ -17,6 +17,7 @@ use super::explain::{DRY_RUN_HEADER, asks};
 use super::heal::wish;
 use super::memory::Memory;
 use super::preset;
+use super::rescue::Rescue;
 use super::resolve::{Variant, split_variant};
 use super::wishes::wishes;
 use super::{form, realtime};
@@ -167,6 +168,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         opening: None,
         memory: Memory::read(dialect, &object, &body)?,
         recorded_tokens: None,
+        rescue: Rescue::default(),
         form: None,
         units: characters(spoken, &object, &body)?,
         body,

@@ -18,6 +18,7 @@ use super::resolve::{Plan, Step};
 use crate::clock::micros;
 use crate::exchange::{Asked, Exchange, Trying};
 use crate::health::Opened;
+use crate::kinds::turns::{turn, waits};
 use crate::rejection::{Code, Rejection};
 use crate::route::Task;
 use crate::serving::{Manner, Serving};
@@ -111,7 +112,7 @@ struct Run<'a> {
     client_headers: &'a HeaderMap,
     tries: usize,
     last: Option<Rejection>,
-    /// Credentials that were left out because they rest.
+    /// Credentials that were left out because they rest or have no room.
     resting: SmallVec<[(&'a Step, &'a Arc<Credential>); 2]>,
     /// Steps that failed for a moment in this round, and the pause that they asked for.
     again: SmallVec<[(&'a Step, Option<Duration>); 2]>,
@@ -155,9 +156,14 @@ impl<'a> Run<'a> {
     }
 
     /// The credentials with which a step may be asked, in their turn.
-    fn credentials(&self, step: &'a Step) -> impl Iterator<Item = &'a Arc<Credential>> + use<'a> {
-        let only = self.plan.only.as_ref();
-        only.into_iter().chain(step.provider().credentials.turn().filter(move |_| only.is_none()))
+    fn credentials(
+        &self,
+        exchange: &Exchange,
+        step: &'a Step,
+    ) -> impl Iterator<Item = &'a Arc<Credential>> + use<'a> {
+        let (only, load) = (self.plan.only.as_ref(), self.call.load(&step.deployment));
+        let turn = turn(exchange.worker(), &step.provider().credentials, load);
+        only.into_iter().chain(turn.filter(move |_| only.is_none()))
     }
 
     /// Waits before another round and gives the steps for it: those that asked for no longer pause than the shortest.
@@ -198,9 +204,9 @@ impl<'a> Run<'a> {
         if step.provider().credentials.items().is_empty() {
             return Ok(self.attempt(exchange, step, None).await?.ok());
         }
-        for credential in self.credentials(step) {
-            let resting = &exchange.worker().gateway.resting;
-            if resting.rests(credential.id, &step.deployment.model.native_id) {
+        let load = self.call.load(&step.deployment);
+        for credential in self.credentials(exchange, step) {
+            if waits(&exchange.worker().gateway, credential, load) {
                 self.resting.push((step, credential));
                 continue;
             }

@@ -30,6 +30,8 @@ pub struct Dress {
     model: Arc<str>,
     native_model: Arc<str>,
     price: Option<Price>,
+    /// What earlier parts of the answer cost; nothing where nobody knows.
+    before: Option<u64>,
     trace: Option<Value>,
 }
 
@@ -64,13 +66,15 @@ impl Dress {
             native_model: Arc::clone(&model.native_id),
             model: Arc::clone(model.name()),
             price: model.price,
+            before: exchange.cost_before(),
             trace: call.wants_trace.then(|| trace(attempt, exchange)),
         })
     }
 
     /// What is charged for an answer, as far as it is known.
     fn price_for(&self, tap: &Tap) -> Option<Price> {
-        self.price?.at_tier(tap.tier, tap.usage.map_or(0, |usage| usage.input))
+        // A cost that is told is all of it.
+        self.before.and(self.price)?.at_tier(tap.tier, tap.usage.map_or(0, |usage| usage.input))
     }
 
     /// Tells what was done to the answer's JSON, where the client is told how it came about.
@@ -90,6 +94,7 @@ impl Dress {
             native_finish: tap.finish_reason.as_deref(),
             usage: tap.usage.as_ref(),
             price: self.price_for(tap),
+            before: self.before.unwrap_or_default(),
             trace: self.trace.as_ref(),
         }
     }
@@ -103,6 +108,7 @@ impl Dress {
             usage: tap.usage.as_ref(),
             units: tap.units,
             price: self.price_for(tap),
+            before: self.before.unwrap_or_default(),
         }
     }
 
@@ -187,7 +193,16 @@ fn trace(attempt: &Try<'_>, exchange: &Exchange) -> Value {
     let mut attempts: Vec<Value> = failed
         .map(|attempt| json!({ "provider": attempt.provider, "model": attempt.model, "status": attempt.status }))
         .collect();
-    attempts.push(json!({ "provider": chosen.provider().id, "model": chosen.deployment.model.native_id, "status": 200 }));
+    let (provider, model) = (&chosen.provider().id, &chosen.deployment.model.native_id);
+    let mut own = serde_json::Map::from_iter([
+        ("provider".to_owned(), json!(provider)),
+        ("model".to_owned(), json!(model)),
+        ("status".to_owned(), json!(200)),
+    ]);
+    if call.rescue.begun().is_some() {
+        own.insert("rescue".to_owned(), json!(true));
+    }
+    attempts.push(own.into());
     let strategy = if call.fallbacks.is_empty() { "direct" } else { "fallback" };
     let decision = &attempt.plan.decision;
     let summary = format!(

@@ -170,6 +170,7 @@ mod tests {
             opening: None,
             memory: None,
             recorded_tokens: None,
+            rescue: super::super::rescue::Rescue::default(),
         }
     }
 

@@ -93,6 +93,7 @@ pub fn dry_run(
         dress: None,
         keep: None,
         remembering: None,
+        prospect: None,
     })
 }
 
@@ -113,7 +114,8 @@ pub fn explain(
 ) -> Result<Value, Rejection> {
     let call = chosen(snapshot, key, understood(snapshot, head, body)?, &head.headers)?;
     let (health, affinity) = (Health::default(), Affinity::default());
-    let live = Live { health: &health, affinity: &affinity, now_ms: 0, draw: &|_| 0 };
+    let live =
+        Live { health: &health, affinity: &affinity, now_ms: 0, draw: &|_| 0, is_limited: &|_, _| false };
     let category = by_pattern(&snapshot.intent, &call);
     let mut looked = look(snapshot, &Request::new(&call, key, head, (live.draw)(PARTS), Some(&category)));
     looked.category = snapshot.rules.read(Attribute::Category).then_some(category);

@@ -10,8 +10,10 @@ use yumen_llm::dialects::Tap;
 use yumen_telemetry::Outcome;
 
 use super::account::Account;
+use super::arrival::{Arrival, Arrived};
 use super::comments::Comments;
 use super::keep::{LOST, Remembering, tell};
+use super::rescue::{Rescued, Rescuer};
 use super::stream::{StreamRelay, error_code};
 use crate::body::{BrokenOff, Flow};
 use crate::exchange::Exchange;
@@ -23,7 +25,8 @@ const REST_MOST: Duration = Duration::from_secs(2);
 
 /// A stream on its way to the client.
 pub struct StreamFlow {
-    exchange: Box<Exchange>,
+    /// Not while a rescue runs, which has it then.
+    exchange: Option<Box<Exchange>>,
     stream: Option<Box<StreamRelay>>,
     held: SmallVec<[Bytes; 4]>,
     account: Account,
@@ -33,6 +36,10 @@ pub struct StreamFlow {
     /// What is to be remembered before the last event is told, and that event.
     remembering: Option<Box<Remembering>>,
     last: Option<Bytes>,
+    /// Who goes on with a stream that breaks off, where that is wanted.
+    rescuer: Option<Box<Rescuer>>,
+    /// Whether all that was used is counted already.
+    counted: bool,
 }
 
 impl StreamFlow {
@@ -41,34 +48,50 @@ impl StreamFlow {
         exchange: Box<Exchange>,
         stream: Box<StreamRelay>,
         mut held: SmallVec<[Bytes; 4]>,
-        account: Account,
+        (account, rescuer): (Account, Option<Box<Rescuer>>),
         timeouts: &Timeouts,
         remembering: Option<Box<Remembering>>,
     ) -> Self {
         held.reverse();
         let patience = Patience::new(&exchange, timeouts);
         let comments = stream.comments().map(Comments::new);
-        Self { exchange, stream: Some(stream), held, account, patience, comments, remembering, last: None }
+        Self {
+            exchange: Some(exchange),
+            stream: Some(stream),
+            held,
+            account,
+            patience,
+            comments,
+            remembering,
+            last: None,
+            rescuer,
+            counted: false,
+        }
     }
 
     fn close(&mut self, tap: &Tap, outcome: Outcome) {
+        let Some(exchange) = &mut self.exchange else { return };
         if let Some(healed) = self.stream.as_ref().and_then(|stream| stream.healed()) {
-            self.exchange.record.heal = Some(Box::new(healed.clone()));
+            exchange.record.heal = Some(Box::new(healed.clone()));
         }
         if outcome != Outcome::Completed {
-            self.exchange.blame(outcome);
+            exchange.blame(outcome);
         }
-        self.account.close(&mut self.exchange, tap, outcome);
+        if self.counted {
+            Account::close_counted(exchange, tap, outcome);
+        } else {
+            self.account.close(exchange, tap, outcome);
+        }
     }
 
     /// Notes what the stream has reached; closes the exchange before its last event is released.
     fn settle(&mut self) {
-        let Some(stream) = &self.stream else { return };
+        let (Some(stream), Some(exchange)) = (&self.stream, &mut self.exchange) else { return };
         if stream.tap().content_seen {
-            self.exchange.first_byte();
+            exchange.first_byte();
         }
         if let Some(facts) = &stream.tap().error {
-            self.exchange.record.error_code = Some(error_code(facts).to_owned());
+            exchange.record.error_code = Some(error_code(facts).to_owned());
             let tap = stream.tap().clone();
             self.close(&tap, Outcome::Failed);
         } else if stream.has_finished() {
@@ -78,12 +101,92 @@ impl StreamFlow {
     }
 
     fn fail(&mut self, rejection: &Rejection) -> Bytes {
-        let Some(tap) = self.stream.as_ref().map(|stream| stream.tap().clone()) else { return Bytes::new() };
-        self.exchange.record.error_code = Some(rejection.code.row().name.to_owned());
-        tracing::warn!(id = self.exchange.record.id, cause = rejection.cause, "{}", rejection.message);
+        let (Some(stream), Some(exchange)) = (&self.stream, &mut self.exchange) else { return Bytes::new() };
+        let tap = stream.tap().clone();
+        exchange.record.error_code = Some(code_of(&tap, rejection).to_owned());
+        if tap.error.is_none() {
+            tracing::warn!(id = exchange.record.id, cause = rejection.cause, "{}", rejection.message);
+        }
+        let id = exchange.record.id.clone();
         self.close(&tap, Outcome::Failed);
-        let Some(stream) = self.stream.take() else { return Bytes::new() };
-        stream.error_event(rejection, &self.exchange.record.id)
+        let Some(mut stream) = self.stream.take() else { return Bytes::new() };
+        match &tap.error {
+            Some(facts) => stream.tell_error(facts),
+            None => stream.error_event(rejection, &id),
+        }
+    }
+
+    /// The stream has broken off: others go on with it, or the client is told.
+    fn broke(&mut self, rejection: Rejection, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        match self.begin_rescue(rejection) {
+            Ok(()) => self.poll_rescue(cx),
+            Err(rejection) => Poll::Ready(Some(self.fail(&rejection))),
+        }
+    }
+
+    /// Has others go on with what was told, where they can. What the first one used is counted now.
+    fn begin_rescue(&mut self, rejection: Rejection) -> Result<(), Rejection> {
+        let (Some(rescuer), Some(stream)) = (&mut self.rescuer, &mut self.stream) else {
+            return Err(rejection);
+        };
+        let Some(mut exchange) = self.exchange.take() else { return Err(rejection) };
+        let Some(begun) = stream.begun().filter(|begun| rescuer.can(begun, &exchange)) else {
+            self.exchange = Some(exchange);
+            return Err(rejection);
+        };
+        let (id, why) = (&exchange.record.id, &rejection.message);
+        tracing::warn!(
+            id,
+            cause = rejection.cause,
+            why,
+            "a stream broke off; others are asked to go on with it"
+        );
+        exchange.broke_off(code_of(stream.tap(), &rejection));
+        self.account.part(&mut exchange, stream.tap());
+        self.counted = true;
+        rescuer.begin(exchange, begun, rejection);
+        stream.hang_up();
+        Ok(())
+    }
+
+    fn poll_rescue(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(rescuer) = &mut self.rescuer else { return Poll::Ready(None) };
+        let Poll::Ready(rescued) = rescuer.poll(cx) else { return self.poll_comment(cx) };
+        let Some(Rescued { exchange, result }) = rescued else { return Poll::Ready(None) };
+        self.exchange = Some(exchange);
+        match result.and_then(|arrival| self.go_on(arrival)) {
+            Ok(said) if said.is_empty() => {
+                self.settle();
+                self.poll(cx)
+            }
+            Ok(said) => self.release(said, cx),
+            // What has come of the second one may have broken off in its turn.
+            Err(rejection) if !self.counted => self.broke(rejection, cx),
+            Err(rejection) => Poll::Ready(Some(self.fail(&rejection))),
+        }
+    }
+
+    /// Goes on with what another deployment answers.
+    fn go_on(&mut self, arrival: Arrival) -> Result<Bytes, Rejection> {
+        let (Some(stream), Some(exchange), Some(rescuer)) =
+            (&mut self.stream, &mut self.exchange, &self.rescuer)
+        else {
+            return Ok(Bytes::new());
+        };
+        let (Arrived::Stream(next, held), Some(step)) = (arrival.answer, &arrival.step) else {
+            let message = "What was to go on with the provider's stream is none.";
+            return Err(Rejection::new(Code::UpstreamInvalid, message));
+        };
+        self.account.asked = rescuer.asked();
+        let timeouts = self.account.served_by(exchange, step);
+        self.counted = false;
+        self.patience = Patience::new(exchange, &timeouts);
+        for name in arrival.lossy {
+            if !exchange.record.lossy.contains(&name) {
+                exchange.record.lossy.push(name);
+            }
+        }
+        stream.go_on(*next, held, arrival.dress, rescuer.max_event_bytes())
     }
 
     /// The client has all it needs: the rest of the upstream's body is read aside.
@@ -104,6 +207,9 @@ impl StreamFlow {
         if self.last.is_some() {
             return self.poll_last(cx);
         }
+        if self.rescuer.as_ref().is_some_and(|rescuer| rescuer.is_running()) {
+            return self.poll_rescue(cx);
+        }
         let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
         let polled = stream.poll_next(cx);
         self.patience.heard(stream.last_read());
@@ -116,7 +222,7 @@ impl StreamFlow {
                 Poll::Ready(Some(self.fail(&timed_out("total"))))
             }
             Poll::Ready(Some(Ok(bytes))) => self.release(bytes, cx),
-            Poll::Ready(Some(Err(rejection))) => Poll::Ready(Some(self.fail(&rejection))),
+            Poll::Ready(Some(Err(rejection))) => self.broke(rejection, cx),
             Poll::Ready(None) => {
                 self.settle();
                 self.stream = None;
@@ -127,6 +233,7 @@ impl StreamFlow {
                 Poll::Ready(None)
             }
             Poll::Pending => match self.patience.poll_over(cx) {
+                Poll::Ready(Over::TimeOut("idle")) => self.broke(timed_out("idle"), cx),
                 Poll::Ready(Over::TimeOut(phase)) => Poll::Ready(Some(self.fail(&timed_out(phase)))),
                 Poll::Ready(Over::End) => self.finish(cx),
                 Poll::Pending => self.poll_comment(cx),
@@ -158,7 +265,7 @@ impl StreamFlow {
                 Poll::Ready(None)
             }
             Ok(end) => self.release(end, cx),
-            Err(rejection) => Poll::Ready(Some(self.fail(&rejection))),
+            Err(rejection) => self.broke(rejection, cx),
         }
     }
 
@@ -180,7 +287,9 @@ impl StreamFlow {
         if at == 0 {
             return self.poll_last(cx);
         }
-        self.exchange.first_byte();
+        if let Some(exchange) = &mut self.exchange {
+            exchange.first_byte();
+        }
         Poll::Ready(Some(bytes.slice(..at)))
     }
 
@@ -193,8 +302,10 @@ impl StreamFlow {
         let (last, remembering) = (self.last.take(), self.remembering.take());
         let last = match (last, remembering, kept) {
             (Some(last), Some(remembering), Err(why)) => {
-                tell(&self.exchange, &why);
-                self.exchange.record.lossy.push(LOST.to_owned());
+                if let Some(exchange) = &mut self.exchange {
+                    tell(exchange, &why);
+                    exchange.record.lossy.push(LOST.to_owned());
+                }
                 Some(remembering.denied(last, true))
             }
             (last, ..) => last,
@@ -208,19 +319,27 @@ impl Flow for StreamFlow {
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
         let entered = Instant::now();
         let polled = self.poll(cx);
-        self.exchange.worked += entered.elapsed();
+        if let Some(exchange) = &mut self.exchange {
+            exchange.worked += entered.elapsed();
+        }
         polled.map(|next| next.map(Ok))
     }
 }
 
 impl Drop for StreamFlow {
     fn drop(&mut self) {
-        if let Some(stream) = &self.stream {
+        // A rescue that runs has the exchange, which closes when it is dropped.
+        if let (Some(stream), Some(exchange)) = (&self.stream, &mut self.exchange) {
             let tap = stream.tap().clone();
-            let outcome = self.exchange.gone();
+            let outcome = exchange.gone();
             self.close(&tap, outcome);
         }
     }
+}
+
+/// Why a stream broke off, as the record has it.
+fn code_of(tap: &Tap, rejection: &Rejection) -> &'static str {
+    tap.error.as_ref().map_or(rejection.code.row().name, |facts| error_code(facts))
 }
 
 fn timed_out(phase: &str) -> Rejection {

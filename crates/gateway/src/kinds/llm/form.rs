@@ -14,6 +14,7 @@ use super::call::Call;
 use super::decode::{ACTED_ON, REFUSED, named, refused_choice};
 use super::headers::{is_json, media_type};
 use super::heal::Wish;
+use super::rescue::Rescue;
 use crate::rejection::{Code, Rejection};
 use crate::route::LlmRoute;
 
@@ -113,6 +114,7 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
         opening: None,
         memory: None,
         recorded_tokens: None,
+        rescue: Rescue::default(),
         body,
     })
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Value, json};
-use yumen_config::{Intent, IntentBy, Snapshot, VirtualKey};
+use yumen_config::{Deployment, Intent, IntentBy, Snapshot, VirtualKey};
 use yumen_llm::dialects::Dialect;
 
 use super::call::Call;
@@ -23,6 +23,7 @@ use super::rules::Texts;
 use crate::affinity::key_of;
 use crate::exchange::Exchange;
 use crate::intents::{Example, Known, nearest, unit};
+use crate::kinds::turns::is_limited;
 use crate::rejection::{Code, Rejection};
 use crate::route::{LlmRoute, Skin, Task};
 use crate::worker::Worker;
@@ -188,7 +189,9 @@ async fn ask(
         let gateway = &worker.gateway;
         let now_ms = gateway.health.at(Instant::now());
         let draw = |end| worker.below(end);
-        let live = Live { health: &gateway.health, affinity: &gateway.affinity, now_ms, draw: &draw };
+        let is_limited = |deployment: &Deployment, tokens| is_limited(gateway, deployment, tokens);
+        let (health, affinity) = (&gateway.health, &gateway.affinity);
+        let live = Live { health, affinity, now_ms, draw: &draw, is_limited: &is_limited };
         let plan = resolve(&live, snapshot, key, &Ask::of(&call, &headers))?;
         Ok((call, plan))
     };
@@ -204,7 +207,7 @@ async fn ask(
     let asking = dispatch(&mut exchange, &snapshot.gateway, &call, &plan, &headers);
     match tokio::time::timeout_at(deadline, asking).await {
         Ok(Ok(arrival)) => {
-            let answer = relay(exchange, &call, arrival);
+            let answer = relay(exchange, call, arrival);
             let collected = Limited::new(answer.body, ANSWER_MOST).collect();
             let collected = tokio::time::timeout_at(deadline, collected).await.ok()?.ok()?;
             serde_json::from_slice(&collected.to_bytes()).ok()

@@ -47,6 +47,7 @@ pub fn load(exchange: &Exchange, call: &Call, plan: &Plan) -> Option<Arrival> {
         dress: None,
         keep: None,
         remembering: None,
+        prospect: None,
     })
 }
 

@@ -1,6 +1,5 @@
 //! relay: response → client. Says the answer in the client's dialect and counts its usage; never retries.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +14,7 @@ use super::call::Call;
 use super::flow::StreamFlow;
 use super::large::{LargeFlow, Watch};
 use super::realtime::Conversation;
+use super::rescue::Rescuer;
 use super::{headers, heal};
 use crate::body::Body;
 use crate::exchange::Exchange;
@@ -47,16 +47,11 @@ impl Answer {
 }
 
 /// Sends an answer on. The exchange closes when the last of it is handed to the socket's writer.
-pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answer {
+pub fn relay(mut exchange: Box<Exchange>, call: Call, mut arrival: Arrival) -> Answer {
     let mut account = Account { price: None, asked: call.asked() };
     let mut timeouts = OWN_ANSWER;
     if let Some(step) = &arrival.step {
-        let model = &step.deployment.model;
-        exchange.record.provider = Some(step.provider().id.to_string());
-        exchange.record.model_served = Some(model.name().to_string());
-        account.asked.model = Some(Arc::clone(model.name()));
-        account.price = model.price;
-        timeouts = step.provider().timeouts;
+        timeouts = account.served_by(&mut exchange, step);
     }
     exchange.record.status = arrival.status.as_u16();
     let mut headers = headers::to_client(&arrival.headers);
@@ -72,7 +67,9 @@ pub fn relay(mut exchange: Box<Exchange>, call: &Call, arrival: Arrival) -> Answ
                 headers.extend([heal::header(None)]);
             }
             exchange.stamp(&mut headers);
-            let body = StreamFlow::new(exchange, stream, held, account, &timeouts, arrival.remembering);
+            let rescuer = arrival.prospect.take().map(|prospect| Box::new(Rescuer::new(prospect, call)));
+            let (remembering, parts) = (arrival.remembering, (account, rescuer));
+            let body = StreamFlow::new(exchange, stream, held, parts, &timeouts, remembering);
             Answer { status: arrival.status, headers, body: Body::Flow(Box::new(body)) }
         }
         Arrived::Large(begin, rest) => {

@@ -4,6 +4,7 @@
 //! events otherwise. Nothing waits for more than the event it belongs to. What comes in another framing than clients
 //! read is framed anew.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -21,12 +22,16 @@ use super::bare::Bare;
 use super::call::Call;
 use super::dress::Dress;
 use super::heal::{EventHealer, FrameHealer, Frames};
+use super::rescue::Rescue;
 use super::resolve::Step;
 use super::transcode::Transcoder;
 use crate::kinds::scrub::Scrub;
 use crate::proofs::Keeper;
 use crate::rejection::{Code, Rejection};
 use crate::upstream::AnswerBody;
+
+mod ending;
+mod going_on;
 
 const COMMENT: &[u8] = b": keep-alive\n\n";
 
@@ -58,6 +63,8 @@ pub struct StreamRelay {
     /// After how long without anything to say the client is given a comment.
     comments: Option<Duration>,
     state: State,
+    /// Why it has broken off, until what came before that is sent on.
+    broken: Option<Box<Rejection>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +89,15 @@ impl StreamRelay {
         let (upstream, client) = (codec(step.dialect), codec(call.dialect));
         let is_bare = call.dialect == Dialect::Gemini && !call.json_array;
         let bare = is_bare.then(|| Bare::new(client, context.clone()));
-        let mut transcoder = (call.dialect != step.dialect)
+        // What a provider keeps goes through as it says it.
+        let is_kept = call.dialect == step.dialect && call.memory.is_some();
+        let is_rescued = matches!(call.rescue, Rescue::On) && !is_kept;
+        let mut transcoder = (call.dialect != step.dialect || is_rescued)
             .then(|| Transcoder::new(upstream.stream_decoder(), client.stream_encoder(context)));
+        if let Some(transcoder) = transcoder.as_mut().filter(|_| is_rescued) {
+            transcoder.remember();
+        }
+        let said_anew = transcoder.is_some();
         let mut healer = None;
         if let Some(healing) = &call.healing {
             match &mut transcoder {
@@ -105,7 +119,7 @@ impl StreamRelay {
             withhold_usage: withhold_usage && !call.tells_usage(),
             dress: None,
             in_array: call.json_array,
-            array: (call.json_array && call.dialect == step.dialect).then(JsonArray::default),
+            array: (call.json_array && !said_anew).then(JsonArray::default),
             bare,
             scrub,
             last_read: Instant::now(),
@@ -113,6 +127,7 @@ impl StreamRelay {
             has_one_answer: !call.may_have_several_answers(),
             comments: settings.stream_comments,
             state: State::Open,
+            broken: None,
         }
     }
 
@@ -145,6 +160,11 @@ impl StreamRelay {
         tap.content_seen || tap.finished || tap.finish_reason.is_some() || tap.error.is_some()
     }
 
+    /// Why it has broken off behind what it has given, if the upstream has not said an error by itself.
+    pub fn take_broken(&mut self) -> Option<Rejection> {
+        self.broken.take_if(|_| self.tap.error.is_none()).map(|rejection| *rejection)
+    }
+
     /// When the upstream was last heard of.
     pub fn last_read(&self) -> Instant {
         self.last_read
@@ -169,6 +189,10 @@ impl StreamRelay {
     /// The next bytes for the client; `None` when nothing more is to be said. After an error the stream is over.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Rejection>>> {
         loop {
+            if let Some(rejection) = self.broken.take() {
+                self.state = State::Ended;
+                return Poll::Ready(Some(Err(*rejection)));
+            }
             if self.state == State::Ended {
                 return Poll::Ready(None);
             }
@@ -204,27 +228,6 @@ impl StreamRelay {
         self.state != State::Open
     }
 
-    /// The bytes that tell the client, in its dialect, that the stream has failed.
-    pub fn error_event(mut self, rejection: &Rejection, generation_id: &str) -> Bytes {
-        let facts = rejection.facts(generation_id);
-        if let Some(array) = &mut self.array {
-            let mut out = Vec::new();
-            // The dialect's error event, without what makes it an event.
-            let event = self.client.encode_error_event(&facts);
-            let data = event.strip_prefix(b"data: ").unwrap_or(&event).trim_ascii_end();
-            array.element(&mut out, |out| out.extend_from_slice(data));
-            array.finish(&mut out);
-            return out.into();
-        }
-        if let Some(transcoder) = self.transcoder.as_mut().filter(|_| self.in_array) {
-            return transcoder.fail(&facts);
-        }
-        match &self.dress {
-            Some(dress) => dress.error_event(&facts, &self.tap),
-            None => self.client.encode_error_event(&facts).into(),
-        }
-    }
-
     /// Takes one read of the upstream and gives what the client gets for it.
     fn take(&mut self, chunk: Bytes) -> Result<Bytes, Rejection> {
         if self.state != State::Open {
@@ -236,13 +239,16 @@ impl StreamRelay {
         let mut out: SmallVec<[Bytes; 4]> = SmallVec::new();
         let mut untouched = fresh && self.transcoder.is_none() && self.array.is_none();
         loop {
-            let frame = self.framer.next_frame().map_err(|error| {
-                let code = if error.is_too_large() { Code::UpstreamTooLarge } else { Code::UpstreamInvalid };
-                Rejection::new(code, format!("The provider's stream: {error}."))
-            })?;
-            let Some(frame) = frame else { break };
-            let raw = frame.raw.as_ptr_range();
-            let said = self.frame(frame)?;
+            let (raw, said) = match self.next_said() {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(rejection) if out.is_empty() => return Err(rejection),
+                Err(rejection) => {
+                    // What came before it goes on first.
+                    self.broken = Some(Box::new(rejection));
+                    return Ok(join(out));
+                }
+            };
             // The very same bytes, not only as many: what was taken out or put in lies elsewhere.
             untouched &= said.as_ptr_range() == raw;
             if !said.is_empty() {
@@ -262,6 +268,17 @@ impl StreamRelay {
             return Ok(whole);
         }
         Ok(join(out))
+    }
+
+    /// The next whole frame, as where it lies, and what the client gets for it.
+    fn next_said(&mut self) -> Result<Option<(Range<*const u8>, Bytes)>, Rejection> {
+        let frame = self.framer.next_frame().map_err(|error| {
+            let code = if error.is_too_large() { Code::UpstreamTooLarge } else { Code::UpstreamInvalid };
+            Rejection::new(code, format!("The provider's stream: {error}."))
+        })?;
+        let Some(frame) = frame else { return Ok(None) };
+        let raw = frame.raw.as_ptr_range();
+        Ok(Some((raw, self.frame(frame)?)))
     }
 
     /// Reads one frame and gives what the client gets for it.
@@ -310,6 +327,9 @@ impl StreamRelay {
 
     /// What the client gets for one event.
     fn told(&mut self, raw: Bytes, event: &[u8], data: Bytes) -> Result<Bytes, Rejection> {
+        if let Some(facts) = self.tap.error.as_ref().filter(|_| self.begun().is_some()) {
+            return Err(self.said(facts));
+        }
         if let (Some(dress), Some(facts)) = (self.telling_dress(), &self.tap.error) {
             return Ok(dress.error_event(facts, &self.tap));
         }
@@ -399,60 +419,6 @@ impl StreamRelay {
     /// The dress, if errors are told in its own words.
     fn telling_dress(&self) -> Option<&Dress> {
         self.dress.as_ref().filter(|dress| dress.tells_errors())
-    }
-
-    /// What closes the client's stream behind the last event.
-    fn closing(&mut self) -> Bytes {
-        let has_failed = self.tap.error.is_some();
-        let is_told = has_failed && self.telling_dress().is_some();
-        if let Some(transcoder) = &mut self.transcoder {
-            // A dressed error ends the stream by itself.
-            let end = if is_told { Bytes::new() } else { transcoder.finish() };
-            return self.dressed(end);
-        }
-        if let Some(array) = &mut self.array {
-            let mut end = Vec::new();
-            array.finish(&mut end);
-            return end.into();
-        }
-        // The upstream's own end has passed through, or an error, which is one.
-        let has_end = self.tap.finished || has_failed;
-        Bytes::from_static(if has_end { b"" } else { self.client.outline().stream_end })
-    }
-
-    /// Ends the stream: the upstream's body has ended cleanly, or its end is awaited no longer.
-    pub fn finish(&mut self) -> Result<Bytes, Rejection> {
-        let was_open = self.state == State::Open;
-        self.state = State::Ended;
-        if !was_open {
-            return Ok(Bytes::new());
-        }
-        let mut out = BytesMut::new();
-        while let Some(frame) = self.framer.finish() {
-            let lacking = self.framing().lacking(&frame.raw);
-            let said = self.frame(frame)?;
-            out.extend_from_slice(&said);
-            let is_its_own = self.transcoder.is_none() && self.framer.framing() == self.framing();
-            if !said.is_empty() && is_its_own {
-                out.extend_from_slice(lacking);
-            }
-        }
-        if let Some(mut healer) = self.healer.take() {
-            let mut frames = Frames::new();
-            healer.finish(&mut frames);
-            self.healer = Some(healer);
-            out.extend_from_slice(&self.told_all(frames)?);
-        }
-        // Where no word ends a stream, its body does.
-        let ends_unsaid = self.upstream.outline().asking.ends_unsaid && self.tap.content_seen;
-        let has_end =
-            self.tap.error.is_some() || self.tap.finished || self.tap.finish_reason.is_some() || ends_unsaid;
-        if !has_end {
-            let message = "The provider's stream ended before the answer was complete.";
-            return Err(Rejection::new(Code::UpstreamBroken, message));
-        }
-        out.extend_from_slice(&self.closing());
-        Ok(out.freeze())
     }
 }
 

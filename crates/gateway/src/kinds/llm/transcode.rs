@@ -6,6 +6,7 @@ use yumen_llm::ir::StreamEvent;
 use yumen_telemetry::HealRecord;
 
 use super::heal::EventHealer;
+use super::rescue::Told;
 use crate::proofs::Keeper;
 
 /// A decoder of the upstream's dialect and an encoder of the client's, end to end.
@@ -17,6 +18,8 @@ pub struct Transcoder {
     finished: bool,
     keeper: Option<Keeper>,
     healer: Option<EventHealer>,
+    /// What was told, where another may go on with it.
+    told: Option<Box<Told>>,
 }
 
 impl Transcoder {
@@ -30,6 +33,7 @@ impl Transcoder {
             finished: false,
             keeper: None,
             healer: None,
+            told: None,
         }
     }
 
@@ -41,6 +45,31 @@ impl Transcoder {
     /// Has the JSON of its texts repaired.
     pub fn heal(&mut self, healer: EventHealer) {
         self.healer = Some(healer);
+    }
+
+    /// Has what is told remembered, so that another can go on with it.
+    pub fn remember(&mut self) {
+        self.told = Some(Box::default());
+    }
+
+    /// Whether it is.
+    pub fn remembers(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// What was told, if another can go on with that.
+    pub fn begun(&self) -> Option<&str> {
+        self.told.as_ref()?.begun()
+    }
+
+    /// Another upstream, which this decoder reads, goes on with the answer.
+    pub fn go_on(&mut self, decoder: Box<dyn StreamDecoder>) {
+        self.decoder = decoder;
+        self.events.clear();
+        self.encoder.goes_on();
+        if let Some(told) = &mut self.told {
+            told.goes_on();
+        }
     }
 
     /// What was done to its JSON.
@@ -74,12 +103,17 @@ impl Transcoder {
     /// Says that the stream has failed, and ends it.
     pub fn fail(&mut self, facts: &ErrorFacts) -> Bytes {
         self.finished = true;
-        self.encoder.encode(&StreamEvent::Error(Box::new(facts.clone())), &mut self.out);
+        self.events.clear();
+        self.events.push(StreamEvent::Error(Box::new(facts.clone())));
+        self.encode();
         self.encoder.finish(&mut self.out);
         self.taken()
     }
 
     fn encode(&mut self) {
+        if let Some(told) = &mut self.told {
+            told.run(&mut self.events);
+        }
         if let Some(healer) = &mut self.healer {
             healer.run(&mut self.events);
         }

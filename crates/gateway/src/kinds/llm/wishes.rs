@@ -59,6 +59,8 @@ fn openrouter(provider: &Members<'_>) -> Result<Preferences, Rejection> {
         only: provider.providers("only")?,
         ignore: provider.providers("ignore")?,
         allow_fallbacks: provider.bool("allow_fallbacks")?,
+        // The operator's to say: a client would be billed twice.
+        rescue: None,
         require_parameters: provider.bool("require_parameters")?.unwrap_or(false),
         no_training: match provider.word("data_collection", &["allow", "deny"])? {
             Some(word) => word == "deny",

@@ -12,7 +12,7 @@ use super::*;
 use crate::upstream::Pool;
 
 fn credential(proof: Proof) -> Credential {
-    Credential { id: 1, label: "#1".into(), proof, secrets: vec![Secret::new("client-secret")] }
+    Credential { id: 1, label: "#1".into(), proof, secrets: vec![Secret::new("client-secret")], limits: None }
 }
 
 fn stamped(pass: &Pass<'_>, uri: &str) -> Request<()> {

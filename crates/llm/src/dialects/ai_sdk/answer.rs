@@ -127,6 +127,7 @@ pub(in crate::dialects) fn write_gateway(
         usage: counted.usage.as_ref(),
         units: Units { characters: context.asked.characters, ..counted.units },
         price: context.price,
+        before: 0,
     };
     let mut gateway = gateway(&facts);
     if let Some(members) = gateway.as_object_mut() {

@@ -232,6 +232,12 @@ impl StreamEncoder for Encoder {
         }
     }
 
+    fn goes_on(&mut self) {
+        self.usage = None;
+        // Of what the parts cost together the stream knows nothing.
+        self.context.price = None;
+    }
+
     fn finish(&mut self, out: &mut Vec<u8>) {
         self.close(out);
     }

@@ -12,8 +12,8 @@ mod tap;
 mod usage;
 
 use super::{
-    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Prefill,
+    Quirk, StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -28,7 +28,7 @@ const OUTLINE: Outline = Outline {
     operation: Operation::Chat,
     upstream: Upstream::ForAll,
     clients: true,
-    asking: Asking::USUAL,
+    asking: Asking { prefill: Prefill::With(&[Quirk::PrefillPlain]), ..Asking::USUAL },
     model_in_path: false,
     streams_by_default: false,
     content: "messages",

@@ -28,7 +28,7 @@ mod tap;
 mod usage;
 
 use super::{
-    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Prefill,
     StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat,
 };
 use crate::framing::Framing;
@@ -43,7 +43,7 @@ const OUTLINE: Outline = Outline {
     operation: Operation::Chat,
     upstream: Upstream::ForAll,
     clients: true,
-    asking: Asking::USUAL,
+    asking: Asking { prefill: Prefill::Plain, ..Asking::USUAL },
     model_in_path: true,
     streams_by_default: false,
     content: "messages",

@@ -20,7 +20,7 @@ mod tap;
 mod usage;
 
 use super::{
-    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Prefill,
     StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat_with,
 };
 use crate::framing::Framing;
@@ -49,7 +49,7 @@ const OUTLINE: Outline = Outline {
     operation: Operation::Chat,
     upstream: Upstream::ForAll,
     clients: true,
-    asking: Asking::USUAL,
+    asking: Asking { prefill: Prefill::Plain, ..Asking::USUAL },
     model_in_path: true,
     streams_by_default: false,
     content: "contents",

@@ -6,7 +6,7 @@
 mod request;
 
 use super::{
-    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Prefill,
     StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat, ollama,
 };
 use crate::framing::Framing;
@@ -19,7 +19,7 @@ const OUTLINE: Outline = Outline {
     operation: Operation::Chat,
     upstream: Upstream::ForAll,
     clients: true,
-    asking: Asking::USUAL,
+    asking: Asking { prefill: Prefill::Plain, ..Asking::USUAL },
     model_in_path: false,
     streams_by_default: true,
     content: "messages",

@@ -10,8 +10,8 @@ mod response;
 mod stream;
 
 use super::{
-    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline,
-    StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat, openai,
+    AnswerContext, Asking, Codec, DecodeError, Dialect, Encoded, ErrorShape, Operation, Outline, Prefill,
+    Quirk, StreamDecoder, StreamEncoder, Tap, Target, Upstream, as_chat, openai,
 };
 use crate::framing::Framing;
 use crate::ir;
@@ -23,7 +23,7 @@ const OUTLINE: Outline = Outline {
     operation: Operation::Chat,
     upstream: Upstream::ForAll,
     clients: true,
-    asking: Asking::USUAL,
+    asking: Asking { prefill: Prefill::With(&PREFILLS), ..Asking::USUAL },
     model_in_path: false,
     streams_by_default: false,
     content: "messages",
@@ -36,6 +36,10 @@ const OUTLINE: Outline = Outline {
     framing: Framing::Sse,
     stream_end: b"data: [DONE]\n\n",
 };
+
+/// What servers differ in that go on with an answer.
+const PREFILLS: [Quirk; 4] =
+    [Quirk::PrefillPlain, Quirk::PrefillPrefix, Quirk::PrefillPartial, Quirk::PrefillContinue];
 
 /// The codec.
 pub(super) struct OpenAiChat;

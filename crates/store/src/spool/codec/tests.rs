@@ -6,10 +6,10 @@ use super::*;
 use yumen_telemetry::{TokenCounts, TokenSource, UnitCounts};
 
 fn attempts() -> impl Strategy<Value = Vec<AttemptRecord>> {
-    let part = (option::of(any::<[u64; 5]>()), option::of(any::<u64>()));
+    let part = (option::of(any::<[u64; 5]>()), option::of(any::<u64>()), any::<bool>());
     let facts =
         (any::<[String; 3]>(), option::of(any::<u16>()), option::of(any::<String>()), any::<[u64; 2]>());
-    let attempt = (facts, part).prop_map(|((texts, status, cause, times), (tokens, cost_nanos))| {
+    let attempt = (facts, part).prop_map(|((texts, status, cause, times), (tokens, cost_nanos, rescue))| {
         let ([provider, model, credential], [started_us, duration_us]) = (texts, times);
         let source = TokenSource::Estimated;
         let tokens = tokens.map(|[input, cached_input, cache_write, output, reasoning]| TokenCounts {
@@ -30,6 +30,7 @@ fn attempts() -> impl Strategy<Value = Vec<AttemptRecord>> {
             duration_us,
             tokens,
             cost_nanos,
+            rescue,
         }
     });
     proptest::collection::vec(attempt, 0..4)
@@ -140,6 +141,7 @@ fn the_largest_record_fits_into_a_frame() {
         duration_us: u64::MAX,
         tokens: Some(TokenCounts { input: u64::MAX, output: u64::MAX, ..TokenCounts::default() }),
         cost_nanos: Some(u64::MAX),
+        rescue: true,
     };
     let record = ExchangeRecord {
         id: "gen-1".into(),

@@ -10,6 +10,7 @@ use super::{Run, Side, Tried};
 use crate::clock::micros;
 use crate::exchange::Exchange;
 use crate::health::Opened;
+use crate::kinds::turns::waits;
 use crate::rejection::Rejection;
 use crate::route::Task;
 
@@ -115,7 +116,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The try beside another one: the next step that may be tried now, with a credential that does not rest. Nothing
+    /// The try beside another one: the next step that may be tried now, with a credential that has room. Nothing
     /// where that would cost more than is allowed.
     fn second(&mut self, beside: &mut Exchange, lead: &Side<'a>) -> Option<(Side<'a>, Option<Opened>)> {
         let max_percent = self.plan.survival.hedge?.max_percent;
@@ -141,10 +142,8 @@ impl<'a> Run<'a> {
         if step.provider().credentials.items().is_empty() {
             return Some(None);
         }
-        let gateway = &exchange.worker().gateway;
-        let rests =
-            |credential: &Credential| gateway.resting.rests(credential.id, &step.deployment.model.native_id);
-        self.credentials(step).find(|credential| !rests(credential)).map(Some)
+        let (gateway, load) = (&exchange.worker().gateway, self.call.load(&step.deployment));
+        self.credentials(exchange, step).find(|credential| !waits(gateway, credential, load)).map(Some)
     }
 
     /// The same as `ended`, for the deployment of the second try.

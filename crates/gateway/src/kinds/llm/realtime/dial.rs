@@ -39,6 +39,7 @@ impl Try<'_> {
         let mut timeouts = provider.timeouts;
         timeouts.connect = self.remaining(timeouts.connect);
         timeouts.first_byte = self.remaining(timeouts.first_byte);
+        self.count(exchange);
         let switched = exchange.worker().pool.switch(endpoint, &timeouts, request).await;
         exchange.waited += sent.elapsed();
         let (head, tunnel) = match switched.map_err(|error| Failure::unsent(&provider.name, &error))? {
@@ -65,6 +66,7 @@ impl Try<'_> {
             dress: None,
             keep: None,
             remembering: None,
+            prospect: None,
         })
     }
 

@@ -84,6 +84,7 @@ pub fn open(exchange: &Exchange, route: LlmRoute, head: &request::Parts) -> Resu
         opening: Some(Box::new(opening)),
         memory: None,
         recorded_tokens: None,
+        rescue: crate::kinds::llm::rescue::Rescue::default(),
     })
 }
 

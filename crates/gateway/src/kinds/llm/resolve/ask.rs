@@ -130,6 +130,15 @@ impl<'a> Ask<'a> {
         })
     }
 
+    /// The same without looking at it.
+    pub fn rough_tokens(&self) -> u64 {
+        match self.source {
+            Source::Call(call, _) => call.rough_tokens(),
+            #[cfg(test)]
+            Source::Tokens { prompt, .. } => prompt,
+        }
+    }
+
     /// Whether its prompt is surely longer than a context. Most are so short that nothing has to be counted.
     pub fn is_longer_than(&self, context: u64) -> bool {
         match self.source {

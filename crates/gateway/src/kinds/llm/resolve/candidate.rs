@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use yumen_config::{Deployment, Scheme};
-use yumen_llm::dialects::{Dialect, Outline, sayable_in};
+use yumen_llm::dialects::{Dialect, Outline, codec, sayable_in};
 
 use super::{Live, Reason, Step};
 use crate::health::{Figures, Standing};
@@ -33,6 +33,8 @@ pub enum Behind {
     Tools,
     /// The request looks too long for it.
     Length,
+    /// No credential of its provider has room for one more request.
+    Limited,
     /// It is slower than was wished for.
     Latency,
     /// It gives fewer tokens than were wished for.
@@ -44,6 +46,7 @@ impl Behind {
         match self {
             Self::Tools => "tools",
             Self::Length => "context_length",
+            Self::Limited => "limited",
             Self::Latency => "preferred_max_latency",
             Self::Throughput => "preferred_min_throughput",
         }
@@ -83,8 +86,18 @@ pub fn exists(deployment: &Deployment) -> bool {
 
 /// The dialect in which to speak to a deployment: the client's own where possible, so that bytes pass through.
 pub fn spoken(client: Dialect, deployment: &Deployment) -> Option<Dialect> {
+    spoken_in(client, deployment).next()
+}
+
+/// The dialect in which a deployment can be asked to go on with an answer that another has begun.
+pub fn going_on(client: Dialect, deployment: &Deployment) -> Option<Dialect> {
+    let quirks = &deployment.provider.quirks;
+    spoken_in(client, deployment).find(|dialect| codec(*dialect).outline().prefills(quirks))
+}
+
+fn spoken_in(client: Dialect, deployment: &Deployment) -> impl Iterator<Item = Dialect> {
     let known = &deployment.model.operations;
     let can = |outline: &&Outline| known.is_empty() || known.contains(&outline.operation);
     let speaks = |outline: &&Outline| deployment.provider.endpoints.contains_key(&outline.dialect);
-    sayable_in(client).filter(can).find(speaks).map(|outline| outline.dialect)
+    sayable_in(client).filter(can).filter(speaks).map(|outline| outline.dialect)
 }

@@ -27,6 +27,7 @@ use crate::stages::unknown_model;
 
 pub use ask::{Ask, Named};
 use candidate::{Behind, Candidate, Candidates};
+pub use candidate::{going_on, spoken};
 pub use conversation::{conversation, session, session_name};
 pub use decision::Decision;
 pub use rules_out::Reason;
@@ -43,6 +44,8 @@ pub struct Plan {
     pub session: Option<Session>,
     /// Whether only a provider is to be asked that understands every field of the request.
     pub require_parameters: bool,
+    /// Whether an answer that breaks off is gone on with by the steps that come after.
+    pub rescue: bool,
     /// The only credential that may be used: the one that made what the request continues.
     pub only: Option<Arc<Credential>>,
     /// What is wished of how failures are survived.
@@ -50,11 +53,33 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A single step, for a question of the gateway's own.
+    pub fn one(step: Step) -> Self {
+        let (steps, decision) = (SmallVec::from_iter([step]), Decision::plain(Strategy::Priority));
+        Self {
+            steps,
+            decision,
+            session: None,
+            require_parameters: false,
+            rescue: false,
+            only: None,
+            survival: Survival::default(),
+        }
+    }
+
     /// The same with some of its steps only, for something else than an answer.
     pub fn with_steps(&self, steps: SmallVec<[Step; 2]>) -> Self {
         let decision = Decision::plain(self.decision.strategy);
         let (require_parameters, survival) = (self.require_parameters, Survival::default());
-        Self { steps, decision, session: None, require_parameters, only: None, survival }
+        Self { steps, decision, session: None, require_parameters, rescue: false, only: None, survival }
+    }
+
+    /// The same with the steps that may go on with an answer that has begun. One that refuses such a request leaves it to
+    /// the next; none is asked beside another.
+    pub fn going_on(&self, steps: SmallVec<[Step; 2]>) -> Self {
+        let mut survival = Survival { reactions: self.survival.reactions.clone(), hedge: None };
+        survival.reactions.insert(0, (FailureClass::BadRequest, Reaction::Next));
+        Self { survival, ..self.with_steps(steps) }
     }
 }
 
@@ -133,6 +158,8 @@ pub struct Live<'l> {
     pub now_ms: u64,
     /// Draws a number below another one.
     pub draw: &'l dyn Fn(u64) -> u64,
+    /// Whether no credential of a deployment has room for so many tokens.
+    pub is_limited: &'l dyn Fn(&Deployment, u64) -> bool,
 }
 
 /// Chooses the deployments for a call: those of the model asked for in the order of its strategy, then its fallbacks,
@@ -167,6 +194,7 @@ pub fn resolve(
             decision: Decision::plain(strategy),
             session: None,
             require_parameters,
+            rescue: false,
             only,
             survival: Survival::of(&levels),
         });
@@ -187,7 +215,8 @@ pub fn resolve(
     let only = ask.pinned(snapshot, &mut steps)?;
     let session = session.filter(|_| only.is_none());
     let survival = Survival::of(&levels);
-    Ok(Plan { steps, decision, session, require_parameters, only, survival })
+    let rescue = only.is_none() && levels.narrowest(|level| level.rescue) == Some(true);
+    Ok(Plan { steps, decision, session, require_parameters, rescue, only, survival })
 }
 
 /// The preferences that hold for one target, from the widest level to the narrowest.
@@ -329,6 +358,9 @@ impl<'c> Chooser<'c, '_> {
         {
             return Some(Behind::Length);
         }
+        if (self.live.is_limited)(candidate.deployment, self.ask.rough_tokens()) {
+            return Some(Behind::Limited);
+        }
         let figures = candidate.figures.as_ref()?;
         let now_ms = self.live.now_ms;
         let slow = levels.narrowest(|level| Some(&level.max_latency).filter(|wanted| !wanted.is_empty()));
@@ -384,6 +416,7 @@ impl<'c> Chooser<'c, '_> {
                 && candidate.segment == 0
                 && candidate.deployment.id == deployment
                 && candidate.standing == Standing::Well
+                && candidate.behind != Some(Behind::Limited)
         })?;
         all.get_mut(..=at)?.rotate_right(1);
         Some(())

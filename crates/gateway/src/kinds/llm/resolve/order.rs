@@ -2,7 +2,7 @@
 
 use yumen_config::{Deployment, Rotation, Strategy, VirtualKey};
 
-use super::candidate::Candidate;
+use super::candidate::{Behind, Candidate};
 use super::{Ask, Live};
 use crate::affinity::key_of;
 use crate::health::Standing;
@@ -75,11 +75,8 @@ impl Ordering<'_, '_> {
                 cost => cost,
             };
         }
-        let is_well = |candidate: &Candidate<'_>| {
-            candidate.out.is_none()
-                && candidate.standing != Standing::Shaky
-                && candidate.standing != Standing::Open
-        };
+        let is_well =
+            |candidate: &Candidate<'_>| is_usable(candidate) && candidate.standing != Standing::Shaky;
         // Against the cheapest, so that no weight is too small to count.
         let cheapest = costs.iter().copied().fold(f64::INFINITY, f64::min);
         let weight = |at: usize| costs.get(at).map_or(0.0, |cost| (cheapest / cost).powi(2));
@@ -142,7 +139,9 @@ fn success(candidate: &Candidate<'_>) -> f64 {
 }
 
 fn is_usable(candidate: &Candidate<'_>) -> bool {
-    candidate.out.is_none() && candidate.standing != Standing::Open
+    candidate.out.is_none()
+        && candidate.standing != Standing::Open
+        && candidate.behind != Some(Behind::Limited)
 }
 
 fn sort(own: &mut [Candidate<'_>], by: impl Fn(&Candidate<'_>) -> f64) {

@@ -1,4 +1,4 @@
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -45,6 +45,8 @@ struct World {
     affinity: Affinity,
     seed: Cell<u64>,
     now_ms: Cell<u64>,
+    /// Deployments of which no credential has room.
+    limited: RefCell<Vec<u64>>,
 }
 
 impl World {
@@ -66,6 +68,7 @@ impl World {
             affinity: Affinity::default(),
             seed: Cell::new(1),
             now_ms: Cell::new(1_000_000),
+            limited: RefCell::default(),
         }
     }
 
@@ -89,8 +92,14 @@ impl World {
             );
             (self.seed.get() >> 31) % end
         };
-        let live =
-            Live { health: &self.health, affinity: &self.affinity, now_ms: self.now_ms.get(), draw: &draw };
+        let is_limited = |deployment: &Deployment, _| self.limited.borrow().contains(&deployment.id);
+        let live = Live {
+            health: &self.health,
+            affinity: &self.affinity,
+            now_ms: self.now_ms.get(),
+            draw: &draw,
+            is_limited: &is_limited,
+        };
         resolve(&live, &self.snapshot, &self.key(key), ask)
     }
 
@@ -258,6 +267,32 @@ fn wishes_that_are_not_met_put_behind_and_never_out() {
     let mut ask = Ask::for_models(&["a/m"], Some(&wishes), 10);
     ask.needs_tools = true;
     assert_eq!(shown(&world.plan("all", &ask).unwrap()), "cheap middle dear odd");
+}
+
+#[test]
+fn who_has_no_room_comes_after_the_others_and_keeps_no_session() {
+    let world = World::new();
+    let limit = |provider| world.limited.borrow_mut().push(world.deployment(provider).id);
+    limit("cheap");
+    assert_eq!(world.order("a/m", strategy(Strategy::Price)), "middle dear odd cheap");
+    let mut firsts = BTreeMap::new();
+    for _ in 0..40 {
+        let plan = world.plan("all", &Ask::for_models(&["shared"], None, 10)).unwrap();
+        *firsts.entry(plan.steps[0].provider().id.to_string()).or_default() += 1;
+    }
+    assert_eq!(
+        firsts,
+        BTreeMap::from([("middle".to_owned(), 30), ("dear".to_owned(), 10)]),
+        "in their shares"
+    );
+    let ask = in_session(7, Ask::for_models(&["shared"], None, 10));
+    let session = world.plan("all", &ask).unwrap().session.unwrap();
+    world.affinity.remember(session.key, world.deployment("cheap").id, world.now_ms.get());
+    let plan = world.plan("all", &ask).unwrap();
+    assert!(!plan.decision.sticky && !shown(&plan).starts_with("cheap"), "{}", shown(&plan));
+    limit("middle");
+    limit("dear");
+    assert_eq!(world.order("shared", strategy(Strategy::Priority)), "cheap middle dear odd", "nobody is out");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Writes an upstream's request.
 
 use super::super::block::{sayable, write_block, write_cache_control};
-use crate::dialects::claude::{Written, forces_a_call, thinking};
+use crate::dialects::claude::{BEGINS_ANEW, Written, begins_anew, forces_a_call, thinking};
 use crate::dialects::json_mode::JSON_INSTRUCTION;
 use crate::dialects::{DecodeError, Encoded, Losses, Quirk, Target, Thinking, refuse, write};
 use crate::ir::{
@@ -16,6 +16,9 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
     let mut losses = Losses::default();
     let max_tokens = max_tokens(chat, target);
     let thinking = thinking(chat, target, max_tokens, &mut losses);
+    if chat.continues && begins_anew(target, thinking) {
+        return Err(refuse("messages", BEGINS_ANEW));
+    }
     let turns = turns(&chat.messages, &mut losses);
     if turns.is_empty() {
         return Err(refuse("messages", "at least one message with content is needed"));

@@ -65,6 +65,11 @@ impl Additional {
         this
     }
 
+    /// Whether the model does not go on with an answer that has begun: of all, Claude alone is known to.
+    pub(super) fn begins_anew(&self, target: &Target<'_>) -> bool {
+        self.family != Family::Claude || claude::begins_anew(target, self.claude)
+    }
+
     fn ask_claude(&mut self, chat: &Chat, target: &Target<'_>, losses: &mut Losses) {
         let reasoning = chat.reasoning.as_ref();
         let budget = reasoning.and_then(|reasoning| reasoning.budget_tokens).unwrap_or(0);

@@ -6,6 +6,7 @@ use super::additional::{Additional, SamplingRule};
 use super::asides;
 use super::tools::write_tools;
 use super::turns::{turns, write_system, write_turns};
+use crate::dialects::claude::BEGINS_ANEW;
 use crate::dialects::json_mode::JSON_INSTRUCTION;
 use crate::dialects::{DecodeError, Encoded, Losses, Target, refuse, write};
 use crate::ir::{Chat, Json, ResponseFormat};
@@ -18,6 +19,9 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
         return Err(refuse("messages", "at least one message with content is needed"));
     }
     let additional = Additional::of(chat, target, &mut losses);
+    if chat.continues && additional.begins_anew(target) {
+        return Err(refuse("messages", BEGINS_ANEW));
+    }
     let json_mode = chat.response_format == Some(ResponseFormat::JsonObject);
     losses.note_if(json_mode, "response_format");
     let mut body = Vec::with_capacity(1024);

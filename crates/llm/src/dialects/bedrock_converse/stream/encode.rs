@@ -197,6 +197,10 @@ impl StreamEncoder for Encoder {
         }
     }
 
+    fn goes_on(&mut self) {
+        self.usage = None;
+    }
+
     fn finish(&mut self, out: &mut Vec<u8>) {
         self.close(out);
     }

@@ -52,6 +52,7 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
         include_usage: stream_usage(&mut body)?,
         service_tier: body.string("service_tier")?,
         cache_control: read_cache_control(&mut body)?,
+        continues: false,
         extra: body.rest(),
     })
 }

@@ -14,7 +14,11 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Encoded {
     let mut body = Vec::with_capacity(1024);
     write::object(&mut body, |out| {
         out.text("model", target.model);
-        out.list("messages", |list| write_messages(&chat.messages, target, list, &mut losses));
+        out.list("messages", |list| write_messages(chat, target, list, &mut losses));
+        if chat.continues && target.has(Quirk::PrefillContinue) {
+            out.boolean("continue_final_message", true);
+            out.boolean("add_generation_prompt", false);
+        }
         write_tools(chat, out, &mut losses);
         write_response_format(chat.response_format.as_ref(), out);
         let wants_newer = target.has(Quirk::MaxCompletionTokens);
@@ -39,21 +43,20 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Encoded {
     Encoded { body, lossy: losses.into_names(), ..Encoded::default() }
 }
 
-fn write_messages(
-    messages: &[Message],
-    target: &Target<'_>,
-    list: &mut write::List<'_>,
-    losses: &mut Losses,
-) {
+fn write_messages(chat: &Chat, target: &Target<'_>, list: &mut write::List<'_>, losses: &mut Losses) {
     // What tool results hold beside text must wait until the last result of the row is said.
     let mut attachments: Vec<(&str, &Part)> = Vec::new();
-    for message in messages {
+    for (index, message) in chat.messages.iter().enumerate() {
         if message.role != Role::Tool {
             flush_attachments(&mut attachments, list);
         }
         match message.role {
             Role::Tool => write_results(message, &mut attachments, list, losses),
-            Role::Assistant => write_assistant(message, list, losses),
+            Role::Assistant => {
+                let is_begun = chat.continues && index + 1 == chat.messages.len();
+                let mark = target.prefill_mark().filter(|_| is_begun);
+                write_assistant(message, mark, list, losses);
+            }
             role => {
                 let sayable = keep_sayable(&message.parts, losses);
                 if sayable.is_empty() && !message.parts.is_empty() {
@@ -99,7 +102,13 @@ fn keep_sayable<'a>(all: &'a [Part], losses: &mut Losses) -> Vec<&'a Part> {
     kept
 }
 
-fn write_assistant(message: &Message, list: &mut write::List<'_>, losses: &mut Losses) {
+/// Writes a turn of the assistant's; one to be gone on with has a mark.
+fn write_assistant(
+    message: &Message,
+    mark: Option<&'static str>,
+    list: &mut write::List<'_>,
+    losses: &mut Losses,
+) {
     let mut sayable = message.parts.is_empty();
     for part in &message.parts {
         losses.note_if(part.cache_control.is_some(), "cache_control");
@@ -123,6 +132,9 @@ fn write_assistant(message: &Message, list: &mut write::List<'_>, losses: &mut L
         out.text("role", "assistant");
         out.maybe_text("name", message.name.as_deref());
         assistant::write_parts(&message.parts, false, out);
+        if let Some(mark) = mark {
+            out.boolean(mark, true);
+        }
     });
 }
 

@@ -59,6 +59,7 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
         include_usage: true,
         service_tier: body.string("service_tier")?,
         cache_control: None,
+        continues: false,
         extra: body.rest(),
     };
     chat.extra.retain(|(name, value)| !IDLE.contains(&(name.as_str(), value.get())) && value.get() != "null");

@@ -1,0 +1,210 @@
+//! A stream that breaks off after its first content is gone on with by another deployment.
+//!
+//! In: what the client has been told, and the steps of the plan that are left. Out: an answer that begins where that one broke
+//! off, or why there is none. Each try is one of `dispatch`, with all its rules; the client hears nothing of it. What is
+//! needed is kept only where the operator wants it, and moves into the task that asks, so that a client that leaves
+//! meanwhile ends the exchange as ever.
+
+mod told;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::HeaderMap;
+use smallvec::SmallVec;
+use yumen_config::GatewaySettings;
+use yumen_llm::dialects::{Operation, codec};
+
+use super::arrival::{Arrival, Arrived};
+use super::call::Call;
+use super::dispatch::dispatch;
+use super::resolve::{Plan, Step, going_on};
+use crate::exchange::{Asked, Exchange};
+use crate::rejection::Rejection;
+use crate::route::Task;
+
+pub use told::Told;
+
+/// Whether an answer is gone on with elsewhere when it breaks off.
+#[derive(Debug, Default)]
+pub enum Rescue {
+    /// No, as nearly always.
+    #[default]
+    Off,
+    /// It is, so what is told is remembered.
+    On,
+    /// It has broken off, and this has been told of it, but for white space at the end.
+    Begun(Box<str>),
+}
+
+impl Rescue {
+    /// Whether a call with this plan can be rescued: it asks for one streamed chat answer, and others could go on with it.
+    pub fn of(call: &Call, plan: &Plan) -> Self {
+        let is_wanted = plan.rescue && call.stream && call.task == Task::Generate;
+        let is_chat = || {
+            codec(call.dialect).outline().operation == Operation::Chat
+                && call.passing().is_none()
+                && call.opening.is_none()
+                && !call.may_have_several_answers()
+        };
+        let mut later = plan.steps.iter().skip(1);
+        let can =
+            is_wanted && is_chat() && later.any(|step| going_on(call.dialect, &step.deployment).is_some());
+        if can { Self::On } else { Self::Off }
+    }
+
+    /// What has been told of the answer that is to be gone on with.
+    pub fn begun(&self) -> Option<&str> {
+        match self {
+            Self::Begun(begun) => Some(begun),
+            Self::Off | Self::On => None,
+        }
+    }
+}
+
+/// Who may go on with an answer, and what they are asked.
+pub struct Prospect {
+    settings: Arc<GatewaySettings>,
+    plan: Plan,
+    client_headers: HeaderMap,
+}
+
+impl Prospect {
+    /// Keeps what a rescue needs, for a stream that may need one.
+    pub fn keep(
+        settings: &Arc<GatewaySettings>,
+        plan: Plan,
+        client_headers: &HeaderMap,
+        mut arrival: Arrival,
+    ) -> Arrival {
+        if let (Arrived::Stream(stream, _), Some(served)) = (&arrival.answer, &arrival.step)
+            && stream.can_be_rescued()
+        {
+            let left = plan.going_on(after(&plan, served));
+            let (settings, client_headers) = (Arc::clone(settings), client_headers.clone());
+            arrival.prospect = Some(Box::new(Self { settings, plan: left, client_headers }));
+        }
+        arrival
+    }
+}
+
+/// The steps that come after the one that serves.
+fn after(plan: &Plan, served: &Step) -> SmallVec<[Step; 2]> {
+    let place = plan.steps.iter().position(|step| step.deployment.is_same(&served.deployment));
+    plan.steps.iter().skip(place.map_or(0, |place| place + 1)).cloned().collect()
+}
+
+/// What came of a rescue.
+type Tried = (Box<Exchange>, Box<Job>, Result<Arrival, Rejection>);
+
+struct Job {
+    call: Call,
+    prospect: Box<Prospect>,
+}
+
+/// The rescue of one exchange.
+pub struct Rescuer {
+    /// Not while it runs.
+    job: Option<Box<Job>>,
+    running: Option<Pin<Box<dyn Future<Output = Tried> + Send>>>,
+    /// Why the answer broke off.
+    broke: Option<Rejection>,
+}
+
+/// A rescue that has come to its end.
+pub struct Rescued {
+    /// The exchange, which is the stream's again.
+    pub exchange: Box<Exchange>,
+    /// What goes on with the answer, or why it broke off when nothing does.
+    pub result: Result<Arrival, Rejection>,
+}
+
+impl Rescuer {
+    /// What may be needed.
+    pub fn new(prospect: Box<Prospect>, call: Call) -> Self {
+        Self { job: Some(Box::new(Job { call, prospect })), running: None, broke: None }
+    }
+
+    /// Whether it is under way.
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// What the request, as it was sent last, tells of what its answer uses.
+    pub fn asked(&self) -> Asked {
+        self.job.as_ref().map(|job| job.call.asked()).unwrap_or_default()
+    }
+
+    /// The bound of an event.
+    pub fn max_event_bytes(&self) -> usize {
+        self.job.as_ref().map_or(0, |job| job.prospect.settings.max_event_bytes)
+    }
+
+    /// Whether anybody is left to go on with this.
+    pub fn can(&self, begun: &str, exchange: &Exchange) -> bool {
+        self.job.as_ref().is_some_and(|job| job.tries_left(exchange) > 0 && !job.able(begun).is_empty())
+    }
+
+    /// Has others go on with what was told.
+    pub fn begin(&mut self, mut exchange: Box<Exchange>, begun: &str, broke: Rejection) {
+        let Some(mut job) = self.job.take() else { return };
+        self.broke = Some(broke);
+        let plan = job.prospect.plan.going_on(job.able(begun));
+        let mut settings = GatewaySettings::clone(&job.prospect.settings);
+        settings.max_attempts = job.tries_left(&exchange);
+        job.call.rescue = Rescue::Begun(begun.trim_end().into());
+        self.running = Some(Box::pin(async move {
+            let headers = &job.prospect.client_headers;
+            let result = dispatch(&mut exchange, &settings, &job.call, &plan, headers).await;
+            (exchange, job, result)
+        }));
+    }
+
+    /// Goes on with it.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Rescued>> {
+        let Some(running) = &mut self.running else { return Poll::Ready(None) };
+        let Poll::Ready((mut exchange, mut job, result)) = running.as_mut().poll(cx) else {
+            return Poll::Pending;
+        };
+        self.running = None;
+        let result = match (result, self.broke.take()) {
+            (Ok(arrival), _) => {
+                if let Some(attempt) = exchange.record.attempts.last_mut() {
+                    attempt.rescue = true;
+                }
+                if let Some(served) = &arrival.step {
+                    let left = after(&job.prospect.plan, served);
+                    job.prospect.plan.steps = left;
+                }
+                Ok(arrival)
+            }
+            // That is what the client is told; why nobody else could go on stands at the tries.
+            (Err(_), Some(broke)) => Err(broke),
+            (Err(failed), None) => Err(failed),
+        };
+        self.job = Some(job);
+        Poll::Ready(Some(Rescued { exchange, result }))
+    }
+}
+
+impl Job {
+    /// How often others may be asked.
+    fn tries_left(&self, exchange: &Exchange) -> usize {
+        self.prospect.settings.max_attempts.saturating_sub(exchange.record.attempts.len())
+    }
+
+    /// The steps that can go on with it. Where nothing was told but white space, everybody can.
+    fn able(&self, begun: &str) -> SmallVec<[Step; 2]> {
+        let steps = self.prospect.plan.steps.iter();
+        if begun.trim_end().is_empty() {
+            return steps.cloned().collect();
+        }
+        let able = steps.filter_map(|step| {
+            let dialect = going_on(self.call.dialect, &step.deployment)?;
+            Some(Step { deployment: step.deployment.clone(), dialect })
+        });
+        able.collect()
+    }
+}
