@@ -1,9 +1,10 @@
--- Presets by their names: the version that the name stands for (empty once it was removed), the newest that was ever made, and
--- the number of the last change.
+-- Presets by their names: the version that the name stands for (empty once it was removed), the newest that was ever made, the
+-- bytes of all of them, and the number of the last change.
 CREATE TABLE presets (
     name TEXT NOT NULL PRIMARY KEY,
     used BIGINT,
     newest BIGINT NOT NULL,
+    bytes BIGINT NOT NULL,
     change BIGINT NOT NULL
 );
 
@@ -16,9 +17,9 @@ CREATE TABLE preset_versions (
     version BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     change BIGINT NOT NULL,
-    bytes BIGINT NOT NULL,
     spec TEXT NOT NULL,
     PRIMARY KEY (name, version)
 );
 
-INSERT INTO counters (name, value) VALUES ('preset_changes', 0);
+-- Changes, which only grow; presets that are not removed, and their bytes, which have a bound.
+INSERT INTO counters (name, value) VALUES ('preset_changes', 0), ('presets', 0), ('preset_bytes', 0);

@@ -32,6 +32,9 @@ pub struct StoredPreset {
     pub used: Option<u32>,
     /// The newest version.
     pub newest: u32,
+    /// Of all its versions.
+    #[serde(skip)]
+    bytes: i64,
 }
 
 /// A version of a preset.
@@ -76,21 +79,24 @@ impl Presets {
         }
         kept_preset(name, newest, spec).map_err(StoreError::BadPreset)?;
         let change = next_change(&mut transaction).await?;
-        let preset = put(&mut transaction, name, newest, newest, change).await?;
+        let bytes = i64::try_from(spec.len()).unwrap_or(i64::MAX);
+        let served = before.as_ref().filter(|before| before.used.is_some()).map_or(0, |before| before.bytes);
+        let whole = before.as_ref().map_or(0, |before| before.bytes) + bytes;
+        let put = Put { name, used: newest, newest, bytes: whole, change };
+        let preset = put.put(&mut transaction).await?;
         sqlx::query(
-            "INSERT INTO preset_versions (name, version, created_at, change, bytes, spec) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO preset_versions (name, version, created_at, change, spec) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(name)
         .bind(newest)
         .bind(now())
         .bind(change)
-        .bind(i64::try_from(spec.len()).unwrap_or(i64::MAX))
         .bind(spec)
         .execute(&mut *transaction)
         .await?;
+        let is_new = before.as_ref().is_none_or(|before| before.used.is_none());
         serve_again(&mut transaction, before.as_ref(), change).await?;
-        check_room(&mut transaction).await?;
+        take_room(&mut transaction, i64::from(is_new), whole - served).await?;
         transaction.commit().await?;
         Ok(preset)
     }
@@ -109,9 +115,12 @@ impl Presets {
             return Err(StoreError::NoSuchPreset(format!("{name}@{version}")));
         }
         let change = next_change(&mut transaction).await?;
-        let preset = put(&mut transaction, name, version, before.newest, change).await?;
-        serve_again(&mut transaction, Some(&before), change).await?;
-        check_room(&mut transaction).await?;
+        let put = Put { name, used: version, newest: before.newest, bytes: before.bytes, change };
+        let preset = put.put(&mut transaction).await?;
+        if before.used.is_none() {
+            serve_again(&mut transaction, Some(&before), change).await?;
+            take_room(&mut transaction, 1, before.bytes).await?;
+        }
         transaction.commit().await?;
         Ok(preset)
     }
@@ -119,7 +128,11 @@ impl Presets {
     /// Ends a preset: nobody can ask for it any more. Its versions stay known, and a new one takes the next number.
     pub async fn remove(&self, name: &str) -> Result<StoredPreset, StoreError> {
         let mut transaction = self.begin().await?;
-        existing(&mut transaction, name).await?;
+        let before = existing(&mut transaction, name).await?;
+        if before.used.is_none() {
+            return Ok(before);
+        }
+        take_room(&mut transaction, -1, -before.bytes).await?;
         let change = next_change(&mut transaction).await?;
         let row = sqlx::query("UPDATE presets SET used = NULL, change = $2 WHERE name = $1 RETURNING *")
             .bind(name)
@@ -207,24 +220,31 @@ async fn existing(transaction: &mut Open<'_>, name: &str) -> Result<StoredPreset
     find(transaction, name).await?.ok_or_else(|| StoreError::NoSuchPreset(name.to_owned()))
 }
 
-async fn put(
-    transaction: &mut Open<'_>,
-    name: &str,
+/// A preset as it is from now on.
+struct Put<'n> {
+    name: &'n str,
     used: u32,
     newest: u32,
+    bytes: i64,
     change: i64,
-) -> Result<StoredPreset, StoreError> {
-    let row = sqlx::query(
-        "INSERT INTO presets (name, used, newest, change) VALUES ($1, $2, $3, $4) ON CONFLICT (name) \
-         DO UPDATE SET used = excluded.used, newest = excluded.newest, change = excluded.change RETURNING *",
-    )
-    .bind(name)
-    .bind(used)
-    .bind(newest)
-    .bind(change)
-    .fetch_one(&mut **transaction)
-    .await?;
-    stored(&row)
+}
+
+impl Put<'_> {
+    async fn put(self, transaction: &mut Open<'_>) -> Result<StoredPreset, StoreError> {
+        let row = sqlx::query(
+            "INSERT INTO presets (name, used, newest, bytes, change) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (name) DO UPDATE SET used = excluded.used, newest = excluded.newest, \
+             bytes = excluded.bytes, change = excluded.change RETURNING *",
+        )
+        .bind(self.name)
+        .bind(self.used)
+        .bind(self.newest)
+        .bind(self.bytes)
+        .bind(self.change)
+        .fetch_one(&mut **transaction)
+        .await?;
+        stored(&row)
+    }
 }
 
 /// What was removed was forgotten by those who watch: all its versions are new to them.
@@ -243,32 +263,26 @@ async fn serve_again(
     Ok(())
 }
 
-/// Whether what is now in the transaction is within the bounds.
-async fn check_room(transaction: &mut Open<'_>) -> Result<(), StoreError> {
-    let presets: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM presets WHERE used IS NOT NULL")
-        .fetch_one(&mut **transaction)
-        .await?;
-    let bytes: i64 = sqlx::query_scalar(
-        "SELECT COALESCE(SUM(bytes), 0) FROM preset_versions \
-         JOIN presets ON presets.name = preset_versions.name WHERE presets.used IS NOT NULL",
-    )
-    .fetch_one(&mut **transaction)
-    .await?;
-    if presets > MOST_PRESETS {
+/// Takes room for presets that can be asked for, or gives it back.
+async fn take_room(transaction: &mut Open<'_>, presets: i64, bytes: i64) -> Result<(), StoreError> {
+    if add(transaction, "presets", presets).await? > MOST_PRESETS && presets > 0 {
         return Err(StoreError::BadPreset(format!("there are {MOST_PRESETS} already; remove one first")));
     }
-    if bytes > MOST_BYTES_OF_ALL {
+    if add(transaction, "preset_bytes", bytes).await? > MOST_BYTES_OF_ALL && bytes > 0 {
         let message = format!("all versions together would have more than {MOST_BYTES_OF_ALL} bytes");
         return Err(StoreError::BadPreset(format!("{message}; remove a preset first")));
     }
     Ok(())
 }
 
+/// Adds to one of the counters; gives what it is then.
+async fn add(transaction: &mut Open<'_>, counter: &str, number: i64) -> Result<i64, StoreError> {
+    let value = sqlx::query_scalar("UPDATE counters SET value = value + $2 WHERE name = $1 RETURNING value");
+    Ok(value.bind(counter).bind(number).fetch_one(&mut **transaction).await?)
+}
+
 async fn next_change(transaction: &mut Open<'_>) -> Result<i64, StoreError> {
-    let change = sqlx::query_scalar(
-        "UPDATE counters SET value = value + 1 WHERE name = 'preset_changes' RETURNING value",
-    );
-    Ok(change.fetch_one(&mut **transaction).await?)
+    add(transaction, "preset_changes", 1).await
 }
 
 fn stored(row: &SqliteRow) -> Result<StoredPreset, StoreError> {
@@ -276,6 +290,7 @@ fn stored(row: &SqliteRow) -> Result<StoredPreset, StoreError> {
         name: row.try_get("name")?,
         used: row.try_get("used")?,
         newest: row.try_get("newest")?,
+        bytes: row.try_get("bytes")?,
     })
 }
 

@@ -99,16 +99,50 @@ async fn what_is_out_of_bounds_is_refused_and_changes_nothing() {
         .unwrap();
     assert!(matches!(presets.set("a", "{}").await, Err(StoreError::BadPreset(_))));
     sqlx::query("UPDATE presets SET newest = 1").execute(&presets.database.writer).await.unwrap();
-    sqlx::query("UPDATE preset_versions SET bytes = $1")
-        .bind(MOST_BYTES_OF_ALL)
-        .execute(&presets.database.writer)
-        .await
-        .unwrap();
+    for (counter, most) in [("presets", MOST_PRESETS), ("preset_bytes", MOST_BYTES_OF_ALL)] {
+        let before = counter_of(&presets, counter).await;
+        set_counter(&presets, counter, most).await;
+        assert!(matches!(presets.set("b", "{}").await, Err(StoreError::BadPreset(_))), "{counter}");
+        set_counter(&presets, counter, before).await;
+    }
+    set_counter(&presets, "preset_bytes", MOST_BYTES_OF_ALL).await;
     assert!(matches!(presets.set("b", "{}").await, Err(StoreError::BadPreset(_))));
+    presets.remove("a").await.unwrap();
     presets.remove("a").await.unwrap();
     presets.set("b", "{}").await.unwrap();
     assert!(matches!(presets.choose("a", 1).await, Err(StoreError::BadPreset(_))), "it has no room any more");
     assert_eq!(presets.find("a").await.unwrap().used, None);
+}
+
+async fn counter_of(presets: &Presets, counter: &str) -> i64 {
+    let value = sqlx::query_scalar("SELECT value FROM counters WHERE name = $1").bind(counter);
+    value.fetch_one(&presets.database.readers).await.unwrap()
+}
+
+async fn set_counter(presets: &Presets, counter: &str, value: i64) {
+    let set = sqlx::query("UPDATE counters SET value = $2 WHERE name = $1").bind(counter).bind(value);
+    set.execute(&presets.database.writer).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_removed_gives_its_room_back() {
+    let (_dir, store) = store().await;
+    let presets = store.presets();
+    let room = async || (counter_of(&presets, "presets").await, counter_of(&presets, "preset_bytes").await);
+    presets.set("a", "{}").await.unwrap();
+    presets.set("a", &spec("m")).await.unwrap();
+    presets.set("b", "{}").await.unwrap();
+    let bytes = 2 + i64::try_from(spec("m").len()).unwrap();
+    assert_eq!(room().await, (2, bytes + 2));
+    presets.choose("a", 1).await.unwrap();
+    assert_eq!(room().await, (2, bytes + 2));
+    presets.remove("a").await.unwrap();
+    assert_eq!(room().await, (1, 2));
+    presets.choose("a", 2).await.unwrap();
+    assert_eq!(room().await, (2, bytes + 2));
+    presets.remove("a").await.unwrap();
+    presets.set("a", "{}").await.unwrap();
+    assert_eq!(room().await, (2, bytes + 4));
 }
 
 #[tokio::test]
