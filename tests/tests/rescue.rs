@@ -316,6 +316,25 @@ async fn when_all_others_fail_the_client_is_told_why_the_first_one_did() {
     }
 }
 
+/// Providers repeat in their errors what they were sent.
+#[tokio::test]
+async fn what_a_provider_says_when_it_breaks_off_is_not_in_the_log() {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let error =
+            json!({ "error": { "message": "Cannot go on with: a very secret question", "code": 500 } });
+        let said = [says("One "), format!("data: {error}\n\n")];
+        (request.model() == "fake-cut-mid-stream").then(|| Reply::stream(said))
+    });
+    let gateway = rescuing(&upstream, &["fake-openai/fake-cut-mid-stream", "fake-plain/fake-chat"]).await;
+    let answer = Surface::Chat.ask(&gateway.client(), "smart", true).await;
+    assert_eq!(Surface::Chat.stream_errors(&answer.events()), [""; 0], "{}", answer.text());
+    record_of(&gateway.client(), answer.header("x-generation-id")).await;
+    let log = gateway.log();
+    assert!(log.contains("others are asked to go on with it"), "{log}");
+    assert!(!log.contains("a very secret question"), "{log}");
+}
+
 #[tokio::test]
 async fn silence_is_a_break_too() {
     let upstream = Upstream::start().await;

@@ -223,11 +223,15 @@ mod tests {
 
     #[test]
     fn words_that_a_client_has_sent_tell_nothing_of_a_credential() {
-        for echoed in
-            ["api key not valid", "Incorrect API key provided", "insufficient balance", "your credit balance is too low"]
-        {
+        for echoed in [
+            "api key not valid",
+            "Incorrect API key provided",
+            "insufficient balance",
+            "your credit balance is too low",
+        ] {
             let message = format!("Invalid value: '{echoed}'. Supported values are: 'system' and 'user'.");
-            let body = serde_json::json!({ "error": { "message": message, "type": "invalid_request_error" } });
+            let body =
+                serde_json::json!({ "error": { "message": message, "type": "invalid_request_error" } });
             assert_eq!(of(400, &body.to_string()), None, "{echoed}");
         }
     }
