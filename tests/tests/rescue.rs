@@ -316,6 +316,25 @@ async fn when_all_others_fail_the_client_is_told_why_the_first_one_did() {
     }
 }
 
+/// What a stream says before any content is no answer that broke off.
+#[tokio::test]
+async fn an_error_in_the_place_of_a_stream_is_told_apart_as_without_a_rescue() {
+    let upstream = Upstream::start().await;
+    let error = json!({ "error": { "message": "too fast", "type": "rate_limit_error", "code": 429 } });
+    upstream.script(move |request| {
+        let said = [format!("data: {error}\n\n")];
+        (request.model() == "fake-cut-mid-stream").then(|| Reply::stream(said))
+    });
+    let list: &[&str] = &["fake-openai/fake-cut-mid-stream", "fake-plain/fake-chat"];
+    for routing in ["rescue: false", "rescue: true"] {
+        let gateway = Gateway::start(&config(&upstream, routing, &[("smart", list)])).await;
+        let answer = Surface::Chat.ask(&gateway.client(), "smart", true).await.expect_status(200);
+        let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+        let cause = &record["provider_responses"][0]["cause"];
+        assert_eq!(cause, "rate_limited", "{routing}: {record}");
+    }
+}
+
 /// Providers repeat in their errors what they were sent.
 #[tokio::test]
 async fn what_a_provider_says_when_it_breaks_off_is_not_in_the_log() {

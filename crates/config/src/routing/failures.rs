@@ -121,7 +121,7 @@ impl Reaction {
             Self::LargerModel => {
                 "Only deployments whose models take longer requests; where that is not known, those of other models."
             }
-            Self::OtherProvider => "Only deployments of other providers.",
+            Self::OtherProvider => "Only deployments of providers of another `type`.",
             Self::Stop => "None: the client is told of this failure at once.",
         }
     }
