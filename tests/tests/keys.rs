@@ -9,9 +9,11 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use serde_json::Value;
-use yumen_testkit::{Client, Gateway, GatewayBuilder, Upstream, eventually, run_program, standard_config};
-use yumen_tests::{CHAT, ask, pair};
+use serde_json::{Value, json};
+use yumen_testkit::{
+    Client, Gateway, GatewayBuilder, Reply, Upstream, eventually, run_program, standard_config,
+};
+use yumen_tests::{CHAT, ask, pair, whole_text};
 
 async fn keys(gateway: &Gateway, arguments: &[&str]) -> Value {
     let all: Vec<&str> = ["keys"].iter().chain(arguments).copied().collect();
@@ -69,6 +71,105 @@ async fn a_key_is_bound_to_its_models_and_rate() {
     until_status(&gateway, &key, MODEL, 200).await;
     until_status(&gateway, &key, "fake-openai/fake-tools", 403).await;
     until_status(&gateway, &key, MODEL, 429).await;
+}
+
+/// Two servers of one model, of which only `private` keeps nothing.
+fn two_servers(upstream: &Upstream) -> String {
+    let base = upstream.plain_base();
+    format!(
+        r#"
+gateway: {{ listen: "127.0.0.1:0" }}
+admin: {{ listen: "127.0.0.1:0" }}
+providers:
+  open: {{ type: openai-compatible, base_url: "{base}/open/v1", discovery: off, models: {{ m: {{}}, only-here: {{}} }} }}
+  private: {{ type: openai-compatible, base_url: "{base}/private/v1", discovery: off, models: {{ m: {{}} }},
+             data_policy: {{ trains: false, retention_days: 0 }} }}
+models:
+  both: {{ deployments: [{{ provider: open, model: m, weight: 1000 }}, {{ provider: private, model: m }}] }}
+rules:
+  - {{ name: by-tag, when: '"beta" in tags', then: {{ model: open/only-here }} }}
+"#
+    )
+}
+
+async fn world_of_two() -> (Upstream, Gateway) {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let mut said = format!("{} {}", request.path.split('/').nth(1)?, request.model());
+        if !request.json()["response_format"].is_null() {
+            said = "{\"broken\": [1, 2".to_owned();
+        }
+        Some(Reply::json(200, &json!({ "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m",
+            "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": said } }],
+            "usage": { "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15 } })))
+    });
+    let gateway = Gateway::start(&two_servers(&upstream)).await;
+    (upstream, gateway)
+}
+
+#[tokio::test]
+async fn a_keys_routing_is_a_hard_filter_that_fails_closed() {
+    let (upstream, gateway) = world_of_two().await;
+    let file = gateway.config_path().with_file_name("routing.yaml");
+    std::fs::write(&file, "zdr: true\nstrategy: priority\n").unwrap();
+    let create = ["create", "zoe", "--routing", file.to_str().unwrap(), "--json"];
+    let made = keys(&gateway, &create).await;
+    assert_eq!(made["spec"]["routing"], json!({ "zdr": true, "strategy": "priority" }));
+    let client = Client::new(gateway.address()).key(&secret(&made));
+    until_status(&gateway, &secret(&made), "both", 200).await;
+    for _ in 0..5 {
+        assert_eq!(whole_text(&client.post(CHAT, &ask("both")).await), "private m");
+    }
+    let before = upstream.requests().len();
+    let refused = client.post(CHAT, &ask("open/only-here")).await.expect_status(404);
+    assert!(refused.text().contains("data_policy:zdr"), "{}", refused.text());
+    // No request widens what its key says.
+    let mut body = ask("open/only-here");
+    body["provider"] = json!({ "zdr": false });
+    client.post(CHAT, &body).await.expect_status(404);
+    assert_eq!(upstream.requests().len(), before, "nobody was asked");
+    let listed = keys(&gateway, &["list", "--json"]).await;
+    let zoe = listed.as_array().unwrap().iter().find(|key| key["name"] == "zoe").unwrap();
+    assert_eq!(zoe["spec"]["routing"]["zdr"], true);
+}
+
+#[tokio::test]
+async fn a_keys_tags_are_read_by_rules_and_it_says_whether_json_is_healed() {
+    let (_upstream, gateway) = world_of_two().await;
+    let plain = secret(&keys(&gateway, &["create", "plain", "--json"]).await);
+    let create = ["create", "beta", "--tag", "beta", "--tag", "red", "--heal-json", "false", "--json"];
+    let made = keys(&gateway, &create).await;
+    assert_eq!((&made["spec"]["tags"], &made["spec"]["heal_json"]), (&json!(["beta", "red"]), &json!(false)));
+    let tagged = secret(&made);
+    until_status(&gateway, &plain, "both", 200).await;
+    until_status(&gateway, &tagged, "both", 200).await;
+    let client = |key: &str| Client::new(gateway.address()).key(key);
+    assert_eq!(whole_text(&client(&tagged).post(CHAT, &ask("both")).await), "open only-here");
+    assert!(whole_text(&client(&plain).post(CHAT, &ask("both")).await).ends_with(" m"));
+    let mut body = ask("both");
+    body["response_format"] = json!({ "type": "json_object" });
+    assert_eq!(whole_text(&client(&tagged).post(CHAT, &body).await), "{\"broken\": [1, 2");
+    let healed: Value = serde_json::from_str(&whole_text(&client(&plain).post(CHAT, &body).await)).unwrap();
+    assert_eq!(healed, json!({ "broken": [1, 2] }));
+}
+
+#[tokio::test]
+async fn what_is_wrong_in_a_keys_routing_is_told_and_no_key_is_made() {
+    let (_upstream, gateway) = world_of_two().await;
+    let file = gateway.config_path().with_file_name("routing.yaml");
+    std::fs::write(&file, "zdr: true\nonyl: [open]\n").unwrap();
+    let refused = gateway.run(&["keys", "create", "x", "--routing", file.to_str().unwrap()]).await;
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stderr.contains("routing.yaml:2:1: error: unknown field `onyl` in routing; write `only`"),
+        "{}",
+        refused.stderr
+    );
+    let refused = gateway.run(&["keys", "create", "x", "--routing", "{\"zdr\": 3}"]).await;
+    assert!(refused.stderr.contains("--routing:1:9: error:"), "{}", refused.stderr);
+    assert_ne!(gateway.run(&["keys", "create", "x", "--tag", ""]).await.code, 0);
+    let listed = keys(&gateway, &["list", "--json"]).await;
+    assert!(listed.as_array().unwrap().iter().all(|key| key["name"] != "x"), "{listed}");
 }
 
 #[tokio::test]

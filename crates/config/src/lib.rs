@@ -29,6 +29,7 @@ mod check;
 mod credential;
 mod diagnostic;
 mod discovered;
+mod documents;
 mod endpoint;
 mod environment;
 mod intent;
@@ -39,6 +40,7 @@ mod network;
 mod path_rules;
 mod patterns;
 mod place;
+mod presets;
 mod provider;
 mod quantization;
 mod read;
@@ -51,6 +53,7 @@ mod secret;
 mod shadow;
 mod snapshot;
 pub mod spec;
+mod table;
 mod yaml;
 
 // Part of this crate's own interface: whoever reads a configuration hands over a catalogue and shows prices.
@@ -61,6 +64,7 @@ pub use yumen_llm::price::{PerToken, Price};
 
 pub use access::{Access, AccessFault, access_word};
 pub use base::Base;
+pub use check::presets::is_preset_name;
 pub use check::{Checked, SecretFiles, from_environment, parse_and_check};
 pub use credential::{
     AwsKey, Credential, CredentialLimits, GoogleServiceAccount, GoogleUser, OauthClient, Proof, SigningKey,
@@ -68,6 +72,7 @@ pub use credential::{
 };
 pub use diagnostic::{Diagnostic, Position, Severity};
 pub use discovered::Discovered;
+pub use documents::{CheckedDocument, kept_preset, kept_routing, preset_document, routing_document};
 pub use endpoint::{Endpoint, EndpointError, RequestPath, Scheme, encoded, push_encoded};
 pub use intent::{Category, Intent, IntentBy};
 pub use keys::{KeyTable, VirtualKey};
@@ -75,6 +80,7 @@ pub use listing::{Listed, ModelQuery, Page, QueryError, may_use};
 pub use network::Network;
 pub use path_rules::{PathFault, PathRules, PlainPath};
 pub use patterns::ModelPatterns;
+pub use presets::{NoPreset, PresetChange, PresetTable, PresetVersion, StorePreset};
 pub use provider::{ModelSource, Probe, ProbeQuestion, Provider, ServedModel, Timeouts};
 pub use quantization::Quantization;
 pub use reference::reference_markdown;
@@ -92,3 +98,4 @@ pub use snapshot::{
     ResponsesSettings, SessionSettings, Snapshot, TargetKind,
 };
 pub use spec::Spec;
+pub use table::{Sharded, Table};

@@ -82,6 +82,24 @@ pub(crate) fn document<'n>(node: &'n Node, env: Environment<'_>, found: &mut Dia
     }
 }
 
+/// Reads one resource that stands in a file of its own: as JSON that needs no environment any more, and typed. With any
+/// error there is nothing.
+pub(crate) fn part<T: DeserializeOwned>(
+    place: &Place<'_>,
+    shape: &Shape,
+    env: Environment<'_>,
+    found: &mut Diagnostics,
+) -> Option<(Value, T)> {
+    let errors_before = found.errors();
+    let mut reader = Reader { found, env };
+    let value = reader.value(place, shape)?;
+    if reader.found.errors() > errors_before {
+        return None;
+    }
+    let typed = reader.convert(value.clone(), place)?;
+    Some((value, typed))
+}
+
 struct Reader<'r> {
     found: &'r mut Diagnostics,
     env: Environment<'r>,

@@ -67,6 +67,15 @@ impl Bounds {
 }
 
 impl Shape {
+    /// What a field of the whole file must look like; of a mapping from names, what an entry must.
+    pub(crate) fn section(name: &str) -> Option<&'static Self> {
+        let Self::Record(fields) = &*SHAPE else { return None };
+        Some(match &fields.get(name)?.shape {
+            Self::Mapping(entry) => entry,
+            other => other,
+        })
+    }
+
     /// Reads a schema. What the `Spec` does not use is taken as text; a test sees to it that nothing is.
     pub(crate) fn of(schema: &Value) -> Self {
         if let Some(choices) = choices(schema) {

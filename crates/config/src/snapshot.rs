@@ -13,6 +13,7 @@ use crate::keys::KeyTable;
 use crate::near;
 use crate::network::Network;
 use crate::patterns::ModelPatterns;
+use crate::presets::{NoPreset, PresetTable, StorePreset};
 use crate::provider::{Provider, ServedModel};
 use crate::rotation::Rotation;
 use crate::routing::{Preferences, Strategy};
@@ -42,7 +43,7 @@ pub struct Snapshot {
     pub rules: Arc<Rules>,
     /// How messages are told apart for them.
     pub intent: Arc<Intent>,
-    /// Presets by their names.
+    /// Presets of the configuration by their names. What is asked for is found by [`Snapshot::preset`].
     pub presets: Arc<BTreeMap<Arc<str>, Arc<Preset>>>,
     /// The provider that keeps files and batches.
     pub files: Option<Arc<str>>,
@@ -54,6 +55,8 @@ pub struct Snapshot {
     pub withheld: Arc<HashSet<Arc<str>>>,
     /// Virtual keys by their keyed hash.
     pub keys: KeyTable,
+    /// Presets of the store by their names.
+    pub store_presets: PresetTable,
 }
 
 /// Settings of the data plane.
@@ -322,6 +325,52 @@ impl Snapshot {
     pub fn near_names(&self, name: &str, allowed: &ModelPatterns) -> Vec<Arc<str>> {
         let candidates = self.models.keys().filter(|known| allowed.allows(known)).map(|known| &**known);
         near::nearest(name, candidates, 3).into_iter().map(Arc::from).collect()
+    }
+
+    /// The preset that is asked for as `NAME` or `NAME@VERSION`; one of the configuration wins over one of the store.
+    pub fn preset(&self, asked: &str) -> Result<Arc<Preset>, NoPreset> {
+        let (name, version) = match asked.rsplit_once('@') {
+            Some((name, version)) => (name, Some(version)),
+            None => (asked, None),
+        };
+        if let Some(preset) = self.presets.get(name) {
+            let own = preset.label.strip_prefix(name).and_then(|rest| rest.strip_prefix('@'));
+            return match version {
+                Some(version) if own != Some(version) => Err(NoPreset::version(name, version, own)),
+                _ => Ok(Arc::clone(preset)),
+            };
+        }
+        let kept = self.store_presets.get(name).ok_or_else(|| NoPreset::unknown(asked))?;
+        kept.version(name, version)
+    }
+
+    /// Whether a preset has models of its own and nothing serves any of them now.
+    pub fn serves_none_of(&self, preset: &Preset) -> bool {
+        let serves = |name: &Arc<str>| {
+            let base = name.rsplit_once(':').map_or(&**name, |(base, _)| base);
+            self.target(name).is_some() || self.target(base).is_some()
+        };
+        !preset.models.is_empty() && !preset.models.iter().any(serves)
+    }
+
+    /// Why a preset of the store cannot be asked for by its name alone.
+    pub fn fault_of(&self, name: &str, preset: &StorePreset) -> Option<String> {
+        if self.presets.contains_key(name) {
+            return Some("the configuration has a preset of this name, which wins".to_owned());
+        }
+        match preset.version(name, None) {
+            Err(fault) => Some(fault.to_string()),
+            Ok(used) if self.serves_none_of(&used) => {
+                let models: Vec<&str> = used.models.iter().map(|model| &**model).collect();
+                Some(format!("nothing serves what it asks for ({})", models.join(", ")))
+            }
+            Ok(_) => None,
+        }
+    }
+
+    /// The same Snapshot with other presets of the store.
+    pub fn with_store_presets(&self, store_presets: PresetTable) -> Self {
+        Self { store_presets, ..self.clone() }
     }
 
     /// The same Snapshot with other virtual keys.

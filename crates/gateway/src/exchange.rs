@@ -3,8 +3,10 @@
 //! In: facts as the stages learn them. Out: exactly one record, when it closes. Dropping an open exchange
 //! closes it as left by the client: that is the only way in which it ends without a stage saying so.
 
+mod parts;
+
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -25,6 +27,7 @@ use crate::rejection::Code;
 use crate::route::{FilesPath, HttpRoute, LlmRoute, Task};
 use crate::serving::Serving;
 use crate::worker::Worker;
+use parts::{bounded, cost_of, ended};
 
 const GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
 /// With it a client asks how its request was routed, and is told.
@@ -130,60 +133,6 @@ impl Exchange {
         }
     }
 
-    /// Another side of the same exchange, for a try beside its own. It leaves no record: what it comes to is taken by
-    /// [`Exchange::join`], and what it gives up is told to this one.
-    pub fn beside(&mut self) -> Self {
-        let Self { worker, started, record, aside, .. } = self;
-        let draft = ExchangeRecord {
-            id: record.id.clone(),
-            started_at_us: record.started_at_us,
-            key_id: record.key_id.clone(),
-            attempts: record.attempts.clone(),
-            route: record.route.clone(),
-            ..ExchangeRecord::default()
-        };
-        Self {
-            worker: Arc::clone(worker),
-            started: *started,
-            inherited: draft.attempts.len(),
-            record: draft,
-            permit: None,
-            waited: Duration::ZERO,
-            worked: Duration::ZERO,
-            head_us: None,
-            trying: None,
-            sent: None,
-            files: None,
-            serving: None,
-            explains: false,
-            before: None,
-            aside: Some(Arc::clone(aside.get_or_insert_default())),
-            open: false,
-        }
-    }
-
-    /// Takes what another side of it has come to.
-    pub fn join(&mut self, mut other: Self) {
-        let own = other.record.attempts.drain(other.inherited.min(other.record.attempts.len())..);
-        self.record.attempts.extend(own);
-        if other.serving.is_some() {
-            (self.serving, self.sent) = (other.serving.take(), other.sent.take());
-        }
-    }
-
-    /// Gives up the try under way for another one. It is counted as far as its provider will bill it: its input.
-    pub fn give_up(&mut self, cause: &str) {
-        let Some(trying) = self.trying.take() else { return };
-        let (tokens, units) = (self.estimated(&trying.asked), trying.asked.units);
-        let mut attempt = ended(trying.attempt, trying.began, cause);
-        if let Some((usage, source)) = tokens {
-            attempt.tokens = Some(counts(&usage, source));
-        }
-        let usage = tokens.map(|(usage, _)| usage);
-        attempt.cost_nanos = trying.price.and_then(|price| price.cost_of(usage.as_ref(), &units));
-        self.attempted(attempt);
-    }
-
     /// The worker that serves it.
     pub fn worker(&self) -> &Arc<Worker> {
         &self.worker
@@ -272,52 +221,6 @@ impl Exchange {
             usage
         });
         self.record.cost_nanos = cost_of(usage.as_ref(), &units, price);
-    }
-
-    /// Notes what a try has used whose answer does not end the exchange: one that broke off and was gone on with elsewhere,
-    /// or one that was not taken. It stands with the try, which is the `index`th, and in what the exchange has used
-    /// altogether when that closes.
-    pub fn part(
-        &mut self,
-        index: usize,
-        tokens: Option<(Usage, TokenSource)>,
-        units: &Units,
-        price: Option<&Price>,
-    ) {
-        let (usage, counts) = tokens.map(|(usage, source)| bounded(&usage, source)).unzip();
-        if let Some(attempt) = self.record.attempts.get_mut(index) {
-            (attempt.tokens, attempt.cost_nanos) = (counts, cost_of(usage.as_ref(), units, price));
-        }
-        let counts = counts.unwrap_or_default();
-        if let Some(sent) = self.sent.take() {
-            self.worker.gateway.allowances.settle(&sent, counts.input.saturating_add(counts.output));
-        }
-        self.before.get_or_insert_default().add(&counts);
-    }
-
-    /// The try of this index, whose part was noted, answers after all: it is the last one, and its part the end of the exchange.
-    pub fn take_part(&mut self, index: usize) {
-        if index >= self.record.attempts.len() {
-            return;
-        }
-        let mut attempt = self.record.attempts.remove(index);
-        (attempt.cause, attempt.cost_nanos) = (None, None);
-        if let (Some(tokens), Some(before)) = (attempt.tokens.take(), &mut self.before) {
-            before.remove(&tokens);
-        }
-        self.record.attempts.push(attempt);
-    }
-
-    /// What those of its tries cost so far that it has used a part of; nothing where that is not known of one.
-    pub fn cost_before(&self) -> Option<u64> {
-        self.parts().unwrap_or(Some(0))
-    }
-
-    /// The same; none at all where there is no such try.
-    fn parts(&self) -> Option<Option<u64>> {
-        let used = |attempt: &&AttemptRecord| attempt.tokens.is_some() || attempt.cost_nanos.is_some();
-        let costs = self.record.attempts.iter().filter(used).map(|attempt| attempt.cost_nanos);
-        costs.reduce(|sum, cost| sum.zip(cost).map(|(sum, cost)| sum.saturating_add(cost)))
     }
 
     /// The same where what it costs has been told piece by piece.
@@ -441,29 +344,6 @@ impl Exchange {
         self.attempted(ended(trying.attempt, trying.began, cause));
     }
 
-    /// The input of a request of which nothing was counted yet.
-    fn estimated(&self, asked: &Asked) -> Option<(Usage, TokenSource)> {
-        let estimates = &self.worker.gateway.estimates;
-        let input = estimates.estimate(asked.model.as_deref(), asked.text.as_ref()?);
-        Some((Usage { input, ..Usage::default() }, TokenSource::Estimated))
-    }
-
-    /// Adds what was tried beside it, and what that cost. The try that answered stays the last one.
-    fn sum_up(&mut self) {
-        if let Some(aside) = self.aside.take() {
-            let last = self.record.attempts.pop();
-            self.record.attempts.append(&mut aside.lock().unwrap_or_else(PoisonError::into_inner));
-            self.record.attempts.extend(last);
-        }
-        if let Some(parts) = self.parts() {
-            // Where nothing was counted there is no other cost; where a price is not known, neither is the sum.
-            let nothing = self.record.tokens.source == TokenSource::None && self.record.units.is_empty();
-            let own = self.record.cost_nanos.or_else(|| nothing.then_some(0));
-            let sum = own.zip(parts).map(|(own, parts)| own.saturating_add(parts));
-            self.record.cost_nanos = sum.map(|sum| sum.min(COST_NANOS_MOST));
-        }
-    }
-
     fn leave(&self) {
         self.worker.gateway.gauges.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
@@ -475,30 +355,9 @@ impl Drop for Exchange {
             self.abandon("client_gone");
             let outcome = self.gone();
             self.close(outcome);
-        } else if let Some(aside) = self.aside.take() {
-            self.give_up("client_gone");
-            let own = self.record.attempts.drain(self.inherited.min(self.record.attempts.len())..);
-            aside.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
+        } else {
+            self.tell_aside();
         }
-    }
-}
-
-/// A try that was given up.
-fn ended(mut attempt: AttemptRecord, began: Instant, cause: &str) -> AttemptRecord {
-    attempt.duration_us = micros(began.elapsed());
-    attempt.cause = Some(cause.to_owned());
-    attempt
-}
-
-fn counts(usage: &Usage, source: TokenSource) -> TokenCounts {
-    let Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning } = *usage;
-    TokenCounts {
-        input,
-        cached_input,
-        cache_write: cache_write.saturating_add(cache_write_1h),
-        output,
-        reasoning,
-        source,
     }
 }
 
@@ -510,29 +369,6 @@ fn explanation(record: &ExchangeRecord) -> Option<HeaderValue> {
         told = serde_json::json!({ "attempts": record.attempts }).to_string();
     }
     HeaderValue::from_bytes(told.as_bytes()).ok().filter(|value| value.len() <= BYTES_MOST)
-}
-
-/// Tokens as far as an exchange can have so many.
-fn bounded(usage: &Usage, source: TokenSource) -> (Usage, TokenCounts) {
-    let figures = [
-        usage.input,
-        usage.cached_input,
-        usage.cache_write,
-        usage.cache_write_1h,
-        usage.output,
-        usage.reasoning,
-    ];
-    let absurd = figures.iter().any(|figure| *figure > TOKENS_MOST);
-    let [input, cached_input, cache_write, cache_write_1h, output, reasoning] =
-        figures.map(|figure| figure.min(TOKENS_MOST));
-    let usage = Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning };
-    let counts = counts(&usage, if absurd { TokenSource::Estimated } else { source });
-    (usage, counts)
-}
-
-/// What it costs, as far as anything can cost so much.
-fn cost_of(usage: Option<&Usage>, units: &Units, price: Option<&Price>) -> Option<u64> {
-    price.and_then(|price| price.cost_of(usage, units)).map(|cost| cost.min(COST_NANOS_MOST))
 }
 
 /// Nanoseconds of a clock that began long before every exchange of this process.

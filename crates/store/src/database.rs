@@ -84,6 +84,7 @@ fn migrations() -> Migrator {
         migration(8, "owned models", include_str!("../migrations/0008_owned_models.sql")),
         migration(10, "route", include_str!("../migrations/0010_route.sql")),
         migration(11, "heal", include_str!("../migrations/0011_heal.sql")),
+        migration(12, "presets", include_str!("../migrations/0012_presets.sql")),
         migration(14, "shadow", include_str!("../migrations/0014_shadow.sql")),
     ])
 }

@@ -51,6 +51,20 @@ pub enum StoreError {
     /// The name cannot be used.
     #[error("a virtual key's name has 1 to 100 characters, no control characters and no space at its ends")]
     BadName,
+    /// A virtual key's tags cannot be used.
+    #[error(
+        "a virtual key has at most 64 tags, each of 1 to 100 characters and none of them a control character"
+    )]
+    BadTags,
+    /// A virtual key's preferences cannot be used.
+    #[error("the routing of a virtual key cannot be used: {0}")]
+    BadRouting(String),
+    /// There is no such preset, or no such version of it.
+    #[error("the store has no preset `{0}`")]
+    NoSuchPreset(String),
+    /// A preset cannot be kept.
+    #[error("the preset cannot be kept: {0}")]
+    BadPreset(String),
     /// A stored row holds what this version does not understand.
     #[error("a stored row is not understood: {0}")]
     Row(String),

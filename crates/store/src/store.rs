@@ -1,6 +1,6 @@
 //! The store: what is kept between two starts of the server.
 //!
-//! In: a data folder. Out: virtual keys, usage, records, and the ledger of a running server. Several processes may open the
+//! In: a data folder. Out: virtual keys, presets, usage, records, and the ledger of a running server. Several processes may open the
 //! same store; only one may run its ledger.
 
 use std::fs::File;
@@ -15,12 +15,14 @@ use crate::folder;
 use crate::kept_responses::KeptResponses;
 use crate::ledger::{self, Ledger};
 use crate::owned_objects::OwnedObjects;
+use crate::presets::Presets;
 use crate::seal::Sealer;
 use crate::server_key;
 use crate::shadows::{self, ShadowQuery, ShadowRow};
 use crate::spool::SpoolSettings;
 use crate::usage::{self, UsageQuery, UsageRow};
-use crate::virtual_keys::{KeyWatch, VirtualKeys};
+use crate::virtual_keys::VirtualKeys;
+use crate::watch::StoreWatch;
 
 /// The store. A clone is the same store.
 #[derive(Debug, Clone)]
@@ -74,9 +76,14 @@ impl Store {
         VirtualKeys::new(self.database.clone(), self.hasher.clone())
     }
 
-    /// All virtual keys first, then each change, also those that other processes make.
-    pub fn changed_keys(&self) -> KeyWatch {
-        KeyWatch::new(self.keys())
+    /// The presets.
+    pub fn presets(&self) -> Presets {
+        Presets::new(self.database.clone())
+    }
+
+    /// All virtual keys and presets first, then each change, also those that other processes make.
+    pub fn watch(&self) -> StoreWatch {
+        StoreWatch::new(self.keys(), self.presets())
     }
 
     /// Responses that the gateway keeps itself.

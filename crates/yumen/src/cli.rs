@@ -1,5 +1,7 @@
 //! The command line: every command and option, with its help text.
 
+mod keys;
+mod presets;
 mod simulate;
 
 use std::io::Write as _;
@@ -11,6 +13,8 @@ use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 
 use crate::moments;
+pub use keys::{CreateOptions, KeysCommand};
+pub use presets::{PresetOptions, PresetsCommand, SetOptions};
 pub use simulate::SimulateOptions;
 
 /// One gateway to every model, tool and service.
@@ -51,6 +55,15 @@ pub enum Command {
         store: StoreOptions,
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// Set, list, show, roll back and remove presets of the store; a running server feels it within a second.
+    ///
+    /// Each `set` makes a new version, and no version ever changes. Clients ask for `@preset/NAME`, or for `@preset/NAME@3`.
+    Presets {
+        #[command(flatten)]
+        store: StoreOptions,
+        #[command(subcommand)]
+        command: PresetsCommand,
     },
     /// Show what was used: requests, tokens and cost.
     Usage(UsageOptions),
@@ -164,7 +177,7 @@ pub struct RouteOptions {
     /// A header of the request, as `name: value`; may be given several times.
     #[arg(long, value_name = "HEADER")]
     pub header: Vec<String>,
-    /// The name of the virtual key in the configuration that would send it.
+    /// The name of the virtual key that would send it.
     #[arg(long, value_name = "NAME")]
     pub key: Option<String>,
     /// Print JSON.
@@ -199,62 +212,6 @@ pub struct ExplainOptions {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-#[allow(missing_docs)]
-pub enum KeysCommand {
-    /// Make a virtual key; its secret is printed once and cannot be shown again.
-    Create {
-        /// What people call it.
-        name: String,
-        /// A model it may use; `*` stands for anything. May be given several times; all models when not given.
-        #[arg(long = "model", value_name = "PATTERN")]
-        models: Vec<String>,
-        /// What it may do beyond asking models: files, providers/NAME, providers/* or *. May be given several times; nothing
-        /// when not given.
-        #[arg(long, value_name = "WHAT", value_parser = access)]
-        access: Vec<String>,
-        /// When it expires: a time (2027-01-31T00:00:00Z) or how long it lasts (30d, 12h).
-        #[arg(long, value_name = "WHEN", value_parser = moments::expiry)]
-        expires: Option<i64>,
-        /// Requests per minute.
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-        requests_per_minute: Option<u32>,
-        /// Exchanges at the same time.
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-        concurrency: Option<u32>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// List all virtual keys of the store (those of the configuration file are not in it).
-    List {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Switch a key off.
-    Disable {
-        /// Its id or name.
-        key: String,
-    },
-    /// Switch a key on again.
-    Enable {
-        /// Its id or name.
-        key: String,
-    },
-    /// Give a key a new secret; the old one is good for the grace period.
-    Rotate {
-        /// Its id or name.
-        key: String,
-        /// How long the old secret stays good (10m, 24h); not at all when not given.
-        #[arg(long, value_name = "DURATION", value_parser = moments::duration)]
-        grace: Option<Duration>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -461,11 +418,6 @@ pub enum Page {
     Errors,
     Failures,
     Cli,
-}
-
-/// A word of `--access`.
-fn access(word: &str) -> Result<String, yumen_config::AccessFault> {
-    yumen_config::access_word(word).map(|_| word.to_owned())
 }
 
 /// Prints to standard output; a reader that has gone away (a closed pipe) is not an error.

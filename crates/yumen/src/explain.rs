@@ -5,18 +5,18 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
-use yumen_config::{Snapshot, VirtualKey};
+use yumen_config::{PresetTable, Snapshot, VirtualKey};
 use yumen_gateway::explain;
-use yumen_store::{SPOOL_FOLDER, Store, StoreError};
+use yumen_store::{SPOOL_FOLDER, Store, StoreChanges, StoreError};
 use yumen_telemetry::ExchangeRecord;
 
-use crate::cli::{ExplainOptions, RouteOptions, say, table};
+use crate::cli::{ExplainOptions, RouteOptions, SettingsOptions, remark, say, table};
 use crate::settings::{self, Source};
 use crate::usage::dollars;
 
 /// Prints what would be done with a request; nothing is sent.
 pub fn route(options: &RouteOptions) -> anyhow::Result<ExitCode> {
-    let snapshot = Source::find(&options.settings)?.read_or_fail()?;
+    let snapshot = settings_with_store(&options.settings)?;
     let body = read(&options.request)?;
     let mut request = http::Request::post(&options.path);
     for header in &options.header {
@@ -44,13 +44,38 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-/// The virtual key of this name in the configuration; without a name one that may do everything.
+/// The settings with the keys and presets of the store, if there is one in the data folder.
+fn settings_with_store(options: &SettingsOptions) -> anyhow::Result<Snapshot> {
+    let snapshot = Source::find(options)?.read_or_fail()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let changes = runtime.block_on(async {
+        let url = snapshot.process.store_url.as_deref();
+        let store = Store::open_existing(&options.data_dir, url).await?;
+        let changes = store.watch().changes().await;
+        store.close().await;
+        changes
+    });
+    match changes {
+        Ok(StoreChanges { keys, presets }) => {
+            let presets = PresetTable::default().with_changes(presets);
+            Ok(settings::with_store(&snapshot, &keys, &presets))
+        }
+        Err(StoreError::NoStore { .. } | StoreError::Address(_)) => Ok(snapshot),
+        Err(error) => {
+            remark(&format!("note: keys and presets of the store are not known here: {error}"));
+            Ok(snapshot)
+        }
+    }
+}
+
+/// The virtual key of this name; without a name one that may do everything.
 fn key(snapshot: &Snapshot, name: Option<&str>) -> anyhow::Result<VirtualKey> {
     let Some(name) = name else { return Ok(VirtualKey::for_all()) };
-    let found = snapshot.keys.iter().find(|(_, key)| *key.name == *name);
-    match found {
-        Some((_, key)) => Ok((**key).clone()),
-        None => bail!("no key of the configuration is called `{name}`"),
+    let called = snapshot.keys.iter().map(|(_, key)| key).filter(|key| *key.name == *name);
+    // A key of the configuration comes first: the store may have one of the same name.
+    match called.min_by_key(|key| !key.id.starts_with("file:")) {
+        Some(key) => Ok((**key).clone()),
+        None => bail!("no virtual key is called `{name}`"),
     }
 }
 

@@ -1,12 +1,14 @@
 //! `yumen keys`: virtual keys of the store.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
+use yumen_config::routing_document;
 use yumen_store::{KeySpec, NewKey, Store, StoredKey};
 
-use crate::cli::{KeysCommand, StoreOptions, say, table};
+use crate::cli::{CreateOptions, KeysCommand, StoreOptions, say, table};
 use crate::settings;
 
 /// Runs one of the commands.
@@ -16,7 +18,7 @@ pub fn run(options: &StoreOptions, command: KeysCommand) -> anyhow::Result<ExitC
     runtime.block_on(async {
         // Keys may be made before the first start; all else in a new store would only hide that the folder is wrong.
         let store = match &command {
-            KeysCommand::Create { .. } => Store::open(&options.data_dir, url.as_deref()).await?,
+            KeysCommand::Create(_) => Store::open(&options.data_dir, url.as_deref()).await?,
             _ => Store::open_existing(&options.data_dir, url.as_deref()).await?,
         };
         let result = act(&store, command).await;
@@ -29,10 +31,8 @@ pub fn run(options: &StoreOptions, command: KeysCommand) -> anyhow::Result<ExitC
 async fn act(store: &Store, command: KeysCommand) -> anyhow::Result<()> {
     let keys = store.keys();
     match command {
-        KeysCommand::Create { name, models, access, expires, requests_per_minute, concurrency, json } => {
-            let models = if models.is_empty() { vec!["*".to_owned()] } else { models };
-            let spec = KeySpec { models, access, expires_at: expires, requests_per_minute, concurrency };
-            show_new(&keys.create(&name, &spec).await?, json)
+        KeysCommand::Create(options) => {
+            show_new(&keys.create(&options.name, &spec(&options)?).await?, options.json)
         }
         KeysCommand::List { json } => show_all(&keys.list().await?, json),
         KeysCommand::Disable { key } => {
@@ -49,6 +49,30 @@ async fn act(store: &Store, command: KeysCommand) -> anyhow::Result<()> {
             show_new(&keys.rotate(&key, grace.unwrap_or_default()).await?, json)
         }
     }
+}
+
+/// What a key is to allow.
+fn spec(options: &CreateOptions) -> anyhow::Result<KeySpec> {
+    let models = if options.models.is_empty() { vec!["*".to_owned()] } else { options.models.clone() };
+    Ok(KeySpec {
+        models,
+        access: options.access.clone(),
+        expires_at: options.expires,
+        requests_per_minute: options.requests_per_minute,
+        concurrency: options.concurrency,
+        routing: options.routing.as_deref().map(routing).transpose()?,
+        tags: options.tags.clone(),
+        heal_json: options.heal_json,
+    })
+}
+
+/// Preferences in a file, or in place.
+fn routing(given: &str) -> anyhow::Result<Value> {
+    let env = |name: &str| std::env::var(name).ok();
+    settings::accepted(match given.trim_start().starts_with('{') {
+        true => routing_document(given, "--routing", &env),
+        false => routing_document(&settings::read_text(Path::new(given))?, given, &env),
+    })
 }
 
 fn show_new(new: &NewKey, as_json: bool) -> anyhow::Result<()> {
@@ -78,8 +102,18 @@ fn show_all(keys: &[StoredKey], as_json: bool) -> anyhow::Result<()> {
         say("The store has no virtual keys. `yumen keys create NAME` makes one.");
         return Ok(());
     }
-    let mut table =
-        table(&["id", "name", "secret", "models", "access", "per minute", "at once", "expires", "state"]);
+    let mut table = table(&[
+        "id",
+        "name",
+        "secret",
+        "models",
+        "access",
+        "tags",
+        "per minute",
+        "at once",
+        "expires",
+        "state",
+    ]);
     for key in keys {
         let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
         let expired = key.spec.expires_at.is_some_and(|at| at <= Timestamp::now().as_second());
@@ -96,6 +130,7 @@ fn show_all(keys: &[StoredKey], as_json: bool) -> anyhow::Result<()> {
             key.prefix.clone(),
             key.spec.models.join(", "),
             key.spec.access.join(", "),
+            key.spec.tags.join(", "),
             number(key.spec.requests_per_minute),
             number(key.spec.concurrency),
             key.spec

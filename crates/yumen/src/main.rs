@@ -12,6 +12,7 @@ mod keys;
 mod list;
 mod logging;
 mod moments;
+mod presets;
 mod reference;
 mod reload;
 mod serve;
@@ -49,6 +50,7 @@ fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
             settings::check(&file, settings::Folders { providers_dir, data_dir })
         }
         Command::Keys { store, command } => keys::run(&store, command),
+        Command::Presets { store, command } => presets::run(&store, command),
         Command::Usage(options) => usage::run(&options),
         Command::Shadow(options) => shadow::run(&options),
         Command::Models(options) => list::models(&options),

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use anyhow::bail;
 use tokio::sync::mpsc;
-use yumen_config::{Discovered, KeyHash, KeyHasher, KeyTable, Severity, Snapshot, VirtualKey};
+use yumen_config::{Discovered, KeyHash, KeyHasher, KeyTable, Severity, Snapshot, StorePreset, VirtualKey};
 use yumen_gateway::{Gateway, Told};
-use yumen_store::KeyChange;
+use yumen_store::StoreChanges;
 
 use crate::settings::{SecretFile, Source};
 
@@ -72,12 +72,12 @@ impl Watched {
     }
 }
 
-/// Publishes Snapshots: the file's settings together with the store's keys and the models that servers tell of.
+/// Publishes Snapshots: the file's settings together with the store's keys and presets and the models that servers tell of.
 pub struct Publisher {
     gateway: Arc<Gateway>,
     source: Source,
     hasher: KeyHasher,
-    /// The settings as the file has them, without the store's keys.
+    /// The settings as the file has them, without the store's keys and presets.
     settings: Snapshot,
     store_keys: std::collections::HashMap<KeyHash, Arc<VirtualKey>>,
     /// What the servers of providers have told last.
@@ -125,14 +125,14 @@ impl Publisher {
         self.secrets = files.map(|file| (file, Watched::default())).collect();
     }
 
-    /// Takes changes of the store's keys; only these are touched.
-    pub fn change_keys(&mut self, changes: Vec<KeyChange>) {
+    /// Takes changes of the store's keys and presets; only these are touched.
+    pub fn take_changes(&mut self, changes: StoreChanges) {
         if changes.is_empty() {
             return;
         }
         let live = self.gateway.snapshot.load();
-        let mut taken = Vec::with_capacity(changes.len());
-        for (hash, key) in changes {
+        let mut taken = Vec::with_capacity(changes.keys.len());
+        for (hash, key) in changes.keys {
             match &key {
                 Some(key) => self.store_keys.insert(hash, Arc::clone(key)),
                 None => self.store_keys.remove(&hash),
@@ -141,7 +141,15 @@ impl Publisher {
             let key = self.settings.keys.get(&hash).cloned().or(key);
             taken.push((hash, key));
         }
-        self.gateway.publish(Arc::new(live.with_keys(live.keys.with_all(taken))));
+        let mut next = live.with_keys(live.keys.with_all(taken));
+        if !changes.presets.is_empty() {
+            let names: Vec<Arc<str>> =
+                changes.presets.iter().map(|change| Arc::clone(&change.name)).collect();
+            next = next.with_store_presets(live.store_presets.with_changes(changes.presets));
+            let changed = names.iter().filter_map(|name| Some((name, next.store_presets.get(name)?)));
+            warn_of_presets(&next, changed);
+        }
+        self.gateway.publish(Arc::new(next));
     }
 
     /// Takes what a provider's server has told of its models, if that is anything new.
@@ -158,9 +166,13 @@ impl Publisher {
         self.publish(keys);
     }
 
-    fn publish(&self, keys: KeyTable) {
+    /// Publishes the settings with these keys, and with the store's presets as they are.
+    fn publish(&self, keys: KeyTable) -> Arc<Snapshot> {
+        let store_presets = self.gateway.snapshot.load().store_presets.clone();
         let settings = self.settings.with_discovered(&self.discovered);
-        self.gateway.publish(Arc::new(settings.with_keys(keys)));
+        let next = Arc::new(settings.with_keys(keys).with_store_presets(store_presets));
+        self.gateway.publish(Arc::clone(&next));
+        next
     }
 
     /// Looks whether the text of a file has changed and, if so, takes it.
@@ -233,33 +245,51 @@ impl Publisher {
         let providers = &self.settings.providers;
         self.discovered
             .retain(|name, found| providers.get(name).is_some_and(|provider| found.is_of(provider)));
-        let store_keys = self.store_keys.iter().filter(|(hash, _)| self.settings.keys.get(hash).is_none());
+        let store_keys = self.store_keys.iter().filter(|(hash, _)| self.settings.keys.get(*hash).is_none());
         let store_keys: Vec<_> = store_keys.map(|(hash, key)| (*hash, Some(Arc::clone(key)))).collect();
         let keys = self.settings.keys.with_all(store_keys);
-        self.publish(keys);
+        let next = self.publish(keys);
+        warn_of_presets(&next, next.store_presets.iter());
         self.reloads.ok.fetch_add(1, Ordering::Relaxed);
         tracing::info!(providers = self.settings.providers.len(), "the changed configuration was taken");
         Ok(())
     }
 
     /// Watches the file, the store and what servers tell until the process stops.
-    pub async fn watch(
-        mut self,
-        mut key_changes: mpsc::Receiver<Vec<KeyChange>>,
-        mut told: mpsc::Receiver<Told>,
-    ) {
+    pub async fn watch(mut self, mut changes: mpsc::Receiver<StoreChanges>, mut told: mpsc::Receiver<Told>) {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = look.tick() => self.look(),
                 Some(told) = told.recv() => self.take_models(told),
-                changes = key_changes.recv() => match changes {
-                    Some(changes) => self.change_keys(changes),
+                changes = changes.recv() => match changes {
+                    Some(changes) => self.take_changes(changes),
                     None => return,
                 },
             }
         }
+    }
+}
+
+/// Presets of the store that are named one by one where they cannot be served.
+const MOST_TOLD: usize = 20;
+
+/// Says which presets of the store cannot be asked for, and why.
+fn warn_of_presets<'p>(
+    snapshot: &Snapshot,
+    presets: impl Iterator<Item = (&'p Arc<str>, &'p Arc<StorePreset>)>,
+) {
+    let mut count = 0_usize;
+    for (name, preset) in presets {
+        let Some(fault) = snapshot.fault_of(name, preset) else { continue };
+        count += 1;
+        if count <= MOST_TOLD {
+            tracing::warn!(preset = &**name, "a preset of the store is not served: {fault}");
+        }
+    }
+    if count > MOST_TOLD {
+        tracing::warn!(presets = count, "so are others");
     }
 }
 

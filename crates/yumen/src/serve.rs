@@ -143,8 +143,8 @@ impl Running {
         health_file::restore(&options.settings.data_dir, &gateway);
         let _ = vitals.gateway.set(Arc::clone(&gateway));
         let _ = vitals.reloads.set(Arc::clone(&publisher.reloads));
-        let mut key_watch = store.changed_keys();
-        publisher.change_keys(key_watch.changes().await?);
+        let mut store_watch = store.watch();
+        publisher.take_changes(store_watch.changes().await?);
 
         let workers = options.workers.map_or_else(cores, usize::from);
         let plane = DataPlane::start(&gateway, sockets.gateway, workers)?;
@@ -154,20 +154,20 @@ impl Running {
 
         // Last, for nothing that fails may stand between making the first key and showing it.
         let greeting = first_run::greet(&store, &settings).await?;
-        match key_watch.changes().await {
-            Ok(changes) => publisher.change_keys(changes),
-            Err(error) => tracing::warn!(%error, "the virtual keys cannot be read now"),
+        match store_watch.changes().await {
+            Ok(changes) => publisher.take_changes(changes),
+            Err(error) => tracing::warn!(%error, "keys and presets of the store cannot be read now"),
         }
         if greeting.has_secret() || settings.process.log_format == LogFormat::Text {
             // In order with the operational log, and as little in the way of anything when nobody reads.
             let _ = logs.process.clone().write_all(greeting.text(plane.address(), &settings).as_bytes());
         }
-        let (changed, key_changes) = mpsc::channel(16);
-        tokio::spawn(async move { while changed.send(key_watch.next().await).await.is_ok() {} });
+        let (changed, changes) = mpsc::channel(16);
+        tokio::spawn(async move { while changed.send(store_watch.next().await).await.is_ok() {} });
         let (told, models) = mpsc::channel(16);
         tokio::spawn(yumen_gateway::discover(Arc::clone(&gateway), told));
         tokio::spawn(yumen_gateway::probe(Arc::clone(&gateway)));
-        let watcher = tokio::spawn(publisher.watch(key_changes, models));
+        let watcher = tokio::spawn(publisher.watch(changes, models));
         tokio::spawn(health_file::keep(options.settings.data_dir.clone(), Arc::clone(&gateway)));
         tokio::spawn(forget::forget_old(Arc::clone(&gateway), store.clone()));
         Ok(Self {

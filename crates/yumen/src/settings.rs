@@ -6,7 +6,12 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
-use yumen_config::{Catalogue, Checked, Diagnostic, KeyHasher, Secret, SecretFiles, Severity, Snapshot};
+use serde_json::Value;
+use yumen_config::{
+    Catalogue, Checked, CheckedDocument, Diagnostic, KeyHasher, PresetTable, Secret, SecretFiles, Severity,
+    Snapshot,
+};
+use yumen_store::KeyChange;
 
 use crate::catalogue::{self, Found};
 use crate::cli::{SettingsOptions, StoreOptions, remark, say};
@@ -157,9 +162,25 @@ impl Source {
 
 /// The database that the gateway's configuration names.
 pub fn store_url(options: &StoreOptions) -> anyhow::Result<Option<String>> {
+    Ok(beside_store(options)?.read_or_fail()?.process.store_url.clone())
+}
+
+/// Where the settings of a store's gateway come from.
+pub fn beside_store(options: &StoreOptions) -> anyhow::Result<Source> {
     let (config, data_dir) = (options.config.clone(), options.data_dir.clone());
-    let settings = SettingsOptions { config, providers_dir: None, demo: false, data_dir };
-    Ok(Source::find(&settings)?.read_or_fail()?.process.store_url.clone())
+    Source::find(&SettingsOptions { config, providers_dir: None, demo: false, data_dir })
+}
+
+/// What is to be kept of a document; everything that is wrong in it is told.
+pub fn accepted(document: CheckedDocument) -> anyhow::Result<Value> {
+    document.diagnostics.iter().for_each(|diagnostic| remark(&diagnostic.to_string()));
+    document.json.context("it has errors, so nothing was kept")
+}
+
+/// The settings with the store's keys and presets; a key of the file stays what the file says.
+pub fn with_store(settings: &Snapshot, keys: &[KeyChange], presets: &PresetTable) -> Snapshot {
+    let own = keys.iter().filter(|(hash, _)| settings.keys.get(hash).is_none()).cloned();
+    settings.with_keys(settings.keys.with_all(own)).with_store_presets(presets.clone())
 }
 
 /// `yumen check`: prints everything that is wrong.
@@ -226,7 +247,8 @@ fn add_folders(catalogue: &mut Catalogue, dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read_text(file: &Path) -> anyhow::Result<String> {
+/// The text of a file that an operator writes.
+pub fn read_text(file: &Path) -> anyhow::Result<String> {
     let size = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();
     if size > FILE_BYTES_MOST {
         bail!("{} is larger than {FILE_BYTES_MOST} bytes", file.display());

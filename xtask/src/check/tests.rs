@@ -59,6 +59,7 @@ impl Planted {
             ),
             ("docs/reference/configuration.md", "# Page\n".into()),
             ("docs/reference/errors.md", "# Page\n".into()),
+            ("docs/reference/failures.md", "# Page\n".into()),
             ("docs/reference/cli.md", "# Page\n".into()),
             ("api/config.schema.json", "{}\n".into()),
             ("examples/one/README.md", "# One\n".into()),

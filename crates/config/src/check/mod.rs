@@ -14,10 +14,11 @@ mod keys;
 mod models;
 pub(crate) mod names;
 mod parameters;
+pub(crate) mod presets;
 mod probe;
 mod proof;
 mod provider;
-mod routing;
+pub(crate) mod routing;
 mod rules;
 mod server;
 
@@ -30,6 +31,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::environment::Environment;
 use crate::keys::KeyTable;
 use crate::place::Place;
+use crate::presets::PresetTable;
 use crate::provider::Provider;
 use crate::read::{self, Document, Resource};
 use crate::secret::KeyHasher;
@@ -139,6 +141,7 @@ pub fn from_environment(
         files: None,
         withheld: Arc::default(),
         keys: KeyTable::default(),
+        store_presets: PresetTable::default(),
     };
     let snapshot = if demo { snapshot.with_demo(catalogue) } else { snapshot };
     (snapshot, found.into_sorted())
@@ -212,10 +215,11 @@ fn build(
         models: Arc::new(checked.models),
         withheld: Arc::new(checked.withheld),
         keys: KeyTable::default(),
+        store_presets: PresetTable::default(),
     };
     let errors_before = found.errors();
     let are_whole = presets.values().all(|preset| preset.whole) && rules.iter().all(|rule| rule.whole);
-    snapshot.presets = Arc::new(rules::presets(presets, &snapshot, found));
+    snapshot.presets = Arc::new(presets::check(presets, &snapshot, found));
     snapshot.intent = Arc::new(intent::check(&server.intent, &snapshot, &root.field("intent"), found));
     snapshot.rules = Arc::new(rules::check(&rules, &snapshot, found));
     let rules_are_good = are_whole && found.errors() == errors_before;

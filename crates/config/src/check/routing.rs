@@ -11,7 +11,7 @@ use crate::routing::{Hedge, MaxPrice, Percentile, Preferences, ProviderName, Wan
 use crate::spec::{DataCollection, Decimal, MaxPriceSpec, RoutingSpec};
 
 /// The checked form; what is wrong is reported.
-pub(super) fn check(spec: &RoutingSpec, place: &Place<'_>, found: &mut Diagnostics) -> Arc<Preferences> {
+pub(crate) fn check(spec: &RoutingSpec, place: &Place<'_>, found: &mut Diagnostics) -> Arc<Preferences> {
     let median = |figure: f64| vec![Wanted { percentile: Percentile::P50, figure }];
     let seconds = |ms: u64| Duration::from_millis(ms).as_secs_f64();
     Arc::new(Preferences {

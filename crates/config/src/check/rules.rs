@@ -1,7 +1,7 @@
-//! Rules compiled and presets looked up. Any fault in them is one of the whole file: a rule that refuses or guards must not
-//! vanish because of a slip of the pen, and rules without one of them decide something else.
+//! Rules compiled, the models and presets that they name looked up. Any fault in them is one of the whole file: a rule that
+//! refuses or guards must not vanish because of a slip of the pen, and rules without one of them decide something else.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::routing;
@@ -12,9 +12,9 @@ use crate::patterns::ModelPatterns;
 use crate::place::Place;
 use crate::read::Resource;
 use crate::routing::Preferences;
-use crate::rules::{Preset, PresetParameters, Rule, Rules, Then};
+use crate::rules::{Rule, Rules, Then};
 use crate::snapshot::Snapshot;
-use crate::spec::{Decimal, ParametersSpec, PresetSpec, RuleSpec, ThenSpec};
+use crate::spec::{RuleSpec, ThenSpec};
 
 /// All rules in their order.
 pub(super) fn check(
@@ -101,7 +101,8 @@ impl Outcome<'_, '_> {
             self.known_preset(name);
             Then::Preset(Arc::from(&**name))
         } else {
-            let models = models(spec.model.as_ref(), &spec.models, self.snapshot, &self.place, self.found);
+            let models =
+                models(spec.model.as_ref(), &spec.models, Some(self.snapshot), &self.place, self.found);
             if models.is_empty() { Then::Keep } else { Then::Models(models) }
         };
         (then, routing)
@@ -136,11 +137,11 @@ impl Outcome<'_, '_> {
 }
 
 /// Public names of models. One that nothing serves now may be served later, by a server that tells its models; so it is only
-/// warned of, and while the gateway runs such a rule is passed over.
-fn models(
+/// warned of, and while the gateway runs such a rule is passed over. Without settings nothing is looked up.
+pub(super) fn models(
     one: Option<&String>,
     several: &[String],
-    snapshot: &Snapshot,
+    snapshot: Option<&Snapshot>,
     place: &Place<'_>,
     found: &mut Diagnostics,
 ) -> Vec<Arc<str>> {
@@ -149,10 +150,12 @@ fn models(
     let mut models = Vec::new();
     for (name, here) in one.into_iter().chain(several) {
         let base = name.rsplit_once(':').map_or(&**name, |(base, _)| base);
-        let is_known = snapshot.target(name).is_some()
-            || snapshot.target(base).is_some()
-            || snapshot.withheld.contains(&**name);
-        if !is_known && !found.is_full() {
+        let is_known = |snapshot: &Snapshot| {
+            snapshot.target(name).is_some()
+                || snapshot.target(base).is_some()
+                || snapshot.withheld.contains(&**name)
+        };
+        if let Some(snapshot) = snapshot.filter(|snapshot| !found.is_full() && !is_known(snapshot)) {
             let near = snapshot.near_names(name, &ModelPatterns::all());
             let hint = near.first().map(|near| format!("write {}", shown(near)));
             here.warn(found, format!("{}: no model is called so", here.with_value()), hint);
@@ -160,59 +163,4 @@ fn models(
         models.push(Arc::from(&**name));
     }
     models
-}
-
-/// All presets by their names.
-pub(super) fn presets(
-    declared: BTreeMap<String, Resource<'_, PresetSpec>>,
-    snapshot: &Snapshot,
-    found: &mut Diagnostics,
-) -> BTreeMap<Arc<str>, Arc<Preset>> {
-    let mut presets = BTreeMap::new();
-    for (name, Resource { spec, place: here, .. }) in declared {
-        let Some(spec) = spec else { continue };
-        let plain = |letter: char| letter.is_alphanumeric() || "-_./".contains(letter);
-        if name.is_empty() || name.len() > 100 || !name.chars().all(plain) {
-            let hint = Some("write letters, digits, `-`, `_`, `.` and `/`".to_owned());
-            here.error(found, format!("{} is no name for a preset", shown(&name)), hint);
-        }
-        if spec.model.is_some() && !spec.models.is_empty() {
-            let hint = Some("keep `models`".to_owned());
-            here.error(found, format!("{} has both `model` and `models`", here.path), hint);
-        }
-        let label = spec.version.as_ref().map_or_else(|| name.clone(), |version| format!("{name}@{version}"));
-        let parameters = parameters(&spec.parameters, &here.field("parameters"), found);
-        let preset = Preset {
-            name: Arc::from(&*name),
-            label: Arc::from(label),
-            models: models(spec.model.as_ref(), &spec.models, snapshot, &here, found),
-            routing: routing::check(&spec.routing, &here.field("routing"), found),
-            system: spec.system.as_deref().map(Arc::from),
-            parameters,
-        };
-        presets.insert(Arc::clone(&preset.name), Arc::new(preset));
-    }
-    presets
-}
-
-fn parameters(spec: &ParametersSpec, place: &Place<'_>, found: &mut Diagnostics) -> PresetParameters {
-    let mut read = |field: &str, decimal: &Option<Decimal>, least: f64, most: f64| {
-        let number = decimal.as_ref()?.0.parse::<f64>().ok().filter(|number| (least..=most).contains(number));
-        if number.is_none() {
-            let here = place.field(field);
-            here.error(found, format!("{} must be from {least} to {most}", here.with_value()), None);
-        }
-        number
-    };
-    PresetParameters {
-        temperature: read("temperature", &spec.temperature, 0.0, 2.0),
-        top_p: read("top_p", &spec.top_p, 0.0, 1.0),
-        frequency_penalty: read("frequency_penalty", &spec.frequency_penalty, -2.0, 2.0),
-        presence_penalty: read("presence_penalty", &spec.presence_penalty, -2.0, 2.0),
-        top_k: spec.top_k,
-        max_tokens: spec.max_tokens,
-        seed: spec.seed,
-        stop: spec.stop.clone(),
-        reasoning_effort: spec.reasoning_effort,
-    }
 }

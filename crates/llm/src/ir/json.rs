@@ -2,6 +2,11 @@
 
 use serde_json::value::RawValue;
 
+use crate::json::scan_object;
+
+/// The deepest nesting of what comes out of an event.
+const DEPTH_MOST: usize = 64;
+
 /// One valid JSON value, verbatim.
 #[derive(Debug, Clone)]
 pub struct Json(Box<RawValue>);
@@ -10,6 +15,13 @@ impl Json {
     /// Takes `text` when it is one valid JSON value.
     pub fn parse(text: &str) -> Option<Self> {
         serde_json::from_str::<Box<RawValue>>(text).ok().map(Self)
+    }
+
+    /// Takes `text` when it is one JSON object that every reader can read: no number is too large, and nothing is nested too
+    /// deep. For what comes out of events, which are not looked through before.
+    pub fn object(text: &str) -> Option<Self> {
+        scan_object(text.as_bytes(), DEPTH_MOST).ok()?;
+        Self::parse(text)
     }
 
     /// Copies a value that a reader has found.

@@ -351,3 +351,18 @@ proptest! {
         prop_assert_eq!(usage, answer.usage);
     }
 }
+
+/// Found by the fuzzer: an answer that had failed was passed on as one that had ended.
+#[test]
+fn an_answer_that_ended_with_an_error_is_none() {
+    for (word, is_answer) in [("ERROR", false), ("TIMEOUT", false), ("ERROR_LIMIT", true), ("COMPLETE", true)]
+    {
+        let body = json!({ "id": "1", "finish_reason": word,
+            "message": { "role": "assistant", "content": [{ "type": "text", "text": "half" }] } });
+        assert_eq!(
+            codec(CohereChat).decode_response(body.to_string().as_bytes()).is_ok(),
+            is_answer,
+            "{word}"
+        );
+    }
+}

@@ -226,3 +226,20 @@ fn pitfall_47_taps_see_all_content() {
         (Some("msg_01XFDUDYJgAACzvnptvVoYEL"), Some("claude-sonnet-4-5-20250929"))
     );
 }
+
+/// Found by the fuzzer: the event went on with a number that many readers refuse.
+#[test]
+fn probabilities_that_no_reader_can_read_are_not_passed_on() {
+    let chat = r#"{"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hi"},"logprobs":{"content":[{"token":"Hi","logprob":-0.1e9925}]},"finish_reason":null}]}"#;
+    let ollama = r#"{"model":"m","message":{"role":"assistant","content":"Hi"},"done":false,"logprobs":[{"token":"Hi","logprob":-0.1e9925}]}"#;
+    for (dialect, bytes) in
+        [(OpenAi, format!("data: {chat}\n\n")), (Dialect::OllamaChat, format!("{ollama}\n"))]
+    {
+        let events = decode(dialect, &[bytes.as_bytes()]);
+        let said = events.iter().find_map(|event| match event {
+            StreamEvent::Text { text, logprobs, .. } => Some((text.as_str(), logprobs.is_none())),
+            _ => None,
+        });
+        assert_eq!(said, Some(("Hi", true)), "{dialect:?}: {events:?}");
+    }
+}

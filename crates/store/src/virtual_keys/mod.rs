@@ -5,7 +5,6 @@
 //! sees what is new with one look-up.
 
 mod secret;
-mod watch;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,13 +12,18 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
-use yumen_config::{Access, KeyHash, KeyHasher, ModelPatterns, Secret, VirtualKey};
+use yumen_config::{Access, KeyHash, KeyHasher, ModelPatterns, Secret, VirtualKey, kept_routing};
 
 use crate::database::Database;
 use crate::error::StoreError;
-pub use watch::{KeyChange, KeyWatch};
 
 const MAX_NAME_CHARS: usize = 100;
+/// As many as a key of the configuration may have.
+const MAX_TAGS: usize = 64;
+const MAX_TAG_CHARS: usize = 100;
+
+/// What a hash stands for from now on: a key, or nothing.
+pub type KeyChange = (KeyHash, Option<Arc<VirtualKey>>);
 
 /// What a virtual key allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,12 +43,44 @@ pub struct KeySpec {
     /// Exchanges at the same time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    /// How deployments are chosen for it: the document `routing` of the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing: Option<serde_json::Value>,
+    /// Words that rules can read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Whether broken JSON is repaired for it; nothing where the alias or the gateway decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heal_json: Option<bool>,
 }
 
 impl Default for KeySpec {
     fn default() -> Self {
-        let models = vec!["*".into()];
-        Self { models, access: Vec::new(), expires_at: None, requests_per_minute: None, concurrency: None }
+        Self {
+            models: vec!["*".into()],
+            access: Vec::new(),
+            expires_at: None,
+            requests_per_minute: None,
+            concurrency: None,
+            routing: None,
+            tags: Vec::new(),
+            heal_json: None,
+        }
+    }
+}
+
+impl KeySpec {
+    fn check(&self) -> Result<(), StoreError> {
+        let fits = |tag: &String| {
+            (1..=MAX_TAG_CHARS).contains(&tag.chars().count()) && !tag.chars().any(char::is_control)
+        };
+        if self.tags.len() > MAX_TAGS || !self.tags.iter().all(fits) {
+            return Err(StoreError::BadTags);
+        }
+        match self.routing.as_ref().map(kept_routing) {
+            Some(Err(fault)) => Err(StoreError::BadRouting(fault)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -94,6 +130,7 @@ impl VirtualKeys {
     /// Makes a key.
     pub async fn create(&self, name: &str, spec: &KeySpec) -> Result<NewKey, StoreError> {
         check_name(name)?;
+        spec.check()?;
         let (id, secret) = (secret::make_id()?, secret::make()?);
         let mut transaction = self.begin().await?;
         let version = next_version(&mut transaction).await?;
@@ -209,7 +246,7 @@ impl VirtualKeys {
     }
 
     /// Keys with a later change than `version`, and all hashes under which each of them is or was known.
-    async fn changed_since(&self, version: i64) -> Result<Vec<(i64, KeyChange)>, StoreError> {
+    pub(crate) async fn changed_since(&self, version: i64) -> Result<Vec<(i64, KeyChange)>, StoreError> {
         let rows = sqlx::query(
             "SELECT virtual_keys.*, key_secrets.key_hash, key_secrets.good_until FROM virtual_keys \
              JOIN key_secrets ON key_secrets.key_id = virtual_keys.id \
@@ -237,8 +274,15 @@ fn change(row: &SqliteRow, now: i64) -> Result<(i64, KeyChange), StoreError> {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     };
+    // What rules deployments out for a key must hold: one whose preferences are not understood is no key.
+    let routing = match key.spec.routing.as_ref().map(kept_routing).transpose() {
+        Ok(routing) => routing.unwrap_or_default(),
+        Err(fault) => {
+            tracing::error!(key = key.name, "the key is left out: its routing is not understood: {fault}");
+            return Ok((key.version, (hash, None)));
+        }
+    };
     let checked = VirtualKey {
-        tags: Vec::new(),
         id: key.id.into(),
         name: key.name.into(),
         models: ModelPatterns::new(key.spec.models.iter().map(String::as_str)),
@@ -247,8 +291,9 @@ fn change(row: &SqliteRow, now: i64) -> Result<(i64, KeyChange), StoreError> {
         disabled: key.disabled,
         requests_per_minute: key.spec.requests_per_minute,
         concurrency: key.spec.concurrency,
-        routing: Arc::default(),
-        heal_json: None,
+        routing,
+        heal_json: key.spec.heal_json,
+        tags: key.spec.tags.iter().map(|tag| Arc::from(&**tag)).collect(),
     };
     Ok((key.version, (hash, Some(Arc::new(checked)))))
 }

@@ -23,6 +23,9 @@ async fn life_of_a_key() {
         expires_at: Some(2_000_000_000),
         requests_per_minute: Some(60),
         concurrency: Some(4),
+        routing: Some(serde_json::json!({ "zdr": true })),
+        tags: vec!["beta".into()],
+        heal_json: Some(false),
     };
     let made = keys.create("ci", &spec).await.unwrap();
     let secret = made.secret.expose().to_owned();
@@ -64,8 +67,8 @@ async fn names_that_cannot_be_used() {
 async fn a_running_server_sees_what_another_process_changes() {
     let (dir, server) = store().await;
     let before = server.keys().create("before", &KeySpec::default()).await.unwrap();
-    let mut watch = server.changed_keys();
-    let mut table = KeyTable::default().with_all(watch.changes().await.unwrap());
+    let mut watch = server.watch();
+    let mut table = KeyTable::default().with_all(watch.changes().await.unwrap().keys);
     assert_eq!(table.len(), 1);
     assert!(key_of(&table, &server, &before.secret).is_some());
     assert!(watch.changes().await.unwrap().is_empty());
@@ -73,7 +76,7 @@ async fn a_running_server_sees_what_another_process_changes() {
     let other = Store::open(dir.path(), None).await.unwrap();
     let spec = KeySpec { concurrency: Some(2), access: vec!["files".into()], ..KeySpec::default() };
     let made = other.keys().create("ci", &spec).await.unwrap();
-    let changes = watch.next().await;
+    let changes = watch.next().await.keys;
     assert_eq!(changes.len(), 1, "only what changed");
     table = table.with_all(changes);
     let known = key_of(&table, &server, &made.secret).unwrap();
@@ -81,7 +84,7 @@ async fn a_running_server_sees_what_another_process_changes() {
     assert!(known.access.files() && !known.access.provider("openai"));
 
     other.keys().disable("ci").await.unwrap();
-    table = table.with_all(watch.changes().await.unwrap());
+    table = table.with_all(watch.changes().await.unwrap().keys);
     assert!(key_of(&table, &server, &made.secret).unwrap().disabled);
 }
 
@@ -89,12 +92,12 @@ async fn a_running_server_sees_what_another_process_changes() {
 async fn rotation_ends_old_secrets() {
     let (_dir, store) = store().await;
     let keys = store.keys();
-    let mut watch = store.changed_keys();
+    let mut watch = store.watch();
     let first = keys.create("ci", &KeySpec::default()).await.unwrap();
-    let mut table = KeyTable::default().with_all(watch.changes().await.unwrap());
+    let mut table = KeyTable::default().with_all(watch.changes().await.unwrap().keys);
 
     let second = keys.rotate("ci", Duration::from_secs(3600)).await.unwrap();
-    table = table.with_all(watch.changes().await.unwrap());
+    table = table.with_all(watch.changes().await.unwrap().keys);
     assert_eq!(second.key.id, first.key.id, "limits and usage go on under the same id");
     let grace = key_of(&table, &store, &first.secret).unwrap().expires_at.unwrap();
     assert!(grace > now() + 3500 && grace <= now() + 3600);
@@ -103,12 +106,12 @@ async fn rotation_ends_old_secrets() {
     // Two rotations between two looks: none of the older secrets stays.
     let third = keys.rotate("ci", Duration::ZERO).await.unwrap();
     let fourth = keys.rotate("ci", Duration::ZERO).await.unwrap();
-    table = table.with_all(watch.changes().await.unwrap());
+    table = table.with_all(watch.changes().await.unwrap().keys);
     assert!(key_of(&table, &store, &second.secret).is_none());
     assert!(key_of(&table, &store, &third.secret).is_none());
     assert!(key_of(&table, &store, &fourth.secret).is_some());
     assert!(key_of(&table, &store, &first.secret).is_some(), "its grace was promised and goes on");
-    let fresh = KeyTable::default().with_all(store.changed_keys().changes().await.unwrap());
+    let fresh = KeyTable::default().with_all(store.watch().changes().await.unwrap().keys);
     assert_eq!(fresh.len(), 2);
 }
 
@@ -119,6 +122,52 @@ async fn the_earlier_end_wins() {
     let spec = KeySpec { expires_at: Some(soon), ..KeySpec::default() };
     let first = store.keys().create("ci", &spec).await.unwrap();
     store.keys().rotate("ci", Duration::from_secs(3600)).await.unwrap();
-    let table = KeyTable::default().with_all(store.changed_keys().changes().await.unwrap());
+    let table = KeyTable::default().with_all(store.watch().changes().await.unwrap().keys);
     assert_eq!(key_of(&table, &store, &first.secret).unwrap().expires_at, Some(soon));
+}
+
+#[tokio::test]
+async fn a_key_of_the_store_has_what_one_of_the_configuration_has() {
+    let (_dir, store) = store().await;
+    let spec = KeySpec {
+        routing: Some(
+            serde_json::json!({ "zdr": true, "only": ["openai"], "max_price": { "prompt": "0.15" } }),
+        ),
+        tags: vec!["beta".into(), "red".into()],
+        heal_json: Some(false),
+        ..KeySpec::default()
+    };
+    let made = store.keys().create("ci", &spec).await.unwrap();
+    assert_eq!(made.key.spec, spec);
+    let table = KeyTable::default().with_all(store.watch().changes().await.unwrap().keys);
+    let known = key_of(&table, &store, &made.secret).unwrap();
+    assert!(known.routing.zero_retention && known.routing.only.len() == 1);
+    assert!(known.routing.max_price.prompt.is_some());
+    assert_eq!(
+        (known.heal_json, known.tags.iter().map(|tag| &**tag).collect::<Vec<_>>()),
+        (Some(false), vec!["beta", "red"])
+    );
+
+    let routing = Some(serde_json::json!({ "zdr": true, "later": 1 }));
+    let refused = store.keys().create("x", &KeySpec { routing: routing.clone(), ..KeySpec::default() }).await;
+    assert!(matches!(refused, Err(StoreError::BadRouting(_))));
+    let tags = vec![String::new()];
+    assert!(matches!(
+        store.keys().create("x", &KeySpec { tags, ..KeySpec::default() }).await,
+        Err(StoreError::BadTags)
+    ));
+}
+
+#[tokio::test]
+async fn a_key_whose_preferences_are_not_understood_opens_nothing() {
+    let (_dir, store) = store().await;
+    let made = store.keys().create("ci", &KeySpec::default()).await.unwrap();
+    let other = store.keys().create("other", &KeySpec::default()).await.unwrap();
+    sqlx::query("UPDATE virtual_keys SET spec = '{\"routing\":{\"later\":true}}' WHERE name = 'ci'")
+        .execute(&store.keys().database.writer)
+        .await
+        .unwrap();
+    let table = KeyTable::default().with_all(store.watch().changes().await.unwrap().keys);
+    assert!(key_of(&table, &store, &made.secret).is_none());
+    assert!(key_of(&table, &store, &other.secret).is_some());
 }

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use yumen_config::{KeyHasher, Severity, Snapshot};
+use yumen_config::{KeyHasher, PresetTable, Severity, Snapshot};
 use yumen_gateway::simulate::{Report, Seen, Simulation};
-use yumen_store::{KeyChange, SPOOL_FOLDER, Store, StoreError};
+use yumen_store::{SPOOL_FOLDER, Store, StoreChanges, StoreError};
 use yumen_telemetry::ExchangeRecord;
 
 use crate::cli::{SettingsOptions, SimulateOptions, complain, remark, say};
-use crate::settings::Source;
+use crate::settings::{Source, with_store};
 
 /// Records that are held at the same time.
 const PAGE: u32 = 5000;
@@ -92,9 +92,10 @@ async fn simulate(
     settings: &Snapshot,
     baseline: Option<&Snapshot>,
 ) -> Result<(Report, bool), StoreError> {
-    let keys = store.changed_keys().changes().await?;
-    let settings = with_keys(settings, &keys);
-    let baseline = baseline.map(|baseline| with_keys(baseline, &keys));
+    let StoreChanges { keys, presets } = store.watch().changes().await?;
+    let presets = PresetTable::default().with_changes(presets);
+    let settings = with_store(settings, &keys, &presets);
+    let baseline = baseline.map(|baseline| with_store(baseline, &keys, &presets));
     let after = store.newest_records(us, options.limit).await?;
     let is_cut = after.is_some();
     let span = Span { us, after: after.unwrap_or_default() };
@@ -110,12 +111,6 @@ async fn simulate(
     })
     .await?;
     Ok((simulation.report(beside), is_cut))
-}
-
-/// The settings with the store's keys; a key of the file stays what the file says.
-fn with_keys(settings: &Snapshot, keys: &[KeyChange]) -> Snapshot {
-    let own = keys.iter().filter(|(hash, _)| settings.keys.get(hash).is_none()).cloned();
-    settings.with_keys(settings.keys.with_all(own))
 }
 
 /// Hands on each record of a span of time, the oldest first.

@@ -81,6 +81,38 @@ pub struct Call {
 }
 
 impl Call {
+    /// A call that asks for nothing beside its model.
+    pub fn plain((dialect, task, skin): (Dialect, Task, Skin), model: String, body: Bytes) -> Self {
+        Self {
+            dialect,
+            task,
+            skin,
+            body,
+            object: Object::default(),
+            form: None,
+            units: Units::default(),
+            holds_sealed: false,
+            model,
+            variant: None,
+            fallbacks: Vec::new(),
+            preset: None,
+            addressed_preset: false,
+            wishes: None,
+            stream: false,
+            json_array: false,
+            ai_sdk_version: 0,
+            include_usage: false,
+            wish: Wish::default(),
+            healing: None,
+            wants_trace: false,
+            opening: None,
+            memory: None,
+            rescue: Rescue::default(),
+            shadow: Role::None,
+            recorded_tokens: None,
+        }
+    }
+
     /// Whether the client is told the usage of its stream; OpenRouter's clients always are.
     pub fn tells_usage(&self) -> bool {
         self.include_usage || self.skin == Skin::OpenRouter

@@ -17,9 +17,7 @@ use super::explain::{DRY_RUN_HEADER, asks};
 use super::heal::wish;
 use super::memory::Memory;
 use super::preset;
-use super::rescue::Rescue;
 use super::resolve::{Variant, split_variant};
-use super::shadow::Role;
 use super::wishes::wishes;
 use super::{form, realtime};
 use crate::exchange::Exchange;
@@ -145,36 +143,21 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
     };
     let addressed = addressed(&object, &body)?;
     expect(preset::MEMBER, "the name of a preset", object.string(&body, preset::MEMBER))?;
+    let skin = if skin == Skin::Plain && addressed.is_some() { Skin::Vercel } else { skin };
+    let fallbacks = fallbacks(&object, &body, addressed.as_ref())?;
     Ok(Call {
-        dialect,
-        task,
-        skin: if skin == Skin::Plain && addressed.is_some() { Skin::Vercel } else { skin },
         holds_sealed: codec(dialect).outline().seals && holds_sealed(&body),
-        model,
-        fallbacks: fallbacks(&object, &body, addressed.as_ref())?
-            .into_iter()
-            .map(|name| (name, None))
-            .collect(),
+        fallbacks: fallbacks.into_iter().map(|name| (name, None)).collect(),
         stream: stream && task == Task::Generate,
         json_array,
         ai_sdk_version,
         include_usage: includes_usage(&object, &body)?,
         wishes: wishes(&object, &body)?,
-        preset: None,
-        addressed_preset: false,
-        variant: None,
         wish: wish(dialect, &object, &body)?,
-        healing: None,
-        wants_trace: false,
-        opening: None,
         memory: Memory::read(dialect, &object, &body)?,
-        shadow: Role::None,
-        rescue: Rescue::default(),
-        recorded_tokens: None,
-        form: None,
         units: characters(spoken, &object, &body)?,
-        body,
         object,
+        ..Call::plain((dialect, task, skin), model, body)
     })
 }
 

@@ -145,34 +145,9 @@ mod tests {
     fn call(dialect: Dialect, body: &'static str) -> Call {
         let body = Bytes::from_static(body.as_bytes());
         let object = scan_object(&body, 128).expect("JSON");
-        Call {
-            dialect,
-            task: Task::Generate,
-            stream: object.get(&body, "stream").is_some(),
-            object,
-            form: None,
-            units: yumen_llm::usage::Units::default(),
-            body,
-            model: "m".into(),
-            fallbacks: Vec::new(),
-            holds_sealed: false,
-            json_array: false,
-            ai_sdk_version: 0,
-            include_usage: false,
-            skin: crate::route::Skin::Plain,
-            wishes: None,
-            preset: None,
-            addressed_preset: false,
-            variant: None,
-            wish: super::super::heal::Wish::default(),
-            healing: None,
-            wants_trace: false,
-            opening: None,
-            memory: None,
-            shadow: super::super::shadow::Role::None,
-            rescue: super::super::rescue::Rescue::default(),
-            recorded_tokens: None,
-        }
+        let stream = object.get(&body, "stream").is_some();
+        let plain = Call::plain((dialect, Task::Generate, crate::route::Skin::Plain), "m".into(), body);
+        Call { object, stream, ..plain }
     }
 
     fn sent(dialect: Dialect, quirks: &[Quirk], body: &'static str) -> (String, bool) {

@@ -6,16 +6,11 @@
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use yumen_llm::dialects::{BodyForm, Passing};
-use yumen_llm::json::Object;
 use yumen_llm::multipart::{Form, boundary};
-use yumen_llm::usage::Units;
 
 use super::call::Call;
 use super::decode::{ACTED_ON, REFUSED, named, refused_choice};
 use super::headers::{is_json, media_type};
-use super::heal::Wish;
-use super::rescue::Rescue;
-use super::shadow::Role;
 use crate::rejection::{Code, Rejection};
 use crate::route::LlmRoute;
 
@@ -91,34 +86,7 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
     };
     let model = named(text("model")?.or(passing.default_model).map(Into::into))?;
     let LlmRoute { dialect, task, skin, in_path: _ } = route;
-    Ok(Call {
-        dialect,
-        task,
-        skin,
-        object: Object::default(),
-        form: Some(form),
-        units: Units::default(),
-        holds_sealed: false,
-        model,
-        fallbacks: Vec::new(),
-        stream,
-        json_array: false,
-        ai_sdk_version: 0,
-        include_usage: false,
-        wishes: None,
-        preset: None,
-        addressed_preset: false,
-        variant: None,
-        wish: Wish::default(),
-        healing: None,
-        wants_trace: false,
-        opening: None,
-        memory: None,
-        shadow: Role::None,
-        rescue: Rescue::default(),
-        recorded_tokens: None,
-        body,
-    })
+    Ok(Call { form: Some(form), stream, ..Call::plain((dialect, task, skin), model, body) })
 }
 
 #[cfg(test)]

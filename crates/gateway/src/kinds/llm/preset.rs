@@ -33,6 +33,11 @@ pub fn asked(snapshot: &Snapshot, mut call: Call) -> Result<Call, Rejection> {
     };
     let preset = found(snapshot, &name)?;
     if model.is_empty() {
+        if snapshot.serves_none_of(&preset) {
+            let message =
+                format!("The preset `{}` asks for models of which nothing serves any now.", preset.label);
+            return Err(Rejection::new(Code::ModelNotFound, message).param("model"));
+        }
         let Some((first, others)) = models(snapshot, &preset) else {
             let message = format!("The preset `{name}` names no model; write `MODEL@preset/{name}`.");
             return Err(Rejection::new(Code::InvalidRequest, message).param("model"));
@@ -49,10 +54,7 @@ pub fn asked(snapshot: &Snapshot, mut call: Call) -> Result<Call, Rejection> {
 }
 
 fn found(snapshot: &Snapshot, name: &str) -> Result<Arc<Preset>, Rejection> {
-    snapshot.presets.get(name).map(Arc::clone).ok_or_else(|| {
-        let shown: String = name.chars().take(100).filter(|letter| !letter.is_control()).collect();
-        Rejection::new(Code::ModelNotFound, format!("There is no preset `{shown}`.")).param(MEMBER)
-    })
+    snapshot.preset(name).map_err(|none| Rejection::new(Code::ModelNotFound, none.to_string()).param(MEMBER))
 }
 
 /// The models of a preset: the first, and those to be tried after it.

@@ -2,6 +2,9 @@
 
 use crate::ir::{Finish, FinishReason};
 
+/// What is said of an answer that ended with `ERROR` or `TIMEOUT` and nothing more.
+pub(super) const FAILED: &str = "The provider failed while it answered.";
+
 /// What a word means.
 pub(super) fn read_finish(word: &str) -> Finish {
     let reason = match word {

@@ -1,6 +1,6 @@
 //! Whole answers.
 
-use super::finish::{finish_word, read_finish};
+use super::finish::{FAILED, finish_word, read_finish};
 use super::message::{read_parts, write_parts};
 use super::usage::{read_usage, write_usage};
 use crate::dialects::read::{At, Object};
@@ -21,6 +21,9 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
     ids.answer(id.as_deref());
     let parts = read_parts(&mut Object::read(raw, at)?, &mut ids, body)?;
     let finish = object.string("finish_reason").ok().flatten().map(|word| read_finish(&word));
+    if finish.as_ref().is_some_and(|finish| finish.reason == FinishReason::Error) {
+        return Err(DecodeError { message: FAILED.to_owned(), param: None });
+    }
     Ok(Answer {
         id,
         choices: vec![Choice { index: 0, parts, finish, logprobs: None }],

@@ -80,7 +80,7 @@ impl<'a> Chunk<'a> {
     pub(super) fn logprobs(&self) -> Option<Json> {
         let list = self.logprobs?.get();
         (list.starts_with('[') && list != "[]")
-            .then(|| Json::parse(&format!("{{\"content\":{list},\"refusal\":null}}")))
+            .then(|| Json::object(&format!("{{\"content\":{list},\"refusal\":null}}")))
             .flatten()
     }
 

@@ -58,7 +58,7 @@ impl StreamDecoder for Decoder {
                 None => return Err(unreadable("the stream has too many choices")),
             };
             let Some((_, ended)) = self.choices.get_mut(place).filter(|(_, ended)| !ended) else { continue };
-            let logprobs = read.logprobs.filter(|raw| raw.get().starts_with('{')).map(Json::copied);
+            let logprobs = read.logprobs.and_then(|raw| Json::object(raw.get()));
             let text = read.text.into_text().unwrap_or_default();
             if !text.is_empty() || logprobs.is_some() {
                 out.push(StreamEvent::Text { choice, text, logprobs });

@@ -83,7 +83,7 @@ fn chat_logprobs(members: &str) -> Option<Json> {
     if members.is_empty() {
         return None;
     }
-    Json::parse(&format!("{{\"content\":[{members}],\"refusal\":null}}"))
+    Json::object(&format!("{{\"content\":[{members}],\"refusal\":null}}"))
 }
 
 /// Why the answer ended: the API has words only for why one is incomplete.

@@ -3,14 +3,11 @@
 use http::{HeaderMap, HeaderValue, request};
 use hyper::upgrade::OnUpgrade;
 use yumen_config::KeyHash;
-use yumen_llm::json::Object;
 use yumen_llm::percent::percent_decode;
-use yumen_llm::usage::Units;
 
 use crate::exchange::Exchange;
 use crate::kinds::llm::call::Call;
 use crate::kinds::llm::decode::named;
-use crate::kinds::llm::shadow::Role;
 use crate::rejection::{Code, Rejection};
 use crate::route::LlmRoute;
 use crate::stages::{offered, presented_secret};
@@ -60,34 +57,9 @@ pub fn open(exchange: &Exchange, route: LlmRoute, head: &request::Parts) -> Resu
         key: exchange.worker().gateway.hasher.hash(&secret),
     };
     let LlmRoute { dialect, task, skin, .. } = route;
-    Ok(Call {
-        dialect,
-        task,
-        skin,
-        body: bytes::Bytes::new(),
-        object: Object::default(),
-        form: None,
-        units: Units::default(),
-        holds_sealed: false,
-        model: named(asked.model.map(Into::into))?,
-        fallbacks: Vec::new(),
-        stream: true,
-        json_array: false,
-        ai_sdk_version: 0,
-        include_usage: false,
-        variant: None,
-        wishes: None,
-        preset: None,
-        addressed_preset: false,
-        wish: crate::kinds::llm::heal::Wish::default(),
-        healing: None,
-        wants_trace: false,
-        opening: Some(Box::new(opening)),
-        memory: None,
-        shadow: Role::None,
-        rescue: crate::kinds::llm::rescue::Rescue::default(),
-        recorded_tokens: None,
-    })
+    let model = named(asked.model.map(Into::into))?;
+    let plain = Call::plain((dialect, task, skin), model, bytes::Bytes::new());
+    Ok(Call { stream: true, opening: Some(Box::new(opening)), ..plain })
 }
 
 /// What the query says.

@@ -199,6 +199,7 @@ pub fn resolve(
     let shadow = targets.first().and_then(|(target, _)| target.shadow.clone());
     if let [only] = all.as_slice()
         && only.out.is_none()
+        && !levels.keeps_to_order()
     {
         let mut steps = SmallVec::from_iter([only.step()]);
         let only = ask.pinned(snapshot, &mut steps)?;
@@ -253,6 +254,11 @@ impl<'c> Levels<'c> {
     /// Providers that are tried before all others.
     fn order(&self) -> Option<&'c [ProviderName]> {
         self.narrowest(|level| Some(&*level.order).filter(|order| !order.is_empty()))
+    }
+
+    /// Whether nobody is tried but those of the order.
+    fn keeps_to_order(&self) -> bool {
+        self.order().is_some() && self.narrowest(|level| level.allow_fallbacks) == Some(false)
     }
 
     fn strategy(&self, target: &ModelTarget) -> Strategy {

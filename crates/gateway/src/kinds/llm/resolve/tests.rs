@@ -240,6 +240,22 @@ fn an_order_comes_first_and_without_fallbacks_alone() {
     assert_eq!(world.order("a/m", order(&[], Some(false))), "cheap");
 }
 
+/// A single deployment was taken whatever the order said.
+#[test]
+fn an_order_without_fallbacks_rules_out_a_single_deployment_too() {
+    let world = World::new();
+    let order = |name: &str, allow_fallbacks| Preferences {
+        order: names(&[name]),
+        allow_fallbacks,
+        ..Preferences::default()
+    };
+    assert_eq!(world.order("odd/m", order("cheap", None)), "odd");
+    assert_eq!(world.order("odd/m", order("odd", Some(false))), "odd");
+    let wishes = order("cheap", Some(false));
+    let ask = Ask::for_models(&["odd/m"], Some(&wishes), 100);
+    assert_eq!(world.plan("all", &ask).unwrap_err().code, Code::NoEndpoints);
+}
+
 #[test]
 fn who_fails_is_the_last_resort_and_is_looked_at_again() {
     let world = World::new();

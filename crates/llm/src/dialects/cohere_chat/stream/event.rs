@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::super::finish::FAILED;
 use super::super::usage::read_usage;
 use crate::dialects::fault;
 use crate::dialects::read::Loose;
@@ -110,7 +111,7 @@ impl<'a> Event<'a> {
         let ended = self.delta.as_ref().and_then(|delta| delta.error.text());
         let alone = self.message.text().filter(|_| matches!(self.kind.text(), None | Some("error")));
         let failed = matches!(self.finish_word(), Some("ERROR" | "TIMEOUT")) && self.is_end();
-        let sentence = ended.or(alone).or(failed.then_some("The provider failed while it answered."))?;
+        let sentence = ended.or(alone).or(failed.then_some(FAILED))?;
         let status = if self.finish_word() == Some("TIMEOUT") { 504 } else { 500 };
         Some(fault::plain(status, sentence))
     }

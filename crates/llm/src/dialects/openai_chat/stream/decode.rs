@@ -140,7 +140,7 @@ impl Decoder {
             return Ok(());
         }
         if let Some(delta) = choice.delta {
-            let logprobs = choice.logprobs.filter(|raw| raw.get().starts_with('{')).map(Json::copied);
+            let logprobs = choice.logprobs.and_then(|raw| Json::object(raw.get()));
             state.read_delta(delta, logprobs, self.id.as_deref(), out)?;
         }
         if let Some(word) = choice.finish_reason.text() {
