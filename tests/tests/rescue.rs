@@ -316,6 +316,23 @@ async fn when_all_others_fail_the_client_is_told_why_the_first_one_did() {
     }
 }
 
+#[tokio::test]
+async fn what_nobody_could_go_on_with_passes_through_as_it_is() {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let odd = chunk(&json!({ "content": "One", "odd_field": [1.50] }));
+        (request.model() == "fake-chat").then(|| Reply::stream([odd, "data: [DONE]\n\n".to_owned()]))
+    });
+    for (list, is_whole) in [
+        (["fake-prefix/fake-chat", "fake-plain/fake-400"], false),
+        (["fake-prefix/fake-500", "fake-plain/fake-chat"], true),
+    ] {
+        let gateway = rescuing(&upstream, &list).await;
+        let answer = Surface::Chat.ask(&gateway.client(), "smart", true).await.expect_status(200);
+        assert_eq!(answer.text().contains("\"odd_field\":[1.5"), is_whole, "{list:?}: {}", answer.text());
+    }
+}
+
 /// What a stream says before any content is no answer that broke off.
 #[tokio::test]
 async fn an_error_in_the_place_of_a_stream_is_told_apart_as_without_a_rescue() {

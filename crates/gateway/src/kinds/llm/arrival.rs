@@ -21,7 +21,7 @@ use super::dress::Dress;
 use super::headers;
 use super::heal::{heal_answer, heal_body, with_status};
 use super::keep::{Keep, Remembering};
-use super::rescue::Prospect;
+use super::rescue::{Prospect, Rescue};
 use super::resolve::Step;
 use super::shadow::{Heard, Role};
 use super::stream::StreamRelay;
@@ -423,7 +423,7 @@ impl Reading<'_> {
 
     /// The stream as the client is told it; one that goes on with another as its upstream says it.
     fn stream(&self, exchange: &Exchange, body: AnswerBody, framing: Framing) -> Box<StreamRelay> {
-        let Try { settings, call, step, .. } = *self.attempt;
+        let Try { settings, call, plan, step, .. } = *self.attempt;
         let from = (body, framing);
         if call.rescue.begun().is_some() {
             return Box::new(StreamRelay::raw(settings, step, self.scrub(), from));
@@ -432,7 +432,7 @@ impl Reading<'_> {
         let mut stream = Box::new(StreamRelay::new(
             settings,
             call,
-            step,
+            (step, Rescue::is_on_for(call, plan, step)),
             context,
             self.scrub(),
             from,
