@@ -317,6 +317,61 @@ async fn when_all_others_fail_the_client_is_told_why_the_first_one_did() {
 }
 
 #[tokio::test]
+async fn what_nobody_could_go_on_with_passes_through_as_it_is() {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let odd = chunk(&json!({ "content": "One", "odd_field": [1.50] }));
+        (request.model() == "fake-chat").then(|| Reply::stream([odd, "data: [DONE]\n\n".to_owned()]))
+    });
+    for (list, is_whole) in [
+        (["fake-prefix/fake-chat", "fake-plain/fake-400"], false),
+        (["fake-prefix/fake-500", "fake-plain/fake-chat"], true),
+    ] {
+        let gateway = rescuing(&upstream, &list).await;
+        let answer = Surface::Chat.ask(&gateway.client(), "smart", true).await.expect_status(200);
+        assert_eq!(answer.text().contains("\"odd_field\":[1.5"), is_whole, "{list:?}: {}", answer.text());
+    }
+}
+
+/// What a stream says before any content is no answer that broke off.
+#[tokio::test]
+async fn an_error_in_the_place_of_a_stream_is_told_apart_as_without_a_rescue() {
+    let upstream = Upstream::start().await;
+    let error = json!({ "error": { "message": "too fast", "type": "rate_limit_error", "code": 429 } });
+    upstream.script(move |request| {
+        let said = [format!("data: {error}\n\n")];
+        (request.model() == "fake-cut-mid-stream").then(|| Reply::stream(said))
+    });
+    let list: &[&str] = &["fake-openai/fake-cut-mid-stream", "fake-plain/fake-chat"];
+    for routing in ["rescue: false", "rescue: true"] {
+        let gateway = Gateway::start(&config(&upstream, routing, &[("smart", list)])).await;
+        let answer = Surface::Chat.ask(&gateway.client(), "smart", true).await.expect_status(200);
+        let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+        let cause = &record["provider_responses"][0]["cause"];
+        assert_eq!(cause, "rate_limited", "{routing}: {record}");
+    }
+}
+
+/// Providers repeat in their errors what they were sent.
+#[tokio::test]
+async fn what_a_provider_says_when_it_breaks_off_is_not_in_the_log() {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| {
+        let error =
+            json!({ "error": { "message": "Cannot go on with: a very secret question", "code": 500 } });
+        let said = [says("One "), format!("data: {error}\n\n")];
+        (request.model() == "fake-cut-mid-stream").then(|| Reply::stream(said))
+    });
+    let gateway = rescuing(&upstream, &["fake-openai/fake-cut-mid-stream", "fake-plain/fake-chat"]).await;
+    let answer = Surface::Chat.ask(&gateway.client(), "smart", true).await;
+    assert_eq!(Surface::Chat.stream_errors(&answer.events()), [""; 0], "{}", answer.text());
+    record_of(&gateway.client(), answer.header("x-generation-id")).await;
+    let log = gateway.log();
+    assert!(log.contains("others are asked to go on with it"), "{log}");
+    assert!(!log.contains("a very secret question"), "{log}");
+}
+
+#[tokio::test]
 async fn silence_is_a_break_too() {
     let upstream = Upstream::start().await;
     let config = config(

@@ -80,9 +80,12 @@ impl Rounds {
         for (id, figures) in health.all() {
             let standing = figures.standing_for_probes(now_ms);
             let fails = matches!(standing, Standing::Due | Standing::Open);
-            let Some((deployment, probe)) = asked(snapshot, &figures) else { continue };
             let is_in_use = figures.last_used().saturating_add(IN_USE_MS) > now_ms;
-            if !(fails || probe.always && is_in_use) {
+            if !(fails || is_in_use) {
+                continue;
+            }
+            let Some((deployment, probe)) = asked(snapshot, &figures, is_in_use) else { continue };
+            if !(fails || probe.always) {
                 continue;
             }
             seen.insert(id);
@@ -117,14 +120,18 @@ impl Rounds {
     }
 }
 
-/// The deployment of these figures and how it is asked, where its provider is to be asked at all.
-fn asked(snapshot: &Snapshot, figures: &Figures) -> Option<(Deployment, Probe)> {
+/// The deployment of these figures and how it is asked, where its provider is to be asked at all. A model that the settings do not
+/// list may be a client's invention, or one of settings that are gone: it is asked only as long as somebody uses it.
+fn asked(snapshot: &Snapshot, figures: &Figures, is_in_use: bool) -> Option<(Deployment, Probe)> {
     let called = figures.called();
     let provider = snapshot.providers.get(&called.provider)?;
     let probe = provider.probe.clone()?;
     let native_id = called.model.as_ref()?;
-    let model = provider.models.get(native_id).map(Arc::clone);
-    let model = model.unwrap_or_else(|| Arc::new(ServedModel::unlisted(native_id)));
+    let model = match provider.models.get(native_id) {
+        Some(model) => Arc::clone(model),
+        None if is_in_use => Arc::new(ServedModel::unlisted(native_id)),
+        None => return None,
+    };
     let deployment = Deployment::new(provider, &model);
     let can = probe.question != ProbeQuestion::Call || llm::can_be_probed(&deployment);
     can.then_some((deployment, probe))
@@ -159,4 +166,34 @@ async fn ask(
         tracing::debug!(provider, model, ?told, "a deployment was probed");
     }
     Some((deployment.id, matches!(told, Some(Probed::There | Probed::Refused))))
+}
+
+#[cfg(test)]
+mod tests {
+    use yumen_config::{Catalogue, KeyHasher, parse_and_check};
+
+    use super::*;
+    use crate::health::Health;
+
+    #[test]
+    fn a_model_that_is_not_listed_is_not_asked_for_ever() {
+        let catalogue = Catalogue::builtin().expect("the catalogue");
+        let text = "providers: { one: { type: openai-compatible, base_url: \"http://127.0.0.1:1/v1\", discovery: off, \
+                    models: { m: {} }, probe: { how: call } } }";
+        let files = |_: &str| Err(String::new());
+        let hasher = KeyHasher::new([0; 32]);
+        let checked = parse_and_check(text, "yumen.yaml", &|_| None, &files, &catalogue, &hasher, None);
+        let snapshot = checked.snapshot.expect("a Snapshot");
+        let provider = &snapshot.providers["one"];
+        let is_asked = |model: &str, is_in_use| {
+            let model = Arc::new(ServedModel::unlisted(&Arc::from(model)));
+            let figures = Health::default().of(&Deployment::new(provider, &model));
+            asked(&snapshot, &figures, is_in_use).is_some()
+        };
+        assert!(
+            is_asked("m", true) && is_asked("m", false),
+            "whoever is listed is looked after while he fails"
+        );
+        assert!(is_asked("invented", true) && !is_asked("invented", false));
+    }
 }

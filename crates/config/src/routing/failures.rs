@@ -121,7 +121,7 @@ impl Reaction {
             Self::LargerModel => {
                 "Only deployments whose models take longer requests; where that is not known, those of other models."
             }
-            Self::OtherProvider => "Only deployments of other providers.",
+            Self::OtherProvider => "Only deployments of providers of another `type`.",
             Self::Stop => "None: the client is told of this failure at once.",
         }
     }
@@ -141,8 +141,9 @@ pub fn failures_markdown() -> String {
         let _ = writeln!(page, "| `{}` | {} | `{reaction}` |", class.word(), class.sentence());
     }
     page.push_str(
-        "\nAfter `rate_limited`, `payment_required`, `unauthorized`, `forbidden` and `auth_failed` the other credentials of the same \
-         provider are tried first, whatever the reaction but `stop`, and the credential rests. Neither these nor what only the request is \
+        "\nAfter `rate_limited`, `payment_required`, `unauthorized`, `forbidden` and `auth_failed` the credential rests, and with `next` and \
+         `retry` the other credentials of the same provider are tried first; the reactions that leave a model or a provider leave all of \
+         its credentials. Neither these nor what only the request is \
          to blame for (`model_gone`, `answer_too_large`, `context_too_long`, `content_policy`, `bad_request`, `schema_unmet`) count against a \
          deployment.\n\n## Reactions\n\n| reaction | who is tried |\n| --- | --- |\n",
     );

@@ -79,6 +79,8 @@ pub struct Course<'w, 'r> {
     again: SmallVec<[&'r Step; 2]>,
     left_out: SmallVec<[&'r Step; 2]>,
     narrowed: SmallVec<[(Reaction, &'r Step); 1]>,
+    /// The first answer that did not fit its schema: the answer after all where nobody answers better.
+    aside: Option<Box<Served>>,
 }
 
 enum Came {
@@ -118,11 +120,20 @@ impl<'w, 'r> Course<'w, 'r> {
             again: SmallVec::new(),
             left_out: SmallVec::new(),
             narrowed: SmallVec::new(),
+            aside: None,
         }
     }
 
     /// Runs to its end.
     pub fn run(&mut self, plan: &'r Plan) -> End {
+        let end = self.all(plan);
+        match (end, self.aside.take()) {
+            (End::Failed | End::Refused, Some(aside)) => End::Answered(aside),
+            (end, _) => end,
+        }
+    }
+
+    fn all(&mut self, plan: &'r Plan) -> End {
         if self.record.outcome == Outcome::ClientGone {
             return self.leave(plan);
         }
@@ -200,7 +211,8 @@ impl<'w, 'r> Course<'w, 'r> {
                 break;
             }
             self.tries += 1;
-            match self.comes(&step.deployment) {
+            let came = self.comes(&step.deployment);
+            match self.met(plan, step, came) {
                 Came::Answer(answer, is_broken) => {
                     how = self.answered(answer, is_broken);
                     let answer = answer.map(|answer| self.since_beginning(answer));
@@ -231,6 +243,18 @@ impl<'w, 'r> Course<'w, 'r> {
         };
         self.world.endings.add(self.now_ms.saturating_add(ends_us / 1000), opened, how);
         end
+    }
+
+    /// An answer that did not fit its schema is one where the settings do not say otherwise; where they do, it is put aside.
+    fn met(&mut self, plan: &Plan, step: &Step, came: Came) -> Came {
+        let Came::Failure(FailureClass::SchemaUnmet, total_us) = came else { return came };
+        let answer = Answer { first_us: None, total_us, output: self.output };
+        if plan.survival.reaction(FailureClass::SchemaUnmet) == Reaction::Stop {
+            return Came::Answer(Some(answer), false);
+        }
+        let (deployment, answer) = (step.deployment.clone(), Some(self.since_beginning(answer)));
+        self.aside.get_or_insert_with(|| Box::new(Served { deployment, answer, is_broken: false }));
+        came
     }
 
     /// What follows a failure, as `dispatch` has it.

@@ -29,13 +29,18 @@ pub enum Told {
     Answered,
     /// It failed.
     Failed(FailureClass),
-    /// It was given up before an end: the client left, the gateway stopped, or another one was faster.
+    /// It was given up before an end: the client left, the gateway stopped, or another one was faster. Or it only went on with
+    /// what another one had begun.
     Unknown,
 }
 
 impl Told {
     /// What the record of a try says.
     pub fn of(attempt: &AttemptRecord) -> Self {
+        // It said the end of an answer that another one had begun: neither its times nor its length are an answer's.
+        if attempt.rescue {
+            return Self::Unknown;
+        }
         let Some(cause) = attempt.cause.as_deref() else { return Self::Answered };
         let class = FailureClass::ALL.iter().find(|class| class.word() == cause);
         class.map_or(Self::Unknown, |class| Self::Failed(*class))

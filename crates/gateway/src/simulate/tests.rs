@@ -385,3 +385,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_went_on_with_an_answer_has_not_begun_it_in_no_time() {
+    let mut rescued = record(2, &[("dear", Some("upstream_broken")), ("cheap", None)]);
+    rescued.attempts[1].started_us = rescued.first_byte_us.unwrap() + 1;
+    rescued.attempts[1].rescue = true;
+    let seen = seen(&[rescued]);
+    let found = seen.find("cheap", "m").and_then(|place| seen.all().get(place));
+    assert_eq!(found.map_or(0, |found| found.streamed.all()), 0, "{found:?}");
+}
+
+#[test]
+fn an_answer_that_does_not_fit_its_schema_is_no_failure_where_nobody_answers_better() {
+    let unfit = |number| record(number, &[("dear", Some("schema_unmet")), ("cheap", None)]);
+    let records: Vec<_> = (0..10).map(unfit).collect();
+    let served = |providers: &[&str], more: &str| {
+        let alias = alias(providers).replace("strategy: priority", &format!("strategy: priority, {more}"));
+        let report = simulated(&settings(&alias), &records);
+        let of = |provider: &str| {
+            let share = report.deployments.iter().find(|share| share.provider == provider);
+            share.map_or(0, |share| share.after.exchanges)
+        };
+        assert_eq!((report.after.served, report.after.failed), (10, 0), "{providers:?} {more}");
+        (of("dear"), of("cheap"))
+    };
+    assert_eq!(served(&["dear", "cheap"], "sticky: off"), (10, 0), "it is sent on as it is");
+    assert_eq!(served(&["dear", "cheap"], "on_failure: { schema_unmet: next }"), (0, 10));
+    assert_eq!(served(&["dear"], "on_failure: { schema_unmet: next }"), (10, 0), "there is no other one");
+}

@@ -20,6 +20,9 @@ pub enum Complaint {
     Model,
 }
 
+/// Google's word for requests that come too fast.
+const GOOGLE_LIMITED: &str = "RESOURCE_EXHAUSTED";
+
 /// How much of a message is looked at: what is wrong is said at its beginning.
 const LOOKED_AT: usize = 512;
 
@@ -51,7 +54,8 @@ const CODES: &[(&str, Complaint)] = &[
     ("deploymentnotfound", Complaint::Model),
 ];
 
-/// Words of messages in small letters. All parts of an entry must stand in the message.
+/// Words of messages in small letters. All parts of an entry must stand in the message; what is said of an account or a credential
+/// at its beginning, for messages repeat what clients have sent, and none of them is to have a credential rest for all.
 const WORDS: &[(&[&str], Complaint)] = &[
     // OpenAI, Azure, DeepSeek, OpenRouter, vLLM, Mistral, TGI.
     (&["maximum context l"], Complaint::TooLong),
@@ -99,8 +103,8 @@ const WORDS: &[(&[&str], Complaint)] = &[
     // OpenRouter.
     (&["requires moderation", "flagged"], Complaint::Content),
     // Anthropic says 400 to accounts without money.
-    (&["credit balance is too low"], Complaint::Unpaid),
-    (&["exceeded your current quota", "billing"], Complaint::Unpaid),
+    (&["your credit balance is too low"], Complaint::Unpaid),
+    (&["you exceeded your current quota", "billing"], Complaint::Unpaid),
     (&["insufficient balance"], Complaint::Unpaid),
     // Google says 400 to keys that it does not know, and xAI too.
     (&["api key not valid"], Complaint::Credential),
@@ -118,7 +122,9 @@ impl ErrorFacts {
             return None;
         }
         let code = self.code.as_deref().and_then(by_code);
-        code.or_else(|| by_words(&self.message))
+        let said = code.or_else(|| by_words(&self.message));
+        // Google says the same words to everybody whom it limits for a moment, as its own word for them tells.
+        said.filter(|said| *said != Complaint::Unpaid || self.code.as_deref() != Some(GOOGLE_LIMITED))
     }
 }
 
@@ -131,7 +137,12 @@ fn by_words(message: &str) -> Option<Complaint> {
     let end = message.len().min(LOOKED_AT);
     let start = message.as_bytes().get(..end)?.to_ascii_lowercase();
     let has = |word: &&str| memchr::memmem::find(&start, word.as_bytes()).is_some();
-    WORDS.iter().find(|(words, _)| words.iter().all(has)).map(|(_, complaint)| *complaint)
+    let begins = |words: &[&str]| words.first().is_some_and(|word| start.starts_with(word.as_bytes()));
+    let is_said = |(words, complaint): &&(&[&str], Complaint)| {
+        let is_of_account = matches!(complaint, Complaint::Unpaid | Complaint::Credential);
+        words.iter().all(has) && (!is_of_account || begins(words))
+    };
+    WORDS.iter().find(is_said).map(|(_, complaint)| *complaint)
 }
 
 #[cfg(test)]
@@ -207,6 +218,29 @@ mod tests {
             "",
         ] {
             assert_eq!(of(400, plain), None, "{plain}");
+        }
+    }
+
+    #[test]
+    fn words_that_a_client_has_sent_tell_nothing_of_a_credential() {
+        for echoed in [
+            "api key not valid",
+            "Incorrect API key provided",
+            "insufficient balance",
+            "your credit balance is too low",
+        ] {
+            let message = format!("Invalid value: '{echoed}'. Supported values are: 'system' and 'user'.");
+            let body =
+                serde_json::json!({ "error": { "message": message, "type": "invalid_request_error" } });
+            assert_eq!(of(400, &body.to_string()), None, "{echoed}");
+        }
+    }
+
+    #[test]
+    fn whom_google_limits_for_a_moment_is_not_told_to_pay() {
+        let body = r#"{"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details.\nPlease retry in 34.07s.","status":"RESOURCE_EXHAUSTED"}}"#;
+        for dialect in [Dialect::Gemini, Dialect::OpenAiChat] {
+            assert_eq!(codec(dialect).decode_error(429, body.as_bytes()).complaint(), None, "{dialect:?}");
         }
     }
 }

@@ -21,7 +21,7 @@ use super::dress::Dress;
 use super::headers;
 use super::heal::{heal_answer, heal_body, with_status};
 use super::keep::{Keep, Remembering};
-use super::rescue::Prospect;
+use super::rescue::{Prospect, Rescue};
 use super::resolve::Step;
 use super::shadow::{Heard, Role};
 use super::stream::StreamRelay;
@@ -423,7 +423,7 @@ impl Reading<'_> {
 
     /// The stream as the client is told it; one that goes on with another as its upstream says it.
     fn stream(&self, exchange: &Exchange, body: AnswerBody, framing: Framing) -> Box<StreamRelay> {
-        let Try { settings, call, step, .. } = *self.attempt;
+        let Try { settings, call, plan, step, .. } = *self.attempt;
         let from = (body, framing);
         if call.rescue.begun().is_some() {
             return Box::new(StreamRelay::raw(settings, step, self.scrub(), from));
@@ -432,7 +432,7 @@ impl Reading<'_> {
         let mut stream = Box::new(StreamRelay::new(
             settings,
             call,
-            step,
+            (step, Rescue::is_on_for(call, plan, step)),
             context,
             self.scrub(),
             from,
@@ -469,7 +469,9 @@ impl Reading<'_> {
                 }
                 // Some servers say that their streams are web pages; this one was none.
                 Ok(Some(Err(_))) if self.is_page() => return Err(self.invalid("it is a web page")),
-                Ok(Some(Err(rejection))) => return Err(Failure::of_stream(rejection)),
+                Ok(Some(Err(rejection))) => {
+                    return Err(self.refused_in(&stream).unwrap_or_else(|| Failure::of_stream(rejection)));
+                }
                 Ok(None) => break,
                 Err(_) if commit.is_some() => break,
                 Err(_) => return Err(Failure::slow(self.name())),
@@ -479,12 +481,17 @@ impl Reading<'_> {
         if let Some(rejection) = stream.take_broken() {
             return Err(Failure::of_stream(rejection));
         }
-        match &stream.tap().error {
-            Some(facts) if !stream.tap().content_seen => {
-                Err(Failure::from_facts((**facts).clone(), None, None, &step.provider().id))
-            }
-            _ => Ok(Arrived::Stream(stream, held)),
+        match self.refused_in(&stream) {
+            Some(failure) => Err(failure),
+            None => Ok(Arrived::Stream(stream, held)),
         }
+    }
+
+    /// The error that a stream has said in the place of its content, if it has said one.
+    fn refused_in(&self, stream: &StreamRelay) -> Option<Failure> {
+        let tap = stream.tap();
+        let facts = tap.error.as_ref().filter(|_| !tap.content_seen)?;
+        Some(Failure::from_facts((**facts).clone(), None, None, &self.attempt.step.provider().id))
     }
 }
 

@@ -145,18 +145,15 @@ impl StreamFlow {
             self.exchange = Some(exchange);
             return Err(rejection);
         };
-        let (id, why) = (&exchange.record.id, &rejection.message);
-        tracing::warn!(
-            id,
-            cause = rejection.cause,
-            why,
-            "a stream broke off; others are asked to go on with it"
-        );
+        // Not in the provider's own words, which may be the client's.
+        let code = code_of(stream.tap(), &rejection);
+        let (id, cause) = (&exchange.record.id, &rejection.cause);
+        tracing::warn!(id, code, cause, "a stream broke off; others are asked to go on with it");
         // What two deployments have said together is nobody's answer to compare with.
         if let Some(due) = self.due.take() {
             due.leave_out(&exchange, Fate::Unfit);
         }
-        exchange.broke_off(code_of(stream.tap(), &rejection));
+        exchange.broke_off(code);
         self.account.part(&mut exchange, stream.tap());
         self.counted = true;
         rescuer.begin(exchange, begun, rejection);

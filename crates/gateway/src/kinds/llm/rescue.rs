@@ -49,10 +49,13 @@ impl Rescue {
                 && call.opening.is_none()
                 && !call.may_have_several_answers()
         };
-        let mut later = plan.steps.iter().skip(1);
-        let can =
-            is_wanted && is_chat() && later.any(|step| going_on(call.dialect, &step.deployment).is_some());
+        let can = is_wanted && is_chat() && is_able(call, plan.steps.iter().skip(1));
         if can { Self::On } else { Self::Off }
+    }
+
+    /// Whether others could go on with what this step answers.
+    pub fn is_on_for(call: &Call, plan: &Plan, served: &Step) -> bool {
+        matches!(call.rescue, Self::On) && is_able(call, after(plan, served))
     }
 
     /// What has been told of the answer that is to be gone on with.
@@ -82,7 +85,7 @@ impl Prospect {
         if let (Arrived::Stream(stream, _), Some(served)) = (&arrival.answer, &arrival.step)
             && stream.can_be_rescued()
         {
-            let left = plan.going_on(after(&plan, served));
+            let left = plan.going_on(after(&plan, served).cloned().collect());
             let (settings, client_headers) = (Arc::clone(settings), client_headers.clone());
             arrival.prospect = Some(Box::new(Self { settings, plan: left, client_headers }));
         }
@@ -91,9 +94,14 @@ impl Prospect {
 }
 
 /// The steps that come after the one that serves.
-fn after(plan: &Plan, served: &Step) -> SmallVec<[Step; 2]> {
+fn after<'p>(plan: &'p Plan, served: &Step) -> impl Iterator<Item = &'p Step> + use<'p> {
     let place = plan.steps.iter().position(|step| step.deployment.is_same(&served.deployment));
-    plan.steps.iter().skip(place.map_or(0, |place| place + 1)).cloned().collect()
+    plan.steps.iter().skip(place.map_or(0, |place| place + 1))
+}
+
+/// Whether one of these steps can go on with an answer.
+fn is_able<'p>(call: &Call, mut steps: impl Iterator<Item = &'p Step>) -> bool {
+    steps.any(|step| going_on(call.dialect, &step.deployment).is_some())
 }
 
 /// What came of a rescue.
@@ -175,7 +183,7 @@ impl Rescuer {
                     attempt.rescue = true;
                 }
                 if let Some(served) = &arrival.step {
-                    let left = after(&job.prospect.plan, served);
+                    let left = after(&job.prospect.plan, served).cloned().collect();
                     job.prospect.plan.steps = left;
                 }
                 Ok(arrival)

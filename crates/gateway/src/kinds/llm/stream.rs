@@ -22,7 +22,6 @@ use super::bare::Bare;
 use super::call::Call;
 use super::dress::Dress;
 use super::heal::{EventHealer, FrameHealer, Frames};
-use super::rescue::Rescue;
 use super::resolve::Step;
 use super::shadow::Heard;
 use super::transcode::Transcoder;
@@ -79,11 +78,11 @@ enum State {
 }
 
 impl StreamRelay {
-    /// A relay for the stream that `step` answers to `call`.
+    /// A relay for the stream that `step` answers to `call`, and which may be gone on with elsewhere.
     pub fn new(
         settings: &GatewaySettings,
         call: &Call,
-        step: &Step,
+        (step, is_rescued): (&Step, bool),
         context: AnswerContext,
         scrub: Scrub,
         (body, framing): (AnswerBody, Framing),
@@ -94,7 +93,7 @@ impl StreamRelay {
         let bare = is_bare.then(|| Bare::new(client, context.clone()));
         // What a provider keeps goes through as it says it.
         let is_kept = call.dialect == step.dialect && call.memory.is_some();
-        let is_rescued = matches!(call.rescue, Rescue::On) && !is_kept;
+        let is_rescued = is_rescued && !is_kept;
         let mut transcoder = (call.dialect != step.dialect || is_rescued)
             .then(|| Transcoder::new(upstream.stream_decoder(), client.stream_encoder(context)));
         if let Some(transcoder) = transcoder.as_mut().filter(|_| is_rescued) {
