@@ -53,6 +53,8 @@ impl Exchange {
         self.record.attempts.extend(own);
         if other.serving.is_some() {
             (self.serving, self.sent) = (other.serving.take(), other.sent.take());
+            // An answer has begun, and needs them no more.
+            self.files = None;
         }
     }
 
@@ -95,6 +97,8 @@ impl Exchange {
         if index >= self.record.attempts.len() {
             return;
         }
+        // Its tokens are settled with its part; what was sent last was another one's.
+        self.sent = None;
         let mut attempt = self.record.attempts.remove(index);
         (attempt.cause, attempt.cost_nanos) = (None, None);
         if let (Some(tokens), Some(before)) = (attempt.tokens.take(), &mut self.before) {
@@ -103,16 +107,15 @@ impl Exchange {
         self.record.attempts.push(attempt);
     }
 
-    /// What those of its tries cost so far that it has used a part of; nothing where that is not known of one.
+    /// What those of its tries cost so far that it has used a part of, those beside its own among them; nothing where that is
+    /// not known of one.
     pub fn cost_before(&self) -> Option<u64> {
-        self.parts().unwrap_or(Some(0))
-    }
-
-    /// The same; none at all where there is no such try.
-    fn parts(&self) -> Option<Option<u64>> {
-        let used = |attempt: &&AttemptRecord| attempt.tokens.is_some() || attempt.cost_nanos.is_some();
-        let costs = self.record.attempts.iter().filter(used).map(|attempt| attempt.cost_nanos);
-        costs.reduce(|sum, cost| sum.zip(cost).map(|(sum, cost)| sum.saturating_add(cost)))
+        let beside = self
+            .aside
+            .as_ref()
+            .and_then(|aside| parts(aside.lock().unwrap_or_else(PoisonError::into_inner).iter()));
+        let own = parts(self.record.attempts.iter());
+        own.into_iter().chain(beside).reduce(both).unwrap_or(Some(0))
     }
 
     /// The input of a request of which nothing was counted yet.
@@ -129,12 +132,11 @@ impl Exchange {
             self.record.attempts.append(&mut aside.lock().unwrap_or_else(PoisonError::into_inner));
             self.record.attempts.extend(last);
         }
-        if let Some(parts) = self.parts() {
+        if let Some(parts) = parts(self.record.attempts.iter()) {
             // Where nothing was counted there is no other cost; where a price is not known, neither is the sum.
             let nothing = self.record.tokens.source == TokenSource::None && self.record.units.is_empty();
             let own = self.record.cost_nanos.or_else(|| nothing.then_some(0));
-            let sum = own.zip(parts).map(|(own, parts)| own.saturating_add(parts));
-            self.record.cost_nanos = sum.map(|sum| sum.min(COST_NANOS_MOST));
+            self.record.cost_nanos = both(own, parts).map(|sum| sum.min(COST_NANOS_MOST));
         }
     }
 
@@ -145,6 +147,17 @@ impl Exchange {
         let own = self.record.attempts.drain(self.inherited.min(self.record.attempts.len())..);
         aside.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
     }
+}
+
+/// What those of these tries cost of which a part was used; none at all where there is no such try.
+fn parts<'a>(attempts: impl Iterator<Item = &'a AttemptRecord>) -> Option<Option<u64>> {
+    let used = |attempt: &&AttemptRecord| attempt.tokens.is_some() || attempt.cost_nanos.is_some();
+    attempts.filter(used).map(|attempt| attempt.cost_nanos).reduce(both)
+}
+
+/// The sum; nothing where one is not known.
+fn both(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.zip(other).map(|(one, other)| one.saturating_add(other))
 }
 
 /// A try that was given up.

@@ -47,7 +47,8 @@ pub async fn dispatch(
         again: SmallVec::new(),
         left_out: SmallVec::new(),
         narrowed: SmallVec::new(),
-        hedged: SmallVec::new(),
+        has_hedged: false,
+        beside: SmallVec::new(),
         aside: None,
         opened: None,
     };
@@ -94,8 +95,10 @@ struct Run<'a> {
     left_out: SmallVec<[&'a Step; 2]>,
     /// What failures leave of the other steps.
     narrowed: SmallVec<[(Reaction, &'a Step); 1]>,
-    /// Steps that were tried beside others.
-    hedged: SmallVec<[&'a Step; 1]>,
+    /// Whether one was tried beside another.
+    has_hedged: bool,
+    /// Steps that have failed beside others in this round.
+    beside: SmallVec<[&'a Step; 1]>,
     /// An answer that does not fit the schema that was asked for.
     aside: Option<Box<Aside<'a>>>,
     /// The exchange as the deployment that is tried sees it.
@@ -136,6 +139,7 @@ impl<'a> Run<'a> {
                 break;
             }
             let Some(again) = self.pause(exchange, round, again).await else { break };
+            self.beside.clear();
             if let Some(arrival) = self.round(exchange, again.into_iter(), false).await? {
                 return Ok(arrival);
             }
@@ -150,7 +154,7 @@ impl<'a> Run<'a> {
         anyway: bool,
     ) -> Result<Option<Arrival>, Rejection> {
         for step in steps {
-            if !self.is_left(step) || self.hedged.iter().any(|tried| std::ptr::eq(*tried, step)) {
+            if !self.is_left(step) || self.beside.iter().any(|tried| std::ptr::eq(*tried, step)) {
                 continue;
             }
             if !self.enter(exchange, step, anyway) {

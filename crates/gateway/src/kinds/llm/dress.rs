@@ -71,6 +71,11 @@ impl Dress {
         })
     }
 
+    /// Notes what was paid beside this answer, once it is known.
+    pub fn paid_before(&mut self, before: Option<u64>) {
+        self.before = before;
+    }
+
     /// What is charged for an answer, as far as it is known.
     fn price_for(&self, tap: &Tap) -> Option<Price> {
         // A cost that is told is all of it.

@@ -59,7 +59,8 @@ pub fn relay(mut exchange: Box<Exchange>, call: Call, mut arrival: Arrival) -> A
     headers.extend(headers::lossy(&arrival.lossy));
     exchange.record.lossy = arrival.lossy;
     match arrival.answer {
-        Arrived::Stream(stream, held) => {
+        Arrived::Stream(mut stream, held) => {
+            stream.paid_before(exchange.cost_before());
             exchange.record.streamed = true;
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(stream.content_type()));
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -101,6 +102,7 @@ pub fn relay(mut exchange: Box<Exchange>, call: Call, mut arrival: Arrival) -> A
             exchange.record.streamed = streamed;
             let mut dress = arrival.dress;
             if let Some(dress) = &mut dress {
+                dress.paid_before(exchange.cost_before());
                 dress.healed(healed.as_deref());
             }
             exchange.record.heal = healed;

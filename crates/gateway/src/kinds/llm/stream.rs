@@ -139,6 +139,11 @@ impl StreamRelay {
         self.dress = dress;
     }
 
+    /// Notes what was paid beside this answer, for clients that are told what it costs.
+    pub fn paid_before(&mut self, before: Option<u64>) {
+        self.dress.iter_mut().for_each(|dress| dress.paid_before(before));
+    }
+
     /// Has what proves the answer's calls kept, where the stream is said anew.
     pub fn keep(&mut self, keeper: Option<Keeper>) {
         if let (Some(transcoder), Some(keeper)) = (&mut self.transcoder, keeper) {

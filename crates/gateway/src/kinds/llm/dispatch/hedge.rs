@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use yumen_config::Credential;
+use yumen_llm::dialects::codec;
 
 use super::super::resolve::Step;
-use super::{Run, Side, Tried};
+use super::{Run, Side, Then, Tried};
 use crate::clock::micros;
 use crate::exchange::Exchange;
 use crate::health::Opened;
@@ -26,8 +27,7 @@ impl<'a> Run<'a> {
     /// After how long another deployment is to be asked beside this try; `None` for nearly all.
     pub(super) fn hedges_after(&self, exchange: &Exchange, side: &Side<'a>) -> Option<Duration> {
         let hedge = self.plan.survival.hedge?;
-        let is_plain = self.call.task == Task::Generate && self.call.opening.is_none();
-        if !is_plain || side.attempt.renewed || !self.hedged.is_empty() {
+        if !self.is_plain() || side.attempt.renewed || self.has_hedged {
             return None;
         }
         self.after(side.attempt.step).next()?;
@@ -38,6 +38,14 @@ impl<'a> Run<'a> {
             Some(Duration::from_millis(ms))
         };
         hedge.after.or_else(known).map(|after| after.min(WAIT_MOST))
+    }
+
+    /// Whether it is a question that may be asked twice: what is given up costs its input then. Work that a provider has taken
+    /// on (a video, an answer in the background) goes on there, and pictures and sound are paid for whole.
+    fn is_plain(&self) -> bool {
+        let is_text = codec(self.call.dialect).outline().operation.is_of_texts();
+        let is_background = self.call.memory.as_ref().is_some_and(|memory| memory.background);
+        self.call.task == Task::Generate && self.call.opening.is_none() && is_text && !is_background
     }
 
     /// The steps after this one that may be tried.
@@ -86,8 +94,10 @@ impl<'a> Run<'a> {
                         return Err(rejection);
                     }
                 };
+                let alone = Instant::now();
                 let result = (&mut other).await;
                 drop(other);
+                exchange.waited += alone.elapsed();
                 let came = self.ended_beside(&mut beside, &mut opened, second, result);
                 exchange.join(beside);
                 match came? {
@@ -133,7 +143,7 @@ impl<'a> Run<'a> {
             return None;
         }
         let side = self.side(beside, step, credential, false)?;
-        self.hedged.push(step);
+        self.has_hedged = true;
         Some((side, Some(opened)))
     }
 
@@ -154,9 +164,14 @@ impl<'a> Run<'a> {
         side: Side<'a>,
         result: Result<super::Arrival, super::Failure>,
     ) -> Result<Tried, Rejection> {
+        let step = side.attempt.step;
         std::mem::swap(&mut self.opened, opened);
         let ended = self.ended(beside, side, result);
         std::mem::swap(&mut self.opened, opened);
+        // Another credential, or a fresh token, may still be answered there.
+        if matches!(ended, Ok(Err(Then::Step))) {
+            self.beside.push(step);
+        }
         ended
     }
 

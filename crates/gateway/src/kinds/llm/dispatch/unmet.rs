@@ -41,7 +41,7 @@ impl<'a> Run<'a> {
         exchange: &mut Exchange,
         (step, began): (&'a Step, Instant),
         (reaction, arrival): (Reaction, Arrival),
-        held: Option<Opened>,
+        mut held: Option<Opened>,
     ) -> Then {
         let model = &step.deployment.model;
         let attempt = exchange.record.attempts.len().saturating_sub(1);
@@ -53,9 +53,8 @@ impl<'a> Run<'a> {
             Account { price: model.price, asked }.part(exchange, tap);
         }
         let mut opened = self.opened.take();
-        if let Some(opened) = &mut opened {
-            opened.answered(exchange.worker().gateway.health.at(Instant::now()));
-        }
+        let now_ms = exchange.worker().gateway.health.at(Instant::now());
+        opened.iter_mut().chain(&mut held).for_each(|opened| opened.answered(now_ms));
         self.lead_from(reaction, step, None);
         let aside = Aside { arrival, step, began, opened, held, attempt };
         match &self.aside {
