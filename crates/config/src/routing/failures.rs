@@ -121,7 +121,9 @@ impl Reaction {
             Self::LargerModel => {
                 "Only deployments whose models take longer requests; where that is not known, those of other models."
             }
-            Self::OtherProvider => "Only deployments of providers of another `type`.",
+            Self::OtherProvider => {
+                "Only deployments of providers of another `type`; of `…-compatible` ones, those of another entry."
+            }
             Self::Stop => "None: the client is told of this failure at once.",
         }
     }

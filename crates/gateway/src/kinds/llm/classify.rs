@@ -207,7 +207,8 @@ impl Failure {
 /// How an upstream has failed that answered with this status. Many say everything with 400, and what they say then counts.
 fn class_of(status: u16, complaint: Option<Complaint>) -> FailureClass {
     match (status, complaint) {
-        (_, Some(Complaint::TooLong)) => FailureClass::ContextTooLong,
+        // Groq says 413 to more tokens than a minute may have.
+        (413, _) | (_, Some(Complaint::TooLong)) => FailureClass::ContextTooLong,
         (_, Some(Complaint::Content)) => FailureClass::ContentPolicy,
         (402 | QUOTA_EXCEEDED, _) | (_, Some(Complaint::Unpaid)) => FailureClass::PaymentRequired,
         (401, _) | (400, Some(Complaint::Credential)) => FailureClass::Unauthorized,

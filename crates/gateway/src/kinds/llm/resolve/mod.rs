@@ -153,10 +153,15 @@ impl Step {
                 (Some(own), Some(its)) => own > its,
                 _ => model.name() != its.name(),
             },
-            Reaction::OtherProvider => self.provider().kind != failed.provider().kind,
+            Reaction::OtherProvider => vendor(self.provider()) != vendor(failed.provider()),
             Reaction::Retry | Reaction::Next | Reaction::Stop => true,
         }
     }
+}
+
+/// Whose servers they are: the type's, but of servers that are told by their URL alone each entry is one of its own.
+fn vendor(provider: &Provider) -> &str {
+    if provider.kind.ends_with("-compatible") { &provider.id } else { &provider.kind }
 }
 
 /// What is known while the gateway runs.
