@@ -318,3 +318,62 @@ async fn an_answer_to_a_resting_credential_counts_for_its_deployment() {
     assert_eq!(of("model", "m")["uptime_5m"], json!({ "good": 1, "bad": 0 }), "{status}");
     assert_eq!(of("credential", "#1")["uptime_5m"], json!({ "good": 1, "bad": 1 }), "{status}");
 }
+
+#[tokio::test]
+async fn thinking_behind_a_models_name_is_asked_for_unless_the_request_says_how_much() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::before(&upstream).await;
+    let sent = async |path: &str, body: Value| {
+        gateway.client().post(path, &body).await.expect_status(200);
+        upstream.last().json()
+    };
+    let chat = sent(CHAT, ask("fake-openai/fake-chat:thinking")).await;
+    assert_eq!((&chat["model"], &chat["reasoning_effort"]), (&json!("fake-chat"), &json!("medium")));
+    let mut own = ask("fake-openai/fake-chat:thinking");
+    own["reasoning_effort"] = json!("low");
+    assert_eq!(sent(CHAT, own).await["reasoning_effort"], "low");
+    let mut long = ask("fake-anthropic/fake-chat:thinking");
+    long["max_tokens"] = json!(8000);
+    let messages = sent(MESSAGES, long).await;
+    assert_eq!(messages["thinking"], json!({ "type": "enabled", "budget_tokens": 4000 }));
+    let short = gateway.client().post(MESSAGES, &ask("fake-anthropic/fake-chat:thinking")).await;
+    assert!(short.expect_status(400).text().contains(":thinking"));
+}
+
+/// The tables of `yumen route --explain` as they are committed; `UPDATE_EXPECTED=1` writes them anew.
+#[tokio::test]
+async fn the_tables_that_explain_a_choice_are_as_they_are_committed() {
+    let (_upstream, gateway, _) = world().await;
+    let config = gateway.config_path().display().to_string();
+    let folder = yumen_testkit::workspace_root().join("tests/expected/route");
+    for (name, key, model, more) in [
+        ("listed", None, "listed", json!({})),
+        ("price", None, "a/m", json!({ "provider": { "sort": "price" } })),
+        ("zero_retention", None, "a/m", json!({ "provider": { "sort": "price", "zdr": true } })),
+        ("of_the_key", Some("private"), "a/m", json!({ "provider": { "sort": "price" } })),
+        (
+            "no_fallbacks",
+            None,
+            "a/m",
+            json!({ "provider": { "sort": "price", "order": ["dear"], "allow_fallbacks": false } }),
+        ),
+        ("dearer", None, "a/m", json!({ "provider": { "sort": "price", "max_price": { "prompt": 2 } } })),
+        ("contradictory", None, "a/m", json!({ "provider": { "only": ["cheap"], "zdr": true } })),
+        ("further_models", None, "cheap/m", json!({ "models": ["dear/m"] })),
+    ] {
+        let file = gateway.data_dir().join("request.json");
+        std::fs::write(&file, wish(model, &more).to_string()).unwrap();
+        let file = file.display().to_string();
+        let mut arguments = vec!["route", "--explain", &file, "--config", &config];
+        arguments.extend(key.iter().flat_map(|key| ["--key", *key]));
+        let shown = run_program(&arguments).await;
+        let text = format!("exit code {}\n{}{}", shown.code, shown.stdout, shown.stderr)
+            .replace(&file, "request.json");
+        let path = folder.join(format!("{name}.txt"));
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        assert_eq!(text, std::fs::read_to_string(&path).unwrap_or_default(), "{name}");
+    }
+}

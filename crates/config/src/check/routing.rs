@@ -6,6 +6,7 @@ use std::time::Duration;
 use yumen_llm::price::PerToken;
 
 use crate::diagnostic::Diagnostics;
+use crate::patterns::ModelPatterns;
 use crate::place::Place;
 use crate::routing::{Hedge, MaxPrice, Percentile, Preferences, ProviderName, Wanted};
 use crate::spec::{DataCollection, Decimal, MaxPriceSpec, RoutingSpec};
@@ -20,6 +21,7 @@ pub(crate) fn check(spec: &RoutingSpec, place: &Place<'_>, found: &mut Diagnosti
         order: names(&spec.order, &place.field("order"), found),
         only: names(&spec.only, &place.field("only"), found),
         ignore: names(&spec.ignore, &place.field("ignore"), found),
+        models: (!spec.models.is_empty()).then(|| ModelPatterns::new(spec.models.iter().map(|name| &**name))),
         allow_fallbacks: spec.allow_fallbacks,
         rescue: spec.rescue,
         require_parameters: spec.require_parameters,

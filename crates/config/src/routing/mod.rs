@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use yumen_llm::catalogue::Word;
 
+use crate::patterns::ModelPatterns;
 use crate::provider::Provider;
 use crate::quantization::Quantization;
 
@@ -110,6 +111,8 @@ pub struct Preferences {
     pub only: Vec<ProviderName>,
     /// Providers that are not tried.
     pub ignore: Vec<ProviderName>,
+    /// Models beside which none is tried; nothing allows all.
+    pub models: Option<ModelPatterns>,
     /// Whether others are tried when the first does not answer, or when those of `order` do not.
     pub allow_fallbacks: Option<bool>,
     /// Whether an answer that breaks off is gone on with elsewhere.

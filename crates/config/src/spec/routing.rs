@@ -32,6 +32,10 @@ pub struct RoutingSpec {
     /// Providers that are not tried.
     #[schemars(length(max = 64))]
     pub ignore: Vec<String>,
+    /// Models beside which none is tried: their names in the catalogue, with `*` for any rest, as in `anthropic/*`. Without it
+    /// all are.
+    #[schemars(length(max = 256))]
+    pub models: Vec<String>,
     /// Whether others are tried when the first one does not answer, or when those of `order` do not.
     pub allow_fallbacks: Option<bool>,
     /// Whether a streamed chat answer that breaks off is gone on with by the next deployment that can; requests cannot ask

@@ -346,12 +346,12 @@ fn failures_lead_to_what_the_settings_say() {
         simulated(&settings(&alias), &records)
     };
     let usual = asked("sticky: off").after;
-    assert_eq!((usual.served, usual.failed), (30, 10), "both providers are of one kind");
+    assert_eq!((usual.served, usual.failed), (40, 0), "each is a provider of its own");
     let stopped = asked("on_failure: { rate_limited: stop, content_policy: next }").after;
     // What was given up in truth is drawn, and there was nothing but rate limits.
     assert_eq!((stopped.served, stopped.failed), (20, 20));
-    let wide = asked("on_failure: { content_policy: next }").after;
-    assert_eq!((wide.served, wide.failed), (40, 0));
+    let narrow = asked("on_failure: { content_policy: stop }").after;
+    assert_eq!((narrow.served, narrow.failed), (30, 10));
     let hedged = asked("hedge: { after_ms: 100 }");
     assert_eq!(concerns(&hedged, "hedged"), 40);
 }

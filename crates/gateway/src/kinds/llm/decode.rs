@@ -99,7 +99,7 @@ pub fn understood(snapshot: &Snapshot, mut call: Call, headers: &HeaderMap) -> R
     if asks(headers, DRY_RUN_HEADER) {
         (call.task, call.stream) = (Task::Explain, false);
     }
-    preset::asked(snapshot, call)
+    preset::thinks(snapshot, preset::asked(snapshot, call)?)
 }
 
 /// Reads the facts of a whole body.

@@ -74,14 +74,51 @@ pub fn put_on(snapshot: &Snapshot, mut call: Call, preset: &Arc<Preset>) -> Resu
         edits.push(Edit::Remove { name: MEMBER });
     }
     if !edits.is_empty() {
-        let depth = snapshot.gateway.max_json_depth.saturating_add(2);
-        call.body = splice(&call.body, &call.object, &edits).concat().into();
-        call.object = scan_object(&call.body, depth).map_err(|error| {
-            Rejection::new(Code::Internal, "The preset could not be put on the request.").cause(error)
-        })?;
+        spliced(snapshot, &mut call, &edits)?;
     }
     call.preset = Some(Arc::clone(preset));
     Ok(call)
+}
+
+/// The call with the wish to think that stands behind its model's name, unless it says itself how much.
+pub fn thinks(snapshot: &Snapshot, mut call: Call) -> Result<Call, Rejection> {
+    if call.variant != Some(Variant::Thinking) {
+        return Ok(call);
+    }
+    let is_said =
+        |name: &str| call.object.get(&call.body, name).is_some_and(|field| field.kind != Kind::Null);
+    let unsayable = |why: &str| {
+        let message = format!("`:thinking` behind the model's name: {why}.");
+        Err(Rejection::new(Code::InvalidRequest, message).param("model"))
+    };
+    let most = call.object.u64(&call.body, "max_tokens").value();
+    let (name, value) = match (call.dialect, thinking(&call, Effort::Medium, is_said)) {
+        (_, Thinking::Said) => return Ok(call),
+        (_, Thinking::Set(name, _)) if is_said(name) => return Ok(call),
+        (_, Thinking::Set(name, value)) => (name, value),
+        (Dialect::AnthropicMessages, Thinking::Unsayable) => match most {
+            // Half of what it may say; a budget has at least 1,024 tokens and is smaller than the whole.
+            Some(most) if most > 1024 => {
+                ("thinking", json!({ "type": "enabled", "budget_tokens": (most / 2).max(1024) }))
+            }
+            _ => return unsayable("`max_tokens` must be more than 1024"),
+        },
+        (Dialect::OllamaChat, Thinking::Unsayable) if is_said("think") => return Ok(call),
+        (Dialect::OllamaChat, Thinking::Unsayable) => ("think", json!(true)),
+        (_, Thinking::Unsayable) => return unsayable("this API has no words for it here"),
+    };
+    let edits = [Edit::Set { name, value: Bytes::from(value.to_string()) }];
+    spliced(snapshot, &mut call, &edits)?;
+    Ok(call)
+}
+
+fn spliced(snapshot: &Snapshot, call: &mut Call, edits: &[Edit]) -> Result<(), Rejection> {
+    let depth = snapshot.gateway.max_json_depth.saturating_add(2);
+    call.body = splice(&call.body, &call.object, edits).concat().into();
+    call.object = scan_object(&call.body, depth).map_err(|error| {
+        Rejection::new(Code::Internal, "The request could not be put together anew.").cause(error)
+    })?;
+    Ok(())
 }
 
 /// What one dialect calls what presets set.

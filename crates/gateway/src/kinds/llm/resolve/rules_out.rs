@@ -13,6 +13,8 @@ pub enum Reason {
     Unspoken,
     /// It is ignored, or not among those beside which none is allowed.
     Providers,
+    /// Its model is not among those beside which none is allowed.
+    Models,
     /// It may train on what it is sent.
     Training,
     /// It may keep what it is sent.
@@ -36,6 +38,7 @@ impl Reason {
             Self::NotServed => "model",
             Self::Unspoken => "operation",
             Self::Providers => "allowed_providers",
+            Self::Models => "allowed_models",
             Self::Training => "data_policy:training",
             Self::Retention => "data_policy:zdr",
             Self::Region => "data_region",
@@ -52,6 +55,7 @@ impl Reason {
             Self::NotServed => "has no such model",
             Self::Unspoken => "cannot serve this kind of request",
             Self::Providers => "is not among the allowed providers",
+            Self::Models => "has no model that is allowed",
             Self::Training => "may train on what it is sent",
             Self::Retention => "is not known to keep nothing of what it is sent",
             Self::Region => "is not known to stand in an allowed region",
@@ -85,6 +89,9 @@ fn of_level(level: &Preferences, deployment: &Deployment) -> Option<Reason> {
     let named = |names: &[yumen_config::ProviderName]| names.iter().any(|name| name.is(provider));
     if !level.only.is_empty() && !named(&level.only) || named(&level.ignore) {
         return Some(Reason::Providers);
+    }
+    if level.models.as_ref().is_some_and(|allowed| !allowed.allows(model.name())) {
+        return Some(Reason::Models);
     }
     if level.no_training && provider.data_policy.trains != Some(false) {
         return Some(Reason::Training);

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use yumen_config::{
-    Catalogue, KeyHasher, MaxPrice, PerToken, ProviderName, Quantization, Word as _, parse_and_check,
+    Catalogue, KeyHasher, MaxPrice, ModelPatterns, PerToken, ProviderName, Quantization, Word as _,
+    parse_and_check,
 };
 
 use super::*;
@@ -207,6 +208,22 @@ fn hard_filters_fail_closed_and_say_why() {
     let availability = &refusal.metadata.unwrap()["availability"];
     assert_eq!(availability["excluded_by"], serde_json::json!(["data_policy:zdr", "allowed_providers"]));
     assert!(refusal.message.contains("keep nothing"), "{}", refusal.message);
+}
+
+#[test]
+fn models_that_are_not_approved_are_not_tried() {
+    let world = World::new();
+    let approved = |pattern: &str| Preferences {
+        models: Some(ModelPatterns::new([pattern])),
+        strategy: Some(Strategy::Priority),
+        ..Preferences::default()
+    };
+    assert_eq!(world.order("a/m", approved("a/*")), "cheap dear middle odd");
+    assert_eq!(world.order("shared", approved("a/m")), "cheap middle dear odd");
+    let wishes = approved("b/*");
+    let refusal = world.plan("all", &Ask::for_models(&["shared"], Some(&wishes), 1)).unwrap_err();
+    let availability = &refusal.metadata.unwrap()["availability"];
+    assert_eq!(availability["excluded_by"], serde_json::json!(["allowed_models"]));
 }
 
 #[test]

@@ -14,16 +14,23 @@ pub enum Variant {
     Floor,
     /// The highest rate of success first.
     Exacto,
+    /// The model is to think before it answers.
+    Thinking,
 }
 
 impl Variant {
-    const ALL: [(&'static str, Self); 4] =
-        [(":free", Self::Free), (":nitro", Self::Nitro), (":floor", Self::Floor), (":exacto", Self::Exacto)];
+    const ALL: [(&'static str, Self); 5] = [
+        (":free", Self::Free),
+        (":nitro", Self::Nitro),
+        (":floor", Self::Floor),
+        (":exacto", Self::Exacto),
+        (":thinking", Self::Thinking),
+    ];
 
     /// The order that it asks for.
     pub fn strategy(self) -> Option<Strategy> {
         match self {
-            Self::Free => None,
+            Self::Free | Self::Thinking => None,
             Self::Nitro => Some(Strategy::Throughput),
             Self::Floor => Some(Strategy::Price),
             Self::Exacto => Some(Strategy::Exacto),
