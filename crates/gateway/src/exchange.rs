@@ -107,16 +107,24 @@ impl Exchange {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let gauges = &worker.gateway.gauges;
         gauges.in_flight.fetch_add(1, Ordering::Relaxed);
+        let record = ExchangeRecord {
+            id: worker.generation_id(since_epoch),
+            started_at_us: i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX),
+            status: STATUS_CLIENT_GONE,
+            outcome: Outcome::ClientGone,
+            ..ExchangeRecord::default()
+        };
+        let mut exchange = Self::drafted(worker, Instant::now(), record);
+        exchange.open = true;
+        exchange
+    }
+
+    /// Nothing but a draft, which nobody waits for yet.
+    fn drafted(worker: &Arc<Worker>, started: Instant, record: ExchangeRecord) -> Self {
         Self {
-            started: Instant::now(),
-            record: ExchangeRecord {
-                id: worker.generation_id(since_epoch),
-                started_at_us: i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX),
-                status: STATUS_CLIENT_GONE,
-                outcome: Outcome::ClientGone,
-                ..ExchangeRecord::default()
-            },
             worker: Arc::clone(worker),
+            started,
+            record,
             permit: None,
             waited: Duration::ZERO,
             worked: Duration::ZERO,
@@ -129,7 +137,7 @@ impl Exchange {
             before: None,
             aside: None,
             inherited: 0,
-            open: true,
+            open: false,
         }
     }
 

@@ -4,25 +4,15 @@ use std::process::ExitCode;
 
 use comfy_table::CellAlignment;
 use serde_json::{Value, json};
-use yumen_store::{SPOOL_FOLDER, ShadowQuery, ShadowRow, Store, StoreError};
+use yumen_store::{ShadowQuery, ShadowRow};
 
 use crate::cli::{ShadowOptions, say, table};
-use crate::settings;
-use crate::usage::{dollars, remark_waiting, since_us};
+use crate::usage::{dollars, read, since_us};
 
 /// Prints the comparison.
 pub fn run(options: &ShadowOptions) -> anyhow::Result<ExitCode> {
     let query = ShadowQuery { alias: options.alias.clone(), since_us: since_us(options.since) };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let url = settings::store_url(&options.store)?;
-    let (rows, waiting) = runtime.block_on(async {
-        let store = Store::open_existing(&options.store.data_dir, url.as_deref()).await?;
-        let rows = store.shadows(&query).await;
-        let waiting = store.waiting_records(&options.store.data_dir.join(SPOOL_FOLDER)).await;
-        store.close().await;
-        Ok::<_, StoreError>((rows?, waiting?))
-    })?;
-    remark_waiting(waiting);
+    let rows = read(&options.store, async |store| store.shadows(&query).await)?;
     if options.json {
         say(&serde_json::to_string_pretty(&rows.iter().map(as_json).collect::<Vec<_>>())?);
     } else if rows.is_empty() {

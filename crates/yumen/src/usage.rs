@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use yumen_store::{GroupBy, SPOOL_FOLDER, Store, StoreError, UsageQuery, UsageRow};
 
-use crate::cli::{UsageGroup, UsageOptions, remark, say, table};
+use crate::cli::{StoreOptions, UsageGroup, UsageOptions, remark, say, table};
 use crate::settings;
 
 /// Prints the sums.
@@ -21,16 +21,7 @@ pub fn run(options: &UsageOptions) -> anyhow::Result<ExitCode> {
         Some(UsageGroup::Provider) => GroupBy::Provider,
     };
     let query = UsageQuery { since_us, until_us: now_us.saturating_add(1), group_by };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let url = settings::store_url(&options.store)?;
-    let (rows, waiting) = runtime.block_on(async {
-        let store = Store::open_existing(&options.store.data_dir, url.as_deref()).await?;
-        let rows = store.usage(&query).await;
-        let waiting = store.waiting_records(&options.store.data_dir.join(SPOOL_FOLDER)).await;
-        store.close().await;
-        Ok::<_, StoreError>((rows?, waiting?))
-    })?;
-    remark_waiting(waiting);
+    let rows = read(&options.store, async |store| store.usage(&query).await)?;
     if options.json {
         say(&serde_json::to_string_pretty(&rows.iter().map(as_json).collect::<Vec<_>>())?);
     } else if rows.is_empty() {
@@ -41,6 +32,24 @@ pub fn run(options: &UsageOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Reads something from the store; says that records are missing in it, if any are.
+pub fn read<T>(
+    options: &StoreOptions,
+    ask: impl AsyncFnOnce(&Store) -> Result<T, StoreError>,
+) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let url = settings::store_url(options)?;
+    let (told, waiting) = runtime.block_on(async {
+        let store = Store::open_existing(&options.data_dir, url.as_deref()).await?;
+        let told = ask(&store).await;
+        let waiting = store.waiting_records(&options.data_dir.join(SPOOL_FOLDER)).await;
+        store.close().await;
+        Ok::<_, StoreError>((told?, waiting?))
+    })?;
+    remark_waiting(waiting);
+    Ok(told)
+}
+
 /// The moment so long ago, in Unix microseconds; the first of all without it.
 pub fn since_us(back: Option<Duration>) -> i64 {
     let now_us = Timestamp::now().as_microsecond();
@@ -48,7 +57,7 @@ pub fn since_us(back: Option<Duration>) -> i64 {
 }
 
 /// Says that records are missing in what follows, if any are.
-pub fn remark_waiting(waiting: u64) {
+fn remark_waiting(waiting: u64) {
     if waiting > 0 {
         remark(&format!(
             "note: {waiting} records wait in the spool and are not in these sums; \

@@ -5,7 +5,7 @@
 //! sum in the record when it closes.
 
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use yumen_llm::price::Price;
 use yumen_llm::usage::{Units, Usage};
@@ -27,24 +27,10 @@ impl Exchange {
             route: record.route.clone(),
             ..ExchangeRecord::default()
         };
-        Self {
-            worker: Arc::clone(worker),
-            started: *started,
-            inherited: draft.attempts.len(),
-            record: draft,
-            permit: None,
-            waited: Duration::ZERO,
-            worked: Duration::ZERO,
-            head_us: None,
-            trying: None,
-            sent: None,
-            files: None,
-            serving: None,
-            explains: false,
-            before: None,
-            aside: Some(Arc::clone(aside.get_or_insert_default())),
-            open: false,
-        }
+        let mut beside = Self::drafted(worker, *started, draft);
+        beside.inherited = beside.record.attempts.len();
+        beside.aside = Some(Arc::clone(aside.get_or_insert_default()));
+        beside
     }
 
     /// Takes what another side of it has come to.
