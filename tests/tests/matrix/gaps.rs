@@ -17,8 +17,6 @@ pub enum Gap {
     CacheNotTold,
     /// The upstream knows texts only.
     TextsOnly,
-    /// Whole pictures have to be uploaded before.
-    AddressesOnly,
     /// An agent or app is asked, whose builder has settled the rest.
     SettledByBuilder,
     /// What a model takes is its maker's matter.
@@ -30,13 +28,12 @@ pub enum Gap {
 }
 
 /// Every gap, in the order of the footnotes.
-pub const GAPS: [Gap; 10] = [
+pub const GAPS: [Gap; 9] = [
     Gap::NoProofsGiven,
     Gap::ProofsNotKept,
     Gap::WholePicturesOnly,
     Gap::CacheNotTold,
     Gap::TextsOnly,
-    Gap::AddressesOnly,
     Gap::SettledByBuilder,
     Gap::OfSomeMakers,
     Gap::CountsCharacters,
@@ -64,9 +61,6 @@ impl Gap {
                 "Triton's generate extension and DeepL take a text and give a text: there are neither tools nor pictures, \
                  thoughts or forms of answers."
             }
-            Self::AddressesOnly => {
-                "Dify and Coze take pictures by their addresses; whole ones would have to be uploaded before."
-            }
             Self::SettledByBuilder => {
                 "Who has built an app of Dify's or an agent of Coze's has settled its tools, and whether it thinks; a \
                  request cannot."
@@ -77,8 +71,8 @@ impl Gap {
             }
             Self::CountsCharacters => "DeepL counts characters, which are recorded; tokens are estimated.",
             Self::NoStreams => {
-                "Replicate and DeepL answer whole, so that nothing can go wrong in the middle; errors before the answer \
-                 are told like all others'."
+                "DeepL answers whole, so that nothing can go wrong in the middle; errors before the answer are told like all \
+                 others'."
             }
         }
     }
@@ -97,15 +91,16 @@ pub fn of(surface: Surface, provider: &str, feature: Feature) -> Option<Gap> {
         (Feature::Proofs, Surface::Ollama, _) => Some(Gap::ProofsNotKept),
         (_, _, "fake-triton" | "fake-deepl") if beyond_texts => Some(Gap::TextsOnly),
         (_, _, "fake-replicate") if beyond_texts => Some(Gap::OfSomeMakers),
-        (Feature::Images, _, "fake-dify" | "fake-coze") => Some(Gap::AddressesOnly),
-        (_, _, "fake-dify" | "fake-coze") if beyond_texts => Some(Gap::SettledByBuilder),
+        (_, _, "fake-dify" | "fake-coze") if beyond_texts && feature != Feature::Images => {
+            Some(Gap::SettledByBuilder)
+        }
         (Feature::Images, Surface::Ollama, _) => Some(Gap::WholePicturesOnly),
         (Feature::Usage, _, "fake-deepl") => Some(Gap::CountsCharacters),
         (Feature::Usage, Surface::Ollama, _)
         | (Feature::Usage, _, "fake-ollama" | "fake-dify" | "fake-coze" | "fake-triton" | "fake-replicate") => {
             Some(Gap::CacheNotTold)
         }
-        (Feature::Errors, _, "fake-replicate" | "fake-deepl") => Some(Gap::NoStreams),
+        (Feature::Errors, _, "fake-deepl") => Some(Gap::NoStreams),
         _ => None,
     }
 }
