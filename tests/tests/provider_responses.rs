@@ -273,7 +273,7 @@ async fn a_providers_conversation_is_its_keys_alone() {
         let mut body = unkept("two/one", "?");
         body["conversation"] = conversation;
         trusted.post(RESPONSES, &body).await.expect_status(200);
-        assert_eq!(second.last().json(), body, "it goes through as it is");
+        assert_eq!(second.last().json()["conversation"], body["conversation"], "it goes through as it is");
         let asked = second.counts().received;
         let refused = gateway.client().post(RESPONSES, &body).await.expect_status(404);
         assert_eq!(
