@@ -17,6 +17,8 @@ pub enum Gap {
     CacheNotTold,
     /// The upstream knows texts only.
     TextsOnly,
+    /// An app is asked a question, beside which pictures are.
+    NoQuestion,
     /// An agent or app is asked, whose builder has settled the rest.
     SettledByBuilder,
     /// What a model takes is its maker's matter.
@@ -28,12 +30,13 @@ pub enum Gap {
 }
 
 /// Every gap, in the order of the footnotes.
-pub const GAPS: [Gap; 9] = [
+pub const GAPS: [Gap; 10] = [
     Gap::NoProofsGiven,
     Gap::ProofsNotKept,
     Gap::WholePicturesOnly,
     Gap::CacheNotTold,
     Gap::TextsOnly,
+    Gap::NoQuestion,
     Gap::SettledByBuilder,
     Gap::OfSomeMakers,
     Gap::CountsCharacters,
@@ -60,6 +63,9 @@ impl Gap {
             Self::TextsOnly => {
                 "Triton's generate extension and DeepL take a text and give a text: there are neither tools nor pictures, \
                  thoughts or forms of answers."
+            }
+            Self::NoQuestion => {
+                "Dify wants a question: pictures beside a text arrive, pictures alone are refused."
             }
             Self::SettledByBuilder => {
                 "Who has built an app of Dify's or an agent of Coze's has settled its tools, and whether it thinks; a \
@@ -91,6 +97,7 @@ pub fn of(surface: Surface, provider: &str, feature: Feature) -> Option<Gap> {
         (Feature::Proofs, Surface::Ollama, _) => Some(Gap::ProofsNotKept),
         (_, _, "fake-triton" | "fake-deepl") if beyond_texts => Some(Gap::TextsOnly),
         (_, _, "fake-replicate") if beyond_texts => Some(Gap::OfSomeMakers),
+        (Feature::Images, _, "fake-dify") => Some(Gap::NoQuestion),
         (_, _, "fake-dify" | "fake-coze") if beyond_texts && feature != Feature::Images => {
             Some(Gap::SettledByBuilder)
         }

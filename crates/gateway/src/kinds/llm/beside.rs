@@ -35,7 +35,7 @@ pub(super) type Reply = (StatusCode, HeaderMap, AnswerBody);
 /// What is sent beside.
 enum Sent {
     /// A form.
-    Form(Pieces, HeaderValue),
+    Form(Bytes, HeaderValue),
     /// Nothing: an answer of this media type is fetched.
     Nothing(&'static str),
 }
@@ -92,7 +92,7 @@ impl Try<'_> {
     ) -> Result<String, Failure> {
         let kind = form.boundary.as_deref().and_then(headers::form).ok_or_else(|| self.not_told())?;
         let (pass, _) = self.pass(exchange).await?;
-        let sent = Sent::Form(Pieces::from_iter([Bytes::from(form.body)]), kind);
+        let sent = Sent::Form(form.body.into(), kind);
         let (status, headers, body) = self.ask_beside(exchange, (endpoint, path), sent, &pass).await?;
         let said = self.whole_beside(exchange, body).await?;
         let codec = codec(self.step.dialect);
@@ -178,9 +178,9 @@ impl Try<'_> {
     ) -> Result<Reply, Failure> {
         let mut headers = place.headers.clone();
         let (method, body, accept) = match sent {
-            Sent::Form(pieces, kind) => {
+            Sent::Form(form, kind) => {
                 headers.insert(header::CONTENT_TYPE, kind);
-                (Method::POST, pieces, "application/json")
+                (Method::POST, Pieces::from_iter([form]), "application/json")
             }
             Sent::Nothing(accept) => {
                 headers.remove(header::CONTENT_TYPE);
