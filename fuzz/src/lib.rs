@@ -20,8 +20,8 @@ use std::{fs, io};
 
 pub use mutate::Mutator;
 use words::{
-    ADDRESSES, BEDROCK, BROKEN, CHAT, COHERE, FORM, GEMINI, JSON, MEDIA, MESSAGES, OLLAMA, PASSING,
-    PROVIDERS_ONLY, REALTIME, RESPONSES, SSE, TEXT, VALUES, YAML,
+    BEDROCK, BROKEN, CHAT, COHERE, FORM, GEMINI, JSON, MEDIA, MESSAGES, OLLAMA, PASSING, PROVIDERS_ONLY,
+    REALTIME, RESPONSES, SSE, TEXT, VALUES, YAML,
 };
 
 /// One thing to fuzz.
@@ -110,7 +110,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "tokens", run: bytes::tokens, words: &[TEXT] },
     Target { name: "catalogue_update", run: config::catalogue_update, words: &[JSON] },
     Target { name: "healing", run: healing::healing, words: &[JSON, BROKEN] },
-    Target { name: "egress", run: egress::egress, words: &[ADDRESSES] },
+    Target { name: "egress", run: egress::egress, words: &[egress::ADDRESSES] },
     Target { name: "config", run: config::config, words: &[YAML] },
 ];
 
