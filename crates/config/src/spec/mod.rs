@@ -378,6 +378,10 @@ pub struct KeySpec {
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub tags: Vec<String>,
+    /// The team that it belongs to, for rules to read (`key.team`).
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 100))]
+    pub team: Option<String>,
     /// Switches the key off without removing it.
     #[serde(default)]
     pub disabled: bool,
