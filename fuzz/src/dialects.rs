@@ -160,6 +160,10 @@ pub(crate) fn triton_stream(data: &[u8]) {
     stream(Dialect::TritonGenerate, data);
 }
 
+pub(crate) fn replicate_stream(data: &[u8]) {
+    stream(Dialect::ReplicatePredictions, data);
+}
+
 pub(crate) fn replicate_response(data: &[u8]) {
     response(Dialect::ReplicatePredictions, data);
 }

@@ -8,6 +8,7 @@
 mod bytes;
 mod config;
 mod dialects;
+mod egress;
 mod healing;
 mod media;
 mod mutate;
@@ -94,6 +95,11 @@ pub const TARGETS: &[Target] = &[
         run: dialects::replicate_response,
         words: &[VALUES, PROVIDERS_ONLY],
     },
+    Target {
+        name: "replicate_stream",
+        run: dialects::replicate_stream,
+        words: &[SSE, VALUES, PROVIDERS_ONLY],
+    },
     Target { name: "deepl_response", run: dialects::deepl_response, words: &[VALUES, PROVIDERS_ONLY] },
     Target {
         name: "embeddings_response",
@@ -104,6 +110,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "tokens", run: bytes::tokens, words: &[TEXT] },
     Target { name: "catalogue_update", run: config::catalogue_update, words: &[JSON] },
     Target { name: "healing", run: healing::healing, words: &[JSON, BROKEN] },
+    Target { name: "egress", run: egress::egress, words: &[egress::ADDRESSES] },
     Target { name: "config", run: config::config, words: &[YAML] },
 ];
 

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use http::Method;
 use serde_json::{Value, json};
-use yumen_testkit::{Gateway, KEY, Upstream, eventually};
+use yumen_testkit::{Gateway, KEY, Reply, Upstream, eventually};
 use yumen_tests::memory::{ask, delete, go_on, path, respond};
 use yumen_tests::{FakeResponses, RESPONSES, TEXT, error_code};
 
@@ -136,7 +136,9 @@ async fn a_providers_response_is_its_keys_alone_also_after_a_kill() {
     let unstored = respond(&gateway.client(), unstored, true).await;
     let mut next = body.clone();
     next["previous_response_id"] = unstored["id"].clone();
-    assert_eq!(error_code(&gateway.client().post(RESPONSES, &next).await), "previous_response_not_found");
+    let refused = gateway.client().post(RESPONSES, &next).await.expect_status(400);
+    assert_eq!(error_code(&refused), "previous_response_not_found");
+    assert!(refused.text().contains("`store: true`"), "it says why: {}", refused.text());
     // A model of another provider, and a provider that is gone.
     for model in ["two/one", "plain/fake-chat"] {
         let mut elsewhere = body.clone();
@@ -184,4 +186,112 @@ async fn background_goes_through_to_a_provider_that_has_it() {
     let queued = gateway.client().post(RESPONSES, &body).await.expect_status(200).json();
     assert_eq!(queued["status"], "queued");
     assert_eq!(gateway.client().get(&path(&queued)).await.expect_status(200).json(), queued);
+}
+
+const TRUSTED: &str = "sk-yu-trusted-0123456789abcdefghijklmno";
+
+/// The same with a key that may begin conversations at both providers, and let requests through at the first.
+async fn trusting(first: &Upstream, second: &Upstream) -> Gateway {
+    for upstream in [first, second] {
+        let responses = FakeResponses::default();
+        upstream.script(move |request| match request.path.as_str() {
+            "/v1/conversations" => {
+                let account = request.header("authorization").trim_start_matches("Bearer secret-").to_owned();
+                let told =
+                    json!({ "id": format!("conv_{account}"), "object": "conversation", "created_at": 1 });
+                Some(Reply::json(200, &told))
+            }
+            _ => responses.answer(request),
+        });
+    }
+    let rules = |name: &str, rules: &str| {
+        (format!("  {name}: {{ type"), format!("  {name}: {{ passthrough: [ {rules} ], type"))
+    };
+    let (one, more) = rules("one", "POST /responses");
+    let (two, fewer) = rules("two", "POST /conversations");
+    let config = keeping_providers(first, second).replacen(&one, &more, 1).replacen(&two, &fewer, 1);
+    let key = format!("  - {{ name: trusted, secret: \"{TRUSTED}\", access: [\"providers/*\"] }}\n");
+    Gateway::start(&format!("{config}{key}")).await
+}
+
+#[tokio::test]
+async fn items_of_a_providers_answers_are_their_keys_alone() {
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    let gateway = trusting(&first, &second).await;
+    let theirs = gateway.anonymous().key(OTHER);
+    for stream in [false, true] {
+        let made = respond(&gateway.client(), unkept("one/one", "?"), stream).await;
+        let account = first.last().header("authorization").to_owned();
+        let id = made["output"][0]["id"].clone();
+        for reference in [json!({ "type": "item_reference", "id": id }), json!({ "id": id, "type": null })] {
+            let mut body = unkept("one/one", "?");
+            body["input"] = json!([reference, { "role": "user", "content": "And then?" }]);
+            // Often enough to meet the other account, were any allowed.
+            for _ in 0..3 {
+                respond(&gateway.client(), body.clone(), stream).await;
+                assert_eq!(first.last().header("authorization"), account);
+                assert_eq!(first.last().json()["input"], body["input"], "it goes through as it is");
+            }
+            let asked = first.counts().received;
+            let refused = theirs.post(RESPONSES, &body).await.expect_status(404);
+            assert_eq!(
+                (error_code(&refused).as_str(), &refused.json()["error"]["param"]),
+                ("object_not_found", &json!("input"))
+            );
+            for setting in ["access: [\\\"providers/one\\\"]", "passthrough: [\\\"POST /responses\\\"]"] {
+                assert!(refused.text().contains(setting), "{setting}: {}", refused.text());
+            }
+            assert_eq!(first.counts().received, asked, "nobody was asked");
+            // Where such a request could go through as it is, nothing is kept from anybody by refusing it.
+            gateway.anonymous().key(TRUSTED).post(RESPONSES, &body).await.expect_status(200);
+            body["model"] = json!("two/one");
+            let elsewhere = gateway.client().post(RESPONSES, &body).await.expect_status(400);
+            assert_eq!(error_code(&elsewhere), "previous_response_elsewhere");
+            let refused = gateway.anonymous().key(TRUSTED).post(RESPONSES, &body).await.expect_status(404);
+            assert_eq!(
+                error_code(&refused),
+                "object_not_found",
+                "the second provider lets no such request through"
+            );
+        }
+    }
+    let mut many = unkept("one/one", "?");
+    many["input"] =
+        (0..1001).map(|n| json!({ "type": "item_reference", "id": format!("msg_{n}") })).collect();
+    let refused = gateway.client().post(RESPONSES, &many).await.expect_status(400);
+    assert!(refused.text().contains("at most 1000"), "{}", refused.text());
+}
+
+#[tokio::test]
+async fn a_providers_conversation_is_its_keys_alone() {
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    let gateway = trusting(&first, &second).await;
+    let trusted = gateway.anonymous().key(TRUSTED);
+    let begun = trusted.post("/providers/two/conversations", &json!({})).await.expect_status(200).json();
+    assert_eq!(begun["id"], "conv_c");
+    for conversation in [json!("conv_c"), json!({ "id": "conv_c" })] {
+        let mut body = unkept("two/one", "?");
+        body["conversation"] = conversation;
+        trusted.post(RESPONSES, &body).await.expect_status(200);
+        assert_eq!(second.last().json()["conversation"], body["conversation"], "it goes through as it is");
+        let asked = second.counts().received;
+        let refused = gateway.client().post(RESPONSES, &body).await.expect_status(404);
+        assert_eq!(
+            (error_code(&refused).as_str(), &refused.json()["error"]["param"]),
+            ("object_not_found", &json!("conversation"))
+        );
+        assert!(refused.text().contains("providers/two"), "{}", refused.text());
+        assert_eq!(second.counts().received, asked, "nobody was asked");
+        // It is kept at the second provider, and nowhere else.
+        body["model"] = json!("one/one");
+        let elsewhere = trusted.post(RESPONSES, &body).await.expect_status(400);
+        assert_eq!(error_code(&elsewhere), "previous_response_elsewhere");
+        body["model"] = json!("plain/fake-chat");
+        let elsewhere = trusted.post(RESPONSES, &body).await.expect_status(400);
+        assert_eq!(error_code(&elsewhere), "previous_response_elsewhere");
+    }
+    let mut unknown = unkept("plain/fake-chat", "?");
+    unknown["conversation"] = json!("conv_nobodys");
+    let refused = gateway.client().post(RESPONSES, &unknown).await.expect_status(400);
+    assert!(refused.text().contains("only the provider that keeps it"), "{}", refused.text());
 }

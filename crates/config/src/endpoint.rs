@@ -27,6 +27,10 @@ pub struct Endpoint {
     pub second_path: Option<RequestPath>,
     /// The same for one that has tokens counted, where the provider can.
     pub count_path: Option<RequestPath>,
+    /// The same for one that brings a picture.
+    pub upload_path: Option<RequestPath>,
+    /// Other places to which an answer may lead.
+    pub leads_to: Vec<Endpoint>,
     /// The headers that every request has, `Host` among them.
     pub headers: HeaderMap,
 }
@@ -134,6 +138,8 @@ pub struct Paths<'a> {
     pub second_path: Option<Cow<'a, str>>,
     /// For counting tokens.
     pub count_path: Option<Cow<'a, str>>,
+    /// For bringing pictures.
+    pub upload_path: Option<Cow<'a, str>>,
 }
 
 impl Endpoint {
@@ -187,9 +193,21 @@ impl Endpoint {
             },
             second_path: paths.second_path.as_deref().map(|path| request_path(base, path)).transpose()?,
             count_path: paths.count_path.as_deref().map(|path| request_path(base, path)).transpose()?,
+            upload_path: paths.upload_path.as_deref().map(|path| request_path(base, path)).transpose()?,
+            leads_to: Vec::new(),
             path,
             headers: common_headers(HeaderValue::from_str(authority).map_err(|_| EndpointError::Host)?),
         })
+    }
+
+    /// The place and the path of an address that an answer has told, if the answer may lead there: to where it came from,
+    /// or to one of the places that are allowed beside it, and by the same scheme.
+    pub fn led(&self, address: &str) -> Option<(&Self, PathAndQuery)> {
+        let told = Self::at(address).ok()?;
+        let is_told =
+            |place: &&Self| (place.scheme, &place.host, place.port) == (told.scheme, &told.host, told.port);
+        let place = std::iter::once(self).chain(&self.leads_to).find(is_told)?;
+        Some((place, told.path.for_model("")?))
     }
 
     /// The same with these headers on each request, in place of common ones of the same name.
@@ -354,6 +372,29 @@ mod tests {
             ["host/token", "ftp://host/t", "https://user@host/t", "https://host/{model}", "https://host/#"]
         {
             assert!(Endpoint::at(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_answer_leads_only_where_it_may() {
+        let mut endpoint = Endpoint::join("https://api.example.com/v1", "/x").unwrap();
+        endpoint.leads_to.push(Endpoint::join("https://stream.example.com", "/").unwrap());
+        let led = |address: &str| endpoint.led(address).map(|(place, path)| format!("{} {path}", place.host));
+        assert_eq!(led("https://stream.example.com/v1/f?a=b").unwrap(), "stream.example.com /v1/f?a=b");
+        assert_eq!(led("https://API.example.com:443/v1/p").unwrap(), "api.example.com /v1/p");
+        for address in [
+            "http://stream.example.com/",
+            "https://stream.example.com:8443/",
+            "https://stream.example.com.evil.example/",
+            "https://evil.example/#stream.example.com",
+            "https://user@stream.example.com/",
+            "https://evil.example\\@stream.example.com/",
+            "https://stream.example.com./",
+            "//stream.example.com/",
+            "/v1/f",
+            "",
+        ] {
+            assert_eq!(led(address), None, "{address}");
         }
     }
 

@@ -184,6 +184,7 @@ impl Exchange {
                 ObjectKind::Video if matches!(path, FilesPath::Remix(_)) => Operation::Videos.word(),
                 ObjectKind::Video => "videos",
                 ObjectKind::Response => "responses",
+                ObjectKind::Conversation | ObjectKind::Item => "conversations",
             },
             HttpRoute::Responses(_) => "responses",
         };

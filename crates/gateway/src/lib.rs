@@ -16,6 +16,8 @@ mod egress;
 mod estimates;
 mod exchange;
 mod faults;
+#[doc(hidden)]
+pub mod fuzz;
 mod gauges;
 mod health;
 mod intents;

@@ -82,7 +82,7 @@ codes! {
     ConflictingLengths "conflicting_lengths" 400 InvalidRequest Client Never "The head says the body's length both by content-length and by transfer-encoding, so two readers could take different bytes for the next request.";
     FileNotFetched "file_not_fetched" 400 InvalidRequest Client Never "The provider takes files only whole, and the one at an address in the request could not be fetched, or may not be; `param` names the address, the message says why.";
     PreviousResponseNotFound "previous_response_not_found" 400 InvalidRequest Client Never "This virtual key has no kept response with the id in `previous_response_id`, or what came before it was deleted; the message says how one is kept.";
-    PreviousResponseElsewhere "previous_response_elsewhere" 400 InvalidRequest Client Never "The provider that keeps the response named by `previous_response_id`, or the credential it was made with, is not in the configuration any more, or does not serve the model asked for.";
+    PreviousResponseElsewhere "previous_response_elsewhere" 400 InvalidRequest Client Never "The provider that keeps what the request continues or names (`param` says by which field), or the credential it was made with, is not in the configuration any more, or does not serve the model asked for.";
     MissingKey "missing_key" 401 Authentication Client Never "No virtual key was sent.";
     InvalidKey "invalid_key" 401 Authentication Client Never "The virtual key is not known, is switched off or has expired.";
     ModelNotAllowed "model_not_allowed" 403 PermissionDenied Client Never "The virtual key may not use this model.";
@@ -94,7 +94,7 @@ codes! {
     NoEndpoints "no_endpoints" 404 NotFound Client Never "Deployments serve this model, but what the request, its key or the settings demand rules all of them out; the message and `availability.excluded_by` say why.";
     GenerationNotFound "generation_not_found" 404 NotFound Client Never "There is no record with this id for this key.";
     FilesNotConfigured "files_not_configured" 404 NotFound Client Never "The configuration names no provider that keeps files and batches (`files.provider`).";
-    ObjectNotFound "object_not_found" 404 NotFound Client Never "This virtual key has no file, batch, video or response with this id.";
+    ObjectNotFound "object_not_found" 404 NotFound Client Never "This virtual key has no file, batch, video, response, conversation or item with this id; `param` names the field.";
     MethodNotAllowed "method_not_allowed" 405 InvalidRequest Client Never "The path exists, but not for this method.";
     BodyTimeout "body_timeout" 408 Timeout Client Same "The client took too long to send its body.";
     CredentialGone "credential_gone" 409 InvalidRequest Client Never "The credential with which this file, batch, video or response was made is not in the configuration any more; another account would not know it.";

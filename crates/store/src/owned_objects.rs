@@ -1,4 +1,4 @@
-//! Whose files, batches, jobs and responses are whose, at which account of which provider.
+//! Whose files, batches, jobs, responses and conversations are whose, at which account of which provider.
 //!
 //! In: what the data plane has seen. Out: the same, as long as it is there. No object ever changes its owner.
 
@@ -45,6 +45,39 @@ impl OwnedObjects {
                 return Ok(forgotten);
             }
         }
+    }
+
+    /// Forgets the oldest objects of a kind of each key that has more than so many; says how many.
+    pub async fn forget_beyond(&self, kind: ObjectKind, most: u64) -> Result<u64, StoreError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let keys: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT key_id, COUNT(*) FROM owned_objects WHERE kind = $1 GROUP BY key_id HAVING COUNT(*) > $2",
+        )
+        .bind(kind.as_str())
+        .bind(most)
+        .fetch_all(&self.database.readers)
+        .await?;
+        let mut forgotten = 0;
+        for (key_id, has) in keys {
+            let mut left = u64::try_from(has - most).unwrap_or(0);
+            while left > 0 {
+                let deleted = sqlx::query(
+                    "DELETE FROM owned_objects WHERE (provider, kind, id) IN \
+                     (SELECT provider, kind, id FROM owned_objects WHERE key_id = $1 AND kind = $2 \
+                     ORDER BY created_at LIMIT $3)",
+                )
+                .bind(&key_id)
+                .bind(kind.as_str())
+                .bind(i64::try_from(left.min(u64::from(FORGOTTEN_AT_ONCE))).unwrap_or(0))
+                .execute(&self.database.writer)
+                .await?
+                .rows_affected();
+                forgotten += deleted;
+                // Whoever has deleted his own meanwhile has made room as well.
+                left = if deleted == 0 { 0 } else { left.saturating_sub(deleted) };
+            }
+        }
+        Ok(forgotten)
     }
 
     async fn insert(&self, objects: &[OwnedObject]) -> Result<bool, StoreError> {
@@ -247,6 +280,24 @@ mod tests {
         assert_eq!(objects.find(Response, "r-2099", "a").await.unwrap(), None);
         assert!(objects.find(Response, "r-2100", "a").await.unwrap().is_some());
         assert!(objects.find(File, "file", "a").await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_key_with_too_many_loses_its_own_oldest() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = open(dir.path()).await;
+        let many = |kind, key: &'static str, count: i64| {
+            (0..count).map(move |n| object(kind, &format!("{key}-{n}"), key, "#1", n)).collect::<Vec<_>>()
+        };
+        objects.remember(many(Response, "a", 2600)).await.unwrap();
+        objects.remember(many(Response, "b", 100)).await.unwrap();
+        objects.remember(many(File, "c", 200)).await.unwrap();
+        assert_eq!(objects.forget_beyond(Response, 100).await.unwrap(), 2500);
+        assert_eq!(objects.forget_beyond(Response, 100).await.unwrap(), 0);
+        assert_eq!(objects.find(Response, "a-2499", "a").await.unwrap(), None);
+        for (kind, id, key) in [(Response, "a-2500", "a"), (Response, "b-0", "b"), (File, "c-0", "c")] {
+            assert!(objects.find(kind, id, key).await.unwrap().is_some(), "{id}");
+        }
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! The door to what is remembered of files, batches, jobs and responses that providers keep: whose they are, and at which
+//! The door to what is remembered of files, batches, jobs, responses and conversations that providers keep: whose they are, and at which
 //! account of which provider.
 //!
 //! `store` implements it, the data plane asks it. Only calls about them wait for it, requests that begin a job or continue a
@@ -17,9 +17,16 @@ pub enum ObjectKind {
     Batch,
     Video,
     Response,
+    Conversation,
+    /// An item of a response or a conversation.
+    Item,
 }
 
 impl ObjectKind {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::File, Self::Batch, Self::Video, Self::Response, Self::Conversation, Self::Item];
+
     /// The word by which it is kept.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -27,12 +34,14 @@ impl ObjectKind {
             Self::Batch => "batch",
             Self::Video => "video",
             Self::Response => "response",
+            Self::Conversation => "conversation",
+            Self::Item => "item",
         }
     }
 
     /// The kind that a word stands for.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::File, Self::Batch, Self::Video, Self::Response].into_iter().find(|kind| kind.as_str() == word)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -47,7 +56,7 @@ pub struct Account {
     pub credential: String,
 }
 
-/// A file, a batch, a job or a response of a virtual key.
+/// A file, a batch, a job, a response or a conversation of a virtual key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnedObject {
     /// What it is.

@@ -339,7 +339,11 @@ pub fn wide_config(upstream: &Upstream) -> String {
     for (name, under, more) in [
         ("cohere", "", ""),
         ("dashscope", "/api/v1", ""),
-        ("dify", "/v1", "dialects: { dify_chat: { path: \"/chat-messages?app={model}\" } }"),
+        (
+            "dify",
+            "/v1",
+            "dialects: { dify_chat: { path: \"/chat-messages?app={model}\", upload_path: /files/upload } }",
+        ),
         ("coze", "", ""),
         ("triton", "", "auth: { scheme: bearer }"),
         ("replicate", "/v1", ""),

@@ -17,8 +17,8 @@ pub enum Gap {
     CacheNotTold,
     /// The upstream knows texts only.
     TextsOnly,
-    /// Whole pictures have to be uploaded before.
-    AddressesOnly,
+    /// An app is asked a question, beside which pictures are.
+    NoQuestion,
     /// An agent or app is asked, whose builder has settled the rest.
     SettledByBuilder,
     /// What a model takes is its maker's matter.
@@ -36,7 +36,7 @@ pub const GAPS: [Gap; 10] = [
     Gap::WholePicturesOnly,
     Gap::CacheNotTold,
     Gap::TextsOnly,
-    Gap::AddressesOnly,
+    Gap::NoQuestion,
     Gap::SettledByBuilder,
     Gap::OfSomeMakers,
     Gap::CountsCharacters,
@@ -64,8 +64,8 @@ impl Gap {
                 "Triton's generate extension and DeepL take a text and give a text: there are neither tools nor pictures, \
                  thoughts or forms of answers."
             }
-            Self::AddressesOnly => {
-                "Dify and Coze take pictures by their addresses; whole ones would have to be uploaded before."
+            Self::NoQuestion => {
+                "Dify wants a question: pictures beside a text arrive, pictures alone are refused."
             }
             Self::SettledByBuilder => {
                 "Who has built an app of Dify's or an agent of Coze's has settled its tools, and whether it thinks; a \
@@ -77,8 +77,8 @@ impl Gap {
             }
             Self::CountsCharacters => "DeepL counts characters, which are recorded; tokens are estimated.",
             Self::NoStreams => {
-                "Replicate and DeepL answer whole, so that nothing can go wrong in the middle; errors before the answer \
-                 are told like all others'."
+                "DeepL answers whole, so that nothing can go wrong in the middle; errors before the answer are told like all \
+                 others'."
             }
         }
     }
@@ -97,15 +97,17 @@ pub fn of(surface: Surface, provider: &str, feature: Feature) -> Option<Gap> {
         (Feature::Proofs, Surface::Ollama, _) => Some(Gap::ProofsNotKept),
         (_, _, "fake-triton" | "fake-deepl") if beyond_texts => Some(Gap::TextsOnly),
         (_, _, "fake-replicate") if beyond_texts => Some(Gap::OfSomeMakers),
-        (Feature::Images, _, "fake-dify" | "fake-coze") => Some(Gap::AddressesOnly),
-        (_, _, "fake-dify" | "fake-coze") if beyond_texts => Some(Gap::SettledByBuilder),
+        (Feature::Images, _, "fake-dify") => Some(Gap::NoQuestion),
+        (_, _, "fake-dify" | "fake-coze") if beyond_texts && feature != Feature::Images => {
+            Some(Gap::SettledByBuilder)
+        }
         (Feature::Images, Surface::Ollama, _) => Some(Gap::WholePicturesOnly),
         (Feature::Usage, _, "fake-deepl") => Some(Gap::CountsCharacters),
         (Feature::Usage, Surface::Ollama, _)
         | (Feature::Usage, _, "fake-ollama" | "fake-dify" | "fake-coze" | "fake-triton" | "fake-replicate") => {
             Some(Gap::CacheNotTold)
         }
-        (Feature::Errors, _, "fake-replicate" | "fake-deepl") => Some(Gap::NoStreams),
+        (Feature::Errors, _, "fake-deepl") => Some(Gap::NoStreams),
         _ => None,
     }
 }

@@ -89,7 +89,20 @@ pub(super) fn check(
             continue;
         }
         match Endpoint::join_all(&base, &paths) {
-            Ok(endpoint) => drop(endpoints.insert(*dialect, endpoint)),
+            Ok(mut endpoint) => {
+                let is_own = spec.base_url.is_some() || own.is_some();
+                let usual = defined.filter(|_| !is_own).map(|defined| &defined.leads_to);
+                for address in chosen.leads_to.as_ref().or(usual).into_iter().flatten() {
+                    match Endpoint::join(address, "/") {
+                        Ok(other) => endpoint.leads_to.push(other),
+                        Err(error) => {
+                            let here = here.field("leads_to");
+                            here.error(found, format!("{} {error}", here.path), None);
+                        }
+                    }
+                }
+                endpoints.insert(*dialect, endpoint);
+            }
             Err(error) => here.field("path").error(found, format!("{}.path {error}", here.path), None),
         }
     }
@@ -126,6 +139,8 @@ fn paths<'a>(
         second_path: pick(&chosen.second_path, inherited.map(|defined| &defined.second_path))
             .map(Cow::Borrowed),
         count_path: count_path.map(Cow::Borrowed).or_else(suffixed),
+        upload_path: pick(&chosen.upload_path, inherited.map(|defined| &defined.upload_path))
+            .map(Cow::Borrowed),
     })
 }
 
@@ -150,6 +165,7 @@ fn filled_paths<'a>(
         stream_path: all("stream_path", paths.stream_path)?,
         second_path: all("second_path", paths.second_path)?,
         count_path: all("count_path", paths.count_path)?,
+        upload_path: all("upload_path", paths.upload_path)?,
         path: fill("path", paths.path)?,
     })
 }

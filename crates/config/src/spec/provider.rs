@@ -211,6 +211,11 @@ pub struct DialectSpec {
     pub second_path: Option<String>,
     /// The path where tokens are counted, when it is not the dialect's usual one.
     pub count_path: Option<String>,
+    /// The path to which pictures are brought that a request of the wire format can only name.
+    pub upload_path: Option<String>,
+    /// Other places than the base URL's own to which an answer may lead that goes on elsewhere, such as
+    /// `https://stream.example.com`; the credential is shown there. Without it: the definition's, at the definition's base URL.
+    pub leads_to: Option<Vec<String>>,
     /// A base URL for this wire format only.
     pub base_url: Option<String>,
 }

@@ -8,3 +8,4 @@ mod owned;
 mod patience;
 mod scrub;
 pub mod turns;
+mod whole;

@@ -32,6 +32,13 @@ pub struct DialectPath {
     /// The path where tokens are counted, when it is not the dialect's usual one.
     #[serde(default)]
     pub count_path: Option<String>,
+    /// The path to which pictures are brought that a request of the wire format can only name.
+    #[serde(default)]
+    pub upload_path: Option<String>,
+    /// Other places than the base URL's own to which an answer may lead that goes on elsewhere, such as
+    /// `https://stream.example.com`. The credential is shown there. Like `base_url` they belong to the provider's default base.
+    #[serde(default)]
+    pub leads_to: Vec<String>,
     /// A base of this wire format's own, where it is not the provider's. It belongs to the provider's default
     /// base: an operator who sets another base and says nothing of this one must not be served from here.
     #[serde(default)]

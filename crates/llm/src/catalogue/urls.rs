@@ -24,7 +24,13 @@ impl<'a> Urls<'a> {
     pub(super) fn texts(&self) -> impl Iterator<Item = &'a str> {
         let entries = self.dialects.into_iter().flat_map(|dialects| dialects.values());
         let below = entries.flat_map(|entry| {
-            let others = [&entry.stream_path, &entry.second_path, &entry.count_path, &entry.base_url];
+            let others = [
+                &entry.stream_path,
+                &entry.second_path,
+                &entry.count_path,
+                &entry.upload_path,
+                &entry.base_url,
+            ];
             std::iter::once(entry.path.as_str()).chain(others.into_iter().filter_map(|text| text.as_deref()))
         });
         let bases = self.parameters.values().flat_map(|parameter| parameter.base_urls.values());
@@ -55,6 +61,7 @@ impl<'a> Urls<'a> {
                 ("stream_path", entry.stream_path.as_ref()),
                 ("second_path", entry.second_path.as_ref()),
                 ("count_path", entry.count_path.as_ref()),
+                ("upload_path", entry.upload_path.as_ref()),
             ];
             for (name, path) in paths.into_iter().filter_map(|(name, path)| Some((name, path?))) {
                 self.check_path(*dialect, name, path, faults);
@@ -67,6 +74,9 @@ impl<'a> Urls<'a> {
                         "must be the end of the provider's `base_url`, and has no use beside one's own";
                     faults.add(format!("{dialect:?}: `beside` {end:?} {problem}"));
                 }
+            }
+            for place in &entry.leads_to {
+                self.check_base_url(&format!("{dialect:?}: leads_to"), place, faults);
             }
             if let Some(url) = &entry.base_url {
                 self.check_base_url(&format!("{dialect:?}: base_url"), url, faults);

@@ -72,6 +72,17 @@ pub struct Asking {
     pub stream_header: Option<(&'static str, &'static str)>,
     /// Whether models go on with an answer whose beginning is the last message of the request.
     pub prefill: Prefill,
+    /// Whether an answer may lead to another address, where its stream or the rest of it is: [`super::Codec::leads_on`].
+    pub leads_on: bool,
+}
+
+/// Where an answer leads that is only the beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Onward {
+    /// The stream is there.
+    Stream(String),
+    /// The answer is there, when it is ready; asked earlier, it says the same.
+    Later(String),
 }
 
 /// Whether models go on with an answer whose beginning is the last message of the request, and do not begin another.
@@ -87,8 +98,13 @@ pub enum Prefill {
 
 impl Asking {
     /// As nearly all are.
-    pub(super) const USUAL: Self =
-        Self { answers: Answers::AsAsked, ends_unsaid: false, stream_header: None, prefill: Prefill::Never };
+    pub(super) const USUAL: Self = Self {
+        answers: Answers::AsAsked,
+        ends_unsaid: false,
+        stream_header: None,
+        prefill: Prefill::Never,
+        leads_on: false,
+    };
 }
 
 /// In which forms a provider's answers come.

@@ -59,7 +59,7 @@ pub use crate::ir::{ErrorFacts, ErrorKind};
 use crate::json::Object;
 use crate::price::{Price, Tier};
 
-pub use about::{Answers, Asking, ErrorShape, Outline, Prefill, Upstream};
+pub use about::{Answers, Asking, ErrorShape, Onward, Outline, Prefill, Upstream};
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
 pub use gemini::{JsonArray, gemini_count_tokens_answer, proves_what_follows, read_gemini_count_tokens};
 pub use openai_embeddings::recode_embeddings;
@@ -265,6 +265,8 @@ pub struct Tap {
     pub tier: Tier,
     /// Whether the provider says that it keeps the answer, in dialects in which it does.
     pub stored: Option<bool>,
+    /// The ids of its items, where it ends with all of them.
+    pub items: Vec<String>,
     /// Bytes of generated text, reasoning and tool arguments seen so far: the ground for an estimate.
     pub output_bytes: u64,
     /// Whether any generated content (not only lifecycle frames) has been seen.
@@ -311,6 +313,19 @@ pub trait Codec: Sync + Send {
     /// them before a request is written.
     fn needs_bytes(&self, _content: &ir::Content) -> bool {
         false
+    }
+    /// The form by which a picture is brought to the provider before a request that can only name it; `user` is who asks.
+    /// None where there is no such thing.
+    fn upload(&self, _content: &ir::Content, _user: Option<&str>) -> Option<Encoded> {
+        None
+    }
+    /// The id by which it is named, as the provider's answer tells it.
+    fn uploaded(&self, _body: &[u8]) -> Option<String> {
+        None
+    }
+    /// Where an answer leads that is only the beginning: to the stream that was asked for, or to where it is ready later.
+    fn leads_on(&self, _body: &[u8], _stream: bool) -> Option<Onward> {
+        None
     }
     /// Whether a request's body, a client's or one for an upstream, is of the second form, in dialects that have two, such
     /// as one for several inputs or one for pictures: it may go to a path of its own, and be answered otherwise.

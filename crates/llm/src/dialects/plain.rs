@@ -2,8 +2,13 @@
 //!
 //! In: a conversation. Out: its texts, and the names of what they leave out.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::Encoded;
 use super::losses::Losses;
 use crate::ir::{Chat, Content, Message, Part, Role, Source};
+use crate::multipart::FormWriter;
 
 /// What a text-only dialect says of a request beside its texts; the rest is noted as lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,6 +72,20 @@ fn speaker(role: Role) -> &'static str {
         Role::Assistant => "Assistant",
         Role::Tool => "Tool",
     }
+}
+
+/// A picture as a form brings it: the file, and whatever texts stand beside it. None for what is no picture in base64.
+pub(super) fn upload_form(content: &Content, texts: &[(&str, &str)]) -> Option<Encoded> {
+    let Content::Image { source: Source::Base64 { media_type, data }, .. } = content else { return None };
+    let bytes = STANDARD.decode(data).ok()?;
+    // Some servers know a file by the end of its name alone.
+    let end = media_type.strip_prefix("image/").unwrap_or("png");
+    let end = end.split(|letter: char| !letter.is_ascii_alphanumeric()).next().unwrap_or("png");
+    let mut form = FormWriter::default();
+    form.file("file", &format!("picture.{end}"), media_type, bytes);
+    texts.iter().for_each(|(name, value)| form.text(name, value));
+    let (body, boundary) = form.finish();
+    Some(Encoded { body, boundary: Some(boundary), lossy: Vec::new() })
 }
 
 /// Notes everything beside the messages that a dialect does not say: all but `said`, and top-level fields but `own`.

@@ -119,6 +119,8 @@ pub enum Source {
     Url(String),
     /// Uploaded to the provider before.
     FileId(String),
+    /// Brought to the provider for this request alone, by whoever sends it; no client can say so.
+    Brought(String),
     /// Plain text in the request.
     Text(String),
 }

@@ -26,6 +26,13 @@ impl Content {
             _ => {}
         }
     }
+
+    /// Puts the id by which a picture or document can be named in the place of its bytes.
+    pub fn name(&mut self, id: String) {
+        if let Self::Image { source, .. } | Self::File { source, .. } = self {
+            *source = Source::Brought(id);
+        }
+    }
 }
 
 impl Request {

@@ -18,9 +18,13 @@ impl Json {
     }
 
     /// Takes `text` when it is one JSON object that every reader can read: no number is too large, and nothing is nested too
-    /// deep. For what comes out of events, which are not looked through before.
+    /// deep. For what comes out of events, which are not looked through before. It goes into other events, in which lines end
+    /// otherwise: the ends of its lines, which are no part of any text in it, become spaces.
     pub fn object(text: &str) -> Option<Self> {
         scan_object(text.as_bytes(), DEPTH_MOST).ok()?;
+        if text.contains(['\n', '\r']) {
+            return Self::parse(&text.replace(['\n', '\r'], " "));
+        }
         Self::parse(text)
     }
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use yumen_llm::dialects::Dialect::{
-    AnthropicMessages, Gemini, OllamaChat, OllamaEmbeddings, OllamaGenerate, OpenAiChat, OpenAiEmbeddings,
+    AnthropicMessages, DashScopeChat, Gemini, OllamaChat, OllamaEmbeddings, OllamaGenerate, OpenAiChat,
+    OpenAiEmbeddings,
 };
 use yumen_llm::dialects::{AnswerContext, ErrorFacts, ErrorKind, Stopwatch, Target, Thinking, codec};
 use yumen_llm::ir::{Request, StreamEvent};
@@ -304,4 +305,37 @@ fn what_is_wrong_is_named_with_its_path() {
         .decode_request(br#"{"contents":[]}"#)
         .and_then(|read| codec(OllamaChat).encode_request(&read, &Target::default()));
     assert_eq!(nothing.expect_err("nothing to say").param.as_deref(), Some("messages"));
+}
+
+#[test]
+fn ends_of_lines_between_probabilities_end_no_event() {
+    let probability = "[{\"token\":\"Hi\",\"logprob\":\r0.25,\"bytes\":[72,105],\"top_logprobs\":[]}]";
+    let chunk = format!(
+        "{{\"model\":\"m\",\"message\":{{\"role\":\"assistant\",\"content\":\"Hi\"}},\"done\":false,\"logprobs\":{probability}}}\n"
+    );
+    let end = "{\"model\":\"m\",\"message\":{\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\"}\n";
+    let told = convert(OllamaChat, OpenAiChat, &format!("{chunk}{end}"));
+    let said = payloads_of(OpenAiChat, &told);
+    let found =
+        said.iter().find_map(|event| event["choices"][0]["logprobs"]["content"][0]["logprob"].as_f64());
+    assert_eq!(found, Some(0.25), "{told}");
+    // Data of several lines, in the middle of an object.
+    let lines =
+        "{\"content\":\n[{\"token\":\"Hi\",\n\"logprob\":0.25}],\"refusal\":null}".replace('\n', "\ndata: ");
+    let chunk = format!(
+        "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"Hi\"}},\"logprobs\":{lines}}}]}}\n\ndata: [DONE]\n\n"
+    );
+    let told = convert(OpenAiChat, OpenAiChat, &chunk);
+    assert!(
+        payloads_of(OpenAiChat, &told).iter().any(|event| !event["choices"][0]["logprobs"].is_null()),
+        "{told}"
+    );
+    let chunk = format!(
+        "data:{{\"output\":{{\"choices\":[{{\"message\":{{\"content\":\"Hi\"}},\"logprobs\":{lines},\"finish_reason\":\"stop\"}}]}}}}\n\n"
+    );
+    let told = convert(DashScopeChat, OpenAiChat, &chunk);
+    assert!(
+        payloads_of(OpenAiChat, &told).iter().any(|event| !event["choices"][0]["logprobs"].is_null()),
+        "{told}"
+    );
 }

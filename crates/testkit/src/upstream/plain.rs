@@ -56,6 +56,29 @@ pub(super) fn replicate(model: &str, content: &Content) -> Value {
             "urls": { "get": "https://api.replicate.com/v1/predictions/gm3" } })
 }
 
+/// A prediction whose stream is at an address.
+pub(super) fn replicate_begun(model: &str, stream: &str) -> Value {
+    json!({ "id": "gm3qorzdhgbfurvjtvhg6dckhu", "model": model, "status": "starting", "error": null, "output": null,
+            "logs": "", "urls": { "get": "https://api.replicate.com/v1/predictions/gm3", "stream": stream } })
+}
+
+/// The events of its stream.
+pub(super) fn replicate_events(content: &Content) -> Vec<String> {
+    let pieces = content.text.iter().map(|piece| replicate_event("output", piece));
+    let mut events: Vec<String> = pieces.collect();
+    events.push(replicate_event("done", "{}"));
+    events
+}
+
+fn replicate_event(name: &str, data: &str) -> String {
+    format!("event: {name}\nid: 1690212292:0\ndata: {}\n\n", data.replace('\n', "\ndata: "))
+}
+
+/// An error in the middle of it.
+pub(super) fn replicate_error_event() -> String {
+    replicate_event("error", &json!({ "detail": "fake upstream broke down" }).to_string())
+}
+
 /// An error of Replicate's.
 pub(super) fn replicate_error(status: u16) -> Value {
     json!({ "title": "Fake", "detail": format!("fake upstream says {status}"), "status": status })

@@ -4,6 +4,8 @@
 use std::io::Write;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -112,6 +114,9 @@ const BY_PATH: [(&str, Dialect); 7] = [
     ("/v2/translate", Dialect::DeepL),
 ];
 
+/// Where Replicate's streams are, before the model's name.
+const REPLICATE_STREAMS: &str = "/v1/files/";
+
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Task {
@@ -127,6 +132,15 @@ pub(super) fn answer(request: &Received) -> Reply {
     let dialect = dialect_of(request, path);
     if request.method == Method::GET && path.ends_with("/models") {
         return Reply::json(200, &models(dialect));
+    }
+    if let Some(model) = path.strip_prefix(REPLICATE_STREAMS).filter(|_| request.method == Method::GET) {
+        let content = content::of(model, &Value::Null);
+        return stream(Dialect::Replicate, model, plain::replicate_events(&content));
+    }
+    if let Some(file) = request.part("file").filter(|_| path.ends_with("/files/upload")) {
+        // Its name is what it holds, so that whoever sees the name knows.
+        let id = STANDARD.encode(file);
+        return Reply::json(201, &json!({ "id": id, "code": 0, "data": { "id": id } }));
     }
     let (model, body) = (request.model(), request.json());
     if path.ends_with("/realtime") {
@@ -173,6 +187,10 @@ pub(super) fn answer(request: &Received) -> Reply {
         || path.ends_with(":streamGenerateContent")
         || path.ends_with("/generate_stream")
         || path.ends_with("/converse-stream");
+    if streamed && dialect == Dialect::Replicate {
+        let address = format!("http://{}{REPLICATE_STREAMS}{model}", request.header("host"));
+        return head_fault(&model, Reply::json(201, &plain::replicate_begun(&model, &address)));
+    }
     let reply = match events(dialect, task, &model, &content, &body) {
         Some(events) if streamed => stream(dialect, &model, events),
         _ => whole_fault(&model, Reply::json(200, &whole(dialect, task, &model, &content, &body))),
@@ -305,8 +323,9 @@ fn stream(dialect: Dialect, model: &str, mut events: Vec<String>) -> Reply {
         Dialect::Dify => agents::dify_error_event(),
         Dialect::Coze => agents::coze_error_event(),
         Dialect::Triton => plain::triton_error_event(),
-        // They do not stream.
-        Dialect::Replicate | Dialect::DeepL => String::new(),
+        Dialect::Replicate => plain::replicate_error_event(),
+        // It does not stream.
+        Dialect::DeepL => String::new(),
     };
     // Lines have neither comments nor fields, and one way to end; an empty one is all that can stand between them.
     let in_lines = dialect == Dialect::Ollama;

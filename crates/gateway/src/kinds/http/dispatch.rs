@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use yumen_config::{
     Base, Credential, FailureClass, GatewaySettings, PlainPath, Provider, VirtualKey, Word as _,
 };
+use yumen_llm::dialects::Dialect;
 use yumen_llm::json::Pieces;
-use yumen_telemetry::AttemptRecord;
+use yumen_telemetry::{AttemptRecord, ObjectKind};
 
 use super::call::Call;
 use super::resolve::{LOAD, NO_MODEL, Plan, Step};
@@ -20,6 +21,7 @@ use crate::exchange::{Asked, Exchange, Trying};
 use crate::kinds::llm::{Failure, retry_after, token};
 use crate::kinds::mask::Mask;
 use crate::kinds::scrub::Scrub;
+use crate::kinds::whole::read_whole;
 use crate::rejection::{Code, Rejection};
 use crate::route::HttpRoute;
 use crate::upstream::{AnswerBody, Pass, REST_LIMITED, REST_REFUSED, RequestBody};
@@ -81,12 +83,23 @@ pub async fn dispatch(
     match &call.route {
         HttpRoute::Files(path) => files::dispatch(exchange, settings, key, call, path, plan).await,
         HttpRoute::Responses(path) => responses::dispatch(exchange, settings, key, call, path, plan).await,
-        HttpRoute::Through { .. } => {
+        HttpRoute::Through { path, .. } => {
             let step = plan.steps.first();
             let step = step.ok_or_else(|| Rejection::new(Code::Internal, "The plan had no step."))?;
-            send(exchange, settings, call, step, &call.query).await
+            let mut arrival = send(exchange, settings, call, step, &call.query).await?;
+            // Requests to models name it later.
+            let begins_conversation = call.method == Method::POST && path == "/conversations";
+            if begins_conversation && arrival.status.is_success() && knows_responses(&step.provider) {
+                let said = files::whole(exchange, settings, &mut arrival).await?;
+                files::seen::created(exchange, key, &arrival, ObjectKind::Conversation, "", &said).await?;
+            }
+            Ok(arrival)
         }
     }
+}
+
+fn knows_responses(provider: &Provider) -> bool {
+    provider.endpoints.contains_key(&Dialect::OpenAiResponses)
 }
 
 /// Sends a call to one place, with this query.
@@ -261,36 +274,6 @@ impl Attempt<'_> {
         };
         attempt.duration_us = micros(began.elapsed());
         exchange.attempted(attempt);
-    }
-}
-
-/// Reads a whole body, up to the size that answers may have.
-pub(super) async fn read_whole(
-    provider: &Provider,
-    settings: &GatewaySettings,
-    deadline: Instant,
-    mut body: AnswerBody,
-) -> Result<Bytes, Failure> {
-    let mut whole = BytesMut::new();
-    loop {
-        let idle = provider.timeouts.idle.min(deadline.saturating_duration_since(Instant::now()));
-        let chunk = tokio::time::timeout(idle, body.chunk()).await.map_err(|_| {
-            let message = format!("The answer of {} stopped for longer than its time-outs.", provider.name);
-            Failure::silent(Code::UpstreamTimeout, FailureClass::IdleTimeout, message)
-        })?;
-        let Some(chunk) = chunk else { return Ok(whole.freeze()) };
-        let chunk = chunk.map_err(|error| {
-            let message = format!("The answer of {} broke off.", provider.name);
-            let mut failure = Failure::silent(Code::UpstreamBroken, FailureClass::AnswerBroken, message);
-            failure.rejection = failure.rejection.cause(error);
-            failure
-        })?;
-        if whole.len() + chunk.len() > settings.max_answer_bytes {
-            let most = settings.max_answer_bytes;
-            let message = format!("The answer of {} is larger than {most} bytes.", provider.name);
-            return Err(Failure::silent(Code::UpstreamTooLarge, FailureClass::AnswerTooLarge, message));
-        }
-        whole.extend_from_slice(&chunk);
     }
 }
 

@@ -18,6 +18,6 @@ mod responses;
 
 pub use decode::decode;
 pub use dispatch::{Arrival, dispatch};
-pub use permit::permit;
+pub use permit::{lets_through, permit};
 pub use relay::relay;
 pub use resolve::resolve;

@@ -17,7 +17,7 @@ pub fn permit(
     route: &HttpRoute,
 ) -> Result<(), Rejection> {
     match route {
-        HttpRoute::Through { provider, path } => through(snapshot, key, method, provider, path),
+        HttpRoute::Through { provider, path } => lets_through(snapshot, key, method, provider, path),
         HttpRoute::Files(path) => files(snapshot, key, method, path),
         // What a key has asked itself it may also look at.
         HttpRoute::Responses(path) if is_id(path.id()) => Ok(()),
@@ -25,7 +25,8 @@ pub fn permit(
     }
 }
 
-fn through(
+/// Refuses a call that may not go through to a provider as it is.
+pub fn lets_through(
     snapshot: &Snapshot,
     key: &VirtualKey,
     method: &Method,

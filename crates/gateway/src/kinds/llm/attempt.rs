@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, FailureClass, GatewaySettings, Scheme};
@@ -14,6 +14,7 @@ use yumen_llm::ir::{OwnTools, Request};
 use yumen_llm::json::{Edit, Pieces, scan_object, splice};
 
 use super::arrival::{Arrival, Earlier, Reading};
+use super::beside::Reply;
 use super::call::Call;
 use super::classify::Failure;
 use super::dress::Dress;
@@ -102,24 +103,18 @@ impl Try<'_> {
         let keep = self.keep();
         let prepared = match self.untouched()? {
             Some(prepared) => prepared,
-            None => {
-                let mut request = self.decoded(exchange, keep.as_ref())?;
-                let addresses = self.addresses(&mut request);
-                if !addresses.is_empty() {
-                    // Rare, so that it takes no room in the exchanges that need no files.
-                    Box::pin(self.bring_files(exchange, &mut request, addresses)).await?;
-                }
-                self.encoded(request)?
-            }
+            None => self.written(exchange, endpoint, keep.as_ref()).await?,
         };
         let Prepared { pieces, boundary, lossy, withhold_usage, own_tools } = prepared;
         let (pass, sent) = self.pass(exchange).await?;
         self.count(exchange);
-        let result = self.send(exchange.worker(), endpoint, (pieces, boundary), &pass, sent).await;
-        // From here on only the waits for more of the answer are the upstream's.
-        exchange.waited += sent.elapsed();
-        let (status, headers, body) = result?;
-        self.learn(exchange, &headers);
+        let mut reply = self.send(exchange, endpoint, (pieces, boundary), &pass).await?;
+        self.learn(exchange, &reply.1);
+        if codec(self.step.dialect).outline().asking.leads_on {
+            // Rare, so that it takes no room in the exchanges that are answered where they ask.
+            reply = Box::pin(self.follow(exchange, endpoint, &pass, reply)).await?;
+        }
+        let (status, headers, body) = reply;
         let token = pass.token().map(Arc::clone);
         let keeping = keep.as_ref();
         let reading = Reading {
@@ -156,6 +151,25 @@ impl Try<'_> {
             prospect: None,
             earlier: Earlier::default(),
         })
+    }
+
+    /// What the client asks for, written anew.
+    async fn written(
+        &self,
+        exchange: &mut Exchange,
+        endpoint: &Endpoint,
+        keep: Option<&Keep>,
+    ) -> Result<Prepared, Failure> {
+        let mut request = self.decoded(exchange, keep)?;
+        let addresses = self.addresses(&mut request);
+        if !addresses.is_empty() {
+            // Rare, so that it takes no room in the exchanges that need no files; the same holds of the next.
+            Box::pin(self.bring_files(exchange, &mut request, addresses)).await?;
+        }
+        if endpoint.upload_path.is_some() {
+            Box::pin(self.bring_pictures_first(exchange, endpoint, &mut request)).await?;
+        }
+        self.encoded(request)
     }
 
     /// Counts what is sent with the credential. Counting tokens has limits of its own, which say nothing of answers.
@@ -331,17 +345,15 @@ impl Try<'_> {
 
     async fn send(
         &self,
-        worker: &Arc<Worker>,
+        exchange: &mut Exchange,
         endpoint: &Endpoint,
         (pieces, boundary): (Pieces, Option<String>),
         pass: &Pass<'_>,
-        now: Instant,
-    ) -> Result<(StatusCode, HeaderMap, AnswerBody), Failure> {
+    ) -> Result<Reply, Failure> {
         if endpoint.scheme == Scheme::Builtin {
             let (status, headers, chunks) = demo_answer(self.step.dialect, &pieces.concat());
             return Ok((status, headers, AnswerBody::memory(chunks)));
         }
-        let provider = self.step.provider();
         let client = self.same_dialect().then_some(self.client_headers);
         let uri = self.uri(endpoint, &pieces)?;
         let stream = self.asks_stream().then(|| codec(self.step.dialect).outline());
@@ -357,15 +369,26 @@ impl Try<'_> {
             pass.put_on(&mut request, &pieces, SystemTime::now);
             request
         };
+        self.sent(exchange, endpoint, make).await
+    }
+
+    /// Sends what `make` makes, within the try's time; the head of the answer, and its body.
+    pub(super) async fn sent(
+        &self,
+        exchange: &mut Exchange,
+        endpoint: &Endpoint,
+        make: impl Fn() -> http::Request<RequestBody>,
+    ) -> Result<Reply, Failure> {
+        let (provider, now) = (self.step.provider(), Instant::now());
         let mut timeouts = provider.timeouts;
         timeouts.connect = self.remaining_at(now, timeouts.connect);
         timeouts.first_byte = self.remaining_at(now, timeouts.first_byte);
-        let reply = worker
-            .pool
-            .send(endpoint, &timeouts, make)
-            .await
-            .map_err(|error| Failure::unsent(&provider.name, &error))?;
-        let (head, body) = AnswerBody::from_reply(&worker.pool, reply, self.settings.max_answer_bytes);
+        let pool = &exchange.worker().pool;
+        let reply = pool.send(endpoint, &timeouts, make).await;
+        // From here on only the waits for more of the answer are the upstream's.
+        let reply = reply.map(|reply| AnswerBody::from_reply(pool, reply, self.settings.max_answer_bytes));
+        exchange.waited += now.elapsed();
+        let (head, body) = reply.map_err(|error| Failure::unsent(&provider.name, &error))?;
         if head.status.is_success() && body.is_unreadable() {
             let message = format!(
                 "The answer of {} could not be read: its content-encoding is not known.",

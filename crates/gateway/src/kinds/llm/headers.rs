@@ -53,7 +53,9 @@ pub fn to_upstream(
 ) -> HeaderMap {
     let mut headers = endpoint.headers.clone();
     let whole = if codec(dialect).passing().is_some() { "*/*" } else { "application/json" };
-    let accept = stream.map_or(whole, |outline| outline.framing.media_type());
+    // One that leads to its stream is JSON.
+    let here = stream.filter(|outline| !outline.asking.leads_on);
+    let accept = here.map_or(whole, |outline| outline.framing.media_type());
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Some((name, value)) = stream.and_then(|outline| outline.asking.stream_header) {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));

@@ -62,6 +62,9 @@ pub async fn keep(
             remembering.finished().await
         }
         Arrived::Whole { tap, told, streamed, .. } => {
+            if let (What::There(_), false) = (&remembering.what, *streamed) {
+                tap.items = memory::item_ids(told);
+            }
             remembering.seen(tap);
             let at = if *streamed { memory::last_event(told) } else { 0 };
             let last = told.slice(at..);
@@ -93,6 +96,8 @@ pub struct Remembering {
     created_at: i64,
     what: What,
     task: Option<JoinHandle<Result<(), NotKept>>>,
+    /// Whether the answer's items are being remembered.
+    has_items: bool,
 }
 
 enum What {
@@ -124,30 +129,52 @@ impl Remembering {
             created_at: exchange.created(),
             what,
             task: None,
+            has_items: false,
         })
     }
 
-    /// What a provider says of its answer so far. Who owns it is written as soon as its id is known, once.
+    /// What a provider says of its answer so far. Who owns it is written as soon as its id is known, once, and who owns its
+    /// items when it has ended.
     pub fn seen(&mut self, tap: &Tap) {
-        let (What::There(account), None, Some(id)) = (&self.what, &self.task, &tap.id) else { return };
-        if tap.stored == Some(false) || !is_id(id) {
-            return;
-        }
-        let object = OwnedObject {
-            kind: ObjectKind::Response,
+        let What::There(account) = &self.what else { return };
+        let Some(id) = tap.id.as_ref().filter(|id| tap.stored != Some(false) && is_id(id)) else { return };
+        let object = |kind, id: &String| OwnedObject {
+            kind,
             id: id.clone(),
             key_id: self.key_id.clone(),
             account: account.clone(),
             model: String::new(),
             created_at: self.created_at,
         };
-        let gateway = Arc::clone(&self.gateway);
+        let response = self.task.is_none().then(|| object(ObjectKind::Response, id));
+        let is_over = tap.finished && !self.has_items;
+        let items = tap.items.iter().filter(|id| is_over && is_id(id));
+        let items: Vec<OwnedObject> = items.map(|id| object(ObjectKind::Item, id)).collect();
+        if let Some(response) = response {
+            let gateway = Arc::clone(&self.gateway);
+            self.begin(async move {
+                match gateway.owners.remember(vec![response]).await {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err(NotKept::IdTaken),
+                    Err(error) => Err(NotKept::Unavailable(error.to_string())),
+                }
+            });
+        }
+        self.has_items |= tap.finished;
+        if !items.is_empty() {
+            self.then_remember(items);
+        }
+    }
+
+    /// Remembers items after their response. Servers may give an id again: then the item stays its first owner's.
+    fn then_remember(&mut self, items: Vec<OwnedObject>) {
+        let (gateway, before) = (Arc::clone(&self.gateway), self.task.take());
         self.begin(async move {
-            match gateway.owners.remember(vec![object]).await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(NotKept::IdTaken),
-                Err(error) => Err(NotKept::Unavailable(error.to_string())),
+            if let Some(before) = before {
+                before.await.map_err(|error| NotKept::Unavailable(error.to_string()))??;
             }
+            let written = gateway.owners.remember(items).await;
+            written.map(drop).map_err(|error| NotKept::Unavailable(error.to_string()))
         });
     }
 

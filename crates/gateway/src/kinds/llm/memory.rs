@@ -10,10 +10,11 @@ use bytes::Bytes;
 use yumen_config::{GatewaySettings, KeepWish, VirtualKey};
 use yumen_llm::dialects::{Dialect, holds_sealed, memory};
 use yumen_llm::json::{Edit, Object, scan_object, splice};
-use yumen_telemetry::{Conversation, LookupError, ObjectKind, OwnedObject};
+use yumen_telemetry::{Account, Conversation, LookupError, ObjectKind, OwnedObject};
 
 use super::call::Call;
 use super::decode::expect;
+use super::referred::Referred;
 use crate::exchange::Exchange;
 use crate::kinds::owned::{is_id, unavailable};
 use crate::rejection::{Code, Rejection};
@@ -40,6 +41,8 @@ pub struct Memory {
     pub input: Bytes,
     /// What it continues.
     pub previous: Option<Previous>,
+    /// What else it names of that which only a provider keeps.
+    pub referred: Referred,
 }
 
 /// A response that is continued.
@@ -76,6 +79,7 @@ impl Memory {
                 .map(|field| body.slice_ref(field.value(body)))
                 .unwrap_or_default(),
             previous: previous.map(|id| Previous::Named(id.into_owned())),
+            referred: Referred::read(object, body)?,
         })))
     }
 
@@ -87,12 +91,18 @@ impl Memory {
         }
     }
 
-    /// The response of a provider that is continued.
-    pub fn owned(&self) -> Option<&OwnedObject> {
-        match &self.previous {
-            Some(Previous::There(object)) => Some(object),
+    /// The account that keeps what is continued or named, and the field that says so.
+    pub fn account(&self) -> Option<(&Account, &'static str)> {
+        match (&self.previous, &self.referred) {
+            (Some(Previous::There(object)), _) => Some((&object.account, PREVIOUS)),
+            (_, Referred::At(account, field)) => Some((account, field)),
             _ => None,
         }
+    }
+
+    /// Whether only a provider knows all that it continues.
+    pub fn is_bound(&self) -> bool {
+        matches!(self.previous, Some(Previous::There(_))) || !matches!(self.referred, Referred::Nothing)
     }
 }
 
@@ -104,6 +114,7 @@ pub async fn recall(
     mut call: Call,
 ) -> Result<Call, Rejection> {
     let Some(memory) = &mut call.memory else { return Ok(call) };
+    memory.referred.look_up(exchange, key).await?;
     let Some(Previous::Named(id)) =
         memory.previous.take_if(|previous| matches!(previous, Previous::Named(_)))
     else {

@@ -68,7 +68,9 @@ fn write_part(part: &Part, context: &AnswerContext, list: &mut write::List<'_>) 
 pub(super) fn write_file(source: &Source, context: &AnswerContext, out: &mut write::Object<'_>) {
     let (kind, media_type, text) = match source {
         Source::Base64 { media_type, data } => ("data", media_type.as_str(), data),
-        Source::Url(text) | Source::FileId(text) | Source::Text(text) => ("url", "image/*", text),
+        Source::Url(text) | Source::FileId(text) | Source::Brought(text) | Source::Text(text) => {
+            ("url", "image/*", text)
+        }
     };
     out.text("mediaType", media_type);
     if context.ai_sdk_version < 4 {

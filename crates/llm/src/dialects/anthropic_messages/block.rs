@@ -262,7 +262,7 @@ fn write_source(source: &Source, out: &mut write::Object<'_>) {
             object.text("type", "url");
             object.text("url", url);
         }
-        Source::FileId(id) => {
+        Source::FileId(id) | Source::Brought(id) => {
             object.text("type", "file");
             object.text("file_id", id);
         }

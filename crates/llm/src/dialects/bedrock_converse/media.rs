@@ -28,7 +28,7 @@ pub(super) fn image_format(source: &Source) -> Option<&'static str> {
     let name = match source {
         Source::Base64 { media_type, .. } => bare(media_type).strip_prefix("image/")?,
         Source::Url(uri) => ending(uri)?,
-        Source::FileId(_) | Source::Text(_) => return None,
+        Source::FileId(_) | Source::Brought(_) | Source::Text(_) => return None,
     };
     let name = if name.eq_ignore_ascii_case("jpg") { "jpeg" } else { name };
     IMAGES.into_iter().find(|known| name.eq_ignore_ascii_case(known))
@@ -49,7 +49,7 @@ pub(super) fn document_format(source: &Source) -> Option<&'static str> {
             let ending = ending(uri)?;
             DOCUMENTS.iter().map(|(format, _)| *format).find(|known| ending.eq_ignore_ascii_case(known))
         }
-        Source::FileId(_) => None,
+        Source::FileId(_) | Source::Brought(_) => None,
     }
 }
 
@@ -104,7 +104,7 @@ pub(super) fn write_source(source: &Source, out: &mut write::Object<'_>) {
         Source::Base64 { data, .. } => object.text("bytes", data),
         Source::Text(text) => object.text("text", text),
         Source::Url(uri) => object.object("s3Location", |location| location.text("uri", uri)),
-        Source::FileId(_) => {}
+        Source::FileId(_) | Source::Brought(_) => {}
     });
 }
 

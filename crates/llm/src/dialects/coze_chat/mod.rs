@@ -2,6 +2,8 @@
 //!
 //! - The model is the agent's id (`bot_id`). The conversation is sent with each request as `additional_messages`, and not
 //!   kept there, unless the client says otherwise.
+//! - Pictures are named by their addresses. Those that a client sends whole are brought first, by `POST /v1/files/upload`, and
+//!   named by their ids. <https://www.coze.com/docs/developer_guides/upload_files>
 //! - An answer that is not streamed has to be asked for again and again: every agent is asked for a stream, and whole
 //!   answers are gathered.
 //! - Of the messages those of the type `answer` are the answer. The pieces of one come as `conversation.message.delta`; its
@@ -19,6 +21,7 @@ mod stream;
 
 use super::{
     Answers, Asking, Codec, DecodeError, Dialect, Encoded, Outline, StreamDecoder, Tap, Target, as_chat,
+    plain,
 };
 use crate::ir::{self, ErrorFacts};
 
@@ -39,6 +42,14 @@ impl Codec for CozeChat {
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, DecodeError> {
         request::encode(&*as_chat(request)?, target)
+    }
+
+    fn upload(&self, content: &ir::Content, _: Option<&str>) -> Option<Encoded> {
+        plain::upload_form(content, &[])
+    }
+
+    fn uploaded(&self, body: &[u8]) -> Option<String> {
+        request::uploaded(body)
     }
 
     /// What is not streamed is an error.

@@ -1,5 +1,7 @@
 //! Requests: an agent, who asks it, and the conversation.
 
+use serde::Deserialize;
+
 use crate::dialects::plain::{Says, note_unsaid, text_of, write_own};
 use crate::dialects::{DecodeError, Encoded, Losses, Target, refuse, write};
 use crate::ir::{Chat, Content, Message, Role, Source};
@@ -36,12 +38,26 @@ pub(super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, Decode
     Ok(Encoded { body, boundary: None, lossy: losses.into_names() })
 }
 
-/// The address of a picture; others must have been uploaded before.
-fn picture(content: &Content) -> Option<&str> {
+/// How a picture is named that lies somewhere, or was brought before.
+fn picture(content: &Content) -> Option<(&'static str, &str)> {
     match content {
-        Content::Image { source: Source::Url(url), .. } => Some(url),
+        Content::Image { source: Source::Url(url), .. } => Some(("file_url", url)),
+        Content::Image { source: Source::Brought(id), .. } => Some(("file_id", id)),
         _ => None,
     }
+}
+
+/// The id of a picture that was brought.
+pub(super) fn uploaded(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Said {
+        data: File,
+    }
+    #[derive(Deserialize)]
+    struct File {
+        id: String,
+    }
+    serde_json::from_slice::<Said>(body).ok().map(|said| said.data.id).filter(|id| !id.is_empty())
 }
 
 /// Writes a turn. Agents have instructions of their own: a client's are what a user says first.
@@ -49,7 +65,8 @@ fn write_message(message: &Message, list: &mut write::List<'_>, losses: &mut Los
     losses.note_if(message.name.is_some(), "messages.name");
     let is_answer = message.role == Role::Assistant;
     let text = text_of(&message.parts, losses, |content| !is_answer && picture(content).is_some());
-    let pictures: Vec<&str> = message.parts.iter().filter_map(|part| picture(&part.content)).collect();
+    let pictures: Vec<(&str, &str)> =
+        message.parts.iter().filter_map(|part| picture(&part.content)).collect();
     if text.is_empty() && (is_answer || pictures.is_empty()) {
         return false;
     }
@@ -69,7 +86,7 @@ fn write_message(message: &Message, list: &mut write::List<'_>, losses: &mut Los
 }
 
 /// A text and pictures as the list that stands in a string.
-fn objects(text: &str, pictures: &[&str]) -> String {
+fn objects(text: &str, pictures: &[(&str, &str)]) -> String {
     let mut list = b"[".to_vec();
     if !text.is_empty() {
         write::object(&mut list, |part| {
@@ -77,13 +94,13 @@ fn objects(text: &str, pictures: &[&str]) -> String {
             part.text("text", text);
         });
     }
-    for url in pictures {
+    for (name, value) in pictures {
         if list.len() > 1 {
             list.push(b',');
         }
         write::object(&mut list, |part| {
             part.text("type", "image");
-            part.text("file_url", url);
+            part.text(name, value);
         });
     }
     list.push(b']');

@@ -27,7 +27,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
     parts.extend(Some(message.text()).filter(|text| !text.is_empty()).map(Part::text));
     let calls = message.tool_calls.into_iter().flatten();
     parts.extend(calls.map(|call| Part::new(read_call(call, &mut ids, body))));
-    let logprobs = choice.logprobs.map(Json::copied).filter(Json::is_object);
+    let logprobs = choice.logprobs.and_then(|raw| Json::object(raw.get()));
     Ok(Answer {
         id,
         choices: vec![Choice { index: 0, parts, finish: read_finish(&choice.finish_reason), logprobs }],

@@ -54,7 +54,7 @@ impl StreamDecoder for Decoder {
         }
         let text = choice.message.text();
         if !text.is_empty() {
-            let logprobs = choice.logprobs.map(crate::ir::Json::copied).filter(crate::ir::Json::is_object);
+            let logprobs = choice.logprobs.and_then(|raw| crate::ir::Json::object(raw.get()));
             out.push(StreamEvent::Text { choice: 0, text, logprobs });
         }
         for call in choice.message.tool_calls.into_iter().flatten() {

@@ -4,6 +4,8 @@
 //! - An app is asked one `query`, and keeps conversations itself: one that it knows goes on by `conversation_id`, which a
 //!   client may give. Without it the whole conversation is the query, as a transcript when it has several turns. The query
 //!   stands in `inputs`, too, where text generators look for it.
+//! - Pictures are named by their addresses. Those that a client sends whole are brought to the app first, by
+//!   `POST /files/upload`, and named by their ids. <https://docs.dify.ai/api-reference/files/upload-file>
 //! - Agents only stream: every app is asked for a stream, and whole answers are gathered.
 //! - `message_end` is the last event and has the usage. Errors are events of that name.
 //!
@@ -35,6 +37,14 @@ impl Codec for DifyChat {
 
     fn encode_request(&self, request: &ir::Request, _: &Target<'_>) -> Result<Encoded, DecodeError> {
         request::encode(&*as_chat(request)?)
+    }
+
+    fn upload(&self, content: &ir::Content, user: Option<&str>) -> Option<Encoded> {
+        request::upload(content, user)
+    }
+
+    fn uploaded(&self, body: &[u8]) -> Option<String> {
+        request::uploaded(body)
     }
 
     /// A server that has not streamed all the same has answered in its blocking mode.

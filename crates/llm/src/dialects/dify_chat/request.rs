@@ -1,6 +1,9 @@
-//! Requests: one query, its pictures by their addresses, and what the operator's app takes beside.
+//! Requests: one query, its pictures by their addresses or as they were brought before, and what the operator's app takes
+//! beside.
 
-use crate::dialects::plain::{Says, note_unsaid, transcript, write_own};
+use serde::Deserialize;
+
+use crate::dialects::plain::{Says, note_unsaid, transcript, upload_form, write_own};
 use crate::dialects::{DecodeError, Encoded, Losses, refuse, write};
 use crate::ir::{Chat, Content, Message, Role, Source};
 
@@ -15,7 +18,7 @@ pub(super) fn encode(chat: &Chat) -> Result<Encoded, DecodeError> {
     let mut losses = Losses::default();
     let goes_on = chat.extra.iter().any(|(name, value)| name == "conversation_id" && value.get().len() > 2);
     let asked = asked(&chat.messages, goes_on);
-    let query = transcript(asked, &mut losses, |content| picture(content).is_some());
+    let query = transcript(asked, &mut losses, is_picture);
     if query.is_empty() {
         return Err(refuse("messages", "at least one message with text is needed"));
     }
@@ -42,26 +45,42 @@ fn asked(messages: &[Message], goes_on: bool) -> &[Message] {
     known.and_then(|place| messages.get(place + 1..)).unwrap_or(messages)
 }
 
-/// The address of a picture; others must have been uploaded before.
-fn picture(content: &Content) -> Option<&str> {
-    match content {
-        Content::Image { source: Source::Url(url), .. } => Some(url),
-        _ => None,
+/// A picture that lies somewhere, or was brought; an app keeps what is brought for its user alone.
+fn is_picture(content: &Content) -> bool {
+    matches!(content, Content::Image { source: Source::Url(_) | Source::Brought(_), .. })
+}
+
+/// A picture as it is brought before.
+pub(super) fn upload(content: &Content, user: Option<&str>) -> Option<Encoded> {
+    upload_form(content, &[("user", user.unwrap_or(SOMEONE))])
+}
+
+/// The id of what was brought.
+pub(super) fn uploaded(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Said {
+        id: String,
     }
+    serde_json::from_slice::<Said>(body).ok().map(|said| said.id).filter(|id| !id.is_empty())
 }
 
 fn write_pictures(messages: &[Message], out: &mut write::Object<'_>) {
-    let parts = messages.iter().flat_map(|message| &message.parts);
-    let pictures: Vec<&str> = parts.filter_map(|part| picture(&part.content)).collect();
-    if pictures.is_empty() {
+    let parts = || messages.iter().flat_map(|message| &message.parts).map(|part| &part.content);
+    if !parts().any(is_picture) {
         return;
     }
     out.list("files", |list| {
-        for url in pictures {
+        for content in parts() {
+            let Content::Image { source, .. } = content else { continue };
+            let (method, name, value) = match source {
+                Source::Url(url) => ("remote_url", "url", url),
+                Source::Brought(id) => ("local_file", "upload_file_id", id),
+                Source::Base64 { .. } | Source::FileId(_) | Source::Text(_) => continue,
+            };
             list.object(|file| {
                 file.text("type", "image");
-                file.text("transfer_method", "remote_url");
-                file.text("url", url);
+                file.text("transfer_method", method);
+                file.text(name, value);
             });
         }
     });

@@ -87,7 +87,7 @@ pub(super) fn write_source(source: &Source, out: &mut write::Object<'_>) {
             file.text("fileUri", uri);
         }),
         Source::Text(text) => out.text("text", text),
-        Source::FileId(_) => {}
+        Source::FileId(_) | Source::Brought(_) => {}
     }
 }
 

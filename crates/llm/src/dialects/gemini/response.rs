@@ -101,7 +101,9 @@ fn answerable(content: &Content) -> bool {
         Content::Text(text) | Content::Refusal(text) => !text.is_empty(),
         Content::RedactedThinking { .. } | Content::Thinking { .. } => true,
         Content::ToolCall { .. } | Content::Audio { .. } => true,
-        Content::Image { source, .. } | Content::File { source, .. } => !matches!(source, Source::FileId(_)),
+        Content::Image { source, .. } | Content::File { source, .. } => {
+            !matches!(source, Source::FileId(_) | Source::Brought(_))
+        }
         Content::Other { kind, json } => is_own_kind(kind, json),
         Content::ToolResult { .. } => false,
     }

@@ -29,6 +29,6 @@ pub(in crate::dialects) fn read_file_data(data: String) -> Source {
 pub(in crate::dialects) fn write_url(source: &Source) -> String {
     match source {
         Source::Base64 { media_type, data } => format!("data:{media_type};base64,{data}"),
-        Source::Url(text) | Source::FileId(text) | Source::Text(text) => text.clone(),
+        Source::Url(text) | Source::FileId(text) | Source::Brought(text) | Source::Text(text) => text.clone(),
     }
 }

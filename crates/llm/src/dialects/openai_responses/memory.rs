@@ -7,7 +7,13 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::tap::ITEMS_MOST;
+use crate::dialects::read::Loose;
 use crate::json::{Edit, Kind, scan_object, splice};
+
+mod references;
+
+pub use references::{Reference, references};
 
 /// A turn of a conversation: a request's own input and its response.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +106,23 @@ pub fn event_not_kept(event: &Bytes) -> Bytes {
     let start = response.as_ptr().addr().saturating_sub(event.as_ptr().addr());
     let (before, after) = (event.get(..start), event.get(start + response.len()..));
     [before.unwrap_or_default(), &not_kept(&response), after.unwrap_or_default()].concat().into()
+}
+
+/// The ids of a whole response's items.
+pub fn item_ids(response: &[u8]) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct Shape<'a> {
+        #[serde(borrow)]
+        output: Vec<Item<'a>>,
+    }
+    #[derive(serde::Deserialize, Default)]
+    #[serde(default)]
+    struct Item<'a> {
+        #[serde(borrow)]
+        id: Loose<'a>,
+    }
+    let Ok(shape) = serde_json::from_slice::<Shape<'_>>(response) else { return Vec::new() };
+    shape.output.into_iter().filter_map(|item| item.id.into_text()).take(ITEMS_MOST).collect()
 }
 
 fn payload(event: &Bytes) -> Option<Bytes> {

@@ -27,6 +27,9 @@ const DELTAS: [&[u8]; 6] = [
     b"custom_tool_call_input.delta",
 ];
 
+/// So many items of one answer are told.
+pub(super) const ITEMS_MOST: usize = 256;
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Event<'a> {
@@ -64,6 +67,7 @@ struct Details<'a> {
 struct Item<'a> {
     #[serde(borrow, rename = "type")]
     kind: Loose<'a>,
+    id: Loose<'a>,
     arguments: Loose<'a>,
     input: Loose<'a>,
     encrypted_content: Loose<'a>,
@@ -215,6 +219,8 @@ fn end(response: Response<'_>, tap: &mut Tap) {
     if tap.output_bytes == 0 {
         response.output.iter().flatten().for_each(|item| note_item(item, tap));
     }
+    let ids = response.output.into_iter().flatten().filter_map(|item| item.id.into_text());
+    tap.items = ids.take(ITEMS_MOST).collect();
     tap.id = response.id.into_text().or(tap.id.take());
     tap.model = response.model.into_text().or(tap.model.take());
     tap.stored = stored(response.store).or(tap.stored);
@@ -257,7 +263,7 @@ mod tests {
         let mut parsed = Tap::default();
         let response: Response<'_> = serde_json::from_slice(body).unwrap();
         end(response, &mut parsed);
-        assert_eq!(plain, Tap { output_bytes: 0, ..parsed });
+        assert_eq!(plain, Tap { output_bytes: 0, items: Vec::new(), ..parsed });
         assert_eq!((plain.usage.unwrap().cached_input, plain.stored), (2, Some(true)));
         for odd in [
             &br#"{"id":"resp_1","status":"incomplete","output":[],"usage":{"input_tokens":1}}"#[..],

@@ -131,7 +131,9 @@ pub(super) fn decode(body: &[u8], counted: Counted) -> Result<ImagesAnswer, Deco
         let url = item.string("url")?.ok_or_else(|| at.fault("has neither `b64_json` nor `url`"))?;
         Ok(match read_url(url) {
             Source::Base64 { data, .. } => Picture::Base64(data),
-            Source::Url(url) | Source::FileId(url) | Source::Text(url) => Picture::Url(url),
+            Source::Url(url) | Source::FileId(url) | Source::Brought(url) | Source::Text(url) => {
+                Picture::Url(url)
+            }
         })
     });
     Ok(ImagesAnswer { images: images.collect::<Result<_, DecodeError>>()?, counted })

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::dialects::read::{At, Loose};
-use crate::dialects::{DecodeError, Tap, fault};
+use crate::dialects::{DecodeError, Onward, Tap, fault};
 use crate::ir::{Answer, Choice, ErrorFacts, ErrorKind, Finish, FinishReason, Part};
 use crate::usage::Usage;
 
@@ -19,6 +19,16 @@ struct Prediction<'a> {
     output: Loose<'a>,
     error: Loose<'a>,
     metrics: Metrics<'a>,
+    urls: Urls<'a>,
+}
+
+/// Where more of it is.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Urls<'a> {
+    #[serde(borrow)]
+    get: Loose<'a>,
+    stream: Loose<'a>,
 }
 
 #[derive(Deserialize, Default)]
@@ -43,6 +53,10 @@ impl<'a> Prediction<'a> {
         }
     }
 
+    fn is_under_way(&self) -> bool {
+        matches!(self.status.text(), Some("starting" | "processing"))
+    }
+
     fn usage(&self) -> Option<Usage> {
         let (input, output) =
             (self.metrics.input_token_count.number(), self.metrics.output_token_count.number());
@@ -57,14 +71,22 @@ impl<'a> Prediction<'a> {
     fn failure(&self) -> Option<(ErrorKind, &str)> {
         match self.status.text()? {
             "succeeded" => None,
-            "starting" | "processing" => Some((
-                ErrorKind::Timeout,
-                "The prediction was not ready within the time that Replicate waits.",
-            )),
+            _ if self.is_under_way() => Some((ErrorKind::Timeout, "The prediction was not ready in time.")),
             "canceled" | "aborted" => Some((ErrorKind::Server, "The prediction was cancelled.")),
             _ => Some((ErrorKind::Server, self.error.text().unwrap_or("The prediction has failed."))),
         }
     }
+}
+
+/// Where one leads that is not ready.
+pub(super) fn leads_on(body: &[u8], stream: bool) -> Option<Onward> {
+    let prediction = Prediction::read(body)?;
+    if !prediction.is_under_way() {
+        return None;
+    }
+    let Urls { get, stream: live } = prediction.urls;
+    let live = live.into_text().filter(|_| stream).map(Onward::Stream);
+    live.or_else(|| get.into_text().map(Onward::Later))
 }
 
 /// The status that a prediction without an output means.

@@ -31,6 +31,9 @@ pub(super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, Decode
         if is_version(target.model) {
             out.text("version", target.model);
         }
+        if chat.stream {
+            out.boolean("stream", true);
+        }
         out.object("input", |input| {
             input.text("prompt", &prompt);
             if let Some(name) = inputs.system.filter(|_| !instructions.is_empty()) {

@@ -15,11 +15,12 @@ use yumen_llm::json::{Read, scan_object};
 use yumen_telemetry::{ObjectKind, OwnedObject};
 
 use super::call::Call;
-use super::dispatch::{Answered, Arrival, read_whole, send};
+use super::dispatch::{Answered, Arrival, send};
 use super::permit::unknown;
 use super::resolve::{Plan, Step};
 use crate::exchange::Exchange;
 use crate::kinds::owned::{is_id, unavailable};
+use crate::kinds::whole::read_whole;
 use crate::rejection::{Code, Rejection};
 use crate::route::FilesPath;
 use crate::worker::Worker;
@@ -140,6 +141,7 @@ fn path_of(path: &FilesPath) -> String {
         ObjectKind::Batch => "/batches",
         ObjectKind::Video => "/videos",
         ObjectKind::Response => "/responses",
+        ObjectKind::Conversation | ObjectKind::Item => "/conversations",
     };
     match path {
         FilesPath::All(_) => folder.to_owned(),

@@ -27,7 +27,7 @@ fn told(said: &[u8]) -> Told {
 }
 
 /// Remembers what was made just now.
-pub(super) async fn created(
+pub(in crate::kinds::http) async fn created(
     exchange: &Exchange,
     key: &VirtualKey,
     arrival: &Arrival,

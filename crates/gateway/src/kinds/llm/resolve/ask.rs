@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use smallvec::SmallVec;
-use yumen_config::{Credential, Preferences, Preset, Snapshot};
+use yumen_config::{Credential, Preferences, Preset, Snapshot, VirtualKey};
 use yumen_llm::dialects::Dialect;
 use yumen_llm::tokens;
 
@@ -108,6 +108,7 @@ impl<'a> Ask<'a> {
     pub fn pinned(
         &self,
         snapshot: &Snapshot,
+        key: &VirtualKey,
         steps: &mut SmallVec<[Step; 2]>,
     ) -> Result<Option<Arc<Credential>>, Rejection> {
         let memory = match self.source {
@@ -115,13 +116,10 @@ impl<'a> Ask<'a> {
             #[cfg(test)]
             Source::Tokens { .. } => None,
         };
-        match memory.and_then(|memory| memory.owned()) {
-            Some(previous) => {
-                let model = self.models.first().map_or("", |named| named.name);
-                pin(snapshot, steps, &previous.account, model)
-            }
-            None => Ok(None),
-        }
+        let Some(memory) = memory else { return Ok(None) };
+        memory.referred.permit(snapshot, key, steps)?;
+        let Some((account, field)) = memory.account() else { return Ok(None) };
+        pin(snapshot, steps, account, (field, self.models.first().map_or("", |named| named.name)))
     }
 
     /// About how many tokens its prompt has.

@@ -202,7 +202,7 @@ pub fn resolve(
         && !levels.keeps_to_order()
     {
         let mut steps = SmallVec::from_iter([only.step()]);
-        let only = ask.pinned(snapshot, &mut steps)?;
+        let only = ask.pinned(snapshot, key, &mut steps)?;
         return Ok(Plan {
             steps,
             decision: Decision::plain(strategy),
@@ -227,7 +227,7 @@ pub fn resolve(
         return Err(decision::nothing_left(ask, &all));
     }
     let decision = Decision::of(strategy, stuck.is_some(), &all);
-    let only = ask.pinned(snapshot, &mut steps)?;
+    let only = ask.pinned(snapshot, key, &mut steps)?;
     let session = session.filter(|_| only.is_none());
     let survival = Survival::of(&levels);
     let rescue = only.is_none() && levels.narrowest(|level| level.rescue) == Some(true);

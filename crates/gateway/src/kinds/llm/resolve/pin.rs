@@ -17,18 +17,16 @@ pub fn pin(
     snapshot: &Snapshot,
     steps: &mut SmallVec<[Step; 2]>,
     account: &Account,
-    model: &str,
+    (field, model): (&'static str, &str),
 ) -> Result<Option<Arc<Credential>>, Rejection> {
-    let refuse = |message: String| {
-        Err(Rejection::new(Code::PreviousResponseElsewhere, message).param("previous_response_id"))
-    };
+    let refuse = |message: String| Err(Rejection::new(Code::PreviousResponseElsewhere, message).param(field));
     let Some((provider, credential)) = accounts::found(snapshot, account) else {
         return refuse(format!("{} Send the whole conversation in the request.", accounts::gone(account)));
     };
     steps.retain(|step| step.dialect == Dialect::OpenAiResponses && step.provider().id == provider.id);
     if steps.is_empty() {
         return refuse(format!(
-            "The provider `{}` keeps the earlier response, and does not serve the model `{model}` in this API. Ask for a model \
+            "The provider `{}` keeps what `{field}` names, and does not serve the model `{model}` in this API. Ask for a model \
              of it, or send the whole conversation in the request.",
             account.provider
         ));

@@ -55,7 +55,7 @@ pub fn look<'s>(snapshot: &'s Snapshot, request: &Request<'_>) -> Looked<'s> {
 pub fn look_with<'s>(snapshot: &'s Snapshot, call: &Call, facts: &dyn Facts) -> Looked<'s> {
     let mut looked = Looked::default();
     // What continues a response that a provider keeps stays with its model.
-    let is_bound = call.memory.as_ref().is_some_and(|memory| memory.owned().is_some());
+    let is_bound = call.memory.as_ref().is_some_and(|memory| memory.is_bound());
     for rule in &snapshot.rules.list {
         let holds = rule.when.as_ref().map_or(Ok(true), |when| when.holds(facts));
         match holds {

@@ -119,7 +119,7 @@ pub fn drawn(
 
 /// Whether a call is a question to a model that somebody else could answer as well.
 fn can_be_copied(call: &Call) -> bool {
-    let is_bound = call.memory.as_ref().is_some_and(|memory| memory.background || memory.owned().is_some());
+    let is_bound = call.memory.as_ref().is_some_and(|memory| memory.background || memory.is_bound());
     call.task == Task::Generate
         && codec(call.dialect).outline().operation == Operation::Chat
         && call.form.is_none()

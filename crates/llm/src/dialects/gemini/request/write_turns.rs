@@ -124,7 +124,7 @@ fn source_is_sayable(source: &Source) -> bool {
         Source::Base64 { .. } => true,
         Source::Text(text) => !text.is_empty(),
         Source::Url(uri) => is_readable(uri),
-        Source::FileId(_) => false,
+        Source::FileId(_) | Source::Brought(_) => false,
     }
 }
 
