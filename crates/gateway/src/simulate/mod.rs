@@ -182,6 +182,7 @@ impl<'s> Simulation<'s> {
                 cache_write_1h: 0,
                 output: tokens.output,
                 reasoning: tokens.reasoning,
+                web_searches: record.units.web_searches.unwrap_or(0),
             };
         }
         let (input, output) = self.seen.usual_tokens(&record.model_requested);

@@ -1,0 +1,607 @@
+//! Web search, as requests wish it and as providers are asked for it.
+//!
+//! In: a tool, options or a plugin that wish it, or the IR's wish. Out: the one or the other; what a provider's way of asking
+//! has no place for is noted. That a provider can search at all is said by its quirks and its model's facts.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use memchr::memmem::Finder;
+use serde_json::value::RawValue;
+
+use super::read::{At, Object, strings};
+use super::{DecodeError, Dialect, Encoded, Losses, Quirk, Target, codec, write};
+use crate::ir::{Chat, Json, Request, SearchContext, SearchLocation, SearchTool, WebSearch};
+use crate::json::{self, Edit, Kind};
+
+/// The plugin that searches, and OpenRouter's tool that does.
+const PLUGIN: &str = "web";
+const OPENROUTER_TOOL: &str = "openrouter:web_search";
+/// What is lost of a request that cannot ask for search.
+const LOST: &str = "web_search";
+/// Domains that one wish may name.
+const DOMAINS_MOST: usize = 256;
+
+/// How a provider is asked to search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SearchForm {
+    /// By the tool of its dialect.
+    Tool,
+    /// By `web_search_options` of Chat Completions.
+    Options,
+    /// By the plugin `web`.
+    Plugin,
+    /// By the parameter `enable_search`.
+    EnableSearch,
+    /// By a tool of Chat Completions that Zhipu alone has.
+    Zhipu,
+    /// It always does, and takes `web_search_options` and domains.
+    Perplexity,
+    /// It does when it likes, and takes `search_settings`.
+    Settings,
+}
+
+impl SearchForm {
+    /// How a provider with these quirks is asked in `dialect`, if its model can search. `searches` says that the model is known
+    /// to search by itself.
+    pub fn of(dialect: Dialect, quirks: &[Quirk], searches: bool) -> Option<Self> {
+        let has = |quirk| quirks.contains(&quirk);
+        match dialect {
+            Dialect::OpenAiChat | Dialect::AnthropicMessages if has(Quirk::OpenrouterFields) => {
+                Some(Self::Plugin)
+            }
+            Dialect::OpenAiResponses | Dialect::AnthropicMessages | Dialect::Gemini => {
+                (searches || has(Quirk::SearchTool)).then_some(Self::Tool)
+            }
+            Dialect::DashScopeChat => has(Quirk::SearchParameter).then_some(Self::EnableSearch),
+            Dialect::OpenAiChat if has(Quirk::SearchParameter) => Some(Self::EnableSearch),
+            Dialect::OpenAiChat if has(Quirk::SearchZhipu) => Some(Self::Zhipu),
+            Dialect::OpenAiChat if has(Quirk::SearchAlways) => Some(Self::Perplexity),
+            Dialect::OpenAiChat if searches && has(Quirk::SearchSettings) => Some(Self::Settings),
+            Dialect::OpenAiChat => searches.then_some(Self::Options),
+            _ => None,
+        }
+    }
+}
+
+impl Target<'_> {
+    /// How it is asked to search in `dialect`, if it can.
+    pub(super) fn search(&self, dialect: Dialect) -> Option<SearchForm> {
+        SearchForm::of(dialect, self.quirks, self.searches)
+    }
+}
+
+// Reading.
+
+/// Reads the plugin `web` out of `plugins`, unless it is switched off or not there. What else stands in the list is for others
+/// to understand.
+pub fn read_plugins(json: &[u8]) -> Result<Option<WebSearch>, DecodeError> {
+    let at = At::BODY.key("plugins");
+    let plugins: Vec<&RawValue> = serde_json::from_slice(json).map_err(|_| at.expected("a list"))?;
+    for (index, raw) in plugins.into_iter().enumerate() {
+        let at = at.index(index);
+        let Ok(mut plugin) = Object::read(raw, at) else { continue };
+        if plugin.string("id").ok().flatten().as_deref() != Some(PLUGIN) {
+            continue;
+        }
+        if plugin.boolean("enabled")? == Some(false) {
+            return Ok(None);
+        }
+        return read_openrouter(&mut plugin).map(Some);
+    }
+    Ok(None)
+}
+
+/// Whether a list of a request's tools holds one that searches. Nearly all are told by a search for the words.
+pub fn tools_search(dialect: Dialect, tools: &[u8]) -> bool {
+    static SNAKE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"_search"));
+    static CAMEL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"leSearch"));
+    let is_named = SNAKE.find(tools).is_some() || dialect == Dialect::Gemini && CAMEL.find(tools).is_some();
+    if !is_named {
+        return false;
+    }
+    let tools: Vec<&RawValue> = serde_json::from_slice(tools).unwrap_or_default();
+    tools.into_iter().any(|raw| {
+        let Ok(tool) = Object::read(raw, At::BODY) else { return false };
+        if dialect == Dialect::Gemini {
+            return tool.in_camel_case().rest().iter().any(|(name, _)| is_gemini_tool(name));
+        }
+        let mut tool = tool;
+        let mut text = |name| tool.string(name).ok().flatten().unwrap_or_default();
+        match dialect {
+            Dialect::AiSdk => is_ai_sdk_tool(&text("id")),
+            Dialect::AnthropicMessages => is_anthropic_tool(&text("type")),
+            _ => is_chat_tool(&text("type")),
+        }
+    })
+}
+
+/// The members that the plugin and OpenRouter's tool share.
+fn read_openrouter(object: &mut Object<'_, '_>) -> Result<WebSearch, DecodeError> {
+    let allowed = domains(object, "include_domains")?;
+    let blocked = domains(object, "exclude_domains")?;
+    Ok(WebSearch {
+        engine: object.string("engine")?,
+        max_results: object.unsigned("max_results")?,
+        prompt: object.string("search_prompt")?,
+        allowed_domains: if allowed.is_empty() { domains(object, "allowed_domains")? } else { allowed },
+        blocked_domains: if blocked.is_empty() { domains(object, "excluded_domains")? } else { blocked },
+        ..read_common(object)?
+    })
+}
+
+/// What most of the tools say alike.
+fn read_common(object: &mut Object<'_, '_>) -> Result<WebSearch, DecodeError> {
+    let at = object.at;
+    let context = object.string("search_context_size")?;
+    let context = context.map(|word| {
+        let expected = "one of low, medium and high";
+        SearchContext::from_word(&word).ok_or_else(|| at.key("search_context_size").expected(expected))
+    });
+    let location = object.take("user_location");
+    Ok(WebSearch {
+        context: context.transpose()?,
+        max_uses: object.unsigned("max_uses")?,
+        location: location.map(|raw| read_location(raw, at.key("user_location"))).transpose()?.flatten(),
+        ..WebSearch::default()
+    })
+}
+
+/// Reads `web_search_options` of Chat Completions.
+pub(super) fn read_options(body: &mut Object<'_, '_>) -> Result<Option<WebSearch>, DecodeError> {
+    let Some(raw) = body.take("web_search_options") else { return Ok(None) };
+    read_common(&mut Object::read(raw, body.at.key("web_search_options"))?).map(Some)
+}
+
+/// Whether a tool of Chat Completions searches: OpenRouter's, Zhipu's, or one as the Responses API has it.
+pub(super) fn is_chat_tool(kind: &str) -> bool {
+    kind == OPENROUTER_TOOL || is_responses_tool(kind)
+}
+
+/// Reads such a tool; nothing where it is switched off.
+pub(super) fn read_chat_tool(
+    kind: &str,
+    raw: &RawValue,
+    at: At<'_>,
+) -> Result<Option<WebSearch>, DecodeError> {
+    let mut tool = Object::read(raw, at)?;
+    if kind == OPENROUTER_TOOL {
+        let raw = tool.take("parameters");
+        let wish = raw.map(|raw| read_openrouter(&mut Object::read(raw, at.key("parameters"))?));
+        return Ok(Some(wish.transpose()?.unwrap_or_default()));
+    }
+    if let Some(raw) = tool.take("web_search") {
+        // Zhipu's.
+        let mut own = Object::read(raw, at.key("web_search"))?;
+        let is_on = own.boolean("enable")? != Some(false);
+        let wish = WebSearch {
+            max_results: own.unsigned("count")?,
+            engine: own.string("search_engine")?,
+            ..WebSearch::default()
+        };
+        return Ok(is_on.then_some(wish));
+    }
+    let mut wish = read_openrouter(&mut tool)?;
+    read_filters(&mut tool, &mut wish)?;
+    Ok(Some(wish))
+}
+
+/// Whether a tool of the Responses API searches. Its older kind ends in `preview`, and dated ones in their date.
+pub(super) fn is_responses_tool(kind: &str) -> bool {
+    kind.strip_prefix("web_search").is_some_and(|rest| rest.is_empty() || rest.starts_with("_preview") || rest.starts_with("_20"))
+}
+
+/// Reads a tool of the Responses API that searches.
+pub(super) fn read_responses_tool(kind: &str, raw: &RawValue, at: At<'_>) -> Result<WebSearch, DecodeError> {
+    let mut tool = Object::read(raw, at)?;
+    let mut wish = read_common(&mut tool)?;
+    read_filters(&mut tool, &mut wish)?;
+    wish.tool = Some(SearchTool { kind: kind.to_owned(), json: Json::copied(raw) });
+    Ok(wish)
+}
+
+fn read_filters(tool: &mut Object<'_, '_>, wish: &mut WebSearch) -> Result<(), DecodeError> {
+    let parent = tool.at;
+    let at = parent.key("filters");
+    let Some(raw) = tool.take("filters") else { return Ok(()) };
+    let mut filters = Object::read(raw, at)?;
+    wish.allowed_domains.extend(domains(&mut filters, "allowed_domains")?);
+    // xAI's word.
+    wish.blocked_domains.extend(domains(&mut filters, "excluded_domains")?);
+    Ok(())
+}
+
+/// Whether a tool of the Messages API searches, of whatever date.
+pub(super) fn is_anthropic_tool(kind: &str) -> bool {
+    kind.starts_with("web_search_20")
+}
+
+/// Reads a tool of the Messages API that searches.
+pub(super) fn read_anthropic_tool(kind: &str, raw: &RawValue, at: At<'_>) -> Result<WebSearch, DecodeError> {
+    let mut tool = Object::read(raw, at)?;
+    Ok(WebSearch {
+        allowed_domains: domains(&mut tool, "allowed_domains")?,
+        blocked_domains: domains(&mut tool, "blocked_domains")?,
+        tool: Some(SearchTool { kind: kind.to_owned(), json: Json::copied(raw) }),
+        ..read_common(&mut tool)?
+    })
+}
+
+/// Whether a tool of Gemini's searches the web.
+pub(super) fn is_gemini_tool(kind: &str) -> bool {
+    matches!(kind, "googleSearch" | "googleSearchRetrieval")
+}
+
+/// Whether a provider's tool of the AI SDK's searches.
+fn is_ai_sdk_tool(id: &str) -> bool {
+    id == "google.google_search"
+        || ["openai.", "xai."].iter().any(|maker| id.strip_prefix(maker).is_some_and(is_responses_tool))
+        || id.strip_prefix("anthropic.").is_some_and(is_anthropic_tool)
+}
+
+/// Reads a tool of the AI SDK's, if it is one that searches; its arguments are named as the SDK names them.
+pub(super) fn read_ai_sdk_tool(id: &str, args: Option<&Json>) -> Result<Option<WebSearch>, DecodeError> {
+    if !is_ai_sdk_tool(id) {
+        return Ok(None);
+    }
+    let mut wish = WebSearch::default();
+    let raw: Option<&RawValue> = args.and_then(|args| serde_json::from_str(args.get()).ok());
+    let Some(raw) = raw.filter(|raw| raw.get().starts_with('{')) else { return Ok(Some(wish)) };
+    let at = At::BODY.key("args");
+    let mut args = Object::read(raw, at)?;
+    wish.context = args.string("searchContextSize")?.as_deref().and_then(SearchContext::from_word);
+    wish.max_uses = args.unsigned("maxUses")?;
+    let location = args.take("userLocation");
+    wish.location = location.map(|raw| read_location(raw, at.key("userLocation"))).transpose()?.flatten();
+    wish.allowed_domains = domains(&mut args, "allowedDomains")?;
+    wish.blocked_domains = domains(&mut args, "blockedDomains")?;
+    wish.blocked_domains.extend(domains(&mut args, "excludedDomains")?);
+    if let Some(raw) = args.take("filters") {
+        wish.allowed_domains.extend(domains(&mut Object::read(raw, at.key("filters"))?, "allowedDomains")?);
+    }
+    Ok(Some(wish))
+}
+
+fn domains(object: &mut Object<'_, '_>, name: &str) -> Result<Vec<String>, DecodeError> {
+    let parent = object.at;
+    let at = parent.key(name);
+    let Some(raw) = object.take(name) else { return Ok(Vec::new()) };
+    let named = strings(raw, &at)?;
+    if named.len() > DOMAINS_MOST {
+        return Err(at.expected(&format!("at most {DOMAINS_MOST} domains")));
+    }
+    Ok(named)
+}
+
+/// Reads a location; Chat Completions has it one level further in.
+fn read_location(raw: &RawValue, at: At<'_>) -> Result<Option<SearchLocation>, DecodeError> {
+    let mut object = Object::read(raw, at)?;
+    if let Some(raw) = object.take("approximate") {
+        return read_location(raw, at.key("approximate"));
+    }
+    let location = SearchLocation {
+        city: object.string("city")?,
+        region: object.string("region")?,
+        country: object.string("country")?,
+        timezone: object.string("timezone")?,
+    };
+    Ok(Some(location).filter(|location| *location != SearchLocation::default()))
+}
+
+// Writing.
+
+/// What cannot be said of a wish.
+fn lose(losses: &mut Losses, lost: &[(bool, &str)]) {
+    for (is_lost, name) in lost {
+        losses.note_if(*is_lost, &format!("web_search.{name}"));
+    }
+}
+
+/// What only OpenRouter understands.
+fn lose_openrouters(wish: &WebSearch, losses: &mut Losses) {
+    lose(
+        losses,
+        &[
+            (wish.engine.as_deref().is_some_and(|engine| !matches!(engine, "native" | "auto")), "engine"),
+            (wish.max_results.is_some(), "max_results"),
+            (wish.prompt.is_some(), "search_prompt"),
+        ],
+    );
+}
+
+fn write_location(name: &str, wish: &WebSearch, out: &mut write::Object<'_>) {
+    if let Some(location) = &wish.location {
+        out.object(name, |out| {
+            out.text("type", "approximate");
+            write_places(location, out);
+        });
+    }
+}
+
+fn write_places(location: &SearchLocation, out: &mut write::Object<'_>) {
+    out.maybe_text("city", location.city.as_deref());
+    out.maybe_text("region", location.region.as_deref());
+    out.maybe_text("country", location.country.as_deref());
+    out.maybe_text("timezone", location.timezone.as_deref());
+}
+
+fn write_domains(name: &str, domains: &[String], out: &mut write::Object<'_>) {
+    if !domains.is_empty() {
+        out.texts(name, domains.iter().map(String::as_str));
+    }
+}
+
+/// Writes the tool of the Responses API.
+pub(super) fn write_responses_tool(wish: &WebSearch, list: &mut write::List<'_>, losses: &mut Losses) {
+    if let Some(tool) = wish.tool.as_ref().filter(|tool| is_responses_tool(&tool.kind)) {
+        list.json(&tool.json);
+        return;
+    }
+    lose_openrouters(wish, losses);
+    lose(losses, &[(wish.max_uses.is_some(), "max_uses"), (!wish.blocked_domains.is_empty(), "blocked_domains")]);
+    list.object(|out| {
+        out.text("type", "web_search");
+        out.maybe_text("search_context_size", wish.context.map(SearchContext::word));
+        if !wish.allowed_domains.is_empty() {
+            out.object("filters", |filters| write_domains("allowed_domains", &wish.allowed_domains, filters));
+        }
+        write_location("user_location", wish, out);
+    });
+}
+
+/// Writes the tool of the Messages API.
+pub(super) fn write_anthropic_tool(wish: &WebSearch, list: &mut write::List<'_>, losses: &mut Losses) {
+    if let Some(tool) = wish.tool.as_ref().filter(|tool| is_anthropic_tool(&tool.kind)) {
+        list.json(&tool.json);
+        return;
+    }
+    lose_openrouters(wish, losses);
+    // Either may be said, not both.
+    let both = !wish.allowed_domains.is_empty() && !wish.blocked_domains.is_empty();
+    lose(losses, &[(wish.context.is_some(), "search_context_size"), (both, "blocked_domains")]);
+    list.object(|out| {
+        out.text("type", "web_search_20250305");
+        out.text("name", ANTHROPIC_NAME);
+        out.maybe_number("max_uses", wish.max_uses);
+        write_domains("allowed_domains", &wish.allowed_domains, out);
+        if !both {
+            write_domains("blocked_domains", &wish.blocked_domains, out);
+        }
+        write_location("user_location", wish, out);
+    });
+}
+
+/// The name that the tool of the Messages API has, beside which no other tool may have it.
+pub(super) const ANTHROPIC_NAME: &str = "web_search";
+
+/// Writes Gemini's tool, of which nothing more can be said.
+pub(super) fn write_gemini_tool(wish: &WebSearch, list: &mut write::List<'_>, losses: &mut Losses) {
+    if let Some(tool) = wish.tool.as_ref().filter(|tool| is_gemini_tool(&tool.kind)) {
+        list.json(&tool.json);
+        return;
+    }
+    lose_openrouters(wish, losses);
+    lose(
+        losses,
+        &[
+            (wish.context.is_some(), "search_context_size"),
+            (wish.max_uses.is_some(), "max_uses"),
+            (!wish.allowed_domains.is_empty(), "allowed_domains"),
+            (!wish.blocked_domains.is_empty(), "blocked_domains"),
+            (wish.location.is_some(), "user_location"),
+        ],
+    );
+    list.raw(r#"{"googleSearch":{}}"#);
+}
+
+/// Writes Zhipu's tool.
+pub(super) fn write_zhipu_tool(wish: &WebSearch, list: &mut write::List<'_>, losses: &mut Losses) {
+    lose(
+        losses,
+        &[
+            (wish.context.is_some(), "search_context_size"),
+            (wish.max_uses.is_some(), "max_uses"),
+            (wish.prompt.is_some(), "search_prompt"),
+            (!wish.allowed_domains.is_empty(), "allowed_domains"),
+            (!wish.blocked_domains.is_empty(), "blocked_domains"),
+            (wish.location.is_some(), "user_location"),
+        ],
+    );
+    let engine = wish.engine.as_deref().filter(|engine| engine.starts_with("search_"));
+    lose(losses, &[(wish.engine.is_some() && engine.is_none(), "engine")]);
+    list.object(|out| {
+        out.text("type", "web_search");
+        out.object("web_search", |own| {
+            own.boolean("enable", true);
+            own.text("search_engine", engine.unwrap_or("search_std"));
+            own.boolean("search_result", true);
+            own.maybe_number("count", wish.max_results);
+        });
+    });
+}
+
+/// Writes how the provider is asked to search, if the request wishes it and it can; gives the wish where a tool among the
+/// others says it, which is then to be written.
+pub(super) fn write_wish<'c>(
+    dialect: Dialect,
+    chat: &'c Chat,
+    target: &Target<'_>,
+    out: &mut write::Object<'_>,
+    losses: &mut Losses,
+) -> Option<&'c WebSearch> {
+    let (wish, form) = (chat.web_search.as_deref()?, target.search(dialect)?);
+    if matches!(form, SearchForm::Tool | SearchForm::Zhipu) {
+        return Some(wish);
+    }
+    write_members(form, wish, out, losses);
+    None
+}
+
+/// Writes an upstream's request. A wish for web search is lost in a dialect that has no words for it, and where the model's
+/// provider has none.
+pub fn encode_request(
+    dialect: Dialect,
+    request: &Request,
+    target: &Target<'_>,
+) -> Result<Encoded, DecodeError> {
+    let mut encoded = codec(dialect).encode_request(request, target)?;
+    if let Request::Chat(chat) = request
+        && chat.web_search.is_some()
+        && target.search(dialect).is_none()
+    {
+        encoded.lossy.push(LOST.to_owned());
+    }
+    Ok(encoded)
+}
+
+/// Writes the members of a body (or of DashScope's parameters) that ask for search; a tool is written among the tools.
+fn write_members(form: SearchForm, wish: &WebSearch, out: &mut write::Object<'_>, losses: &mut Losses) {
+    let blocked = !wish.blocked_domains.is_empty();
+    let (context, location) = (wish.context.is_some(), wish.location.is_some());
+    match form {
+        SearchForm::Tool | SearchForm::Zhipu => {}
+        SearchForm::Options => {
+            lose_openrouters(wish, losses);
+            let allowed = !wish.allowed_domains.is_empty();
+            let uses = wish.max_uses.is_some();
+            lose(losses, &[(uses, "max_uses"), (allowed, "allowed_domains"), (blocked, "blocked_domains")]);
+            out.object("web_search_options", |options| {
+                options.maybe_text("search_context_size", wish.context.map(SearchContext::word));
+                if let Some(location) = &wish.location {
+                    options.object("user_location", |out| {
+                        out.text("type", "approximate");
+                        out.object("approximate", |out| write_places(location, out));
+                    });
+                }
+            });
+        }
+        SearchForm::Plugin => {
+            out.list("plugins", |list| write_plugin(wish, list));
+            if let Some(context) = wish.context {
+                out.object("web_search_options", |out| out.text("search_context_size", context.word()));
+            }
+        }
+        SearchForm::EnableSearch => {
+            lose_openrouters(wish, losses);
+            let allowed = !wish.allowed_domains.is_empty();
+            lose(losses, &[(context, "search_context_size"), (wish.max_uses.is_some(), "max_uses")]);
+            lose(losses, &[(allowed, "allowed_domains"), (blocked, "blocked_domains")]);
+            lose(losses, &[(location, "user_location")]);
+            out.boolean("enable_search", true);
+        }
+        SearchForm::Perplexity => {
+            lose_openrouters(wish, losses);
+            let zone = wish.location.as_ref().is_some_and(|location| location.timezone.is_some());
+            lose(losses, &[(wish.max_uses.is_some(), "max_uses"), (zone, "user_location.timezone")]);
+            if context || location {
+                out.object("web_search_options", |options| {
+                    options.maybe_text("search_context_size", wish.context.map(SearchContext::word));
+                    if let Some(location) = &wish.location {
+                        let known = SearchLocation { timezone: None, ..location.clone() };
+                        options.object("user_location", |out| write_places(&known, out));
+                    }
+                });
+            }
+            if blocked || !wish.allowed_domains.is_empty() {
+                let others = wish.blocked_domains.iter().map(|domain| format!("-{domain}"));
+                let all: Vec<String> = wish.allowed_domains.iter().cloned().chain(others).collect();
+                out.texts("search_domain_filter", all.iter().map(String::as_str));
+            }
+        }
+        SearchForm::Settings => {
+            lose_openrouters(wish, losses);
+            lose(losses, &[(context, "search_context_size"), (wish.max_uses.is_some(), "max_uses")]);
+            lose(losses, &[(location, "user_location")]);
+            if blocked || !wish.allowed_domains.is_empty() {
+                out.object("search_settings", |settings| {
+                    write_domains("include_domains", &wish.allowed_domains, settings);
+                    write_domains("exclude_domains", &wish.blocked_domains, settings);
+                });
+            }
+        }
+    }
+}
+
+/// Writes the plugin.
+fn write_plugin(wish: &WebSearch, list: &mut write::List<'_>) {
+    list.object(|out| {
+        out.text("id", PLUGIN);
+        out.maybe_text("engine", wish.engine.as_deref());
+        out.maybe_number("max_results", wish.max_results);
+        out.maybe_number("max_uses", wish.max_uses);
+        out.maybe_text("search_prompt", wish.prompt.as_deref());
+        write_domains("include_domains", &wish.allowed_domains, out);
+        write_domains("exclude_domains", &wish.blocked_domains, out);
+        write_location("user_location", wish, out);
+    });
+}
+
+// Passing through.
+
+/// The edits by which a request that passes through asks its provider to search, and what of the wish they cannot say. A
+/// request that asks for it in its provider's own words stays as it is.
+pub fn search_edits(
+    dialect: Dialect,
+    target: &Target<'_>,
+    wish: &WebSearch,
+    (body, object): (&Bytes, &json::Object),
+) -> (Vec<Edit>, Vec<String>) {
+    let mut losses = Losses::default();
+    let mut edits = Vec::new();
+    let Some(form) = target.search(dialect) else {
+        losses.note(LOST);
+        return (edits, losses.into_names());
+    };
+    let listed = |name: &str| object.get(body, name).map(|field| field.value(body)).unwrap_or_default();
+    match form {
+        SearchForm::Tool | SearchForm::Zhipu => {
+            let said = listed("tools");
+            if !tools_search(dialect, said) {
+                let tool = alone(|list| match dialect {
+                    Dialect::OpenAiResponses => write_responses_tool(wish, list, &mut losses),
+                    Dialect::AnthropicMessages => write_anthropic_tool(wish, list, &mut losses),
+                    Dialect::Gemini => write_gemini_tool(wish, list, &mut losses),
+                    _ => write_zhipu_tool(wish, list, &mut losses),
+                });
+                edits.extend(appended(said, tool).map(|value| Edit::Set { name: "tools", value }));
+            }
+        }
+        SearchForm::Plugin => {
+            let said = listed("plugins");
+            if !matches!(read_plugins(said), Ok(Some(_))) {
+                let plugin = alone(|list| write_plugin(wish, list));
+                edits.extend(appended(said, plugin).map(|value| Edit::Set { name: "plugins", value }));
+            }
+        }
+        form => {
+            let mut members = Vec::new();
+            write::object(&mut members, |out| write_members(form, wish, out, &mut losses));
+            let members = Bytes::from(members);
+            let Ok(scanned) = json::scan_object(&members, usize::MAX) else { return (edits, losses.into_names()) };
+            for name in ["web_search_options", "enable_search", "search_domain_filter", "search_settings"] {
+                // What the client itself says in the provider's words counts.
+                let said = object.get(body, name).is_some_and(|field| field.kind != Kind::Null);
+                if let (Some(field), false) = (scanned.get(&members, name), said) {
+                    edits.push(Edit::Set { name, value: members.slice_ref(field.value(&members)) });
+                }
+            }
+        }
+    }
+    (edits, losses.into_names())
+}
+
+/// What one element of a list is.
+fn alone(write: impl FnOnce(&mut write::List<'_>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    write::object(&mut out, |object| object.list("l", write));
+    let inner = out.strip_prefix(br#"{"l":["#).and_then(|rest| rest.strip_suffix(b"]}"));
+    inner.unwrap_or_default().to_vec()
+}
+
+/// A list with one more element; nothing where there is something else than a list, which is left for its provider to refuse.
+fn appended(list: &[u8], element: Vec<u8>) -> Option<Bytes> {
+    let list = if matches!(list, b"" | b"null") { b"[]" } else { list };
+    let inner = list.strip_prefix(b"[")?.strip_suffix(b"]")?.trim_ascii_end();
+    let comma: &[u8] = if inner.is_empty() { b"" } else { b"," };
+    Some([b"[", inner, comma, &element, b"]"].concat().into())
+}
