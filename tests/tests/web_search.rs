@@ -27,7 +27,7 @@ async fn gateway(upstream: &Upstream) -> Gateway {
          router: {{ type: openrouter, base_url: \"{openai}\", {credential}, web_search_price: 0.004, {model} }}\n  \
          plain: {{ type: openai-compatible, base_url: \"{openai}\", discovery: off, {model} }}\n\
          models:\n  both: {{ deployments: [ {{ provider: plain, model: m }}, {{ provider: claude, model: m }} ], \
-         strategy: priority }}\n  \
+         routing: {{ strategy: priority }} }}\n  \
          blind: {{ deployments: [ {{ provider: plain, model: m }} ] }}\n\
          keys:\n  - {{ name: tests, secret: \"{KEY}\" }}\n"
     ))
@@ -79,20 +79,38 @@ fn anthropic_stream() -> Vec<String> {
     };
     let text = |text: &str| json!({ "index": 1, "delta": { "type": "text_delta", "text": text } });
     vec![
-        event("message_start", json!({ "message": { "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
-            "content": [], "usage": { "input_tokens": 100, "output_tokens": 1 } } })),
-        event("content_block_start", json!({ "index": 0, "content_block": { "type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {} } })),
-        event("content_block_delta", json!({ "index": 0, "delta": { "type": "input_json_delta", "partial_json": "{\"query\":\"gate\"}" } })),
+        event(
+            "message_start",
+            json!({ "message": { "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+            "content": [], "usage": { "input_tokens": 100, "output_tokens": 1 } } }),
+        ),
+        event(
+            "content_block_start",
+            json!({ "index": 0, "content_block": { "type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {} } }),
+        ),
+        event(
+            "content_block_delta",
+            json!({ "index": 0, "delta": { "type": "input_json_delta", "partial_json": "{\"query\":\"gate\"}" } }),
+        ),
         event("content_block_stop", json!({ "index": 0 })),
         event("content_block_start", json!({ "index": 1, "content_block": { "type": "text", "text": "" } })),
         event("content_block_delta", text("Look: ")),
         event("content_block_stop", json!({ "index": 1 })),
-        event("content_block_start", json!({ "index": 2, "content_block": { "type": "text", "text": "", "citations": [] } })),
-        event("content_block_delta", json!({ "index": 2, "delta": { "type": "citations_delta", "citation": anthropic_citation() } })),
+        event(
+            "content_block_start",
+            json!({ "index": 2, "content_block": { "type": "text", "text": "", "citations": [] } }),
+        ),
+        event(
+            "content_block_delta",
+            json!({ "index": 2, "delta": { "type": "citations_delta", "citation": anthropic_citation() } }),
+        ),
         event("content_block_delta", text("Yüm")),
         event("content_block_delta", text("en.")),
         event("content_block_stop", json!({ "index": 2 })),
-        event("message_delta", json!({ "delta": { "stop_reason": "end_turn", "stop_sequence": null }, "usage": anthropic_usage() })),
+        event(
+            "message_delta",
+            json!({ "delta": { "stop_reason": "end_turn", "stop_sequence": null }, "usage": anthropic_usage() }),
+        ),
         event("message_stop", json!({})),
     ]
 }
@@ -118,18 +136,25 @@ fn responses_stream() -> Vec<String> {
         data["type"] = json!(name);
         format!("event: {name}\ndata: {data}\n\n")
     };
-    let mut events = vec![event("response.created", json!({ "response": { "id": "resp_1", "model": "m", "status": "in_progress", "output": [] } }))];
+    let mut events = vec![event(
+        "response.created",
+        json!({ "response": { "id": "resp_1", "model": "m", "status": "in_progress", "output": [] } }),
+    )];
     for (index, item) in whole["output"].as_array().unwrap().iter().enumerate() {
         let place = json!({ "output_index": index, "item": item });
         if item["type"] == "message" {
             events.push(event("response.output_item.added", json!({ "output_index": index,
                 "item": { "type": "message", "id": "msg_1", "role": "assistant", "status": "in_progress", "content": [] } })));
             let part = |mut data: Value| {
-                (data["item_id"], data["output_index"], data["content_index"]) = (json!("msg_1"), json!(index), json!(0));
+                (data["item_id"], data["output_index"], data["content_index"]) =
+                    (json!("msg_1"), json!(index), json!(0));
                 data
             };
             events.push(event("response.output_text.delta", part(json!({ "delta": "Look: Yümen." }))));
-            events.push(event("response.output_text.annotation.added", part(json!({ "annotation_index": 0, "annotation": annotation() }))));
+            events.push(event(
+                "response.output_text.annotation.added",
+                part(json!({ "annotation_index": 0, "annotation": annotation() })),
+            ));
             events.push(event("response.output_text.done", part(json!({ "text": "Look: Yümen." }))));
             events.push(event("response.content_part.done", part(json!({ "part": item["content"][0] }))));
         }
@@ -155,7 +180,8 @@ fn gemini(begins: bool, ends: bool) -> Value {
             // Places are bytes.
             "groundingSupports": [{ "segment": { "startIndex": 6, "endIndex": 13, "text": "Yümen." }, "groundingChunkIndices": [0] }],
         });
-        answer["usageMetadata"] = json!({ "promptTokenCount": 100, "candidatesTokenCount": 10, "totalTokenCount": 110 });
+        answer["usageMetadata"] =
+            json!({ "promptTokenCount": 100, "candidatesTokenCount": 10, "totalTokenCount": 110 });
     }
     answer
 }
@@ -215,8 +241,10 @@ async fn each_provider_is_asked_in_its_own_words() {
     let anthropic = gateway.anthropic_client();
     for (provider, words) in asked() {
         let model = format!("{provider}/m:online");
-        let clients =
-            [(gateway.client(), CHAT, chat(&model, false)), (anthropic.clone(), MESSAGES, messages(&model, false))];
+        let clients = [
+            (gateway.client(), CHAT, chat(&model, false)),
+            (anthropic.clone(), MESSAGES, messages(&model, false)),
+        ];
         for (client, path, body) in clients {
             let answer = client.post(path, &body).await.expect_status(200);
             let sent = upstream.last().json();
@@ -252,7 +280,10 @@ async fn what_a_plugin_says_is_said_or_told_as_lost() {
     body["tools"] = json!([{ "name": "f", "input_schema": { "type": "object" } }]);
     let answer = gateway.anthropic_client().post(MESSAGES, &body).await.expect_status(200);
     let sent = upstream.last().json();
-    assert_eq!((&sent["tools"][0]["name"], &sent["tools"][1], sent.get("plugins")), (&json!("f"), &tool, None));
+    assert_eq!(
+        (&sent["tools"][0]["name"], &sent["tools"][1], sent.get("plugins")),
+        (&json!("f"), &tool, None)
+    );
     assert_eq!(answer.header("x-yumen-lossy"), "web_search.max_results");
 }
 
@@ -267,7 +298,11 @@ async fn who_cannot_search_is_out_or_behind() {
         let answer = gateway.client().post(CHAT, &body).await;
         let error = answer.json();
         assert_eq!(answer.status, 404, "{error}");
-        assert_eq!(error["error"]["metadata"]["availability"]["excluded_by"], json!(["web_search"]), "{error}");
+        assert_eq!(
+            error["error"]["metadata"]["availability"]["excluded_by"],
+            json!(["web_search"]),
+            "{error}"
+        );
         assert!(error["error"]["message"].as_str().unwrap().contains("search the web"), "{error}");
     }
     assert_eq!(upstream.counts().received, 0);
@@ -275,7 +310,8 @@ async fn who_cannot_search_is_out_or_behind() {
         let client = gateway.client();
         async move {
             let answer = client.post(CHAT, &body).await.expect_status(200);
-            record_of(&client, answer.header("x-generation-id")).await["provider_responses"][0]["provider"].clone()
+            record_of(&client, answer.header("x-generation-id")).await["provider_responses"][0]["provider"]
+                .clone()
         }
     };
     assert_eq!(record_by(chat("both", false)).await, "plain");
@@ -306,24 +342,34 @@ async fn sources_arrive_whole_and_streamed() {
         let message = &whole["choices"][0]["message"];
         assert_eq!(message["content"], "Look: Yümen.", "{provider}");
         let source = &message["annotations"][0]["url_citation"];
-        let place = |source: &Value| (source["url"].clone(), source["start_index"].clone(), source["end_index"].clone());
+        let place = |source: &Value| {
+            (source["url"].clone(), source["start_index"].clone(), source["end_index"].clone())
+        };
         let expected = (json!(URL), json!(6), json!(12));
         assert_eq!(place(source), expected, "{provider}: {whole}");
 
         let streamed = gateway.client().post(CHAT, &chat(&model, true)).await.expect_status(200);
-        let deltas = streamed.events().iter().filter(|event| !event.is_done()).map(|event| event.json()["choices"][0]["delta"].clone()).collect::<Vec<_>>();
-        let sources: Vec<&Value> = deltas.iter().flat_map(|delta| delta["annotations"].as_array().into_iter().flatten()).collect();
+        let deltas = streamed
+            .events()
+            .iter()
+            .filter(|event| !event.is_done())
+            .map(|event| event.json()["choices"][0]["delta"].clone())
+            .collect::<Vec<_>>();
+        let sources: Vec<&Value> =
+            deltas.iter().flat_map(|delta| delta["annotations"].as_array().into_iter().flatten()).collect();
         assert_eq!(sources.len(), 1, "{provider}: {}", streamed.text());
         assert_eq!(place(&sources[0]["url_citation"]), expected, "{provider}");
 
         let client = gateway.anthropic_client();
         let whole = client.post(MESSAGES, &messages(&model, false)).await.expect_status(200).json();
-        let cited = whole["content"].as_array().unwrap().iter().find(|block| block.get("citations").is_some());
+        let cited =
+            whole["content"].as_array().unwrap().iter().find(|block| block.get("citations").is_some());
         let cited = cited.unwrap_or_else(|| panic!("{provider}: {whole}"));
         assert_eq!(cited["citations"][0]["url"], URL, "{provider}");
         let streamed = client.post(MESSAGES, &messages(&model, true)).await.expect_status(200);
         let events = streamed.events();
-        let sources = events.iter().filter(|event| event.json()["delta"]["type"] == "citations_delta").count();
+        let sources =
+            events.iter().filter(|event| event.json()["delta"]["type"] == "citations_delta").count();
         assert_eq!(sources, 1, "{provider}: {}", streamed.text());
     }
     // What a client of the same dialect gets is its provider's own.
@@ -372,10 +418,19 @@ async fn searches_are_counted_and_paid() {
             let client = if path == CHAT { gateway.client() } else { gateway.anthropic_client() };
             let answer = client.post(path, &body).await.expect_status(200);
             let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
-            let told = (&record["units"]["web_searches"], &record["billable_web_search_calls"], &record["cost_nanos"]);
+            let told = (
+                &record["units"]["web_searches"],
+                &record["billable_web_search_calls"],
+                &record["cost_nanos"],
+            );
             assert_eq!(told, (&json!(2), &json!(2), &cost), "{provider} {path} {record}");
         }
-        let dressed = gateway.client().post("/api/v1/chat/completions", &chat(&model, false)).await.expect_status(200).json();
+        let dressed = gateway
+            .client()
+            .post("/api/v1/chat/completions", &chat(&model, false))
+            .await
+            .expect_status(200)
+            .json();
         assert_eq!(dressed["usage"]["server_tool_use_details"]["web_search_requests"], 2, "{dressed}");
         assert_eq!(dressed["usage"]["cost"].is_null(), cost.is_null(), "{dressed}");
     }

@@ -447,8 +447,7 @@ mod tests {
 
     #[test]
     fn a_search_without_a_price_is_not_free() {
-        let price =
-            Price { input: PerToken(1_000_000), output: PerToken(2_000_000), ..Price::default() };
+        let price = Price { input: PerToken(1_000_000), output: PerToken(2_000_000), ..Price::default() };
         let usage = Usage { input: 100, output: 10, web_searches: 2, ..Usage::default() };
         let units = UnitPrices { web_search: PerToken::each("0.01"), ..UnitPrices::default() };
         let priced = Price { units, ..price };

@@ -257,8 +257,8 @@ pub struct ModelSpec {
     /// What it gives.
     #[schemars(schema_with = "named::optional_list::<Modality>")]
     pub output: Option<Vec<Modality>>,
-    /// What can be asked of it: tools, answers after a JSON schema (`structured`), reasoning; or that it refuses
-    /// `temperature` and the like (`fixed_sampling`).
+    /// What can be asked of it: tools, answers after a JSON schema (`structured`), reasoning; that it refuses `temperature` and
+    /// the like (`fixed_sampling`); or that it searches the web by itself (`search`).
     #[schemars(schema_with = "named::optional_list::<Feature>")]
     pub supports: Option<Vec<Feature>>,
     /// Whether what it says may be used to train another model.

@@ -67,7 +67,8 @@ impl Word for Modality {
 }
 
 impl Word for Feature {
-    const ALL: &'static [Self] = &[Self::Tools, Self::Structured, Self::Reasoning, Self::FixedSampling, Self::Search];
+    const ALL: &'static [Self] =
+        &[Self::Tools, Self::Structured, Self::Reasoning, Self::FixedSampling, Self::Search];
 
     fn place(self) -> u8 {
         self as u8

@@ -276,10 +276,7 @@ impl Characters<'_> {
 
 /// Writes `groundingMetadata`: each source once, and the places of the text that they are named for. Of each citation the text
 /// is given, and how many bytes stand before it.
-pub(super) fn write_grounding<'c>(
-    citations: &[(&'c Citation, &str, usize)],
-    out: &mut write::Object<'_>,
-) {
+pub(super) fn write_grounding<'c>(citations: &[(&'c Citation, &str, usize)], out: &mut write::Object<'_>) {
     let mut sources: Vec<&'c Citation> = Vec::new();
     let mut supports = Vec::with_capacity(citations.len());
     for (citation, text, before) in citations {

@@ -188,7 +188,8 @@ pub(super) fn read_chat_tool(
 
 /// Whether a tool of the Responses API searches. Its older kind ends in `preview`, and dated ones in their date.
 pub(super) fn is_responses_tool(kind: &str) -> bool {
-    kind.strip_prefix("web_search").is_some_and(|rest| rest.is_empty() || rest.starts_with("_preview") || rest.starts_with("_20"))
+    kind.strip_prefix("web_search")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("_preview") || rest.starts_with("_20"))
 }
 
 /// Reads a tool of the Responses API that searches.
@@ -338,7 +339,10 @@ pub(super) fn write_responses_tool(wish: &WebSearch, list: &mut write::List<'_>,
         return;
     }
     lose_openrouters(wish, losses);
-    lose(losses, &[(wish.max_uses.is_some(), "max_uses"), (!wish.blocked_domains.is_empty(), "blocked_domains")]);
+    lose(
+        losses,
+        &[(wish.max_uses.is_some(), "max_uses"), (!wish.blocked_domains.is_empty(), "blocked_domains")],
+    );
     list.object(|out| {
         out.text("type", "web_search");
         out.maybe_text("search_context_size", wish.context.map(SearchContext::word));
@@ -420,6 +424,18 @@ pub(super) fn write_zhipu_tool(wish: &WebSearch, list: &mut write::List<'_>, los
     });
 }
 
+/// How a wish is said in `dialect`, if it can be: one that came as the dialect's own tool goes on as that, to whomever.
+pub(super) fn form_of(dialect: Dialect, wish: &WebSearch, target: &Target<'_>) -> Option<SearchForm> {
+    let is_own = |kind: &str| match dialect {
+        Dialect::OpenAiResponses => is_responses_tool(kind),
+        Dialect::AnthropicMessages => is_anthropic_tool(kind),
+        Dialect::Gemini => is_gemini_tool(kind),
+        _ => false,
+    };
+    let own = wish.tool.as_ref().filter(|tool| is_own(&tool.kind)).map(|_| SearchForm::Tool);
+    own.or_else(|| target.search(dialect))
+}
+
 /// Writes how the provider is asked to search, if the request wishes it and it can; gives the wish where a tool among the
 /// others says it, which is then to be written.
 pub(super) fn write_wish<'c>(
@@ -429,7 +445,8 @@ pub(super) fn write_wish<'c>(
     out: &mut write::Object<'_>,
     losses: &mut Losses,
 ) -> Option<&'c WebSearch> {
-    let (wish, form) = (chat.web_search.as_deref()?, target.search(dialect)?);
+    let wish = chat.web_search.as_deref()?;
+    let form = form_of(dialect, wish, target)?;
     if matches!(form, SearchForm::Tool | SearchForm::Zhipu) {
         return Some(wish);
     }
@@ -446,8 +463,8 @@ pub fn encode_request(
 ) -> Result<Encoded, DecodeError> {
     let mut encoded = codec(dialect).encode_request(request, target)?;
     if let Request::Chat(chat) = request
-        && chat.web_search.is_some()
-        && target.search(dialect).is_none()
+        && let Some(wish) = &chat.web_search
+        && form_of(dialect, wish, target).is_none()
     {
         encoded.lossy.push(LOST.to_owned());
     }
@@ -577,7 +594,9 @@ pub fn search_edits(
             let mut members = Vec::new();
             write::object(&mut members, |out| write_members(form, wish, out, &mut losses));
             let members = Bytes::from(members);
-            let Ok(scanned) = json::scan_object(&members, usize::MAX) else { return (edits, losses.into_names()) };
+            let Ok(scanned) = json::scan_object(&members, usize::MAX) else {
+                return (edits, losses.into_names());
+            };
             for name in ["web_search_options", "enable_search", "search_domain_filter", "search_settings"] {
                 // What the client itself says in the provider's words counts.
                 let said = object.get(body, name).is_some_and(|field| field.kind != Kind::Null);

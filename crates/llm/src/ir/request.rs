@@ -1,7 +1,8 @@
 //! What a client asks for.
 
 use super::{
-    CacheControl, Content, Images, Json, Message, OwnTools, Part, Rerank, Role, Speech, Transcription, WebSearch,
+    CacheControl, Content, Images, Json, Message, OwnTools, Part, Rerank, Role, Speech, Transcription,
+    WebSearch,
 };
 
 /// A request of any operation.

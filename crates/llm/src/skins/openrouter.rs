@@ -118,9 +118,7 @@ fn add_cost(usage: &mut Map<String, Value>, facts: &Facts<'_>) {
 pub(super) fn tell_searches(usage: &mut Map<String, Value>, facts: &Facts<'_>) {
     let searches = facts.usage.map_or(0, |usage| usage.web_searches);
     if searches > 0 {
-        usage
-            .entry("server_tool_use_details")
-            .or_insert_with(|| json!({ "web_search_requests": searches }));
+        usage.entry("server_tool_use_details").or_insert_with(|| json!({ "web_search_requests": searches }));
     }
 }
 
@@ -209,8 +207,15 @@ mod tests {
     use super::*;
     use crate::price::PerToken;
 
-    const USAGE: Usage =
-        Usage { input: 1000, cached_input: 0, cache_write: 0, cache_write_1h: 0, output: 10, reasoning: 0, web_searches: 0 };
+    const USAGE: Usage = Usage {
+        input: 1000,
+        cached_input: 0,
+        cache_write: 0,
+        cache_write_1h: 0,
+        output: 10,
+        reasoning: 0,
+        web_searches: 0,
+    };
 
     fn price() -> Price {
         Price { input: PerToken(3_000_000_000), output: PerToken(15_000_000_000), ..Price::default() }

@@ -81,8 +81,15 @@ mod tests {
     use crate::price::{PerToken, Price};
     use crate::usage::Usage;
 
-    const USAGE: Usage =
-        Usage { input: 1000, cached_input: 0, cache_write: 0, cache_write_1h: 0, output: 10, reasoning: 0, web_searches: 0 };
+    const USAGE: Usage = Usage {
+        input: 1000,
+        cached_input: 0,
+        cache_write: 0,
+        cache_write_1h: 0,
+        output: 10,
+        reasoning: 0,
+        web_searches: 0,
+    };
 
     fn with_facts<T>(see: impl FnOnce(&Facts<'_>) -> T) -> T {
         let price =

@@ -10,6 +10,7 @@ const TARGET: Target<'static> = Target {
     model: "native-model",
     max_output: None,
     sees: false,
+    searches: false,
     thinking: Thinking::Budget,
     quirks: &[],
     betas: &[],

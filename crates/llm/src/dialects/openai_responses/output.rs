@@ -172,7 +172,11 @@ pub(super) fn items(parts: &[Part], logprobs: Option<&Json>, context: &AnswerCon
             }
             Content::Citation(source) => {
                 if let Some(OutputItem { kind: ItemKind::Message(parts), .. }) = items.last_mut() {
-                    parts.iter_mut().last().into_iter().for_each(|said| said.citations.push((**source).clone()));
+                    parts
+                        .iter_mut()
+                        .last()
+                        .into_iter()
+                        .for_each(|said| said.citations.push((**source).clone()));
                 }
                 continue;
             }

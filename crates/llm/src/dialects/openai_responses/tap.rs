@@ -234,7 +234,10 @@ fn end(response: Response<'_>, tap: &mut Tap) {
     tap.finish_reason = reason.or(response.status.into_text());
     tap.tier = tier::of_said(response.service_tier.text());
     let usage = response.usage.and_then(|usage| read_usage(usage.get()));
-    raise_tap_usage(tap, usage.map(|usage| Usage { web_searches: usage.web_searches.max(searches), ..usage }));
+    raise_tap_usage(
+        tap,
+        usage.map(|usage| Usage { web_searches: usage.web_searches.max(searches), ..usage }),
+    );
     if failed || response.error.is_some() {
         tap.error = Some(Box::new(read_failure(response.error)));
     }

@@ -331,8 +331,7 @@ impl<'c> Chooser<'c, '_> {
     /// Whether the web must be searched and a candidate is not known to do that.
     fn cannot_search(&self, candidate: &Candidate<'_>, levels: &Levels<'_>) -> bool {
         let must = || {
-            candidate.online
-                || levels.all().any(|level| level.require_parameters) && self.ask.wishes_search()
+            candidate.online || levels.all().any(|level| level.require_parameters) && self.ask.wishes_search()
         };
         !candidate.searches && must()
     }

@@ -148,9 +148,9 @@ fn write_system(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
 fn searches_beside_a_namesake(chat: &Chat, target: &Target<'_>) -> bool {
     let is_namesake =
         |tool: &Tool| matches!(tool, Tool::Function { name, .. } if name == search::ANTHROPIC_NAME);
-    chat.web_search.is_some()
-        && target.search(Dialect::AnthropicMessages) == Some(SearchForm::Tool)
-        && chat.tools.iter().any(is_namesake)
+    let form =
+        chat.web_search.as_ref().and_then(|wish| search::form_of(Dialect::AnthropicMessages, wish, target));
+    form == Some(SearchForm::Tool) && chat.tools.iter().any(is_namesake)
 }
 
 /// Writes the tools, that which searches behind the functions.

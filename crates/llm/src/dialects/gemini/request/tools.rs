@@ -6,7 +6,7 @@ use super::super::part::is_own_kind;
 use super::super::schema::{from_google, to_google};
 use super::asides::{self, keep};
 use crate::dialects::read::{At, Object, strings};
-use crate::dialects::{DecodeError, Dialect, Losses, Target, search, write};
+use crate::dialects::{DecodeError, Dialect, Losses, Target, Thinking, search, write};
 use crate::ir::{Chat, Json, SearchTool, Tool, ToolChoice, WebSearch};
 
 /// Reads `tools`: objects that hold lists of functions, and tools of the provider's own under their names. The one that
@@ -109,6 +109,12 @@ pub(super) fn write_tools(
             Tool::Other { kind, .. } => losses.note(&format!("tools.{kind}")),
         }
     }
+    // Models that are asked in tokens refuse it beside functions; who has written both knows why.
+    let fits = |wish: &&WebSearch| {
+        target.thinking != Thinking::Budget || functions.is_empty() || wish.tool.is_some()
+    };
+    losses.note_if(web_search.is_some_and(|wish| !fits(&wish)), "web_search");
+    let web_search = web_search.filter(fits);
     if !functions.is_empty() || !own.is_empty() || web_search.is_some() {
         out.list("tools", |list| {
             if !functions.is_empty() {
