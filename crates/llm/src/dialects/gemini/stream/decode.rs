@@ -66,6 +66,7 @@ impl StreamDecoder for Decoder {
         for (place, candidate) in chunk.candidates.iter().flatten().enumerate() {
             self.read_candidate(candidate, place, data, out)?;
         }
+        self.count_searches(out);
         self.blocked = chunk.block_reason().or(self.blocked.take());
         Ok(())
     }
@@ -80,7 +81,6 @@ impl StreamDecoder for Decoder {
                 out.push(StreamEvent::Finish { choice: 0, finish: blocked(reason) });
             }
             _ if ended && !self.candidates.is_empty() => {
-                self.count_searches(out);
                 self.candidates.iter_mut().for_each(|candidate| candidate.finish(out));
             }
             _ => {
@@ -154,7 +154,7 @@ impl Decoder {
     /// What was searched is told beside the usage.
     fn count_searches(&mut self, out: &mut Vec<StreamEvent>) {
         let searches = self.candidates.iter().map(|state| state.searches).fold(0, u64::saturating_add);
-        if let Some(usage) = self.usage.as_mut().filter(|_| searches > 0) {
+        if let Some(usage) = self.usage.as_mut().filter(|usage| usage.web_searches < searches) {
             usage.web_searches = searches;
             out.push(StreamEvent::Usage(*usage));
         }
