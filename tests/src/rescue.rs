@@ -1,7 +1,7 @@
 //! Answers that break off and are gone on with elsewhere: the providers for it, and streams that break.
 
 use serde_json::{Value, json};
-use yumen_testkit::{Gateway, Reply, Step, Upstream, standard_config};
+use yumen_testkit::{Gateway, Received, Reply, Step, Upstream, standard_config};
 
 /// Those that can go on with an answer, as they are called in [`config`].
 pub const ABLE: [&str; 5] = ["fake-plain", "fake-prefix", "fake-anthropic", "fake-gemini", "fake-ollama"];
@@ -81,4 +81,37 @@ pub fn ended(texts: &[&str], input: u64, output: u64) -> Reply {
                       "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }], "usage": usage });
     let tail = [format!("data: {end}\n\n"), "data: [DONE]\n\n".to_owned()];
     Reply::stream(texts.iter().map(|text| says(text)).chain(tail))
+}
+
+/// The text of the assistant's message at the end of a request, in whatever dialect.
+pub fn begun(request: &Received) -> String {
+    let body = request.json();
+    if let Some(turns) = body["contents"].as_array() {
+        let last = turns.last().expect("a turn");
+        assert_eq!(last["role"], "model");
+        return last["parts"][0]["text"].as_str().expect("a text").to_owned();
+    }
+    let last = body["messages"].as_array().expect("a list").last().expect("a turn").clone();
+    assert_eq!(last["role"], "assistant", "{body}");
+    let text = last["content"].as_str().or_else(|| last["content"][0]["text"].as_str());
+    text.expect("a text").to_owned()
+}
+
+/// A figure of a record.
+pub fn nanos(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("no figure: {value}"))
+}
+
+/// Checks that a record holds what both parts used: the first one estimated, the second one as its upstream said.
+pub fn check_sums(record: &Value) {
+    let tries = record["provider_responses"].as_array().expect("a list");
+    let first = &tries[0];
+    assert!(first["cause"].is_string(), "{record}");
+    let (input, output) = (nanos(&first["tokens"]["input"]), nanos(&first["tokens"]["output"]));
+    assert!(input > 0 && output > 0, "{record}");
+    assert_eq!(nanos(&first["cost_nanos"]), input * PRICE.0 + output * PRICE.1, "{record}");
+    let (all_input, all_output) = (nanos(&record["tokens_prompt"]), nanos(&record["tokens_completion"]));
+    assert!(all_input > input && all_output >= output, "{record}");
+    let expected = all_input * PRICE.0 + all_output * PRICE.1;
+    assert_eq!(nanos(&record["cost_nanos"]), expected, "{record}");
 }

@@ -219,3 +219,28 @@ async fn slow_is_what_is_slower_than_it_has_been() {
     assert_eq!(attempts(&record), expected, "{record}");
     upstream.open_gate();
 }
+
+#[tokio::test]
+async fn where_the_next_one_has_begun_to_fail_the_one_after_it_is_asked_beside() {
+    let upstream = Upstream::start().await;
+    let third = format!(
+        "  third: {{ type: openai-compatible, base_url: \"{}\", discovery: off, models: {{ fake-chat: {{}} }} }}\nmodels:\n",
+        upstream.openai_base()
+    );
+    let next = "provider: fast-openai, model: fake-500 }";
+    let config = config(&upstream, "{ after_ms: 1500, max_percent: 1000 }", "fake-never-answers", "fake-500")
+        .replace("models:\n  openai", &format!("{third}  openai"))
+        .replace(next, &format!("{next}, {{ provider: third, model: fake-chat }}"));
+    let gateway = Gateway::start(&config).await;
+    let client = gateway.client();
+    let asked = tokio::spawn(async move { client.post(CHAT, &ask("openai")).await });
+    upstream.until("the first one works", |counts| counts.received == 1).await;
+    // Since the choice was made, nobody is to try the next one any more.
+    for _ in 0..6 {
+        gateway.client().post(CHAT, &ask("fast-openai/fake-500")).await;
+    }
+    let answer = asked.await.unwrap().expect_status(200);
+    let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+    let expected = [("slow-openai".to_owned(), json!("hedged")), ("third".to_owned(), Value::Null)];
+    assert_eq!(attempts(&record), expected, "{record}");
+}

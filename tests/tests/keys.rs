@@ -49,6 +49,24 @@ async fn a_key_made_beside_a_running_server_works_and_is_switched_off() {
 }
 
 #[tokio::test]
+async fn a_key_is_changed_beside_a_running_server() {
+    let (_upstream, gateway) = pair().await;
+    let create = ["create", "eve", "--model", "fake-openai/*", "--tag", "a", "--json"];
+    let key = secret(&keys(&gateway, &create).await);
+    until_status(&gateway, &key, MODEL, 200).await;
+    let update = ["update", "eve", "--model", "other/*", "--team", "red", "--concurrency", "2", "--json"];
+    let expected = json!({ "models": ["other/*"], "concurrency": 2, "tags": ["a"], "team": "red" });
+    assert_eq!(keys(&gateway, &update).await["spec"], expected);
+    until_status(&gateway, &key, MODEL, 403).await;
+    let update = ["update", "eve", "--name", "eva", "--clear", "models", "--clear", "tags", "--json"];
+    assert_eq!(
+        keys(&gateway, &update).await["spec"],
+        json!({ "models": ["*"], "concurrency": 2, "team": "red" })
+    );
+    until_status(&gateway, &key, MODEL, 200).await;
+}
+
+#[tokio::test]
 async fn a_rotated_key_has_a_new_secret_and_the_old_one_ends() {
     let (_upstream, gateway) = pair().await;
     let old = secret(&keys(&gateway, &["create", "bob", "--json"]).await);

@@ -208,7 +208,7 @@ fn in_a_second() -> String {
 }
 
 #[tokio::test]
-async fn when_all_are_exhausted_they_are_tried_at_last_and_the_client_hears_when_to_come_back() {
+async fn when_all_are_exhausted_one_is_tried_at_last_and_the_client_hears_when_to_come_back() {
     let upstream = Upstream::start().await;
     let asked = Mutex::new(0);
     upstream.script(move |request| {
@@ -232,12 +232,32 @@ async fn when_all_are_exhausted_they_are_tried_at_last_and_the_client_hears_when
     assert_eq!(record["provider_responses"].as_array().unwrap().len(), 1, "{record}");
     let explained = client.clone().header("x-yumen-dry-run", "1").post(CHAT, &ask("both")).await;
     assert!(explained.text().contains("limited"), "{}", explained.text());
-    // Without one they are tried all the same.
+    // Without one a limit that is only told is tried all the same, once.
     upstream.forget();
     let answer = client.post(CHAT, &ask("pool/m")).await.expect_status(429);
-    assert_eq!(sent(&upstream).len(), 2, "both are tried");
+    assert_eq!(upstream.requests().len(), 1, "{:?}", sent(&upstream));
     let wait: u64 = answer.header("retry-after").parse().unwrap();
     assert!((1..=42).contains(&wait), "{wait}");
+}
+
+#[tokio::test]
+async fn of_exhausted_keys_the_one_that_returns_first_is_tried_and_its_wait_is_told() {
+    let upstream = Upstream::start().await;
+    let waits = |request: &Received| if key_of(request) == "key-one" { "500" } else { "40" };
+    upstream.script(move |request| {
+        Some(limited().header("retry-after", waits(request)).header("x-request-id", "r"))
+    });
+    let gateway = Gateway::start(&config(&upstream, TWO)).await;
+    let client = gateway.client();
+    // Whichever comes last, the least wait of both is told.
+    for _ in 0..3 {
+        let answer = client.post(CHAT, &ask("pool/m")).await.expect_status(429);
+        let wait: u64 = answer.header("retry-after").parse().unwrap();
+        assert!((1..=40).contains(&wait), "{wait}");
+    }
+    // Both were found out once; from then on only the one that returns first is asked.
+    let sent = sent(&upstream);
+    assert_eq!((sent["key-one"], sent["key-two"]), (1, 3), "{sent:?}");
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ providers:
   first:  {{ type: openai-compatible, base_url: "{base}/first/v1", discovery: off, models: {{ m: {{}} }}, probe: {probe},
             credentials: [ {{ secret: first-secret }} ] }}
   second: {{ type: openai-compatible, base_url: "{base}/second/v1", discovery: off, models: {{ m: {{}} }} }}
+  held:   {{ type: openai-compatible, base_url: "{base}/v1", discovery: off, models: {{ fake-gated: {{}} }} }}
 models:
   both: {{ deployments: [ {{ provider: first, model: m }}, {{ provider: second, model: m }} ], routing: {{ strategy: priority }} }}
 keys: [ {{ name: tests, secret: "{KEY}" }} ]
@@ -40,6 +41,9 @@ async fn world(probe: &str) -> (Upstream, Gateway, Arc<AtomicBool>) {
     let fails = Arc::new(AtomicBool::new(false));
     let failing = Arc::clone(&fails);
     upstream.script(move |request| {
+        if request.model() == "fake-gated" {
+            return None;
+        }
         let server = request.path.split('/').nth(1)?.to_owned();
         if server == "first" && failing.load(Ordering::Relaxed) {
             return Some(Reply::json(500, &json!({ "error": { "message": "broken", "type": "server_error" } })));
@@ -178,4 +182,29 @@ async fn probes_stop_when_the_settings_say_so() {
     eventually("the first server", async || (report(&gateway).await["state"] != "open").then_some(())).await;
     tried(&gateway).await;
     assert_eq!(probes(&upstream), 0);
+}
+
+#[tokio::test]
+async fn probes_stop_when_the_process_is_asked_to() {
+    let (upstream, mut gateway, fails) = world(CALL).await;
+    open(&gateway, &fails).await;
+    eventually("a probe", async || (probes(&upstream) > 0).then_some(())).await;
+    // A stream that is still open keeps the process.
+    let mut stream = gateway.client().open(CHAT, &yumen_tests::ask_stream("held/fake-gated")).await;
+    stream.next_event().await.unwrap();
+    gateway.ask_to_stop();
+    let stops = async || {
+        let client = gateway.client();
+        let answer = client.try_send(http::Method::POST, CHAT, ask("both").to_string()).await;
+        answer.is_none_or(|answer| answer.status == 503).then_some(())
+    };
+    eventually("new work is refused", stops).await;
+    // What was under way when it was asked to stop; then a time in which several more would have come.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let before = probes(&upstream);
+    tokio::time::sleep(std::time::Duration::from_millis(2000)).await;
+    assert_eq!(probes(&upstream), before);
+    upstream.open_gate();
+    while stream.next_event().await.is_some() {}
+    assert_eq!(gateway.exit_code().await, Some(0));
 }

@@ -204,3 +204,18 @@ async fn a_client_that_leaves_after_an_answer_was_put_aside_pays_for_both() {
     assert_eq!(record["cost_nanos"].as_u64(), Some(all * 1000), "{record}");
     assert!(all > 110);
 }
+
+#[tokio::test]
+async fn a_second_one_that_was_refused_for_good_is_not_asked_again_when_the_first_one_fails_too() {
+    let upstream = Upstream::start().await;
+    upstream.script(|request| match request.path.starts_with("/one") {
+        true => Some(late(Reply::json(500, &json!({ "error": { "message": "broken" } })), 600)),
+        false => Some(Reply::json(400, &json!({ "error": { "message": "wrong" } }))),
+    });
+    let gateway = gateway(&upstream, "{ secret: b1 }", HEDGE, "").await;
+    let answer = gateway.client().post(CHAT, &ask("smart")).await.expect_status(400);
+    let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+    let told = [("two".to_owned(), json!("bad_request")), ("one".to_owned(), json!("server_error"))];
+    assert_eq!(causes(&record), told, "{record}");
+    assert_eq!(upstream.counts().received, 2, "{record}");
+}

@@ -35,6 +35,8 @@ pub struct VirtualKey {
     pub routing: Arc<Preferences>,
     /// Words that rules can read.
     pub tags: Vec<Arc<str>>,
+    /// The team that it belongs to.
+    pub team: Option<Arc<str>>,
 }
 
 impl VirtualKey {
@@ -52,6 +54,7 @@ impl VirtualKey {
             routing: Arc::default(),
             heal_json: None,
             tags: Vec::new(),
+            team: None,
         }
     }
 }

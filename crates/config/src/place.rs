@@ -65,6 +65,11 @@ impl<'n> Place<'n> {
         Self { position, ..self.clone() }
     }
 
+    /// Whether a single value stands here.
+    pub(crate) fn is_scalar(&self) -> bool {
+        matches!(self.node.map(|node| &node.content), Some(Content::Scalar(_)))
+    }
+
     /// The value as it is written in the file, references to the environment included and not put in.
     pub(crate) fn as_written(&self) -> Option<String> {
         match self.node.map(|node| &node.content) {

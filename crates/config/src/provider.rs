@@ -162,7 +162,17 @@ impl ServedModel {
     }
 }
 
+/// Whether servers of this type are no vendor's, and told by their URL alone.
+pub(crate) fn told_by_url(kind: &str) -> bool {
+    kind.ends_with("-compatible")
+}
+
 impl Provider {
+    /// Whose servers it calls: the type's, but of servers that are told by their URL alone each entry is one of its own.
+    pub fn vendor(&self) -> &str {
+        if told_by_url(&self.kind) { &self.id } else { &self.kind }
+    }
+
     /// Whether nothing that it is sent is kept or trained on, as far as its documents or the operator say so.
     pub fn keeps_nothing(&self) -> bool {
         self.data_policy.retention_days == Some(0) && self.data_policy.trains == Some(false)

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::diagnostic::{Diagnostics, shown};
 use crate::environment::{Environment, expand};
@@ -113,7 +113,8 @@ impl Reader<'_> {
     /// sense without the rest.
     fn value(&mut self, place: &Place<'_>, shape: &Shape) -> Option<Value> {
         match shape {
-            Shape::Record(_) => {
+            Shape::Deployment(_) if place.is_scalar() => self.short_deployment(place),
+            Shape::Record(_) | Shape::Deployment(_) => {
                 let fields = self.fields(place, shape)?;
                 let read = |(name, place, field): (&str, Place<'_>, &Field)| {
                     self.value(&place, &field.shape).map(|value| (name.to_owned(), value))
@@ -140,9 +141,20 @@ impl Reader<'_> {
         }
     }
 
+    /// A deployment that is written as one text.
+    fn short_deployment(&mut self, place: &Place<'_>) -> Option<Value> {
+        let text = self.scalar(place, &Shape::Text { length: Bounds { least: 0, most: u64::MAX } })?;
+        let Some((provider, model)) = text.as_str().and_then(|text| text.split_once('/')) else {
+            let hint = "write `provider/model`, or `{ provider: …, model: … }`".to_owned();
+            place.error(self.found, format!("{} names no provider", place.with_value()), Some(hint));
+            return None;
+        };
+        Some(json!({ "provider": provider, "model": model }))
+    }
+
     /// The known fields of a record. Fields without a value count as left out.
     fn fields<'n, 's>(&mut self, place: &Place<'n>, shape: &'s Shape) -> Option<Fields<'n, 's>> {
-        let Shape::Record(known) = shape else { return None };
+        let (Shape::Record(known) | Shape::Deployment(known)) = shape else { return None };
         let entries = self.entries(place)?;
         let mut fields = Vec::new();
         for entry in entries {
@@ -348,7 +360,7 @@ fn expected(shape: &Shape) -> String {
         Shape::Boolean => "`true` or `false`".to_owned(),
         Shape::Choice(choices) => format!("one of {}", words(choices.iter().map(String::as_str))),
         Shape::List { .. } => "a list".to_owned(),
-        Shape::Mapping(_) | Shape::Record(_) => "a mapping".to_owned(),
+        Shape::Mapping(_) | Shape::Record(_) | Shape::Deployment(_) => "a mapping".to_owned(),
     }
 }
 

@@ -89,6 +89,7 @@ fn type_of(schema: &Value) -> String {
     let bound = |name: &str| schema.get(name).and_then(Value::as_u64);
     match schema {
         _ if schema.get("additionalProperties").is_some_and(Value::is_object) => "mapping".to_owned(),
+        _ if is_type(schema, "object") && is_type(schema, "string") => "mapping or text".to_owned(),
         _ if is_type(schema, "object") => "mapping".to_owned(),
         _ if is_type(schema, "boolean") => "`true`, `false`".to_owned(),
         _ if is_type(schema, "number") => "decimal".to_owned(),

@@ -31,14 +31,23 @@ pub(crate) static SHAPE: LazyLock<Shape> = LazyLock::new(|| Shape::of(&INLINED))
 /// What a value must look like: the part of JSON Schema that the `Spec` uses.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Shape {
-    Text { length: Bounds },
+    Text {
+        length: Bounds,
+    },
     Decimal,
-    Integer { range: Bounds },
+    Integer {
+        range: Bounds,
+    },
     Boolean,
     Choice(Vec<String>),
-    List { item: Box<Shape>, length: Bounds },
+    List {
+        item: Box<Shape>,
+        length: Bounds,
+    },
     Mapping(Box<Shape>),
     Record(BTreeMap<String, Field>),
+    /// A record of a provider and a model, or the same in short: `provider/model`.
+    Deployment(BTreeMap<String, Field>),
 }
 
 /// A field of a record.
@@ -87,6 +96,7 @@ impl Shape {
         if is_type(schema, "object") {
             return match schema.get("additionalProperties") {
                 Some(value) if value.is_object() => Self::Mapping(Box::new(Self::of(value))),
+                _ if is_type(schema, "string") => Self::Deployment(fields(schema)),
                 _ => Self::Record(fields(schema)),
             };
         }
@@ -217,7 +227,7 @@ mod tests {
         assert!(matches!(at("providers.*.dialects.openai_chat.path"), Shape::Text { .. }));
         assert!(matches!(
             at("models.*.deployments"),
-            Shape::List { length: Bounds { least: 1, most: 256 }, .. }
+            Shape::List { length: Bounds { least: 1, most: 256 }, item } if matches!(*item, Shape::Deployment(_))
         ));
         let Shape::Record(fields) = &*SHAPE else { panic!("{:?}", *SHAPE) };
         assert!(fields.values().all(|field| !field.required));

@@ -75,6 +75,24 @@ fn names_are_looked_up_in_order() {
 }
 
 #[test]
+fn deployments_may_be_written_as_one_text() {
+    let text = TWO_OPENAI
+        .replace("[{ provider: second, model: only-here }]", "[ second/only-here, openai/with/slash ]");
+    let target = snapshot(&text).target("openai/gpt-4o-mini").unwrap();
+    assert_eq!(shown(Some(&*target)), "Alias: second/only-here openai/with/slash | ");
+}
+
+#[test]
+fn servers_that_are_told_by_their_url_are_called_as_the_entry_is() {
+    let text = "providers:\n  mine: { type: openai-compatible, base_url: \"http://127.0.0.1:1/v1\", discovery: off }\n  \
+                named: { type: openai-compatible, name: Ours, base_url: \"http://127.0.0.1:2/v1\", discovery: off }\n  \
+                claude: { type: anthropic, credentials: [{ secret: s }] }\n";
+    let snapshot = snapshot(text);
+    let called = ["mine", "named", "claude"].map(|id| snapshot.providers[id].name.to_string());
+    assert_eq!(called, ["mine", "Ours", "Anthropic"]);
+}
+
+#[test]
 fn equal_turns_are_taken_between_the_providers_of_a_model() {
     let snapshot = snapshot(TWO_OPENAI);
     let target = snapshot.target("openai/gpt-4o").unwrap();

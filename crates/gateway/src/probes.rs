@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use yumen_config::{Deployment, Probe, ProbeQuestion, ServedModel, Snapshot};
 
 use crate::discovery::{AskError, Asking};
@@ -37,8 +37,11 @@ pub async fn probe(gateway: Arc<Gateway>) {
     let mut rounds = Rounds { worker, watched: HashMap::new(), tasks: JoinSet::new() };
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while !gateway.draining.load(Ordering::Relaxed) {
+    loop {
         look.tick().await;
+        if gateway.draining.load(Ordering::Relaxed) {
+            return;
+        }
         rounds.worker.pool.sweep();
         let snapshot = gateway.snapshot.load_full();
         while let Some(ended) = rounds.tasks.try_join_next() {
@@ -56,9 +59,16 @@ pub async fn probe(gateway: Arc<Gateway>) {
 /// A deployment that is asked.
 struct Watched {
     next: Instant,
-    is_asked: bool,
+    /// The question that was put last. Whether it is open is read from its task, which may end without a word.
+    question: Option<AbortHandle>,
     /// Its server is there: exchanges may look whether it is well, until they have found that it is not.
     is_there: bool,
+}
+
+impl Watched {
+    fn is_asked(&self) -> bool {
+        self.question.as_ref().is_some_and(|question| !question.is_finished())
+    }
 }
 
 /// Which deployment was asked, and whether its server is there without being known to be well.
@@ -92,7 +102,7 @@ impl Rounds {
             let first = || if fails { probe.every.min(FIRST_MOST) } else { probe.every };
             let watched = self.watched.entry(id).or_insert_with(|| Watched {
                 next: now + first().mul_f64(worker.between(0.5, 1.0)),
-                is_asked: false,
+                question: None,
                 is_there: false,
             });
             // Whoever tried it meanwhile has found it failing.
@@ -101,21 +111,21 @@ impl Rounds {
                 figures.guard(now_ms);
             }
             // What it asked for by itself, to be left alone for so long, is granted.
-            let is_due = now >= watched.next && !watched.is_asked && standing != Standing::Open;
+            let is_due = now >= watched.next && !watched.is_asked() && standing != Standing::Open;
             if is_due && self.tasks.len() < ASKED_MOST {
                 watched.next = now + probe.every.mul_f64(worker.between(0.8, 1.2));
-                watched.is_asked = true;
-                self.tasks.spawn(ask(Arc::clone(&worker), Arc::clone(snapshot), deployment, probe, figures));
+                let asking = ask(Arc::clone(&worker), Arc::clone(snapshot), deployment, probe, figures);
+                watched.question = Some(self.tasks.spawn(asking));
             }
         }
-        self.watched.retain(|id, watched| watched.is_asked || seen.contains(id));
+        self.watched.retain(|id, watched| watched.is_asked() || seen.contains(id));
     }
 
     fn asked(&mut self, ended: Ended) {
         if let Some((id, is_there)) = ended
             && let Some(watched) = self.watched.get_mut(&id)
         {
-            (watched.is_asked, watched.is_there) = (false, is_there);
+            watched.is_there = is_there;
         }
     }
 }
@@ -174,6 +184,26 @@ mod tests {
 
     use super::*;
     use crate::health::Health;
+
+    #[tokio::test]
+    async fn a_question_that_ends_without_a_word_leaves_its_deployment_to_be_asked_again() {
+        let mut tasks: JoinSet<Ended> = JoinSet::new();
+        let cancelled = tasks.spawn(std::future::pending());
+        let broken = tasks.spawn(async { panic!("a fault") });
+        let open = tasks.spawn(std::future::pending());
+        let watched = |question: AbortHandle| Watched {
+            next: Instant::now(),
+            question: Some(question),
+            is_there: false,
+        };
+        let [cancelled, broken, open] = [cancelled, broken, open].map(watched);
+        assert!(cancelled.is_asked() && open.is_asked());
+        cancelled.question.as_ref().expect("a question").abort();
+        for _ in 0..2 {
+            assert!(tasks.join_next().await.expect("an end").is_err());
+        }
+        assert!(!cancelled.is_asked() && !broken.is_asked() && open.is_asked());
+    }
 
     #[test]
     fn a_model_that_is_not_listed_is_not_asked_for_ever() {

@@ -56,6 +56,9 @@ pub enum StoreError {
         "a virtual key has at most 64 tags, each of 1 to 100 characters and none of them a control character"
     )]
     BadTags,
+    /// A virtual key's team cannot be used.
+    #[error("the name of a team has 1 to 100 characters and none of them a control character")]
+    BadTeam,
     /// A virtual key's preferences cannot be used.
     #[error("the routing of a virtual key cannot be used: {0}")]
     BadRouting(String),

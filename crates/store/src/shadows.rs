@@ -1,17 +1,21 @@
 //! How candidates compare with what they are to stand in for: sums over copies.
 //!
-//! In: an alias, or all, and a span of time. Out: a row for each candidate. Copies are read in pieces, so that memory holds two
-//! times of each and nothing else.
+//! In: an alias, or all, and a span of time. Out: a row for each candidate. Copies are read in pieces and summed up as they come: memory
+//! holds no more than there are candidates, whatever the number of copies.
 
 use std::collections::BTreeMap;
 
 use sqlx::{Row, SqlitePool};
-use yumen_telemetry::{ComparedRecord, ShadowRecord};
+use yumen_telemetry::{ComparedRecord, ShadowRecord, Spread};
 
 use crate::error::StoreError;
 
 /// Records that are read at once.
 const PIECE: i64 = 4096;
+/// Rows that are told apart: settings have changed as often as they may.
+const ROWS_MOST: usize = 1024;
+/// Under what the others are summed up.
+const OTHERS: &str = "(others)";
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +47,7 @@ pub struct ShadowRow {
     pub output_tokens: [u64; 2],
     /// Characters of texts.
     pub characters: [u64; 2],
-    /// Microseconds to the end that a half did not exceed.
+    /// Microseconds to the end that a half did not exceed, at most a hundredth too high.
     pub total_us_p50: [u64; 2],
     /// The same for nine in ten.
     pub total_us_p90: [u64; 2],
@@ -67,7 +71,7 @@ pub struct ShadowRow {
 #[derive(Default)]
 struct Group {
     row: ShadowRow,
-    times: [Vec<u64>; 2],
+    times: [Spread; 2],
     words: (u64, u64),
 }
 
@@ -108,10 +112,16 @@ pub(crate) async fn compare(pool: &SqlitePool, query: &ShadowQuery) -> Result<Ve
                 total_us: number("total_us")?,
             };
             let key = (shadow.alias.clone(), row.try_get("model_requested")?);
-            groups.entry(key).or_default().add(&shadow, &copy);
+            group(&mut groups, key).add(&shadow, &copy);
         }
     }
     Ok(groups.into_iter().map(|((alias, candidate), group)| group.row(alias, candidate)).collect())
+}
+
+/// The group of an alias and a candidate; of too many one for all others.
+fn group(groups: &mut BTreeMap<(String, String), Group>, key: (String, String)) -> &mut Group {
+    let has_room = groups.len() < ROWS_MOST || groups.contains_key(&key);
+    groups.entry(if has_room { key } else { (OTHERS.to_owned(), OTHERS.to_owned()) }).or_default()
 }
 
 /// What the copy's own columns say.
@@ -139,7 +149,7 @@ impl Group {
         add(&mut row.output_tokens, shadow.output_tokens, copy.output_tokens);
         add(&mut row.characters, compared.original.characters, compared.copy.characters);
         for (times, time) in self.times.iter_mut().zip([shadow.total_us, copy.total_us]) {
-            times.push(time);
+            times.add(time);
         }
         self.compare(compared);
     }
@@ -162,10 +172,8 @@ impl Group {
         }
     }
 
-    fn row(mut self, alias: String, candidate: String) -> ShadowRow {
-        self.times.iter_mut().for_each(|times| times.sort_unstable());
-        let [original, copied] = &self.times;
-        let at = |percent| [nearest_rank(original, percent), nearest_rank(copied, percent)];
+    fn row(self, alias: String, candidate: String) -> ShadowRow {
+        let at = |percent| self.times.each_ref().map(|times| times.percentile(percent).unwrap_or(0));
         let (words, pairs) = self.words;
         let (total_us_p50, total_us_p90) = (at(50), at(90));
         let common_words = words.checked_div(pairs);
@@ -177,12 +185,6 @@ fn add(sums: &mut [u64; 2], original: u64, copy: u64) {
     for (sum, amount) in sums.iter_mut().zip([original, copy]) {
         *sum = sum.saturating_add(amount);
     }
-}
-
-/// The value that so many in a hundred of sorted ones do not exceed.
-fn nearest_rank(sorted: &[u64], percent: usize) -> u64 {
-    let rank = (sorted.len() * percent).div_ceil(100);
-    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -199,6 +201,28 @@ mod tests {
             compared,
             ..ShadowRecord::default()
         }
+    }
+
+    #[test]
+    fn copies_take_no_more_room_than_there_are_candidates() {
+        let facts = AnswerFacts { characters: 1, tool_calls: 0, valid_json: None };
+        let compared = ComparedRecord {
+            original: facts.clone(),
+            copy: facts,
+            same_finish: true,
+            ..ComparedRecord::default()
+        };
+        let mut groups = BTreeMap::new();
+        for number in 0..200_000_u64 {
+            let copied = Copied { is_answered: true, cost_nanos: None, output_tokens: 1, total_us: number };
+            let key = ("a".to_owned(), (number % 2 * number).to_string());
+            group(&mut groups, key).add(&shadow(number, Some(compared.clone())), &copied);
+        }
+        assert_eq!(groups.len(), ROWS_MOST + 1);
+        let row = groups.remove(&("a".to_owned(), "0".to_owned())).unwrap().row("a".into(), "0".into());
+        assert_eq!(row.copies, 100_000);
+        let [told, _] = row.total_us_p50;
+        assert!((100_000..=101_000).contains(&told), "{told}");
     }
 
     #[test]

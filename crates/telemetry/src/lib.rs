@@ -15,6 +15,7 @@ mod responses;
 mod route;
 mod shadow;
 mod sink;
+mod spread;
 
 pub use healing::{HEAL_EDITS_MOST, HealEdit, HealRecord, HealStatus};
 pub use health::{AllowanceReport, HealthReport, Left, ProbeReport, Uptime};
@@ -27,3 +28,4 @@ pub use responses::{Conversation, KeepLimits, Keeping, KeptResponse, NotKept, Re
 pub use route::{ConsideredRecord, RouteRecord};
 pub use shadow::{AnswerFacts, ComparedRecord, ShadowCount, ShadowRecord};
 pub use sink::{AppendError, GenerationLookup, LookupError, RecordSink, RecordWriter};
+pub use spread::Spread;

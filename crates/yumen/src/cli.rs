@@ -13,7 +13,7 @@ use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 
 use crate::moments;
-pub use keys::{CreateOptions, KeysCommand};
+pub use keys::{Allows, Cleared, KeysCommand};
 pub use presets::{PresetOptions, PresetsCommand, SetOptions};
 pub use simulate::SimulateOptions;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use yumen_config::routing_document;
 use yumen_store::{KeySpec, NewKey, Store, StoredKey};
 
-use crate::cli::{CreateOptions, KeysCommand, StoreOptions, say, table};
+use crate::cli::{Allows, Cleared, KeysCommand, StoreOptions, say, table};
 use crate::settings;
 
 /// Runs one of the commands.
@@ -32,7 +32,19 @@ async fn act(store: &Store, command: KeysCommand) -> anyhow::Result<()> {
     let keys = store.keys();
     match command {
         KeysCommand::Create(options) => {
-            show_new(&keys.create(&options.name, &spec(&options)?).await?, options.json)
+            let routing = routing(&options.allows)?;
+            let spec = changed(KeySpec::default(), &options.allows, routing);
+            show_new(&keys.create(&options.name, &spec).await?, options.json)
+        }
+        KeysCommand::Update(options) => {
+            let routing = routing(&options.allows)?;
+            let change = |was| changed(without(was, &options.clear), &options.allows, routing);
+            let key = keys.update(&options.key, options.name.as_deref(), change).await?;
+            if options.json {
+                say(&serde_json::to_string_pretty(&key)?);
+                return Ok(());
+            }
+            show_all(&[key], false)
         }
         KeysCommand::List { json } => show_all(&keys.list().await?, json),
         KeysCommand::Disable { key } => {
@@ -51,28 +63,49 @@ async fn act(store: &Store, command: KeysCommand) -> anyhow::Result<()> {
     }
 }
 
-/// What a key is to allow.
-fn spec(options: &CreateOptions) -> anyhow::Result<KeySpec> {
-    let models = if options.models.is_empty() { vec!["*".to_owned()] } else { options.models.clone() };
-    Ok(KeySpec {
-        models,
-        access: options.access.clone(),
-        expires_at: options.expires,
-        requests_per_minute: options.requests_per_minute,
-        concurrency: options.concurrency,
-        routing: options.routing.as_deref().map(routing).transpose()?,
-        tags: options.tags.clone(),
-        heal_json: options.heal_json,
-    })
+/// What a key allows, with what was given in its place.
+fn changed(was: KeySpec, given: &Allows, routing: Option<Value>) -> KeySpec {
+    let words = |given: &Vec<String>, was| if given.is_empty() { was } else { given.clone() };
+    KeySpec {
+        models: words(&given.models, was.models),
+        access: words(&given.access, was.access),
+        expires_at: given.expires.or(was.expires_at),
+        requests_per_minute: given.requests_per_minute.or(was.requests_per_minute),
+        concurrency: given.concurrency.or(was.concurrency),
+        routing: routing.or(was.routing),
+        tags: words(&given.tags, was.tags),
+        team: given.team.clone().or(was.team),
+        heal_json: given.heal_json.or(was.heal_json),
+    }
+}
+
+/// What a key allows, without what is to be as if it had never been given.
+fn without(mut spec: KeySpec, cleared: &[Cleared]) -> KeySpec {
+    for what in cleared {
+        match what {
+            Cleared::Models => spec.models = KeySpec::default().models,
+            Cleared::Access => spec.access.clear(),
+            Cleared::Expires => spec.expires_at = None,
+            Cleared::RequestsPerMinute => spec.requests_per_minute = None,
+            Cleared::Concurrency => spec.concurrency = None,
+            Cleared::Routing => spec.routing = None,
+            Cleared::Tags => spec.tags.clear(),
+            Cleared::Team => spec.team = None,
+            Cleared::HealJson => spec.heal_json = None,
+        }
+    }
+    spec
 }
 
 /// Preferences in a file, or in place.
-fn routing(given: &str) -> anyhow::Result<Value> {
+fn routing(given: &Allows) -> anyhow::Result<Option<Value>> {
+    let Some(given) = given.routing.as_deref() else { return Ok(None) };
     let env = |name: &str| std::env::var(name).ok();
-    settings::accepted(match given.trim_start().starts_with('{') {
+    let read = match given.trim_start().starts_with('{') {
         true => routing_document(given, "--routing", &env),
         false => routing_document(&settings::read_text(Path::new(given))?, given, &env),
-    })
+    };
+    settings::accepted(read).map(Some)
 }
 
 fn show_new(new: &NewKey, as_json: bool) -> anyhow::Result<()> {
@@ -109,6 +142,7 @@ fn show_all(keys: &[StoredKey], as_json: bool) -> anyhow::Result<()> {
         "models",
         "access",
         "tags",
+        "team",
         "per minute",
         "at once",
         "expires",
@@ -131,6 +165,7 @@ fn show_all(keys: &[StoredKey], as_json: bool) -> anyhow::Result<()> {
             key.spec.models.join(", "),
             key.spec.access.join(", "),
             key.spec.tags.join(", "),
+            key.spec.team.clone().unwrap_or_default(),
             number(key.spec.requests_per_minute),
             number(key.spec.concurrency),
             key.spec

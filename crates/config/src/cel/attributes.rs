@@ -17,11 +17,6 @@ macro_rules! attributes {
                 match self { $(Self::$variant => $name),* }
             }
 
-            /// What it is.
-            pub fn sentence(self) -> &'static str {
-                match self { $(Self::$variant => $sentence),* }
-            }
-
             pub(super) fn of(self) -> Type {
                 match self { $(Self::$variant => Type::$of),* }
             }
@@ -45,11 +40,10 @@ attributes! {
     MessagesText "messages_text" Text "The texts of all messages, with a line break between them.";
     KeyName "key.name" Text "The name of the virtual key.";
     KeyId "key.id" Text "The id of the virtual key.";
+    Team "key.team" Text "The team of the virtual key; empty without one.";
     Tags "tags" Texts "Tags of the virtual key and of the request (`tags`, `metadata.tags`, `providerOptions.gateway.tags`).";
     Session "session" Text "The session that the client names; empty without one.";
-    Hour "now.hour" Int "The hour of the day, 0 to 23 (UTC).";
-    Minute "now.minute" Int "The minute of the hour (UTC).";
-    Weekday "now.weekday" Int "The day of the week, 1 (Monday) to 7 (UTC).";
+    Now "now" Int "The time, in seconds since the first of January 1970 (UTC).";
     Random "random" Double "A number from 0 up to 100, drawn once for each request.";
     Category "category" Text "What the last message of the user is about, as `intent` tells.";
 }

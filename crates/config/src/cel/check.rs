@@ -1,10 +1,11 @@
 //! The tree to an expression whose names are known and whose types fit.
 
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use regex::RegexBuilder;
 
 use super::attributes::{Attribute, Map};
 use super::parse::{Kind, Node};
-use super::syntax::{Change, Comparison, Convert, Expression, Loop, Operation, Test};
+use super::syntax::{Change, Clock, Comparison, Convert, Expression, Loop, Operation, Test};
 use super::value::{Type, Value};
 use super::{Program, Wrong};
 use crate::near::nearest;
@@ -144,24 +145,26 @@ impl<'t> Checker<'t> {
 
     fn attribute(&mut self, at: usize, name: &str) -> Result<Typed, Wrong> {
         if let Some(attribute) = Attribute::ALL.iter().find(|attribute| attribute.name() == name) {
-            if !self.reads.contains(attribute) {
-                self.reads.push(*attribute);
-            }
+            self.read(*attribute);
             return Ok((Expression::Attribute(*attribute), attribute.of()));
+        }
+        if let Some((_, clock)) = Clock::ALL.iter().find(|(word, _)| *word == name) {
+            return Ok(self.clock(*clock, TimeZone::UTC));
         }
         if Map::ALL.iter().any(|(map, _)| *map == name) {
             let hint = format!("write `{name}[\"a-name\"]`");
             return Err(Wrong::new(at, format!("`{name}` holds many values")).hint(hint));
         }
         let begins = format!("{name}.");
-        let members = Attribute::ALL.iter().map(|one| one.name()).filter(|one| one.starts_with(&begins));
+        let attributes =
+            || Attribute::ALL.iter().map(|one| one.name()).chain(Clock::ALL.map(|(word, _)| word));
+        let members = attributes().filter(|one| one.starts_with(&begins));
         let members: Vec<String> = members.map(|one| format!("`{one}`")).collect();
         let wrong = Wrong::new(at, format!("`{name}` is no attribute"));
         if !members.is_empty() {
             return Err(wrong.hint(format!("write {}", members.join(" or "))));
         }
-        let known =
-            || Attribute::ALL.iter().map(|one| one.name()).chain(Map::ALL.iter().map(|(map, _)| *map));
+        let known = || attributes().chain(Map::ALL.iter().map(|(map, _)| *map));
         Err(match nearest(name, known(), 1).first() {
             Some(near) => wrong.hint(format!("write `{near}`")),
             None => {
@@ -169,6 +172,27 @@ impl<'t> Checker<'t> {
                 wrong.hint(format!("known are {}; a text stands in quotes", known.join(", ")))
             }
         })
+    }
+
+    fn read(&mut self, attribute: Attribute) {
+        if !self.reads.contains(&attribute) {
+            self.reads.push(attribute);
+        }
+    }
+
+    fn clock(&mut self, clock: Clock, zone: TimeZone) -> Typed {
+        self.read(Attribute::Now);
+        (Expression::Clock(clock, Box::new(zone)), Type::Int)
+    }
+
+    /// A clock that hangs somewhere, as in `now.hour("Europe/Berlin")`.
+    fn clock_in(&mut self, clock: Clock, zone: &'t Node) -> Result<Typed, Wrong> {
+        let Kind::Text(name) = &zone.kind else {
+            return Err(Wrong::new(zone.at, "a time zone must be a text that stands here")
+                .hint("write for example `now.hour(\"Europe/Berlin\")`"));
+        };
+        let known = jiff::tz::db();
+        known.get(name).map(|zone| self.clock(clock, zone)).map_err(|_| no_zone(zone.at, name, known))
     }
 
     fn member(&mut self, at: usize, of: &'t Node, name: &'t str) -> Result<Typed, Wrong> {
@@ -324,6 +348,12 @@ impl<'t> Checker<'t> {
     }
 
     fn method(&mut self, at: usize, of: &'t Node, name: &str, arguments: &'t [Node]) -> Result<Typed, Wrong> {
+        if let (Kind::Name(owner), [zone]) = (&of.kind, arguments)
+            && let Some((_, clock)) =
+                Clock::ALL.iter().find(|(word, _)| word.split_once('.') == Some((owner, name)))
+        {
+            return self.clock_in(*clock, zone);
+        }
         let test = match name {
             "contains" => Some(Test::Contains),
             "startsWith" => Some(Test::StartsWith),
@@ -414,6 +444,15 @@ fn map_of(node: &Node) -> Option<Map> {
 
 fn differs(at: usize, what: &str, left: Type, right: Type) -> Wrong {
     Wrong::new(at, format!("{what}: {} and {}", left.noun(), right.noun()))
+}
+
+fn no_zone(at: usize, name: &str, known: &TimeZoneDatabase) -> Wrong {
+    let wrong = Wrong::new(at, format!("`{name}` is no time zone"));
+    let names: Vec<String> = known.available().map(|zone| zone.to_string()).collect();
+    match nearest(name, names.iter().map(String::as_str), 1).first() {
+        Some(near) => wrong.hint(format!("write `{near}`")),
+        None => wrong.hint("write for example `Europe/Berlin`, as the IANA list has it"),
+    }
 }
 
 fn unknown(at: usize, name: &str, arguments: usize) -> Wrong {

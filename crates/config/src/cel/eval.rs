@@ -99,6 +99,10 @@ impl<'v> Evaluation<'v> {
                 Value::List(Items::Own(items?))
             }
             Expression::Attribute(attribute) => self.facts.attribute(*attribute)?,
+            Expression::Clock(clock, zone) => match self.facts.attribute(Attribute::Now)? {
+                Value::Int(now) => Value::Int(clock.shows(now, zone).ok_or(Fault::Overflow)?),
+                other => other,
+            },
             Expression::Local(place) => locals.get(*place).cloned().unwrap_or(Value::Bool(false)),
             Expression::Entry(map, key) => {
                 let key = self.text(key, locals)?;

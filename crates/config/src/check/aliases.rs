@@ -158,7 +158,8 @@ impl<'a> Checker<'a, '_> {
 
     /// A deployment; `None` when it is wrong (reported) or its provider was left out (then it is skipped).
     fn deployment(&mut self, spec: &DeploymentSpec, place: &Place<'_>) -> Option<Deployment> {
-        let here = place.field("provider");
+        let of = |field| if place.is_scalar() { place.clone() } else { place.field(field) };
+        let here = of("provider");
         let Some(provider) = self.providers.good.get(&*spec.provider) else {
             if self.providers.left_out.contains(&spec.provider) {
                 self.skipped(&here, &spec.provider);
@@ -167,6 +168,7 @@ impl<'a> Checker<'a, '_> {
             let known = || self.providers.good.keys().map(|name| &**name);
             let near = if self.found.is_full() { Vec::new() } else { nearest(&spec.provider, known(), 1) };
             let hint = match near.first() {
+                Some(near) if place.is_scalar() => format!("write `{near}/{}`", spec.model),
                 Some(near) => format!("write `{near}`"),
                 None if known().next().is_none() => "declare it under `providers`".to_owned(),
                 None => format!("configured are {}", words(known().take(12))),
@@ -175,7 +177,7 @@ impl<'a> Checker<'a, '_> {
             here.error(self.found, message, Some(hint));
             return None;
         };
-        let here = place.field("model");
+        let here = of("model");
         let model = match provider.model(&spec.model) {
             Some(model) => Arc::clone(model),
             None if !is_model_id(&spec.model) => {

@@ -63,6 +63,7 @@ pub(super) fn check(
                 routing,
                 heal_json: spec.heal_json,
                 tags: spec.tags.iter().map(|tag| Arc::from(&**tag)).collect(),
+                team: spec.team.as_deref().map(Arc::from),
             };
             keys.push((hash, Some(Arc::new(key))));
         }

@@ -17,7 +17,7 @@ use crate::endpoint::Endpoint;
 use crate::near::nearest;
 use crate::path_rules::PathRules;
 use crate::place::Place;
-use crate::provider::{Provider, Timeouts};
+use crate::provider::{Provider, Timeouts, told_by_url};
 use crate::read::Resource;
 use crate::rotation::Rotation;
 use crate::spec::{ProviderSpec, TimeoutSpec};
@@ -79,10 +79,12 @@ pub(super) fn check(
     };
     let region = spec.region.as_deref().or_else(|| parameters.value("region"));
     let region = region.or_else(|| parameters.value("location")).map(Arc::from);
+    // What all servers of a kind are called would name none of them.
+    let usual = if told_by_url(&definition.id) { name } else { &definition.name };
     let provider = Provider {
         id: Arc::from(name),
         kind: Arc::from(&*definition.id),
-        name: Arc::from(spec.name.as_deref().unwrap_or(&definition.name)),
+        name: Arc::from(spec.name.as_deref().unwrap_or(usual)),
         endpoints,
         base,
         passthrough,

@@ -306,7 +306,7 @@ pub struct LogSpec {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AliasSpec {
-    /// Deployments that share the load by weight.
+    /// Deployments that share the load by weight, each `provider/model` or `{ provider, model, weight }`.
     #[schemars(length(min = 1, max = 256))]
     pub deployments: Vec<DeploymentSpec>,
     /// Public model names that are tried after those, in order.
@@ -324,9 +324,10 @@ pub struct AliasSpec {
     pub shadow: Option<ShadowSpec>,
 }
 
-/// A model at a provider.
+/// A model at a provider; `provider/model` is short for both with a weight of 1.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = in_short)]
 pub struct DeploymentSpec {
     /// The name of an entry under `providers`.
     pub provider: String,
@@ -336,6 +337,11 @@ pub struct DeploymentSpec {
     #[serde(default = "provider::one")]
     #[schemars(range(min = 1, max = 1000))]
     pub weight: u32,
+}
+
+/// It may be written as one text, too.
+fn in_short(schema: &mut schemars::Schema) {
+    schema.insert("type".to_owned(), serde_json::json!(["object", "string"]));
 }
 
 /// A virtual key: a secret that we issue to a consumer.
@@ -378,6 +384,10 @@ pub struct KeySpec {
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub tags: Vec<String>,
+    /// The team that it belongs to, for rules to read (`key.team`).
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 100))]
+    pub team: Option<String>,
     /// Switches the key off without removing it.
     #[serde(default)]
     pub disabled: bool,

@@ -20,7 +20,8 @@ pub struct ProviderSpec {
     /// The provider definition, such as `openai` or `openai-compatible`. Without it: the entry's own name.
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    /// What people call it.
+    /// What people call it. Without it: the name of its type; of servers that are told by their URL alone
+    /// (`openai-compatible`), the entry's own.
     pub name: Option<String>,
     /// What the vendor's own SDK takes as its base: with `/v1` for OpenAI-style servers, without it for
     /// Anthropic. When it is set, only dialects below this base are spoken. Names in braces stand for parameters.

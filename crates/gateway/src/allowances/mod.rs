@@ -119,6 +119,22 @@ impl Allowances {
         }
     }
 
+    /// After how long a credential is expected to have room for one more request; nothing where it has some.
+    pub fn returns_in(&self, credential: &Credential, model: u64, tokens: u64) -> Option<Duration> {
+        if self.is_empty() {
+            return None;
+        }
+        let now_ms = self.now_ms();
+        let mut shard = self.shard(credential.id);
+        let told = shard.told.get(&(credential.id, model));
+        let told_ms = told.and_then(|known| known.returns_in_ms(now_ms, tokens));
+        let own_ms = credential.limits.and_then(|limits| {
+            let own = shard.own.get_mut(&credential.id)?;
+            (own.share(limits, now_ms, tokens) <= 0.0).then(|| own.minute.eases_in(now_ms))
+        });
+        told_ms.max(own_ms).map(Duration::from_millis)
+    }
+
     /// Notes that a request of about so many tokens is sent now.
     pub fn send(&self, credential: &Credential, model: u64, tokens: u64) -> Sent {
         let mut sent = Sent { credential: credential.id, ..Sent::default() };
@@ -270,6 +286,17 @@ impl Window {
         Some(left.saturating_sub(sent))
     }
 
+    /// After how long so much is left of it that is lacking now; nothing where it is not.
+    fn has_in_ms(&self, passed_ms: u64, sent: u64, needed: u64) -> Option<u64> {
+        self.left_after(passed_ms, sent).filter(|left| *left < needed)?;
+        let resets_ms = u64::try_from(self.resets.as_millis()).unwrap_or(u64::MAX);
+        let missing = self.limit.filter(|_| self.steady).map_or(0, |limit| limit.saturating_sub(self.left));
+        let lacking = needed.saturating_add(sent).saturating_sub(self.left);
+        let filled = u128::from(lacking) * u128::from(resets_ms);
+        let filled_ms = filled.checked_div(u128::from(missing)).and_then(|ms| u64::try_from(ms).ok());
+        Some(filled_ms.unwrap_or(resets_ms).min(resets_ms).saturating_sub(passed_ms))
+    }
+
     fn told(&self, passed_ms: u64, sent: u64) -> Option<Left> {
         let left = self.left_after(passed_ms, sent)?;
         let resets_ms = u64::try_from(self.resets.as_millis()).unwrap_or(u64::MAX);
@@ -301,6 +328,13 @@ impl Known {
             }
         });
         shares.fold(1.0, f64::min)
+    }
+
+    /// After how long everything that is lacking for one more request is there; nothing where nothing is lacking.
+    fn returns_in_ms(&self, now_ms: u64, tokens: u64) -> Option<u64> {
+        let passed_ms = now_ms.saturating_sub(self.at_ms);
+        let windows = self.windows(tokens).into_iter();
+        windows.filter_map(|(window, sent, needed)| window?.has_in_ms(passed_ms, sent, needed)).max()
     }
 
     /// Whether nothing that was told still holds.

@@ -44,6 +44,28 @@ fn what_was_sent_since_is_taken_off() {
 }
 
 #[test]
+fn it_is_known_when_there_is_room_again() {
+    let (allowances, one) = (Allowances::default(), credential(1, None));
+    assert_eq!(allowances.returns_in(&one, 7, 0), None);
+    allowances.tell(&allowances.send(&one, 7, 0), (7, "m"), &headers(1, 10, "60"));
+    assert_eq!(allowances.returns_in(&one, 7, 0), None);
+    allowances.send(&one, 7, 0);
+    let most = Duration::from_secs(60);
+    let wait = allowances.returns_in(&one, 7, 0).unwrap();
+    assert!(wait <= most && wait > most / 2, "{wait:?}");
+    assert_eq!(allowances.returns_in(&one, 8, 0), None, "another model");
+    // What fills up bit by bit is waited for as long as the bit takes that is lacking.
+    let steady = Window { left: 0, limit: Some(10), resets: Duration::from_secs(60), steady: true };
+    assert_eq!((steady.has_in_ms(0, 0, 1), steady.has_in_ms(2_000, 1, 1)), (Some(6_000), Some(10_000)));
+    assert_eq!((steady.has_in_ms(6_000, 0, 1), steady.has_in_ms(0, 0, 99)), (None, Some(60_000)));
+    // Of limits that the operator has written, when the first of what was sent is forgotten.
+    let limits = CredentialLimits { requests_per_minute: Some(1), tokens_per_minute: None };
+    let two = credential(2, Some(limits));
+    allowances.send(&two, 7, 0);
+    assert!(allowances.returns_in(&two, 7, 0).unwrap() <= Duration::from_secs(65));
+}
+
+#[test]
 fn answers_that_overtake_one_another_do_not_give_room_back() {
     let (allowances, one) = (Allowances::default(), credential(1, None));
     let together: Vec<Sent> = (0..3).map(|_| allowances.send(&one, 7, 0)).collect();

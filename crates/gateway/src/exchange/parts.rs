@@ -24,7 +24,6 @@ impl Exchange {
             started_at_us: record.started_at_us,
             key_id: record.key_id.clone(),
             attempts: record.attempts.clone(),
-            route: record.route.clone(),
             ..ExchangeRecord::default()
         };
         let mut beside = Self::drafted(worker, *started, draft);

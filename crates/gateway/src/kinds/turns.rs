@@ -3,6 +3,7 @@
 //! In: a provider's credentials, and what is known of their limits. Out: an order. It never rules a credential out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use yumen_config::{Credential, Deployment, Rotation};
 
@@ -49,6 +50,12 @@ pub fn turn<'c>(
 /// Whether all others are tried before this credential: it rests, or it has no room.
 pub fn waits(gateway: &Gateway, credential: &Credential, load: Load<'_>) -> bool {
     room(gateway, credential, load) == Room::None
+}
+
+/// After how long it is expected to wait no more; nothing where it does not.
+pub fn returns_in(gateway: &Gateway, credential: &Credential, load: Load<'_>) -> Option<Duration> {
+    let rest = gateway.resting.rests_for(credential.id, load.model);
+    rest.max(gateway.allowances.returns_in(credential, load.deployment, load.tokens))
 }
 
 fn room(gateway: &Gateway, credential: &Credential, load: Load<'_>) -> Room {

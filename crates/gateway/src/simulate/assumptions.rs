@@ -26,7 +26,11 @@ const GUESSED: &str =
     "A rule reads what no record holds (texts, headers, tools, sessions …), and finds it empty.";
 const LEFT: &str = "Their clients left, and leave again: the first deployment of the plan is charged.";
 const REFUSED: &str = "Their provider refused what they asked, as every other would.";
-const HEDGED: &str = "No second deployment is asked beside a slow one, though `hedge` wishes it.";
+const HEDGED: &str = "`hedge` wishes second tries beside slow ones: those that the records hold are made and paid for as they were, and no \
+                      others.";
+const PARTS: &str = "More than one answer was paid for in truth: one was put aside, broke off, or lost to a faster one. Where the \
+                     configuration would do the same again, each costs what it used at its price there; the parts of one that broke \
+                     off are taken as one answer.";
 const UNTIMED: &str = "No record tells how long such an answer takes: they are not in the times.";
 const UNSEEN: &str = "The deployments that would serve them were never tried in this time: they fail and take as long as the same \
                       model at other providers does, or else as all deployments do.";
@@ -43,6 +47,7 @@ pub struct Counts {
     pub refused_again: u64,
     pub untimed: u64,
     pub hedged: u64,
+    pub parts: u64,
     moved: u64,
     cached: u64,
     /// What the same would cost more if nothing came from a cache.
@@ -74,6 +79,7 @@ impl Counts {
             ("client_gone", LEFT, self.left),
             ("refused_by_provider", REFUSED, self.refused_again),
             ("hedged", HEDGED, self.hedged),
+            ("several_answers", PARTS, self.parts),
             ("untimed", UNTIMED, self.untimed),
         ];
         let of_all = of_all.into_iter().filter(|(.., holds)| *holds).map(|(id, text, _)| (id, text, None));

@@ -8,12 +8,12 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 use yumen_config::{Deployment, FailureClass, GatewaySettings, Reaction};
-use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenSource};
+use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts, TokenSource};
 
 use super::basis::Basis;
 use super::dice::Dice;
 use super::endings::{Endings, How};
-use super::seen::{Answer, Seen, Told, failed_us};
+use super::seen::{Answer, HEDGED, Seen, Told, failed_us, is_unfit, own_tokens};
 use crate::health::{Health, Opened};
 use crate::kinds::llm::{Failure, Plan, Step};
 use crate::rejection::Code;
@@ -43,6 +43,8 @@ pub struct Served {
     pub deployment: Deployment,
     /// Times from the exchange's beginning; none where nothing is known.
     pub answer: Option<Answer>,
+    /// What it has used, where a record tells that of this try alone.
+    pub tokens: Option<TokenCounts>,
     /// Whether the answer broke off.
     pub is_broken: bool,
 }
@@ -74,6 +76,8 @@ pub struct Course<'w, 'r> {
     pub tries: u64,
     /// Whether something was drawn.
     pub is_drawn: bool,
+    /// What tries of the record have used beside the answer: answers that were put aside, and second tries beside slow ones.
+    pub beside: SmallVec<[(Deployment, TokenCounts); 1]>,
     /// Tries of the record that are not replayed yet.
     left: SmallVec<[&'r AttemptRecord; 4]>,
     again: SmallVec<[&'r Step; 2]>,
@@ -86,8 +90,10 @@ pub struct Course<'w, 'r> {
 enum Came {
     /// An answer, where its times are known, and whether it breaks off.
     Answer(Option<Answer>, bool),
-    /// A failure, after so long.
-    Failure(FailureClass, u64),
+    /// A failure, after so long, and what was used for it.
+    Failure(FailureClass, u64, Option<TokenCounts>),
+    /// It was given up for the next one, which was asked beside it after so long.
+    GivenUp(u64),
 }
 
 /// What follows a failure.
@@ -113,9 +119,10 @@ impl<'w, 'r> Course<'w, 'r> {
             now_ms,
             dice,
             // Reading the request took as long as it did.
-            elapsed_us: record.attempts.first().map_or(0, |first| first.started_us.min(record.total_us)),
+            elapsed_us: began_us(record),
             tries: 0,
             is_drawn: false,
+            beside: SmallVec::new(),
             left: record.attempts.iter().collect(),
             again: SmallVec::new(),
             left_out: SmallVec::new(),
@@ -128,8 +135,17 @@ impl<'w, 'r> Course<'w, 'r> {
     pub fn run(&mut self, plan: &'r Plan) -> End {
         let end = self.all(plan);
         match (end, self.aside.take()) {
-            (End::Failed | End::Refused, Some(aside)) => End::Answered(aside),
-            (end, _) => end,
+            (End::Failed | End::Refused, Some(mut aside)) => {
+                // It was kept until it was clear that nobody answers better.
+                let elapsed_us = self.elapsed_us;
+                aside.answer.iter_mut().for_each(|answer| answer.total_us = answer.total_us.max(elapsed_us));
+                End::Answered(aside)
+            }
+            (end, Some(aside)) => {
+                self.beside.extend(aside.tokens.map(|tokens| (aside.deployment.clone(), tokens)));
+                end
+            }
+            (end, None) => end,
         }
     }
 
@@ -211,16 +227,22 @@ impl<'w, 'r> Course<'w, 'r> {
                 break;
             }
             self.tries += 1;
-            let came = self.comes(&step.deployment);
+            let came = self.comes(plan, &step.deployment);
+            let tokens = if let Came::Failure(.., tokens) = &came { *tokens } else { None };
             match self.met(plan, step, came) {
                 Came::Answer(answer, is_broken) => {
                     how = self.answered(answer, is_broken);
                     let answer = answer.map(|answer| self.since_beginning(answer));
                     let deployment = step.deployment.clone();
-                    end = Some(End::Answered(Box::new(Served { deployment, answer, is_broken })));
+                    end = Some(End::Answered(Box::new(Served { deployment, answer, tokens, is_broken })));
                     break;
                 }
-                Came::Failure(class, took_us) => {
+                Came::GivenUp(after_us) => {
+                    self.elapsed_us = self.elapsed_us.saturating_add(after_us);
+                    how = How::Left;
+                    break;
+                }
+                Came::Failure(class, took_us, _) => {
                     self.elapsed_us = self.elapsed_us.saturating_add(took_us);
                     let failure = Failure::silent(Code::UpstreamError, class, String::new());
                     if failure.is_of_deployment() {
@@ -247,13 +269,16 @@ impl<'w, 'r> Course<'w, 'r> {
 
     /// An answer that did not fit its schema is one where the settings do not say otherwise; where they do, it is put aside.
     fn met(&mut self, plan: &Plan, step: &Step, came: Came) -> Came {
-        let Came::Failure(FailureClass::SchemaUnmet, total_us) = came else { return came };
+        let Came::Failure(FailureClass::SchemaUnmet, total_us, tokens) = came else { return came };
         let answer = Answer { first_us: None, total_us, output: self.output };
         if plan.survival.reaction(FailureClass::SchemaUnmet) == Reaction::Stop {
             return Came::Answer(Some(answer), false);
         }
         let (deployment, answer) = (step.deployment.clone(), Some(self.since_beginning(answer)));
-        self.aside.get_or_insert_with(|| Box::new(Served { deployment, answer, is_broken: false }));
+        match &self.aside {
+            None => self.aside = Some(Box::new(Served { deployment, answer, tokens, is_broken: false })),
+            Some(_) => self.beside.extend(tokens.map(|tokens| (deployment, tokens))),
+        }
         came
     }
 
@@ -302,27 +327,72 @@ impl<'w, 'r> Course<'w, 'r> {
     }
 
     /// What comes of a try: what came of it in truth, where it was made; else what is drawn.
-    fn comes(&mut self, deployment: &Deployment) -> Came {
-        let (provider, model) = (&*deployment.provider.id, &*deployment.model.native_id);
-        let recorded =
-            self.left.iter().position(|attempt| attempt.provider == provider && attempt.model == model);
+    fn comes(&mut self, plan: &Plan, deployment: &Deployment) -> Came {
+        let recorded = self.left.iter().position(|attempt| is_of(attempt, deployment));
         if let Some(place) = recorded {
             let attempt = self.left.remove(place);
             match Told::of(attempt) {
+                // In the record it stands last: who was asked for a better one stands before it.
+                Told::Answered if is_unfit(self.record) && self.asks_again(plan) => {
+                    let tokens = Some(own_tokens(self.record));
+                    return Came::Failure(FailureClass::SchemaUnmet, failed_us(attempt), tokens);
+                }
                 Told::Answered => {
+                    self.pay_hedges(plan);
                     let is_broken = self.record.outcome == Outcome::Failed;
                     return Came::Answer(Some(Answer::of(self.record, attempt)), is_broken);
                 }
-                Told::Failed(class) => return Came::Failure(class, failed_us(attempt)),
-                Told::Unknown => {}
+                Told::Failed(class) => {
+                    let tokens = attempt.tokens.filter(|_| class == FailureClass::SchemaUnmet);
+                    return Came::Failure(class, failed_us(attempt), tokens);
+                }
+                Told::Unknown => {
+                    if let Some(after_us) = self.given_up(plan, attempt, deployment) {
+                        return Came::GivenUp(after_us);
+                    }
+                }
             }
         }
         // What a provider called wrong in itself, others would call so, too.
         let is_wrong = |last: &AttemptRecord| Told::of(last) == Told::Failed(FailureClass::BadRequest);
         if self.record.attempts.last().is_some_and(is_wrong) {
-            return Came::Failure(FailureClass::BadRequest, 0);
+            return Came::Failure(FailureClass::BadRequest, 0, None);
         }
         self.draw(deployment)
+    }
+
+    /// Whether the plan has a better answer asked for in place of one that does not fit.
+    fn asks_again(&self, plan: &Plan) -> bool {
+        plan.survival.reaction(FailureClass::SchemaUnmet) != Reaction::Stop
+    }
+
+    /// After how long the one that has answered in truth was asked beside this one, where the plan would have asked it, too.
+    fn given_up(&mut self, plan: &Plan, attempt: &AttemptRecord, deployment: &Deployment) -> Option<u64> {
+        let answered = self.record.attempts.last().filter(|last| last.cause.is_none())?;
+        let is_of_plan = |step: &Step| is_of(answered, &step.deployment);
+        if attempt.cause.as_deref() != Some(HEDGED)
+            || plan.survival.hedge.is_none()
+            || !plan.steps.iter().any(is_of_plan)
+        {
+            return None;
+        }
+        self.beside.extend(attempt.tokens.map(|tokens| (deployment.clone(), tokens)));
+        Some(answered.started_us.saturating_sub(attempt.started_us))
+    }
+
+    /// Notes what second tries have used that lost against the first one, where the plan would have made them, too.
+    fn pay_hedges(&mut self, plan: &Plan) {
+        if plan.survival.hedge.is_none() {
+            return;
+        }
+        for attempt in std::mem::take(&mut self.left) {
+            let step = plan.steps.iter().find(|step| is_of(attempt, &step.deployment));
+            if let (Some(HEDGED), Some(step), Some(tokens)) = (attempt.cause.as_deref(), step, attempt.tokens)
+            {
+                self.tries += 1;
+                self.beside.push((step.deployment.clone(), tokens));
+            }
+        }
     }
 
     fn draw(&mut self, deployment: &Deployment) -> Came {
@@ -335,9 +405,20 @@ impl<'w, 'r> Course<'w, 'r> {
             Rc::clone(bases.entry(deployment.id).or_insert_with(|| Rc::new(Basis::of(seen, deployment))));
         let slot = seen.slot(self.record.started_at_us);
         if let Some((class, took_us)) = basis.fails(seen, slot, self.dice) {
-            return Came::Failure(class, took_us);
+            return Came::Failure(class, took_us, None);
         }
         let answer = basis.answers(seen, self.record.streamed, self.output, self.dice);
         Came::Answer(answer, basis.breaks(seen, self.dice))
     }
+}
+
+/// Whether a try was made at a deployment.
+fn is_of(attempt: &AttemptRecord, deployment: &Deployment) -> bool {
+    *attempt.provider == *deployment.provider.id && *attempt.model == *deployment.model.native_id
+}
+
+/// When the first of its tries began.
+fn began_us(record: &ExchangeRecord) -> u64 {
+    let began = record.attempts.iter().map(|attempt| attempt.started_us).min();
+    began.unwrap_or(0).min(record.total_us)
 }

@@ -12,7 +12,6 @@ mod dice;
 mod endings;
 mod report;
 mod seen;
-mod spread;
 mod tally;
 
 use std::collections::{BTreeMap, HashMap};
@@ -21,7 +20,7 @@ use std::sync::Arc;
 
 use yumen_config::{Snapshot, VirtualKey};
 use yumen_llm::usage::{Units, Usage};
-use yumen_telemetry::{ExchangeRecord, Outcome};
+use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome, TokenCounts};
 
 use crate::affinity::Affinity;
 use crate::health::Health;
@@ -37,6 +36,7 @@ use tally::{Fate, Tally};
 pub use basis::Ground;
 pub use report::{Assumption, Change, Deployed, Figures, Refusal, Report, Share, Side, Times};
 pub use seen::Seen;
+use seen::own_tokens;
 
 /// The latest moment that a record may tell, in milliseconds since the epoch: the year 2286, as ids have it.
 const AT_MS_MOST: u64 = 9_999_999_999_000;
@@ -173,17 +173,9 @@ impl<'s> Simulation<'s> {
 
     /// What an exchange uses: as it was counted, else what others of its model use.
     fn usage(&self, record: &ExchangeRecord) -> Usage {
-        let tokens = &record.tokens;
         if is_counted(record) {
-            return Usage {
-                input: tokens.input,
-                cached_input: tokens.cached_input,
-                cache_write: tokens.cache_write,
-                cache_write_1h: 0,
-                output: tokens.output,
-                reasoning: tokens.reasoning,
-                web_searches: record.units.web_searches.unwrap_or(0),
-            };
+            let web_searches = record.units.web_searches.unwrap_or(0);
+            return Usage { web_searches, ..usage_of(&own_tokens(record)) };
         }
         let (input, output) = self.seen.usual_tokens(&record.model_requested);
         Usage { input, output, ..Usage::default() }
@@ -223,12 +215,20 @@ impl<'s> Simulation<'s> {
         };
         let mut course = Course::new(world, record, usage.output, self.now_ms, dice);
         let end = course.run(plan);
-        let (tries, is_drawn) = (course.tries, course.is_drawn);
+        let (tries, is_drawn, beside) = (course.tries, course.is_drawn, course.beside);
         self.counts.drawn += u64::from(is_drawn);
+        let is_part = |attempt: &AttemptRecord| attempt.tokens.is_some() || attempt.rescue;
+        self.counts.parts += u64::from(record.attempts.iter().any(is_part));
         self.counts.hedged += u64::from(plan.survival.hedge.is_some() && plan.steps.len() > 1);
         let cost = |price: Option<yumen_llm::price::Price>, usage: &Usage| {
             price.and_then(|price| price.cost_of(Some(usage), &Units::default()))
         };
+        // A sum of which a part is not known is none.
+        let mut parts =
+            beside.iter().map(|(deployment, tokens)| cost(deployment.model.price, &usage_of(tokens)));
+        let beside = parts.try_fold(0_u64, |sum, part| Some(sum.saturating_add(part?)));
+        let with_beside =
+            |cost: Option<u64>| cost.zip(beside).map(|(cost, beside)| cost.saturating_add(beside));
         match end {
             End::Answered(served) => {
                 let deployment = &served.deployment;
@@ -239,10 +239,13 @@ impl<'s> Simulation<'s> {
                     self.names.entry(deployment.id).or_insert_with(name);
                 }
                 let price = deployment.model.price;
-                let cost_nanos = cost(price, usage);
+                let own = served.tokens.as_ref().map(usage_of);
+                let usage = own.as_ref().unwrap_or(usage);
+                let answer_nanos = cost(price, usage);
+                let cost_nanos = with_beside(answer_nanos);
                 let was = record.attempts.last().map(|last| (&*last.provider, &*last.model));
                 if was != Some(by) {
-                    self.counts.elsewhere(usage, cost_nanos, cost(price, &uncached(usage)));
+                    self.counts.elsewhere(usage, answer_nanos, cost(price, &uncached(usage)));
                 }
                 if served.is_broken {
                     return self.simulated.add(record, Fate::Failed, tries, Some(cost_nanos.unwrap_or(0)));
@@ -261,9 +264,9 @@ impl<'s> Simulation<'s> {
             }
             End::Refused => {
                 self.counts.refused_again += 1;
-                self.simulated.add(record, Fate::Failed, tries, Some(0));
+                self.simulated.add(record, Fate::Failed, tries, Some(beside.unwrap_or(0)));
             }
-            End::Failed => self.simulated.add(record, Fate::Failed, tries, Some(0)),
+            End::Failed => self.simulated.add(record, Fate::Failed, tries, Some(beside.unwrap_or(0))),
         }
     }
 }
@@ -290,6 +293,18 @@ fn is_counted(record: &ExchangeRecord) -> bool {
 fn stranger(record: &ExchangeRecord) -> VirtualKey {
     let text = |text: &Option<String>| Arc::from(text.as_deref().unwrap_or_default());
     VirtualKey { id: text(&record.key_id), name: text(&record.key_name), ..VirtualKey::for_all() }
+}
+
+fn usage_of(tokens: &TokenCounts) -> Usage {
+    Usage {
+        input: tokens.input,
+        cached_input: tokens.cached_input,
+        cache_write: tokens.cache_write,
+        cache_write_1h: 0,
+        output: tokens.output,
+        reasoning: tokens.reasoning,
+        ..Usage::default()
+    }
 }
 
 /// The same where nothing comes from a provider's cache.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use yumen_config::{FailureClass, Word as _};
-use yumen_telemetry::{AttemptRecord, ExchangeRecord, Outcome};
+use yumen_telemetry::{AttemptRecord, ExchangeRecord, HealStatus, Outcome, TokenCounts};
 
 use super::dice::Dice;
 
@@ -21,6 +21,9 @@ const SLOT_US_LEAST: i64 = 900_000_000;
 const USUAL_TRIES: f64 = 1.0;
 /// A time that a record cannot exceed: a year.
 const TIME_US_MOST: u64 = 31_536_000_000_000;
+
+/// The cause of a try that another one was faster than.
+pub const HEDGED: &str = "hedged";
 
 /// What came of a try, as its record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +84,28 @@ impl Answer {
         let since = |us: u64| us.saturating_sub(attempt.started_us).min(TIME_US_MOST);
         let total_us = since(record.total_us);
         let first = record.first_byte_us.filter(|_| record.streamed);
-        Self { first_us: first.map(|us| since(us).min(total_us)), total_us, output: record.tokens.output }
+        Self {
+            first_us: first.map(|us| since(us).min(total_us)),
+            total_us,
+            output: own_tokens(record).output,
+        }
     }
+}
+
+/// What an exchange has used but for the answers that were put aside. The parts of one that broke off and was gone on with are one
+/// answer; what a try has used that lost to a faster one is in the exchange's cost alone.
+pub fn own_tokens(record: &ExchangeRecord) -> TokenCounts {
+    let mut own = record.tokens;
+    let is_aside = |attempt: &&AttemptRecord| Told::of(attempt) == Told::Failed(FailureClass::SchemaUnmet);
+    let asides = record.attempts.iter().filter(is_aside);
+    asides.filter_map(|attempt| attempt.tokens).for_each(|tokens| own.remove(&tokens));
+    own
+}
+
+/// Whether the answer that the client got did not fit the schema that was asked for.
+pub fn is_unfit(record: &ExchangeRecord) -> bool {
+    let heal = record.heal.as_deref();
+    heal.is_some_and(|heal| heal.schema_valid == Some(false) || heal.status == HealStatus::Failed)
 }
 
 /// How long a try took that failed.

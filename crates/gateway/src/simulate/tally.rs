@@ -4,10 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use yumen_telemetry::ExchangeRecord;
+use yumen_telemetry::{ExchangeRecord, Spread};
 
 use super::report::{Deployed, Refusal, Side, Times};
-use super::spread::Spread;
 
 /// Deployments, and refusals, that are told apart.
 const TOLD_MOST: usize = 1024;

@@ -2,7 +2,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::{ProptestConfig, Strategy as _, any, prop_assert, proptest};
 use yumen_config::{Catalogue, KeyHasher, parse_and_check};
-use yumen_telemetry::{AttemptRecord, RouteRecord, TokenCounts, TokenSource};
+use yumen_telemetry::{HealRecord, RouteRecord, TokenSource};
 
 use super::*;
 
@@ -413,4 +413,74 @@ fn an_answer_that_does_not_fit_its_schema_is_no_failure_where_nobody_answers_bet
     assert_eq!(served(&["dear", "cheap"], "sticky: off"), (10, 0), "it is sent on as it is");
     assert_eq!(served(&["dear", "cheap"], "on_failure: { schema_unmet: next }"), (0, 10));
     assert_eq!(served(&["dear"], "on_failure: { schema_unmet: next }"), (10, 0), "there is no other one");
+}
+
+fn used(input: u64, output: u64) -> TokenCounts {
+    TokenCounts { input, output, source: TokenSource::Reported, ..TokenCounts::default() }
+}
+
+/// An exchange of which another try has used this much, too, at its provider's price; an answer of it is in the tokens.
+fn with_part(mut record: ExchangeRecord, place: usize, tokens: TokenCounts) -> ExchangeRecord {
+    let attempt = &mut record.attempts[place];
+    let price = if attempt.provider == "cheap" { (1000, 2000) } else { (3000, 6000) };
+    let cost = tokens.input * price.0 + tokens.output * price.1;
+    (attempt.tokens, attempt.cost_nanos) = (Some(tokens), Some(cost));
+    if attempt.cause.as_deref() == Some("schema_unmet") {
+        record.tokens.add(&tokens);
+    }
+    record.cost_nanos = record.cost_nanos.map(|own| own + cost);
+    record
+}
+
+fn with_alias(more: &str) -> Snapshot {
+    let more = format!("strategy: priority, {more}");
+    settings(&alias(&["dear", "cheap"]).replace("strategy: priority", &more))
+}
+
+#[test]
+fn what_second_tries_cost_that_were_made_is_in_the_cost() {
+    let second_wins =
+        |number| with_part(record(number, &[("dear", Some("hedged")), ("cheap", None)]), 0, used(700, 0));
+    let first_wins = |number| {
+        let mut one = record(number, &[("cheap", Some("hedged")), ("dear", None)]);
+        // Who answered stands last, though it was asked first.
+        (one.attempts[0].started_us, one.attempts[1].started_us) = (91_000, 1_000);
+        with_part(one, 0, used(700, 0))
+    };
+    for records in [(0..10).map(second_wins).collect::<Vec<_>>(), (0..10).map(first_wins).collect::<Vec<_>>()]
+    {
+        let same = simulated(&with_alias("hedge: { after_ms: 100 }"), &records);
+        assert_eq!((same.after.cost_nanos, same.after.tries), (same.before.cost_nanos, 20));
+        assert_eq!(same.after, same.before);
+        assert_eq!((concerns(&same, "hedged"), concerns(&same, "several_answers")), (10, 10));
+        let without = simulated(&with_alias("sticky: off"), &records);
+        let own: u64 = (0..10).map(|number| 1000 + number % 7).sum();
+        let output: u64 = (0..10).map(|number| 100 + number % 5).sum();
+        assert_eq!(without.after.cost_nanos, own * 3000 + output * 6000, "the first one is waited for");
+    }
+}
+
+#[test]
+fn what_answers_cost_that_were_put_aside_is_in_the_cost() {
+    let records: Vec<_> = (0..10)
+        .map(|number| {
+            with_part(record(number, &[("dear", Some("schema_unmet")), ("cheap", None)]), 0, used(900, 50))
+        })
+        .collect();
+    let same = simulated(&with_alias("on_failure: { schema_unmet: next }"), &records);
+    assert_eq!(same.after, same.before);
+    let sent_on = simulated(&with_alias("sticky: off"), &records).after;
+    assert_eq!((sent_on.cost_nanos, sent_on.tries), (10 * (900 * 3000 + 50 * 6000), 10));
+
+    // The one that is the answer after all stands last.
+    let records: Vec<_> = (0..10)
+        .map(|number| {
+            let mut one = record(number, &[("cheap", Some("schema_unmet")), ("dear", None)]);
+            one.heal = Some(Box::new(HealRecord { schema_valid: Some(false), ..HealRecord::default() }));
+            with_part(one, 0, used(900, 50))
+        })
+        .collect();
+    let same = simulated(&with_alias("on_failure: { schema_unmet: next }"), &records);
+    assert_eq!((same.after.cost_nanos, same.after.tries), (same.before.cost_nanos, 20));
+    assert_eq!(share(&same, "dear").after.exchanges, 10);
 }

@@ -44,11 +44,16 @@ impl Resting {
 
     /// Whether it rests now for this native model.
     pub fn rests(&self, credential: u64, model: &str) -> bool {
+        self.rests_for(credential, model).is_some()
+    }
+
+    /// How long it still rests for this native model; nothing where it does not.
+    pub fn rests_for(&self, credential: u64, model: &str) -> Option<Duration> {
         if self.count.load(Ordering::Relaxed) == 0 {
-            return false;
+            return None;
         }
         let rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
-        rests.get(&credential).is_some_and(|of_one| of_one.has(model, Instant::now()))
+        rests.get(&credential)?.left(model, Instant::now())
     }
 }
 
@@ -71,9 +76,10 @@ impl Rests {
         self.models.push((model.into(), end));
     }
 
-    fn has(&self, model: &str, now: Instant) -> bool {
-        self.whole.is_some_and(|end| end > now)
-            || self.models.iter().any(|(name, end)| **name == *model && *end > now)
+    fn left(&self, model: &str, now: Instant) -> Option<Duration> {
+        let of_model = self.models.iter().find(|(name, _)| **name == *model).map(|(_, end)| *end);
+        let left = self.whole.max(of_model)?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
     }
 
     /// Drops what is over; says whether anything is left.

@@ -49,6 +49,9 @@ pub struct KeySpec {
     /// Words that rules can read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// The team that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
     /// Whether broken JSON is repaired for it; nothing where the alias or the gateway decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heal_json: Option<bool>,
@@ -64,6 +67,7 @@ impl Default for KeySpec {
             concurrency: None,
             routing: None,
             tags: Vec::new(),
+            team: None,
             heal_json: None,
         }
     }
@@ -71,11 +75,14 @@ impl Default for KeySpec {
 
 impl KeySpec {
     fn check(&self) -> Result<(), StoreError> {
-        let fits = |tag: &String| {
-            (1..=MAX_TAG_CHARS).contains(&tag.chars().count()) && !tag.chars().any(char::is_control)
+        let fits = |word: &String| {
+            (1..=MAX_TAG_CHARS).contains(&word.chars().count()) && !word.chars().any(char::is_control)
         };
         if self.tags.len() > MAX_TAGS || !self.tags.iter().all(fits) {
             return Err(StoreError::BadTags);
+        }
+        if !self.team.iter().all(fits) {
+            return Err(StoreError::BadTeam);
         }
         match self.routing.as_ref().map(kept_routing) {
             Some(Err(fault)) => Err(StoreError::BadRouting(fault)),
@@ -141,7 +148,7 @@ impl VirtualKeys {
         .bind(&id)
         .bind(name)
         .bind(secret::shown(&secret))
-        .bind(serde_json::to_string(spec).map_err(|error| StoreError::Row(error.to_string()))?)
+        .bind(written(spec)?)
         .bind(now())
         .bind(version)
         .fetch_optional(&mut *transaction)
@@ -168,6 +175,38 @@ impl VirtualKeys {
                 .fetch_optional(&self.database.readers)
                 .await?;
         row.as_ref().map(stored).transpose()
+    }
+
+    /// Changes what a key allows, and its name if one is given. It holds from the next look at the store, as all
+    /// changes do.
+    pub async fn update(
+        &self,
+        id_or_name: &str,
+        name: Option<&str>,
+        change: impl FnOnce(KeySpec) -> KeySpec,
+    ) -> Result<StoredKey, StoreError> {
+        name.map(check_name).transpose()?;
+        let key = self.existing(id_or_name).await?;
+        let name = name.unwrap_or(&key.name);
+        let mut transaction = self.begin().await?;
+        // As it is now that nobody else writes.
+        let row = sqlx::query("SELECT * FROM virtual_keys WHERE id = $1").bind(&key.id);
+        let spec = change(stored(&row.fetch_one(&mut *transaction).await?)?.spec);
+        spec.check()?;
+        let version = next_version(&mut transaction).await?;
+        let row = sqlx::query(
+            "UPDATE virtual_keys SET name = $2, spec = $3, version = $4 WHERE id = $1 \
+             AND NOT EXISTS (SELECT 1 FROM virtual_keys WHERE name = $2 AND id <> $1) RETURNING *",
+        )
+        .bind(&key.id)
+        .bind(name)
+        .bind(written(&spec)?)
+        .bind(version)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let key = stored(&row.ok_or_else(|| StoreError::NameTaken(name.to_owned()))?)?;
+        transaction.commit().await?;
+        Ok(key)
     }
 
     /// Switches a key off.
@@ -294,6 +333,7 @@ fn change(row: &SqliteRow, now: i64) -> Result<(i64, KeyChange), StoreError> {
         routing,
         heal_json: key.spec.heal_json,
         tags: key.spec.tags.iter().map(|tag| Arc::from(&**tag)).collect(),
+        team: key.spec.team.as_deref().map(Arc::from),
     };
     Ok((key.version, (hash, Some(Arc::new(checked)))))
 }
@@ -318,6 +358,10 @@ fn stored(row: &SqliteRow) -> Result<StoredKey, StoreError> {
         disabled: row.try_get::<i64, _>("disabled")? != 0,
         version: row.try_get("version")?,
     })
+}
+
+fn written(spec: &KeySpec) -> Result<String, StoreError> {
+    serde_json::to_string(spec).map_err(|error| StoreError::Row(error.to_string()))
 }
 
 fn check_name(name: &str) -> Result<(), StoreError> {

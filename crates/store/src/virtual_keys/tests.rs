@@ -25,6 +25,7 @@ async fn life_of_a_key() {
         concurrency: Some(4),
         routing: Some(serde_json::json!({ "zdr": true })),
         tags: vec!["beta".into()],
+        team: Some("red".into()),
         heal_json: Some(false),
     };
     let made = keys.create("ci", &spec).await.unwrap();
@@ -86,6 +87,33 @@ async fn a_running_server_sees_what_another_process_changes() {
     other.keys().disable("ci").await.unwrap();
     table = table.with_all(watch.changes().await.unwrap().keys);
     assert!(key_of(&table, &server, &made.secret).unwrap().disabled);
+}
+
+#[tokio::test]
+async fn a_changed_key_keeps_its_secret_and_what_was_not_changed() {
+    let (_dir, store) = store().await;
+    let keys = store.keys();
+    let mut watch = store.watch();
+    let spec = KeySpec { concurrency: Some(2), tags: vec!["beta".into()], ..KeySpec::default() };
+    let made = keys.create("ci", &spec).await.unwrap();
+    keys.create("other", &KeySpec::default()).await.unwrap();
+    let table = KeyTable::default().with_all(watch.changes().await.unwrap().keys);
+
+    let change = |was: KeySpec| KeySpec { team: Some("red".into()), concurrency: None, ..was };
+    let changed = keys.update("ci", Some("batch"), change).await.unwrap();
+    assert_eq!((&*changed.id, &*changed.name), (&*made.key.id, "batch"));
+    let changes = watch.changes().await.unwrap().keys;
+    assert_eq!(changes.len(), 1, "only what changed");
+    let table = table.with_all(changes);
+    let known = key_of(&table, &store, &made.secret).unwrap();
+    assert_eq!((&*known.name, known.concurrency, known.team.as_deref()), ("batch", None, Some("red")));
+    assert_eq!(known.tags.first().map(|tag| &**tag), Some("beta"));
+
+    assert!(matches!(keys.update("batch", Some("other"), change).await, Err(StoreError::NameTaken(_))));
+    assert!(matches!(keys.update("ci", None, change).await, Err(StoreError::NoSuchKey(_))));
+    let bad = |was: KeySpec| KeySpec { team: Some(String::new()), ..was };
+    assert!(matches!(keys.update("batch", None, bad).await, Err(StoreError::BadTeam)));
+    assert!(watch.changes().await.unwrap().is_empty(), "what is refused changes nothing");
 }
 
 #[tokio::test]

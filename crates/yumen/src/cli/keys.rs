@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::moments;
 
@@ -17,6 +17,8 @@ pub enum KeysCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Change what a key allows: what is given takes the place of what was, all else stays.
+    Update(Box<UpdateOptions>),
     /// Switch a key off.
     Disable {
         /// Its id or name.
@@ -45,6 +47,50 @@ pub enum KeysCommand {
 pub struct CreateOptions {
     /// What people call it.
     pub name: String,
+    #[command(flatten)]
+    pub allows: Allows,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct UpdateOptions {
+    /// Its id or name.
+    pub key: String,
+    /// What people are to call it from now on.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub allows: Allows,
+    /// What is to be as if it had never been given. May be given several times.
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub clear: Vec<Cleared>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be taken back from a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Cleared {
+    Models,
+    Access,
+    Expires,
+    RequestsPerMinute,
+    Concurrency,
+    Routing,
+    Tags,
+    Team,
+    HealJson,
+}
+
+/// What a key allows, and how it is served.
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct Allows {
     /// A model it may use; `*` stands for anything. May be given several times; all models when not given.
     #[arg(long = "model", value_name = "PATTERN")]
     pub models: Vec<String>,
@@ -68,12 +114,12 @@ pub struct CreateOptions {
     /// A word that rules can read. May be given several times.
     #[arg(long = "tag", value_name = "WORD")]
     pub tags: Vec<String>,
+    /// The team that it belongs to, for rules to read.
+    #[arg(long, value_name = "NAME")]
+    pub team: Option<String>,
     /// Whether broken JSON is repaired in answers to it; as the alias or the gateway says when not given.
     #[arg(long, value_name = "BOOLEAN")]
     pub heal_json: Option<bool>,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// A word of `--access`.

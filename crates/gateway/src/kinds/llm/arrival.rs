@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
-use yumen_config::{Credential, FailureClass};
+use yumen_config::{Credential, FailureClass, Reaction};
 use yumen_llm::dialects::{Answers, Dialect, Operation, Tap, codec};
 use yumen_llm::framing::Framing;
 use yumen_llm::ir::OwnTools;
@@ -67,6 +67,24 @@ pub struct Arrival {
     pub remembering: Option<Box<Remembering>>,
     /// Who may go on with a stream that breaks off.
     pub prospect: Option<Box<Prospect>>,
+    /// What came before it.
+    pub earlier: Earlier,
+}
+
+/// What came before an answer, as far as whoever goes on with it has to know.
+#[derive(Default)]
+pub struct Earlier {
+    /// Tries, the one that has answered among them.
+    pub tries: usize,
+    /// What failures leave of the other steps; noted where others may go on with the answer.
+    pub narrowed: Vec<(Reaction, Step)>,
+}
+
+impl Earlier {
+    /// Whether it leaves this step to be tried.
+    pub fn leaves(&self, step: &Step) -> bool {
+        self.narrowed.iter().all(|(reaction, failed)| step.is_left_by(*reaction, failed))
+    }
 }
 
 /// An answer as far as it has been read.

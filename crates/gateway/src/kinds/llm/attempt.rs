@@ -14,7 +14,7 @@ use yumen_llm::dialects::{Answers, DecodeError, Dialect, Quirk, Target, codec, e
 use yumen_llm::ir::{OwnTools, Request, WebSearch};
 use yumen_llm::json::{Edit, Pieces, scan_object, splice};
 
-use super::arrival::{Arrival, Reading};
+use super::arrival::{Arrival, Earlier, Reading};
 use super::call::Call;
 use super::classify::Failure;
 use super::dress::Dress;
@@ -155,6 +155,7 @@ impl Try<'_> {
             keep,
             remembering: None,
             prospect: None,
+            earlier: Earlier::default(),
         })
     }
 

@@ -80,9 +80,7 @@ impl Failure {
         provider: &std::sync::Arc<str>,
     ) -> Self {
         let retry_after = retry_after.or_else(|| retry_delay(&facts));
-        // Redirects and the like are no answer that a client could use.
-        let status = if (400..600).contains(&facts.status) { facts.status } else { 502 };
-        let class = class_of(status, facts.complaint());
+        let (status, class) = class_of_said(&facts);
         let whole = Rest { model_only: false, for_how_long: REST_REFUSED };
         let model = |for_how_long| Some(Rest { model_only: true, for_how_long });
         let rest = match class {
@@ -115,12 +113,19 @@ impl Failure {
 
     /// A stream came to this before any of its content.
     pub fn of_stream(rejection: Rejection) -> Self {
-        let class = match rejection.code {
-            Code::UpstreamInvalid => FailureClass::AnswerInvalid,
-            Code::UpstreamTooLarge => FailureClass::AnswerTooLarge,
-            _ => FailureClass::AnswerBroken,
-        };
+        let class = Self::of_break(&rejection, None);
         Self { rejection, class, renewable: false, rest: None, status: None }
+    }
+
+    /// How a stream has failed that came to this, or in which the upstream said an error.
+    pub fn of_break(rejection: &Rejection, said: Option<&ErrorFacts>) -> FailureClass {
+        match (said, rejection.code) {
+            (Some(facts), _) => class_of_said(facts).1,
+            (None, Code::UpstreamInvalid) => FailureClass::AnswerInvalid,
+            (None, Code::UpstreamTooLarge) => FailureClass::AnswerTooLarge,
+            (None, Code::UpstreamTimeout) => FailureClass::IdleTimeout,
+            (None, _) => FailureClass::AnswerBroken,
+        }
     }
 
     /// The first byte's time-out has passed.
@@ -202,6 +207,13 @@ impl Failure {
         rejection.param = param;
         Self { rejection, class: FailureClass::NotConvertible, renewable: false, rest: None, status: None }
     }
+}
+
+/// The status that an upstream's error counts as, and how it has failed.
+fn class_of_said(facts: &ErrorFacts) -> (u16, FailureClass) {
+    // Redirects and the like are no answer that a client could use.
+    let status = if (400..600).contains(&facts.status) { facts.status } else { 502 };
+    (status, class_of(status, facts.complaint()))
 }
 
 /// How an upstream has failed that answered with this status. Many say everything with 400, and what they say then counts.

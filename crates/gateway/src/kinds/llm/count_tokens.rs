@@ -7,7 +7,7 @@ use yumen_config::{GatewaySettings, Scheme};
 use yumen_llm::dialects::{Dialect, codec, count_tokens_answer, gemini_count_tokens_answer};
 use yumen_llm::tokens::{Count, Gauge};
 
-use super::arrival::{Arrival, Arrived};
+use super::arrival::{Arrival, Arrived, Earlier};
 use super::call::Call;
 use super::dispatch::dispatch;
 use super::headers;
@@ -87,5 +87,6 @@ async fn count(exchange: &Exchange, call: &Call, step: Option<&Step>, whole: boo
         keep: None,
         remembering: None,
         prospect: None,
+        earlier: Earlier::default(),
     }
 }

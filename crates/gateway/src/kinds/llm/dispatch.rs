@@ -1,6 +1,7 @@
 //! dispatch: Plan, Call → upstream response. The only loop; ends at the first content.
 
 mod hedge;
+mod limited;
 mod unmet;
 
 use std::sync::Arc;
@@ -11,10 +12,11 @@ use smallvec::SmallVec;
 use yumen_config::{Credential, GatewaySettings, Reaction, Word as _};
 use yumen_telemetry::AttemptRecord;
 
-use super::arrival::{Arrival, Arrived};
+use super::arrival::{Arrival, Arrived, Earlier};
 use super::attempt::Try;
 use super::call::Call;
 use super::classify::{Failure, PAUSE_MOST, Rest};
+use super::rescue::Rescue;
 use super::resolve::{Plan, Step};
 use crate::clock::micros;
 use crate::exchange::{Asked, Exchange, Trying};
@@ -53,10 +55,12 @@ pub async fn dispatch(
         opened: None,
     };
     let result = run.all(exchange).await;
-    match run.aside.take() {
-        Some(aside) => Ok(run.answered(exchange, *aside, result)),
-        None => result,
-    }
+    let mut arrival = match run.aside.take() {
+        Some(aside) => run.answered(exchange, *aside, result),
+        None => result.map_err(|rejection| run.with_least_wait(exchange, rejection))?,
+    };
+    arrival.earlier = run.earlier();
+    Ok(arrival)
 }
 
 /// What may be answered after a try that was not.
@@ -121,18 +125,9 @@ impl<'a> Run<'a> {
                 return Ok(arrival);
             }
         }
-        // Credentials that rest are left out first; before giving up they are tried after all.
-        let failed = self.last.take();
-        for (step, credential) in std::mem::take(&mut self.resting) {
-            if !self.is_left(step) {
-                continue;
-            }
-            self.enter(exchange, step, true);
-            if let Ok(arrival) = self.attempt(exchange, step, Some(credential)).await? {
-                return Ok(arrival);
-            }
+        if let Some(arrival) = self.at_last(exchange).await? {
+            return Ok(arrival);
         }
-        self.last = failed.or(self.last.take());
         for round in 0..self.settings.retry_rounds {
             let again = std::mem::take(&mut self.again);
             if again.is_empty() || self.tries >= self.settings.max_attempts {
@@ -168,6 +163,13 @@ impl<'a> Run<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// What whoever goes on with the answer has to know of it.
+    fn earlier(&self) -> Earlier {
+        let narrowed = self.narrowed.iter().filter(|_| !matches!(self.call.rescue, Rescue::Off));
+        let narrowed = narrowed.map(|(reaction, step)| (*reaction, (*step).clone())).collect();
+        Earlier { tries: self.tries, narrowed }
     }
 
     /// Whether what has failed so far leaves this step to be tried.

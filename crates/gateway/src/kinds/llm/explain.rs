@@ -11,7 +11,7 @@ use yumen_llm::price::dollars;
 use yumen_llm::usage::Usage;
 use yumen_telemetry::RouteRecord;
 
-use super::arrival::{Arrival, Arrived};
+use super::arrival::{Arrival, Arrived, Earlier};
 use super::auto::chosen;
 use super::call::Call;
 use super::decode;
@@ -94,6 +94,7 @@ pub fn dry_run(
         keep: None,
         remembering: None,
         prospect: None,
+        earlier: Earlier::default(),
     })
 }
 

@@ -12,6 +12,7 @@ use yumen_telemetry::Outcome;
 
 use super::account::Account;
 use super::arrival::{Arrival, Arrived};
+use super::classify::Failure;
 use super::comments::Comments;
 use super::keep::{LOST, Remembering, tell};
 use super::rescue::{Rescued, Rescuer};
@@ -141,7 +142,8 @@ impl StreamFlow {
             return Err(rejection);
         };
         let Some(mut exchange) = self.exchange.take() else { return Err(rejection) };
-        let Some(begun) = stream.begun().filter(|begun| rescuer.can(begun, &exchange)) else {
+        let class = Failure::of_break(&rejection, stream.tap().error.as_deref());
+        let Some(begun) = stream.begun().filter(|begun| rescuer.can(begun, class)) else {
             self.exchange = Some(exchange);
             return Err(rejection);
         };
@@ -156,7 +158,7 @@ impl StreamFlow {
         exchange.broke_off(code);
         self.account.part(&mut exchange, stream.tap());
         self.counted = true;
-        rescuer.begin(exchange, begun, rejection);
+        rescuer.begin(exchange, begun, (class, rejection));
         stream.hang_up();
         stream.heard = None;
         Ok(())

@@ -10,7 +10,7 @@ use yumen_llm::ir::{Answer, Choice, Finish, FinishReason, Response};
 use yumen_llm::json::Read;
 use yumen_llm::usage::Usage;
 
-use super::arrival::{Arrival, Arrived};
+use super::arrival::{Arrival, Arrived, Earlier};
 use super::call::Call;
 use super::resolve::Plan;
 use crate::exchange::Exchange;
@@ -48,6 +48,7 @@ pub fn load(exchange: &Exchange, call: &Call, plan: &Plan) -> Option<Arrival> {
         keep: None,
         remembering: None,
         prospect: None,
+        earlier: Earlier::default(),
     })
 }
 

@@ -14,10 +14,10 @@ use std::task::{Context, Poll};
 
 use http::HeaderMap;
 use smallvec::SmallVec;
-use yumen_config::GatewaySettings;
+use yumen_config::{FailureClass, GatewaySettings, Reaction};
 use yumen_llm::dialects::{Operation, codec};
 
-use super::arrival::{Arrival, Arrived};
+use super::arrival::{Arrival, Arrived, Earlier};
 use super::call::Call;
 use super::dispatch::dispatch;
 use super::resolve::{Plan, Step, going_on};
@@ -72,6 +72,10 @@ pub struct Prospect {
     settings: Arc<GatewaySettings>,
     plan: Plan,
     client_headers: HeaderMap,
+    /// Who serves it now.
+    served: Step,
+    /// How often others may be asked.
+    tries_left: usize,
 }
 
 impl Prospect {
@@ -85,12 +89,30 @@ impl Prospect {
         if let (Arrived::Stream(stream, _), Some(served)) = (&arrival.answer, &arrival.step)
             && stream.can_be_rescued()
         {
-            let left = plan.going_on(after(&plan, served).cloned().collect());
+            let tries_left = settings.max_attempts.saturating_sub(arrival.earlier.tries);
+            let (plan, served) = (plan.going_on(left(&plan, served, &arrival.earlier)), served.clone());
             let (settings, client_headers) = (Arc::clone(settings), client_headers.clone());
-            arrival.prospect = Some(Box::new(Self { settings, plan: left, client_headers }));
+            arrival.prospect = Some(Box::new(Self { settings, plan, client_headers, served, tries_left }));
         }
         arrival
     }
+
+    /// What settings say of an answer that has broken off so.
+    fn reaction(&self, broke: FailureClass) -> Reaction {
+        self.plan.survival.reaction(broke)
+    }
+
+    /// Another step has answered, and serves from here on.
+    fn passes_to(&mut self, served: &Step, earlier: &Earlier) {
+        self.tries_left = self.tries_left.saturating_sub(earlier.tries);
+        self.plan.steps = left(&self.plan, served, earlier);
+        self.served = served.clone();
+    }
+}
+
+/// The steps that come after the one that serves, without those that failures before it rule out.
+fn left(plan: &Plan, served: &Step, earlier: &Earlier) -> SmallVec<[Step; 2]> {
+    after(plan, served).filter(|step| earlier.leaves(step)).cloned().collect()
 }
 
 /// The steps that come after the one that serves.
@@ -150,18 +172,21 @@ impl Rescuer {
         self.job.as_ref().map_or(0, |job| job.prospect.settings.max_event_bytes)
     }
 
-    /// Whether anybody is left to go on with this.
-    pub fn can(&self, begun: &str, exchange: &Exchange) -> bool {
-        self.job.as_ref().is_some_and(|job| job.tries_left(exchange) > 0 && !job.able(begun).is_empty())
+    /// Whether anybody is to go on with this after it has broken off so.
+    pub fn can(&self, begun: &str, broke: FailureClass) -> bool {
+        let can = |job: &Job| job.prospect.tries_left > 0 && !job.able(begun, broke).is_empty();
+        self.job.as_deref().is_some_and(can)
     }
 
     /// Has others go on with what was told.
-    pub fn begin(&mut self, mut exchange: Box<Exchange>, begun: &str, broke: Rejection) {
+    pub fn begin(&mut self, mut exchange: Box<Exchange>, begun: &str, broke: (FailureClass, Rejection)) {
         let Some(mut job) = self.job.take() else { return };
-        self.broke = Some(broke);
-        let plan = job.prospect.plan.going_on(job.able(begun));
+        let (class, rejection) = broke;
+        self.broke = Some(rejection);
+        let plan = job.prospect.plan.going_on(job.able(begun, class));
+        job.leave_by(class);
         let mut settings = GatewaySettings::clone(&job.prospect.settings);
-        settings.max_attempts = job.tries_left(&exchange);
+        settings.max_attempts = job.prospect.tries_left;
         job.call.rescue = Rescue::Begun(begun.trim_end().into());
         self.running = Some(Box::pin(async move {
             let headers = &job.prospect.client_headers;
@@ -183,8 +208,7 @@ impl Rescuer {
                     attempt.rescue = true;
                 }
                 if let Some(served) = &arrival.step {
-                    let left = after(&job.prospect.plan, served).cloned().collect();
-                    job.prospect.plan.steps = left;
+                    job.prospect.passes_to(served, &arrival.earlier);
                 }
                 Ok(arrival)
             }
@@ -198,14 +222,21 @@ impl Rescuer {
 }
 
 impl Job {
-    /// How often others may be asked.
-    fn tries_left(&self, exchange: &Exchange) -> usize {
-        self.prospect.settings.max_attempts.saturating_sub(exchange.record.attempts.len())
+    /// Forgets the steps that nobody asks any more after an answer has broken off so.
+    fn leave_by(&mut self, broke: FailureClass) {
+        let reaction = self.prospect.reaction(broke);
+        let Prospect { plan, served, .. } = &mut *self.prospect;
+        plan.steps.retain(|step| step.is_left_by(reaction, served));
     }
 
-    /// The steps that can go on with it. Where nothing was told but white space, everybody can.
-    fn able(&self, begun: &str) -> SmallVec<[Step; 2]> {
-        let steps = self.prospect.plan.steps.iter();
+    /// The steps that are to go on with it after it has broken off so. Where nothing was told but white space, everybody can.
+    fn able(&self, begun: &str, broke: FailureClass) -> SmallVec<[Step; 2]> {
+        let Prospect { plan, served, .. } = &*self.prospect;
+        let reaction = self.prospect.reaction(broke);
+        if reaction == Reaction::Stop {
+            return SmallVec::new();
+        }
+        let steps = plan.steps.iter().filter(|step| step.is_left_by(reaction, served));
         if begun.trim_end().is_empty() {
             return steps.cloned().collect();
         }

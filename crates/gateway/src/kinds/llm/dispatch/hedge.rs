@@ -61,8 +61,7 @@ impl<'a> Run<'a> {
         lead: Side<'a>,
         after: Duration,
     ) -> Result<Tried, Rejection> {
-        let (began, waited) = (Instant::now(), exchange.waited);
-        let mut beside = exchange.beside();
+        let (began, waited, mut beside) = (Instant::now(), exchange.waited, exchange.beside());
         let mut first = Box::pin(lead.attempt.run(exchange));
         let result = tokio::time::timeout(after, &mut first).await.ok();
         let second = if result.is_none() { self.second(&mut beside, &lead) } else { None };
@@ -110,14 +109,14 @@ impl<'a> Run<'a> {
                 let is_answer = result.is_ok();
                 let came = self.ended_beside(&mut beside, &mut opened, second, result);
                 if !is_answer {
-                    // The first one may still answer, whatever this one has said.
+                    // The first one may still answer, whatever this one has said. If it does not, that counts.
                     let result = (&mut first).await;
                     drop(first);
                     exchange.join(beside);
-                    return self.ended(exchange, lead, result);
+                    let first = self.ended(exchange, lead, result)?;
+                    return if first.is_ok() { Ok(first) } else { came.map(|_| first) };
                 }
                 drop(first);
-                exchange.give_up(HEDGED);
                 self.lost(exchange, lead);
                 exchange.waited = waited + asked + beside.waited;
                 exchange.join(beside);
@@ -133,13 +132,16 @@ impl<'a> Run<'a> {
         let gateway = &Arc::clone(beside.worker()).gateway;
         let now_ms = gateway.health.at(Instant::now());
         let first = lead.attempt.step;
-        let (step, credential) =
-            self.after(first).find_map(|step| Some((step, self.usable(beside, step)?)))?;
+        if self.tries >= self.settings.max_attempts {
+            return None;
+        }
+        let (step, credential, opened) = self.after(first).find_map(|step| {
+            let credential = self.usable(beside, step)?;
+            let opened = gateway.health.of(&step.deployment).enter(now_ms, false)?;
+            Some((step, credential, opened))
+        })?;
         let figures = gateway.health.known(first.deployment.id)?;
-        let opened = gateway.health.of(&step.deployment).enter(now_ms, false)?;
-        if self.tries >= self.settings.max_attempts
-            || !figures.may_hedge(now_ms, max_percent, cost(first, step))
-        {
+        if !figures.may_hedge(now_ms, max_percent, cost(first, step)) {
             return None;
         }
         let side = self.side(beside, step, credential, false)?;
@@ -175,8 +177,9 @@ impl<'a> Run<'a> {
         ended
     }
 
-    /// The first one was too slow: it would have needed at least so long.
-    fn lost(&mut self, exchange: &Exchange, lead: Side<'a>) {
+    /// The first one is given up, for it was too slow: it would have needed at least so long.
+    fn lost(&mut self, exchange: &mut Exchange, lead: Side<'a>) {
+        exchange.give_up(HEDGED);
         let Some(opened) = self.opened.take() else { return };
         let now = Instant::now();
         let took_us = micros(now.saturating_duration_since(lead.attempt.began));

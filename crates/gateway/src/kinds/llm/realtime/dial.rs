@@ -10,7 +10,7 @@ use yumen_llm::json::Pieces;
 
 use super::opening::Opening;
 use crate::exchange::Exchange;
-use crate::kinds::llm::arrival::{Arrival, Arrived, Reading};
+use crate::kinds::llm::arrival::{Arrival, Arrived, Earlier, Reading};
 use crate::kinds::llm::attempt::Try;
 use crate::kinds::llm::classify::Failure;
 use crate::kinds::llm::headers;
@@ -67,6 +67,7 @@ impl Try<'_> {
             keep: None,
             remembering: None,
             prospect: None,
+            earlier: Earlier::default(),
         })
     }
 

@@ -5,6 +5,8 @@
 
 use yumen_llm::ir::StreamEvent;
 
+/// A shorter text is not taken to be repeated: that a second one begins with so few words again may be chance.
+const REPEATED_BYTES_LEAST: usize = 12;
 /// A longer text is not gone on with.
 const TEXT_BYTES_MOST: usize = 1 << 20;
 
@@ -125,7 +127,9 @@ impl Seam {
     fn new(told: &str) -> Self {
         let text = told.trim_end();
         let space = told.get(text.len()..).unwrap_or_default();
-        Self { text: text.to_owned(), space: space.to_owned(), place: Place::Text(0), in_thought: false }
+        let is_long = text.len() >= REPEATED_BYTES_LEAST;
+        let place = if is_long { Place::Text(0) } else { Place::Space(0) };
+        Self { text: text.to_owned(), space: space.to_owned(), place, in_thought: false }
     }
 
     /// What is new in a piece of the second text; nothing while it may be the first one again.

@@ -12,6 +12,7 @@ use yumen_llm::tokens;
 use super::pin::pin;
 use super::{Step, Variant, conversation, session};
 use crate::kinds::llm::call::Call;
+use crate::kinds::llm::shadow::Role;
 use crate::rejection::Rejection;
 use crate::route::Task;
 
@@ -183,6 +184,15 @@ impl<'a> Ask<'a> {
                 false
             }
             _ => self.prompt_tokens() > context,
+        }
+    }
+
+    /// Whether it is a copy of what a client asked, for a candidate.
+    pub fn is_copy(&self) -> bool {
+        match self.source {
+            Source::Call(call, _) => matches!(call.shadow, Role::Copy(_)),
+            #[cfg(test)]
+            Source::Tokens { .. } => false,
         }
     }
 

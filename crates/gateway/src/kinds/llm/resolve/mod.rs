@@ -87,10 +87,10 @@ impl Plan {
     }
 
     /// The same with the steps that may go on with an answer that has begun. One that refuses such a request leaves it to
-    /// the next; none is asked beside another.
+    /// the next, where settings do not say otherwise; none is asked beside another.
     pub fn going_on(&self, steps: SmallVec<[Step; 2]>) -> Self {
         let mut survival = Survival { reactions: self.survival.reactions.clone(), hedge: None };
-        survival.reactions.insert(0, (FailureClass::BadRequest, Reaction::Next));
+        survival.reactions.push((FailureClass::BadRequest, Reaction::Next));
         Self { survival, ..self.with_steps(steps) }
     }
 }
@@ -155,15 +155,10 @@ impl Step {
                 (Some(own), Some(its)) => own > its,
                 _ => model.name() != its.name(),
             },
-            Reaction::OtherProvider => vendor(self.provider()) != vendor(failed.provider()),
+            Reaction::OtherProvider => self.provider().vendor() != failed.provider().vendor(),
             Reaction::Retry | Reaction::Next | Reaction::Stop => true,
         }
     }
-}
-
-/// Whose servers they are: the type's, but of servers that are told by their URL alone each entry is one of its own.
-fn vendor(provider: &Provider) -> &str {
-    if provider.kind.ends_with("-compatible") { &provider.id } else { &provider.kind }
 }
 
 /// What is known while the gateway runs.
@@ -451,7 +446,9 @@ impl<'c> Chooser<'c, '_> {
             (Sticky::Auto, None) if !caches() => return None,
             (Sticky::Auto | Sticky::Prompt, None) => (self.ask.conversation()?, sticky == Sticky::Prompt),
         };
-        Some(Session { key: key_of((&self.key.id, &target.name, said)), at_once })
+        // A copy has sessions of its own: it must not move those of clients, whom an alias that is its own candidate serves.
+        let key = key_of((&self.key.id, &target.name, said, self.ask.is_copy()));
+        Some(Session { key, at_once })
     }
 
     /// Moves the deployment that last served the session to the front, unless it is not well.

@@ -359,7 +359,7 @@ fn sessions_stay_where_they_are_until_it_fails() {
     let world = World::new();
     let target = world.snapshot.target("shared").unwrap();
     let key = world.key("all");
-    let session = Session { key: key_of((&key.id, &target.name, 7_u64)), at_once: true };
+    let session = Session { key: key_of((&key.id, &target.name, 7_u64, false)), at_once: true };
     let ask = in_session(7, Ask::for_models(&["shared"], None, 10));
     assert_eq!(world.plan("all", &ask).unwrap().session, Some(session));
     world.affinity.remember(session.key, world.deployment("dear").id, world.now_ms.get());

@@ -154,12 +154,10 @@ impl Facts for Request<'_> {
             Attribute::MessagesText => text(&self.texts().all),
             Attribute::KeyName => text(&self.key.name),
             Attribute::KeyId => text(&self.key.id),
+            Attribute::Team => text(self.key.team.as_deref().unwrap_or_default()),
             Attribute::Tags => Value::List(Items::Lent(self.tags())),
             Attribute::Session => text(self.session().unwrap_or_default()),
-            Attribute::Hour => Value::Int(self.now().rem_euclid(86_400) / 3600),
-            Attribute::Minute => Value::Int(self.now().rem_euclid(3600) / 60),
-            // The first day of the epoch was a Thursday.
-            Attribute::Weekday => Value::Int((self.now().div_euclid(86_400) + 3).rem_euclid(7) + 1),
+            Attribute::Now => Value::Int(self.now()),
             Attribute::Category => text(self.category.ok_or(Fault::Unknown(attribute))?),
             Attribute::Random => Value::Double(share(self.drawn)),
         })
