@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use yumen_llm::catalogue::{DataPolicy, Discovery, Facts, Links, Operation, Quirk};
+use yumen_llm::catalogue::{DataPolicy, Discovery, Facts, Feature, Links, Operation, Quirk};
 use yumen_llm::dialects::{Dialect, Thinking};
 use yumen_llm::price::Price;
 
@@ -134,6 +134,11 @@ pub struct ServedModel {
 }
 
 impl ServedModel {
+    /// Whether it is known to search the web by itself.
+    pub fn searches(&self) -> bool {
+        self.facts.supports.is_some_and(|known| known.has(Feature::Search))
+    }
+
     /// By which name it is called in records: the canonical one where it has one.
     pub fn name(&self) -> &Arc<str> {
         self.canonical_id.as_ref().unwrap_or(&self.native_id)

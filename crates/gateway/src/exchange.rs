@@ -223,12 +223,15 @@ impl Exchange {
             ..*units
         };
         let Units { images, audio_ms, characters, searches, video_ms, .. } = units;
-        self.record.units = UnitCounts { images, audio_ms, characters, searches, video_ms };
+        self.record.units =
+            UnitCounts { images, audio_ms, characters, searches, video_ms, web_searches: None };
         let usage = tokens.map(|(usage, source)| {
             let (usage, counts) = bounded(&usage, source);
             self.record.tokens = counts;
             usage
         });
+        let searched = usage.map(|usage: Usage| usage.web_searches);
+        self.record.units.web_searches = searched.filter(|searches| *searches > 0);
         self.record.cost_nanos = cost_of(usage.as_ref(), &units, price);
     }
 

@@ -50,6 +50,8 @@ pub struct UnitPrices {
     pub search: Option<PerToken>,
     /// Each second of moving pictures.
     pub video_second: Option<PerToken>,
+    /// Each search of the web, which is charged beside the tokens.
+    pub web_search: Option<PerToken>,
     /// Prompt tokens that stand for pictures.
     pub image_input: Option<PerToken>,
     /// Prompt tokens that stand for sound.
@@ -182,13 +184,30 @@ impl Price {
         nanos(self.femto(usage, &Units::default()), FEMTO_PER_NANO)
     }
 
+    /// The cost of tokens and of searches of the web in nano-dollars (1e-9), rounded half up once; none where was searched and
+    /// nobody says what that costs.
+    pub fn cost_with_searches(&self, usage: &Usage) -> Option<u64> {
+        let femto = self.femto(usage, &Units::default()).saturating_add(self.searched(usage)?);
+        Some(nanos(femto, FEMTO_PER_NANO))
+    }
+
+    /// What searches of the web cost, in femto-dollars.
+    fn searched(&self, usage: &Usage) -> Option<u128> {
+        match usage.web_searches {
+            0 => Some(0),
+            searches => Some(u128::from(searches) * u128::from(self.units.web_search?.0)),
+        }
+    }
+
     /// The cost in nano-dollars (1e-9) of all that was used, rounded half up once. `usage` is absent where nobody has counted
-    /// tokens. `None` when the price needs a count that nobody has told.
+    /// tokens. `None` when the price needs a count that nobody has told, or when the web was searched and nobody says what that
+    /// costs.
     pub fn cost_of(&self, usage: Option<&Usage>, units: &Units) -> Option<u64> {
         let prices = &self.units;
         match usage {
             Some(usage) if self.is_per_token() || !prices.has_units() => {
-                Some(nanos(self.femto(usage, units), FEMTO_PER_NANO))
+                let femto = self.femto(usage, units).saturating_add(self.searched(usage)?);
+                Some(nanos(femto, FEMTO_PER_NANO))
             }
             None if !prices.has_units() => (!self.is_per_token()).then_some(0),
             _ => {
@@ -197,7 +216,7 @@ impl Price {
                     (prices.characters, units.characters),
                     (prices.search, units.searches),
                 ];
-                let mut femto = 0_u128;
+                let mut femto = usage.map_or(Some(0), |usage| self.searched(usage))?;
                 for (price, count) in each {
                     femto = femto.saturating_add(amount(price, count)?);
                 }
@@ -419,8 +438,29 @@ mod tests {
             cache_write_1h: u64::MAX,
             output: u64::MAX,
             reasoning: u64::MAX,
+            web_searches: u64::MAX,
         };
         assert_eq!(price.cost_nanos(&usage), u64::MAX);
+        let units = UnitPrices { web_search: Some(PerToken(u64::MAX)), ..UnitPrices::default() };
+        assert_eq!(Price { units, ..price }.cost_of(Some(&usage), &Units::default()), Some(u64::MAX));
+    }
+
+    #[test]
+    fn a_search_without_a_price_is_not_free() {
+        let price = Price { input: PerToken(1_000_000), output: PerToken(2_000_000), ..Price::default() };
+        let usage = Usage { input: 100, output: 10, web_searches: 2, ..Usage::default() };
+        let units = UnitPrices { web_search: PerToken::each("0.01"), ..UnitPrices::default() };
+        let priced = Price { units, ..price };
+        for (price, cost) in [(price, None), (priced, Some(20_000_120)), (Price::default(), None)] {
+            assert_eq!(price.cost_of(Some(&usage), &Units::default()), cost, "{price:?}");
+            assert_eq!(price.cost_with_searches(&usage), cost, "{price:?}");
+        }
+        let none = Usage { web_searches: 0, ..usage };
+        assert_eq!(price.cost_of(Some(&none), &Units::default()), Some(120));
+        assert_eq!(priced.cost_with_searches(&none), Some(120));
+        let by_picture = UnitPrices { image: PerToken::each("1"), ..UnitPrices::default() };
+        let told = Units { images: Some(1), ..Units::default() };
+        assert_eq!(Price { units: by_picture, ..Price::default() }.cost_of(Some(&usage), &told), None);
     }
 
     #[test]

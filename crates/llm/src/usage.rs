@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Tokens of one exchange.
+/// Tokens of one exchange, and what else providers count beside them.
 ///
 /// `input` is gross: it includes `cached_input`, `cache_write` and `cache_write_1h`. `output` includes
 /// `reasoning`. Dialects that report net figures (Anthropic) are converted when they are read.
@@ -20,6 +20,9 @@ pub struct Usage {
     pub output: u64,
     /// Generated tokens that were reasoning.
     pub reasoning: u64,
+    /// Searches of the web.
+    #[serde(default)]
+    pub web_searches: u64,
 }
 
 /// What an exchange has used beside text tokens: counts in other units, `None` where nobody has told them, and how
@@ -36,6 +39,8 @@ pub struct Units {
     pub video_ms: Option<u64>,
     /// Search units, as Cohere counts them: one query with up to a hundred documents.
     pub searches: Option<u64>,
+    /// Searches of the web that were seen in the answer, where the usage does not tell them or has not come.
+    pub web_searches: u64,
     /// Of the prompt tokens, those that stood for pictures.
     pub image_input: u64,
     /// Of the prompt tokens, those that stood for sound.

@@ -140,6 +140,11 @@ fn words(quirk: Quirk) -> &'static str {
         Quirk::PrefillPrefix => "`prefix: true`",
         Quirk::PrefillPartial => "`partial: true`",
         Quirk::PrefillContinue => "`continue_final_message: true`",
+        Quirk::SearchTool => "searches the web with the tool of",
+        Quirk::SearchParameter => "`enable_search`",
+        Quirk::SearchZhipu => "with a tool of its own",
+        Quirk::SearchAlways => "searches always",
+        Quirk::SearchSettings => "`search_settings`",
     }
 }
 

@@ -142,6 +142,9 @@ pub struct UnitCounts {
     /// Milliseconds of moving pictures that are made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video_ms: Option<u64>,
+    /// Searches of the web.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_searches: Option<u64>,
 }
 
 impl UnitCounts {
@@ -151,13 +154,14 @@ impl UnitCounts {
     }
 
     /// Each unit with its count.
-    pub fn all(&self) -> [(&'static str, Option<u64>); 5] {
+    pub fn all(&self) -> [(&'static str, Option<u64>); 6] {
         [
             ("images", self.images),
             ("audio_ms", self.audio_ms),
             ("characters", self.characters),
             ("searches", self.searches),
             ("video_ms", self.video_ms),
+            ("web_searches", self.web_searches),
         ]
     }
 }

@@ -113,7 +113,7 @@ fn as_json(model: Listed<'_>, deployment: &Deployment) -> serde_json::Value {
         "released": text(facts.released), "knowledge_cutoff": text(facts.knowledge),
         "expiration_date": text(facts.deprecated), "open_weights": facts.open_weights,
         "license": facts.licence, "distillable": facts.distillable, "usd_per_million": price,
-        "usd_each": served.price.filter(|price| price.units.has_units()).as_ref().map(each),
+        "usd_each": served.price.as_ref().map(each).filter(|each| each != &json!({})),
     })
 }
 
@@ -173,6 +173,7 @@ fn each(price: &Price) -> Value {
         ("audio_hour", units.audio_hour),
         ("search", units.search),
         ("video_second", units.video_second),
+        ("web_search", units.web_search),
     ];
     all.into_iter().filter_map(|(name, price)| Some((name.to_owned(), price?.dollars()))).collect()
 }

@@ -30,6 +30,10 @@ pub(super) fn check(
         let model = models.entry(Arc::from(&**native_id)).or_insert_with(|| ServedModel::unlisted(native_id));
         change(model, spec, &here, found);
     }
+    let said = spec.web_search_price.as_ref();
+    let own = Prices { place, found }.each("web_search_price", said).or(definition.web_search_price);
+    let prices = models.values_mut().filter_map(|model| model.price.as_mut());
+    prices.for_each(|price| price.units.web_search = price.units.web_search.or(own));
     models.into_iter().map(|(native_id, model)| (native_id, Arc::new(model))).collect()
 }
 
@@ -115,6 +119,7 @@ impl Prices<'_, '_> {
             characters: self.optional("characters", spec.characters.as_ref()),
             search: self.each("search", spec.search.as_ref()),
             video_second: self.each("video_second", spec.video_second.as_ref()),
+            web_search: self.each("web_search", spec.web_search.as_ref()),
             image_input: self.optional("image_input", spec.image_input.as_ref()),
             audio_input: self.optional("audio_input", spec.audio_input.as_ref()),
             image_cache_read: self.optional("image_cache_read", spec.image_cache_read.as_ref()),

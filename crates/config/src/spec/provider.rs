@@ -43,6 +43,9 @@ pub struct ProviderSpec {
     /// Known differences from the dialects; when given, exactly these.
     #[schemars(schema_with = "named::optional_list::<Quirk>")]
     pub quirks: Option<Vec<Quirk>>,
+    /// What a search of the web costs in dollars, for those of its models whose own price says nothing else. An answer for which
+    /// was searched has no known cost without one.
+    pub web_search_price: Option<Decimal>,
     /// How its server is asked for its models while the gateway runs: `off` asks nothing. Without it as the definition says;
     /// a server of the type `openai-compatible` is asked only when this entry names no `models`.
     pub discovery: Option<DiscoverySpec>,
@@ -260,8 +263,8 @@ pub struct ModelSpec {
     /// What it gives.
     #[schemars(schema_with = "named::optional_list::<Modality>")]
     pub output: Option<Vec<Modality>>,
-    /// What can be asked of it: tools, answers after a JSON schema (`structured`), reasoning; or that it refuses
-    /// `temperature` and the like (`fixed_sampling`).
+    /// What can be asked of it: tools, answers after a JSON schema (`structured`), reasoning; that it refuses `temperature` and
+    /// the like (`fixed_sampling`); or that it searches the web by itself (`search`).
     #[schemars(schema_with = "named::optional_list::<Feature>")]
     pub supports: Option<Vec<Feature>>,
     /// Whether what it says may be used to train another model.
@@ -331,6 +334,9 @@ pub struct PriceSpec {
     /// Each second of moving pictures, in dollars.
     #[serde(default)]
     pub video_second: Option<Decimal>,
+    /// Each search of the web, in dollars, beside the tokens. Without it: as the provider's `web_search_price`.
+    #[serde(default)]
+    pub web_search: Option<Decimal>,
     /// Prompt tokens that stand for pictures. Without it: as `input`.
     #[serde(default)]
     pub image_input: Option<Decimal>,

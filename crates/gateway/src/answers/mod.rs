@@ -153,7 +153,7 @@ fn generation_data(record: &ExchangeRecord) -> Value {
         "native_tokens_cached": tokens.cached_input,
         "native_tokens_cache_write": tokens.cache_write,
         "native_tokens_cache_creation": tokens.cache_write,
-        "billable_web_search_calls": 0,
+        "billable_web_search_calls": record.units.web_searches.unwrap_or(0),
         "tokens_source": tokens.source,
         "units": record.units,
         "usage": dollars,

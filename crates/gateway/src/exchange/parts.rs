@@ -153,7 +153,8 @@ pub(super) fn ended(mut attempt: AttemptRecord, began: Instant, cause: &str) -> 
 }
 
 pub(super) fn counts(usage: &Usage, source: TokenSource) -> TokenCounts {
-    let Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning } = *usage;
+    let Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning, web_searches: _ } =
+        *usage;
     TokenCounts {
         input,
         cached_input,
@@ -173,11 +174,12 @@ pub(super) fn bounded(usage: &Usage, source: TokenSource) -> (Usage, TokenCounts
         usage.cache_write_1h,
         usage.output,
         usage.reasoning,
+        usage.web_searches,
     ];
     let absurd = figures.iter().any(|figure| *figure > TOKENS_MOST);
-    let [input, cached_input, cache_write, cache_write_1h, output, reasoning] =
+    let [input, cached_input, cache_write, cache_write_1h, output, reasoning, web_searches] =
         figures.map(|figure| figure.min(TOKENS_MOST));
-    let usage = Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning };
+    let usage = Usage { input, cached_input, cache_write, cache_write_1h, output, reasoning, web_searches };
     let counts = counts(&usage, if absurd { TokenSource::Estimated } else { source });
     (usage, counts)
 }

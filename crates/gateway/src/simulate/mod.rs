@@ -174,7 +174,8 @@ impl<'s> Simulation<'s> {
     /// What an exchange uses: as it was counted, else what others of its model use.
     fn usage(&self, record: &ExchangeRecord) -> Usage {
         if is_counted(record) {
-            return usage_of(&own_tokens(record));
+            let web_searches = record.units.web_searches.unwrap_or(0);
+            return Usage { web_searches, ..usage_of(&own_tokens(record)) };
         }
         let (input, output) = self.seen.usual_tokens(&record.model_requested);
         Usage { input, output, ..Usage::default() }
@@ -302,6 +303,7 @@ fn usage_of(tokens: &TokenCounts) -> Usage {
         cache_write_1h: 0,
         output: tokens.output,
         reasoning: tokens.reasoning,
+        ..Usage::default()
     }
 }
 

@@ -10,10 +10,12 @@ use serde::Deserialize;
 use super::auth::{self, Auth, CredentialField};
 use super::discovery::Discovery;
 use super::fields::{Faults, Fields};
+use super::models::each;
 use super::parameters::{self, ParameterDefinition};
 use super::urls::Urls;
 use super::{CatalogueError, ModelDefinition, Models};
 use crate::dialects::{Dialect, Quirk};
+use crate::price::PerToken;
 
 /// One wire format that a provider speaks and where.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -115,6 +117,9 @@ pub struct ProviderDefinition {
     /// Differences from the dialects.
     #[serde(default)]
     pub quirks: Vec<Quirk>,
+    /// What a search of the web costs in dollars, for those of its models that say nothing else.
+    #[serde(skip)]
+    pub web_search_price: Option<PerToken>,
     /// How its server tells which models it has, where that is for the server to say.
     #[serde(default)]
     pub discovery: Option<Discovery>,
@@ -182,6 +187,7 @@ pub(super) fn read(folder: &str, text: &str, found: &mut Vec<CatalogueError>) ->
     let dialects: Option<BTreeMap<Dialect, DialectPath>> =
         fields.required("dialects", r#"{ openai_chat = { path = "/chat/completions" } }"#);
     let quirks: Option<Vec<Quirk>> = fields.optional("quirks", r#"["no_stream_options"]"#);
+    let web_search_price = each("web_search_price", &mut fields);
     let discovery: Option<Discovery> = fields.optional("discovery", r#""openai""#);
     let regions = fields.optional("regions", r#"["eu"]"#);
     let data_policy = fields.optional("data_policy", "{ trains = false, retention_days = 30 }");
@@ -214,6 +220,7 @@ pub(super) fn read(folder: &str, text: &str, found: &mut Vec<CatalogueError>) ->
         headers: headers.unwrap_or_default(),
         dialects: dialects?,
         quirks: quirks.unwrap_or_default(),
+        web_search_price,
         discovery,
         regions: regions.unwrap_or_default(),
         data_policy: data_policy.unwrap_or_default(),

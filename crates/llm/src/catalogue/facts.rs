@@ -34,6 +34,8 @@ pub enum Feature {
     Reasoning,
     /// It refuses `temperature` and the like.
     FixedSampling,
+    /// It searches the web by itself, and takes `web_search_options` where nothing else is said of its provider.
+    Search,
 }
 
 /// A closed list of words, each with its place.
@@ -65,7 +67,8 @@ impl Word for Modality {
 }
 
 impl Word for Feature {
-    const ALL: &'static [Self] = &[Self::Tools, Self::Structured, Self::Reasoning, Self::FixedSampling];
+    const ALL: &'static [Self] =
+        &[Self::Tools, Self::Structured, Self::Reasoning, Self::FixedSampling, Self::Search];
 
     fn place(self) -> u8 {
         self as u8
@@ -77,6 +80,7 @@ impl Word for Feature {
             Self::Structured => "structured",
             Self::Reasoning => "reasoning",
             Self::FixedSampling => "fixed_sampling",
+            Self::Search => "search",
         }
     }
 }

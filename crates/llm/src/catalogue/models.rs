@@ -158,6 +158,7 @@ fn read_price(table: toml::Table, place: &str, faults: &mut Faults<'_>) -> Price
         characters: amount("characters", &mut fields),
         search: each("search", &mut fields),
         video_second: each("video_second", &mut fields),
+        web_search: each("web_search", &mut fields),
         image_input: amount("image_input", &mut fields),
         audio_input: amount("audio_input", &mut fields),
         image_cache_read: amount("image_cache_read", &mut fields),
@@ -219,7 +220,7 @@ fn amount(name: &'static str, fields: &mut Fields<'_, '_>) -> Option<PerToken> {
 }
 
 /// A price in dollars for each single unit.
-fn each(name: &'static str, fields: &mut Fields<'_, '_>) -> Option<PerToken> {
+pub(super) fn each(name: &'static str, fields: &mut Fields<'_, '_>) -> Option<PerToken> {
     let text: Option<String> = fields.optional(name, r#""0.04""#);
     let text = text?;
     let exact = PerToken::each(&text);

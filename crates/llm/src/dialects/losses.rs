@@ -43,6 +43,7 @@ impl Losses {
             Content::Thinking { .. } => "thinking",
             Content::RedactedThinking { .. } => "redacted_thinking",
             Content::Refusal(_) => "refusal",
+            Content::Citation(_) => "citation",
             Content::Other { kind, .. } => kind,
         };
         self.note(&format!("messages.content.{kind}"));

@@ -15,6 +15,7 @@ pub(super) fn raise(tally: &mut Usage, seen: Usage) {
         cache_write_1h: tally.cache_write_1h.max(seen.cache_write_1h),
         output: tally.output.max(seen.output),
         reasoning: tally.reasoning.max(seen.reasoning),
+        web_searches: tally.web_searches.max(seen.web_searches),
     };
 }
 

@@ -14,6 +14,8 @@ pub struct Target<'a> {
     pub max_output: Option<u64>,
     /// Whether the model is known to read more than texts, for dialects that ask such models otherwise.
     pub sees: bool,
+    /// Whether the model is known to search the web by itself.
+    pub searches: bool,
     /// How the model is asked to think, in dialects that know more than one way.
     pub thinking: Thinking,
     /// The provider's differences from the dialect.
@@ -110,4 +112,19 @@ pub enum Quirk {
     /// <https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html>
     /// <https://github.com/sgl-project/sglang/issues/3971>
     PrefillContinue,
+    /// Searches the web with the tool that the Responses API, Messages or Gemini have for it, whichever of its models is asked.
+    /// <https://developers.openai.com/api/docs/guides/tools-web-search>
+    /// <https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool>
+    /// <https://ai.google.dev/gemini-api/docs/google-search>
+    SearchTool,
+    /// Searches when `enable_search` says so. <https://help.aliyun.com/en/model-studio/web-search>
+    SearchParameter,
+    /// Searches by a tool of Chat Completions that it alone has. <https://docs.bigmodel.cn/cn/guide/tools/web-search>
+    SearchZhipu,
+    /// Searches always, and takes `web_search_options` and `search_domain_filter`.
+    /// <https://docs.perplexity.ai/api-reference/chat-completions-post>
+    SearchAlways,
+    /// Its models that search (a fact of theirs) do so by themselves, and take `search_settings`.
+    /// <https://console.groq.com/docs/web-search>
+    SearchSettings,
 }

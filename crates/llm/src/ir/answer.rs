@@ -146,8 +146,12 @@ impl Answer {
         let mut events = vec![StreamEvent::Start(Box::new(start))];
         for Choice { index: choice, parts, finish, mut logprobs } in choices {
             let mut calls = 0;
-            for part in parts {
-                part_events(choice, part.content, &mut calls, &mut logprobs, &mut events);
+            let mut parts = parts.into_iter().map(|part| part.content).peekable();
+            while let Some(content) = parts.next() {
+                let is_told = part_events(choice, content, &mut calls, &mut logprobs, &mut events);
+                // Sources belong to the part that they follow.
+                let goes_on = matches!(parts.peek(), Some(Content::Citation(_)));
+                events.extend((is_told && !goes_on).then_some(StreamEvent::PartEnd { choice }));
             }
             events.push(StreamEvent::Finish { choice, finish: finish.unwrap_or_default() });
         }
@@ -157,13 +161,14 @@ impl Answer {
     }
 }
 
+/// The events of one part, but for its end; gives whether there are any.
 fn part_events(
     choice: u32,
     content: Content,
     calls: &mut u32,
     logprobs: &mut Option<Json>,
     events: &mut Vec<StreamEvent>,
-) {
+) -> bool {
     match content {
         Content::Text(text) => events.push(StreamEvent::Text { choice, text, logprobs: logprobs.take() }),
         Content::Thinking { text, signature, format } => {
@@ -182,9 +187,10 @@ fn part_events(
                 events.push(StreamEvent::ToolCallArguments { choice, call, arguments });
             }
         }
+        Content::Citation(citation) => events.push(StreamEvent::Citation { choice, citation }),
         Content::Image { source, .. } => events.push(StreamEvent::Image { choice, source }),
         // Models answer with none of these in the dialects that stream.
-        _ => return,
+        _ => return false,
     }
-    events.push(StreamEvent::PartEnd { choice });
+    true
 }

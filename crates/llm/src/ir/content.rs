@@ -1,6 +1,6 @@
 //! What is said: turns and their parts, alike in requests and answers.
 
-use super::Json;
+use super::{Citation, Json};
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,6 +96,8 @@ pub enum Content {
     },
     /// The model declines, in words.
     Refusal(String),
+    /// A source of the text directly before it.
+    Citation(Box<Citation>),
     /// A part of a type that has no place above.
     Other {
         /// Its type in its own dialect's word.

@@ -63,6 +63,9 @@ impl Gatherer {
                 self.choice(choice).add_arguments(call, &arguments);
             }
             StreamEvent::Refusal { choice, text } => self.choice(choice).refuse(text),
+            StreamEvent::Citation { choice, citation } => {
+                self.choice(choice).whole(Content::Citation(citation));
+            }
             StreamEvent::Image { choice, source } => {
                 self.choice(choice).whole(Content::Image { source, detail: None });
             }

@@ -14,6 +14,7 @@ mod json;
 mod media;
 mod own_tools;
 mod request;
+mod search;
 mod stream;
 
 pub use answer::{Answer, Choice, Embedding, EmbeddingsAnswer, Finish, FinishReason, Response, Vector};
@@ -31,4 +32,5 @@ pub use request::{
     Chat, Completion, Effort, EmbeddingFormat, EmbeddingInput, Embeddings, Prompt, Reasoning, ReasoningMode,
     Request, ResponseFormat, Sampling, Tool, ToolChoice,
 };
+pub use search::{Citation, SearchContext, SearchLocation, SearchTool, WebSearch};
 pub use stream::{Start, StreamEvent};

@@ -2,6 +2,7 @@
 
 use super::{
     CacheControl, Content, Images, Json, Message, OwnTools, Part, Rerank, Role, Speech, Transcription,
+    WebSearch,
 };
 
 /// A request of any operation.
@@ -62,6 +63,8 @@ pub struct Chat {
     pub tools: Vec<Tool>,
     /// What the client calls those that it does not know as plain functions.
     pub own_tools: OwnTools,
+    /// Whether the web is to be searched, and how.
+    pub web_search: Option<Box<WebSearch>>,
     /// Whether and what it must call.
     pub tool_choice: Option<ToolChoice>,
     /// Whether it may call several tools at once.
@@ -125,7 +128,7 @@ pub enum Tool {
         /// Cache marker.
         cache_control: Option<CacheControl>,
     },
-    /// A tool of a type that has no place above, such as a provider's own search.
+    /// A tool of a type that has no place above, such as a provider's own computer.
     Other {
         /// Its type in its own dialect's word.
         kind: String,

@@ -1,6 +1,6 @@
 //! What an upstream answers, piece by piece.
 
-use super::{ErrorFacts, Finish, Json, Source};
+use super::{Citation, ErrorFacts, Finish, Json, Source};
 use crate::usage::Usage;
 
 /// What is known of an answer when it begins.
@@ -87,6 +87,13 @@ pub enum StreamEvent {
         /// The piece.
         text: String,
     },
+    /// A source of the text that is being generated, of which nothing more comes.
+    Citation {
+        /// Of which choice.
+        choice: u32,
+        /// The source.
+        citation: Box<Citation>,
+    },
     /// A picture, whole.
     Image {
         /// Of which choice.
@@ -127,6 +134,7 @@ impl StreamEvent {
             | Self::ToolCallStart { choice, .. }
             | Self::ToolCallArguments { choice, .. }
             | Self::Refusal { choice, .. }
+            | Self::Citation { choice, .. }
             | Self::Image { choice, .. }
             | Self::PartEnd { choice }
             | Self::Finish { choice, .. } => Some(*choice),

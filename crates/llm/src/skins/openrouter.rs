@@ -91,12 +91,13 @@ fn name_reasoning(said: &mut Map<String, Value>) {
 pub(super) fn costs(facts: &Facts<'_>) -> Option<(u64, u64)> {
     let (counted, price) = (facts.usage?, facts.price?);
     let prompt = Usage { output: 0, reasoning: 0, ..*counted };
-    Some((price.cost_nanos(counted), price.cost_nanos(&prompt)))
+    Some((price.cost_with_searches(counted)?, price.cost_nanos(&prompt)))
 }
 
 /// Dollars are numbers here; they are made from whole nano-dollars and never counted with.
 fn add_cost(usage: &mut Map<String, Value>, facts: &Facts<'_>) {
     usage.entry("is_byok").or_insert(Value::Bool(false));
+    tell_searches(usage, facts);
     let Some((cost, prompt)) = costs(facts) else { return };
     usage.insert("cost".to_owned(), dollars(cost.saturating_add(facts.before)));
     // What the tokens cost that are told, not what all parts do: the details would not add up.
@@ -111,6 +112,14 @@ fn add_cost(usage: &mut Map<String, Value>, facts: &Facts<'_>) {
             "upstream_inference_completions_cost": dollars(cost.saturating_sub(prompt)),
         }),
     );
+}
+
+/// How often the web was searched, where it was.
+pub(super) fn tell_searches(usage: &mut Map<String, Value>, facts: &Facts<'_>) {
+    let searches = facts.usage.map_or(0, |usage| usage.web_searches);
+    if searches > 0 {
+        usage.entry("server_tool_use_details").or_insert_with(|| json!({ "web_search_requests": searches }));
+    }
 }
 
 /// Whole nano-dollars as the number of dollars that its clients read.
@@ -198,8 +207,15 @@ mod tests {
     use super::*;
     use crate::price::PerToken;
 
-    const USAGE: Usage =
-        Usage { input: 1000, cached_input: 0, cache_write: 0, cache_write_1h: 0, output: 10, reasoning: 0 };
+    const USAGE: Usage = Usage {
+        input: 1000,
+        cached_input: 0,
+        cache_write: 0,
+        cache_write_1h: 0,
+        output: 10,
+        reasoning: 0,
+        web_searches: 0,
+    };
 
     fn price() -> Price {
         Price { input: PerToken(3_000_000_000), output: PerToken(15_000_000_000), ..Price::default() }

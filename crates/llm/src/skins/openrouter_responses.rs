@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use serde_json::{Map, Value, json};
 
-use super::openrouter::{Facts, costs, dollars, error_type};
+use super::openrouter::{Facts, costs, dollars, error_type, tell_searches};
 use crate::ir::ErrorFacts;
 
 /// Only events that hold a response, or an error, are dressed: a search spares the many others a parse.
@@ -49,6 +49,7 @@ fn dress(response: &mut Map<String, Value>, facts: &Facts<'_>, error: Option<&Er
     }
     if let Some(usage) = response.get_mut("usage").and_then(Value::as_object_mut) {
         usage.entry("is_byok").or_insert(Value::Bool(false));
+        tell_searches(usage, facts);
         if let Some((cost, prompt)) = costs(facts) {
             usage.insert("cost".to_owned(), dollars(cost.saturating_add(facts.before)));
             let details = json!({
@@ -80,8 +81,15 @@ mod tests {
     use crate::price::{PerToken, Price};
     use crate::usage::Usage;
 
-    const USAGE: Usage =
-        Usage { input: 1000, cached_input: 0, cache_write: 0, cache_write_1h: 0, output: 10, reasoning: 0 };
+    const USAGE: Usage = Usage {
+        input: 1000,
+        cached_input: 0,
+        cache_write: 0,
+        cache_write_1h: 0,
+        output: 10,
+        reasoning: 0,
+        web_searches: 0,
+    };
 
     fn with_facts<T>(see: impl FnOnce(&Facts<'_>) -> T) -> T {
         let price =

@@ -46,6 +46,10 @@ pub fn gateway(facts: &Facts<'_>) -> Value {
     if let (Some(gateway), Some(nanos)) = (gateway.as_object_mut(), facts.cost_nanos()) {
         gateway.insert("cost".to_owned(), price::dollars(nanos).into());
     }
+    let searches = facts.usage.map_or(0, |usage| usage.web_searches);
+    if let (Some(gateway), 1..) = (gateway.as_object_mut(), searches) {
+        gateway.insert("billableWebSearchCalls".to_owned(), searches.into());
+    }
     gateway
 }
 

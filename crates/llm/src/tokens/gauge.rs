@@ -220,6 +220,7 @@ fn each_of_part(part: &Part, say: &mut dyn FnMut(Said<'_>)) {
             parts.iter().for_each(|part| each_of_part(part, say));
         }
         Content::File { source: Source::Text(text), .. } => say(Said::Schema(text)),
+        Content::Citation(_) => {}
         Content::Image { .. } | Content::File { .. } | Content::Audio { .. } => say(Said::About(DATA_TOKENS)),
         Content::RedactedThinking { data, .. } => say(Said::About(estimate(data))),
         Content::Other { json, .. } => say(Said::Schema(json.get())),

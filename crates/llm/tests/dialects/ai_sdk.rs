@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use yumen_llm::dialects::{AnswerContext, Dialect, Target, codec};
 use yumen_llm::ir::{
     Chat, Content, ErrorFacts, ErrorKind, Finish, FinishReason, Request, Source, Start, StreamEvent, Tool,
-    ToolChoice,
+    ToolChoice, WebSearch,
 };
 use yumen_llm::price::{PerToken, Price};
 use yumen_llm::usage::Usage;
@@ -285,7 +285,8 @@ fn tools_of_providers_and_their_results_are_kept_or_named() {
             Tool::Function { name, .. } => name.as_str(),
         })
         .collect();
-    assert_eq!(kinds, ["web_search", "googleSearch", "provider.anthropic.bash_20250124"]);
+    assert_eq!(kinds, ["provider.google.google_search", "provider.anthropic.bash_20250124"]);
+    assert_eq!(chat.web_search.as_deref(), Some(&WebSearch::default()), "the first that searches is a wish");
     let names: Vec<&str> = chat.extra.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["prompt.tool-result", "prompt.tool-approval-response"]);
 }

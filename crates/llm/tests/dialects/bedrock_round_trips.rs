@@ -173,7 +173,7 @@ fn an_answer() -> impl Strategy<Value = Answer> {
             cache_write: written,
             cache_write_1h: long,
             output,
-            reasoning: 0,
+            ..Usage::default()
         },
     );
     (model_parts(), usage, any::<bool>()).prop_map(|(parts, usage, cut)| {

@@ -7,8 +7,8 @@ use yumen_llm::dialects::Dialect::{Gemini, GeminiEmbeddings};
 use yumen_llm::dialects::{AnswerContext, Target, Thinking, codec};
 use yumen_llm::ir::{
     Answer, Chat, Choice, Content, Effort, EmbeddingInput, Embeddings, Finish, FinishReason, Json, Message,
-    Part, Reasoning, ReasoningMode, Request, Response, ResponseFormat, Role, Sampling, Source, StreamEvent,
-    Tool, ToolChoice,
+    Part, Reasoning, ReasoningMode, Request, Response, ResponseFormat, Role, Sampling, SearchTool, Source,
+    StreamEvent, Tool, ToolChoice, WebSearch,
 };
 use yumen_llm::usage::Usage;
 
@@ -117,14 +117,23 @@ fn tools() -> impl Strategy<Value = (Vec<Tool>, Option<ToolChoice>)> {
         (any::<bool>(), vec("[a-z]{1,6}", 2..4))
             .prop_map(|(required, names)| ToolChoice::Allowed { required, names }),
     ];
-    (vec(function, 0..3), any::<bool>(), of(choice)).prop_map(|(mut tools, searches, choice)| {
+    (vec(function, 0..3), any::<bool>(), of(choice)).prop_map(|(mut tools, reads, choice)| {
         let choice = choice.filter(|_| !tools.is_empty());
-        if searches {
-            let json = Json::parse(r#"{"googleSearch":{}}"#).expect("JSON");
-            tools.push(Tool::Other { kind: "googleSearch".into(), json });
+        if reads {
+            let json = Json::parse(r#"{"urlContext":{}}"#).expect("JSON");
+            tools.push(Tool::Other { kind: "urlContext".into(), json });
         }
         (tools, choice)
     })
+}
+
+fn search() -> impl Strategy<Value = Option<Box<WebSearch>>> {
+    let json =
+        prop::sample::select(vec![r#"{"googleSearch":{}}"#, r#"{"googleSearch":{"timeRangeFilter":{}}}"#]);
+    of(json.prop_map(|json| {
+        let tool = SearchTool { kind: "googleSearch".into(), json: Json::parse(json).expect("JSON") };
+        Box::new(WebSearch { tool: Some(tool), ..WebSearch::default() })
+    }))
 }
 
 fn sampling() -> impl Strategy<Value = Sampling> {
@@ -273,8 +282,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn conversations(messages in messages(), (tools, tool_choice) in tools()) {
-        let chat = Chat { messages, tools, tool_choice, include_usage: true, ..Chat::default() };
+    fn conversations(messages in messages(), (tools, tool_choice) in tools(), web_search in search()) {
+        let chat = Chat { messages, tools, tool_choice, web_search, include_usage: true, ..Chat::default() };
         let (read, lossy) = again(&chat, Thinking::Budget);
         prop_assert_eq!(read, chat);
         prop_assert_eq!(lossy, Vec::<String>::new());

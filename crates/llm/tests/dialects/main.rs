@@ -34,3 +34,4 @@ mod streams;
 mod support;
 mod targets;
 mod tiers;
+mod web_search;

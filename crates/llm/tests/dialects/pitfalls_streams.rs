@@ -162,6 +162,7 @@ fn pitfall_26_stream_usage_is_the_last_or_largest_never_the_sum_never_zeroed() {
         cache_write_1h: 50,
         output: 89,
         reasoning: 30,
+        web_searches: 0,
     };
     assert_eq!(last("thinking_and_tools"), Some(usage));
     for (case, text) in fixtures("streams", Anthropic) {
@@ -197,7 +198,7 @@ fn pitfall_29_cache_lifetimes_are_kept_apart_and_counted_once() {
         cache_write: 150,
         cache_write_1h: 50,
         output: 89,
-        reasoning: 0,
+        ..Usage::default()
     };
     assert_eq!(read.usage, Some(usage));
     let back = answer(Anthropic, Anthropic, &body);

@@ -2,7 +2,7 @@
 //! are the specification of the conversion.
 
 use serde_json::{Value, json};
-use yumen_llm::dialects::{Dialect, Target, Thinking, Upstream, codec, sayable_in};
+use yumen_llm::dialects::{Dialect, Target, Thinking, Upstream, codec, encode_request, sayable_in};
 
 use crate::support::{FOR_ALL_CLIENTS, dialects, fixtures, name};
 
@@ -10,6 +10,7 @@ const TARGET: Target<'static> = Target {
     model: "native-model",
     max_output: None,
     sees: false,
+    searches: false,
     thinking: Thinking::Budget,
     quirks: &[],
     betas: &[],
@@ -20,7 +21,7 @@ fn convert(from: Dialect, to: Dialect, body: &str) -> Value {
         Ok(request) => request,
         Err(error) => return json!({ "decode_error": { "message": error.message, "param": error.param } }),
     };
-    match codec(to).encode_request(&request, &TARGET) {
+    match encode_request(to, &request, &TARGET) {
         Ok(encoded) => {
             let sent: Value = serde_json::from_slice(&encoded.body).expect("an encoder writes JSON");
             json!({ "lossy": encoded.lossy, "sent": sent })

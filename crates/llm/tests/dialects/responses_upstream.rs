@@ -31,8 +31,15 @@ fn whole_answers_of_the_api_are_understood() {
     let body = responses_answer(output, "completed", Value::Null);
     let parsed = read(&body);
     assert_eq!(parsed.created, Some(1_763_600_000));
-    let usage =
-        Usage { input: 9, cached_input: 4, cache_write: 2, cache_write_1h: 0, output: 3, reasoning: 1 };
+    let usage = Usage {
+        input: 9,
+        cached_input: 4,
+        cache_write: 2,
+        cache_write_1h: 0,
+        output: 3,
+        reasoning: 1,
+        web_searches: 1,
+    };
     assert_eq!(parsed.usage, Some(usage));
     let finish = parsed.choices[0].finish.as_ref().expect("a finish");
     assert_eq!((finish.reason, finish.native.as_deref()), (FinishReason::ToolCalls, Some("completed")));
@@ -50,7 +57,8 @@ fn whole_answers_of_the_api_are_understood() {
         said["content"],
         json!([
             {"type":"thinking","thinking":"one\n\ntwo","signature":"yumen-sealed:openai-responses-v1::gAAAA"},
-            {"type":"text","text":"Looking."},
+            {"type":"text","text":"Looking.","citations":[{"type":"web_search_result_location","cited_text":"",
+                "url":"https://example.com","title":"t","encrypted_index":"yumen-sealed:::"}]},
             {"type":"tool_use","id":"call_1","name":"f","input":{"a":1}},
             {"type":"tool_use","id":"fc_2","name":"g","input":{}}
         ])

@@ -215,9 +215,9 @@ fn answer(format: &'static str) -> impl Strategy<Value = Answer> {
             input: net + cached + written,
             cached_input: cached,
             cache_write: written,
-            cache_write_1h: 0,
             output: output + reasoning,
             reasoning,
+            ..Usage::default()
         },
     );
     (assistant_parts(format), usage).prop_map(|(parts, usage)| {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use yumen_llm::dialects::{ALL, AnswerContext, Dialect, Operation, Target, codec};
+use yumen_llm::dialects::{ALL, AnswerContext, Dialect, Operation, Target, codec, encode_request};
 use yumen_llm::framing::{Framer, Framing};
 use yumen_llm::ir::StreamEvent;
 
@@ -168,7 +168,7 @@ pub fn request(from: Dialect, to: Dialect, body: &Value) -> (Value, Vec<String>)
 /// The same for a model and a provider of which more is known.
 pub fn request_for(target: &Target<'_>, from: Dialect, to: Dialect, body: &Value) -> (Value, Vec<String>) {
     let request = codec(from).decode_request(body.to_string().as_bytes()).expect("readable");
-    let encoded = codec(to).encode_request(&request, target).expect("sayable");
+    let encoded = encode_request(to, &request, target).expect("sayable");
     (serde_json::from_slice(&encoded.body).expect("JSON"), encoded.lossy)
 }
 

@@ -167,6 +167,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<ExchangeRecord, Unreadable> {
             30 => record.units.characters = Some(value.number()?),
             31 => record.units.searches = Some(value.number()?),
             32 => record.units.video_ms = Some(value.number()?),
+            33 => record.units.web_searches = Some(value.number()?),
             40 => record.route = Some(Box::new(decode_route(value.bytes()?)?)),
             41 => record.heal = Some(Box::new(decode_heal(value.bytes()?)?)),
             44 => record.shadow = Some(Box::new(shadow::decode(value.bytes()?)?)),

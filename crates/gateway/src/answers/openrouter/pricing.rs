@@ -22,6 +22,8 @@ pub(super) struct Pricing {
     #[serde(skip_serializing_if = "Option::is_none")]
     internal_reasoning: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    web_search: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     overrides: Option<[Override; 1]>,
 }
 
@@ -51,6 +53,7 @@ impl Pricing {
             input_cache_write: dollars(price.and_then(|price| price.cache_write)),
             input_cache_write_1h: dollars(price.and_then(|price| price.cache_write_1h)),
             internal_reasoning: dollars(price.and_then(|price| price.reasoning)),
+            web_search: dollars(price.and_then(|price| price.units.web_search)),
             overrides: price.and_then(|price| price.long).map(|long| [Override::of(long)]),
         }
     }

@@ -88,6 +88,10 @@ impl Account {
             // Of sound and pictures no tokens can be told.
             (None, None) => None,
         };
+        let searched = |(usage, source): (Usage, _)| {
+            (Usage { web_searches: usage.web_searches.max(tap.units.web_searches), ..usage }, source)
+        };
+        let usage = usage.map(searched);
         let units = Units { characters: units.characters.or(tap.units.characters), ..tap.units };
         // What another service tier costs is not known, but for batches; an empty cost is better than a wrong one.
         let input = usage.map_or(0, |(usage, _)| usage.input);

@@ -1,5 +1,6 @@
 //! One try at one deployment: encode, sign, send; `arrival` reads what comes back.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,8 +10,8 @@ use serde_json::json;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Endpoint, FailureClass, GatewaySettings, Scheme};
 use yumen_llm::catalogue::Modality;
-use yumen_llm::dialects::{Answers, DecodeError, Dialect, Quirk, Target, codec};
-use yumen_llm::ir::{OwnTools, Request};
+use yumen_llm::dialects::{Answers, DecodeError, Dialect, Quirk, Target, codec, encode_request};
+use yumen_llm::ir::{OwnTools, Request, WebSearch};
 use yumen_llm::json::{Edit, Pieces, scan_object, splice};
 
 use super::arrival::{Arrival, Earlier, Reading};
@@ -18,7 +19,7 @@ use super::beside::Reply;
 use super::call::Call;
 use super::classify::Failure;
 use super::dress::Dress;
-use super::edits::{OURS, edited};
+use super::edits::{Edited, OURS, edited};
 use super::headers;
 use super::keep::{Keep, LOST};
 use super::memory::new_id;
@@ -240,6 +241,7 @@ impl Try<'_> {
             model: &model.native_id,
             max_output: model.max_output,
             sees: model.facts.input.has(Modality::Image) || model.facts.input.has(Modality::Audio),
+            searches: model.searches(),
             thinking: model.thinking,
             quirks: &self.step.provider().quirks,
             betas,
@@ -260,10 +262,22 @@ impl Try<'_> {
         }
         if self.passes() {
             let betas = self.betas();
-            let (pieces, withhold_usage) = edited(call, &model.native_json, &self.target(&betas));
-            return Ok(Some(Prepared { pieces, withhold_usage, ..Prepared::default() }));
+            let web_search = self.web_search();
+            let target = self.target(&betas);
+            let Edited { pieces, asks_usage: withhold_usage, lossy } =
+                edited(call, &model.native_json, &target, web_search.as_deref());
+            if self.plan.require_parameters && !lossy.is_empty() {
+                return Err(self.loses(&lossy));
+            }
+            return Ok(Some(Prepared { pieces, withhold_usage, lossy, ..Prepared::default() }));
         }
         Ok(None)
+    }
+
+    /// How the web is to be searched, where that is wished of the gateway and not of a provider.
+    fn web_search(&self) -> Option<Cow<'_, WebSearch>> {
+        let wish = self.call.web_search.as_deref();
+        self.step.online.then(|| wish.map_or_else(Cow::default, Cow::Borrowed))
     }
 
     /// What the client asks for, to be said in another dialect.
@@ -288,6 +302,12 @@ impl Try<'_> {
         {
             chat.go_on_with(begun);
         }
+        if let (Request::Chat(chat), Some(wish)) = (&mut request, self.web_search()) {
+            // A plugin says how; the bare wish leaves that to what the client's own tool says.
+            if self.call.web_search.is_some() || chat.web_search.is_none() {
+                chat.web_search = Some(Box::new(wish.into_owned()));
+            }
+        }
         // It is the gateway that does it.
         let is_done = |name: &str| name == LOST && keep.is_some();
         request.extra_mut().retain(|(name, _)| !OURS.contains(&name.as_str()) && !is_done(name));
@@ -298,7 +318,7 @@ impl Try<'_> {
     fn encoded(&self, request: Request) -> Result<Prepared, Failure> {
         let betas = self.betas();
         let target = self.target(&betas);
-        let encoded = codec(self.step.dialect).encode_request(&request, &target).map_err(unsayable)?;
+        let encoded = encode_request(self.step.dialect, &request, &target).map_err(unsayable)?;
         if self.plan.require_parameters && !encoded.lossy.is_empty() {
             return Err(self.loses(&encoded.lossy));
         }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use memchr::memmem::Finder;
 use yumen_config::{Deployment, Preferences, Preset, Snapshot, VirtualKey};
 use yumen_llm::dialects::{Dialect, Operation, Passing, codec};
-use yumen_llm::json::Object;
+use yumen_llm::ir::WebSearch;
+use yumen_llm::json::{Kind, Object};
 use yumen_llm::multipart::Form;
 use yumen_llm::usage::Units;
 
@@ -51,6 +52,8 @@ pub struct Call {
     pub preset: Option<Arc<Preset>>,
     /// Whether the preset was asked for in the place of a model.
     pub addressed_preset: bool,
+    /// How the web is to be searched, where a plugin wishes that it is.
+    pub web_search: Option<Box<WebSearch>>,
     /// What is wished of the choice of deployments.
     pub wishes: Option<Box<Preferences>>,
     /// Whether a stream is asked for.
@@ -97,6 +100,7 @@ impl Call {
             fallbacks: Vec::new(),
             preset: None,
             addressed_preset: false,
+            web_search: None,
             wishes: None,
             stream: false,
             json_array: false,
@@ -116,6 +120,12 @@ impl Call {
     /// Whether the client is told the usage of its stream; OpenRouter's clients always are.
     pub fn tells_usage(&self) -> bool {
         self.include_usage || self.skin == Skin::OpenRouter
+    }
+
+    /// Whether it has options for a search of the web.
+    pub fn has_search_options(&self) -> bool {
+        let options = self.object.get(&self.body, "web_search_options");
+        self.dialect == Dialect::OpenAiChat && options.is_some_and(|field| field.kind != Kind::Null)
     }
 
     /// About how many tokens it has, without looking at it. A long body is mostly pictures and files.

@@ -8,7 +8,8 @@ use http::{HeaderMap, request};
 use hyper::body::Incoming;
 use smallvec::SmallVec;
 use yumen_config::{GatewaySettings, Snapshot};
-use yumen_llm::dialects::{Dialect, ErrorShape, Outline, codec, holds_sealed};
+use yumen_llm::dialects::{Dialect, ErrorShape, Outline, codec, holds_sealed, read_plugins};
+use yumen_llm::ir::WebSearch;
 use yumen_llm::json::{Kind, Object, Read, ScanReason, scan_object};
 use yumen_llm::usage::Units;
 
@@ -39,6 +40,7 @@ pub(super) const ACTED_ON: &[&str] = &[
     "providerOptions",
     "route",
     "preset",
+    "plugins",
     "fallbacks",
     "heal_json",
 ];
@@ -152,6 +154,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         json_array,
         ai_sdk_version,
         include_usage: includes_usage(&object, &body)?,
+        web_search: web_search(&object, &body)?,
         wishes: wishes(&object, &body)?,
         wish: wish(dialect, &object, &body)?,
         memory: Memory::read(dialect, &object, &body)?,
@@ -159,6 +162,14 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         object,
         ..Call::plain((dialect, task, skin), model, body)
     })
+}
+
+/// How the web is to be searched, where a plugin wishes that.
+fn web_search(object: &Object, body: &[u8]) -> Result<Option<Box<WebSearch>>, Rejection> {
+    let plugins = object.get(body, "plugins").filter(|field| field.kind != Kind::Null);
+    let read = plugins.map(|field| read_plugins(field.value(body))).transpose();
+    let read = read.map_err(|error| Rejection::new(Code::InvalidRequest, error.message).param("plugins"))?;
+    Ok(read.flatten().map(Box::new))
 }
 
 /// A model's name without the variant behind it.

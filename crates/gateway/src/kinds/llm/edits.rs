@@ -9,7 +9,8 @@ use bytes::Bytes;
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use yumen_llm::dialects::{Dialect, Quirk, Target, codec};
+use yumen_llm::dialects::{Dialect, Quirk, Target, codec, search_edits};
+use yumen_llm::ir::WebSearch;
 use yumen_llm::json::{Edit, Kind, Pieces, edit_value, splice};
 
 use super::call::Call;
@@ -34,9 +35,24 @@ const OURS_ALONE: [&str; 2] = ["models", "heal_json"];
 
 static DEVELOPER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"developer\""));
 
-/// The body for the upstream, and whether it asks for usage that the client did not ask for. `native_json` is the
-/// model's native id as JSON.
-pub fn edited(call: &Call, native_json: &Bytes, target: &Target<'_>) -> (Pieces, bool) {
+/// What goes to an upstream in its client's own dialect.
+pub struct Edited {
+    /// The body.
+    pub pieces: Pieces,
+    /// Whether it asks for usage that the client did not ask for.
+    pub asks_usage: bool,
+    /// What could not be said of the wish for web search.
+    pub lossy: Vec<String>,
+}
+
+/// The body for the upstream. `native_json` is the model's native id as JSON; `web_search` is wished of the gateway, and said
+/// here in the upstream's words.
+pub fn edited(
+    call: &Call,
+    native_json: &Bytes,
+    target: &Target<'_>,
+    web_search: Option<&WebSearch>,
+) -> Edited {
     let mut edits: SmallVec<[Edit; 4]> = SmallVec::new();
     if codec(call.dialect).outline().model_in_path {
         // The path names the model; a body that names another would be read by nobody knows whom.
@@ -82,7 +98,13 @@ pub fn edited(call: &Call, native_json: &Bytes, target: &Target<'_>) -> (Pieces,
             edits.push(Edit::Set { name: "messages", value });
         }
     }
-    (splice(&call.body, &call.object, &edits), asks_usage)
+    let mut lossy = Vec::new();
+    if let Some(wish) = web_search {
+        let (search, lost) = search_edits(call.dialect, target, wish, (&call.body, &call.object));
+        edits.extend(search);
+        lossy = lost;
+    }
+    Edited { pieces: splice(&call.body, &call.object, &edits), asks_usage, lossy }
 }
 
 /// Whether this is a question to Claude; where tokens are counted, the body names the model wherever that is.
@@ -152,7 +174,8 @@ mod tests {
 
     fn sent(dialect: Dialect, quirks: &[Quirk], body: &'static str) -> (String, bool) {
         let target = Target { model: "n", quirks, ..Target::default() };
-        let (pieces, asks_usage) = edited(&call(dialect, body), &Bytes::from_static(b"\"n\""), &target);
+        let Edited { pieces, asks_usage, .. } =
+            edited(&call(dialect, body), &Bytes::from_static(b"\"n\""), &target, None);
         (String::from_utf8(pieces.concat()).expect("UTF-8"), asks_usage)
     }
 
@@ -232,7 +255,7 @@ mod tests {
             let target = Target { model: "n", quirks: &quirks, betas, ..Target::default() };
             let mut call = call(Dialect::AnthropicMessages, body);
             call.task = task;
-            let (pieces, _) = edited(&call, &Bytes::from_static(b"\"n\""), &target);
+            let Edited { pieces, .. } = edited(&call, &Bytes::from_static(b"\"n\""), &target, None);
             serde_json::from_slice::<serde_json::Value>(&pieces.concat()).expect("JSON")
         };
         use serde_json::json;

@@ -34,7 +34,7 @@ pub async fn probe(
     most: Duration,
 ) -> Option<Probed> {
     let dialect = spoken(Dialect::OpenAiChat, deployment)?;
-    let step = Step { deployment: deployment.clone(), dialect };
+    let step = Step { deployment: deployment.clone(), dialect, online: false };
     let body = json!({
         "model": deployment.model.native_id, "max_tokens": 1,
         "messages": [{ "role": "user", "content": "Hi" }],

@@ -242,7 +242,7 @@ impl Job {
         }
         let able = steps.filter_map(|step| {
             let dialect = going_on(self.call.dialect, &step.deployment)?;
-            Some(Step { deployment: step.deployment.clone(), dialect })
+            Some(Step { deployment: step.deployment.clone(), dialect, online: step.online })
         });
         able.collect()
     }

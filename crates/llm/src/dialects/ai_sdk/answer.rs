@@ -3,7 +3,7 @@
 use super::finish::{write_finish, write_usage};
 use super::metadata::Proof;
 use crate::dialects::{AnswerContext, tier, write};
-use crate::ir::{Content, Counted, Finish, Part, Response, Source, Start};
+use crate::ir::{Citation, Content, Counted, Finish, Part, Response, Source, Start};
 use crate::price::Tier;
 use crate::skins::vercel::{Facts, gateway};
 use crate::usage::{Units, Usage};
@@ -27,7 +27,10 @@ pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
         ..Start::default()
     };
     write::object(&mut out, |body| {
-        body.list("content", |list| parts.iter().for_each(|part| write_part(part, context, list)));
+        body.list("content", |list| {
+            let mut sources = 0;
+            parts.iter().for_each(|part| write_part(part, &mut sources, context, list));
+        });
         write_end(&finish, calls, answer.usage.as_ref(), &start, context, body);
         body.object("response", |response| write_response(&start, context, response));
         write_warnings(context, body);
@@ -35,7 +38,7 @@ pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
     out
 }
 
-fn write_part(part: &Part, context: &AnswerContext, list: &mut write::List<'_>) {
+fn write_part(part: &Part, sources: &mut u64, context: &AnswerContext, list: &mut write::List<'_>) {
     match &part.content {
         Content::Text(text) | Content::Refusal(text) if !text.is_empty() => list.object(|out| {
             out.text("type", "text");
@@ -54,6 +57,7 @@ fn write_part(part: &Part, context: &AnswerContext, list: &mut write::List<'_>) 
             proof(format.as_ref(), true, data).write(out);
         }),
         Content::ToolCall { id, name, arguments } => list.object(|out| write_call(id, name, arguments, out)),
+        Content::Citation(citation) => list.object(|out| write_source(citation, sources, out)),
         Content::Image { source: source @ (Source::Base64 { .. } | Source::Url(_)), .. } => {
             list.object(|out| {
                 out.text("type", "file");
@@ -62,6 +66,16 @@ fn write_part(part: &Part, context: &AnswerContext, list: &mut write::List<'_>) 
         }
         _ => {}
     }
+}
+
+/// The members of a `source`; `number` counts them.
+pub(super) fn write_source(citation: &Citation, number: &mut u64, out: &mut write::Object<'_>) {
+    out.text("type", "source");
+    out.text("sourceType", "url");
+    out.text("id", &format!("source-{number}"));
+    out.text("url", &citation.url);
+    out.maybe_text("title", citation.title.as_deref());
+    *number += 1;
 }
 
 /// The members of a `file` that is a picture. Before version 4 its data, or address, stands there by itself.

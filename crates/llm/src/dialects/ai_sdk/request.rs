@@ -27,9 +27,11 @@ pub(super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
         stop: stop.unwrap_or_default(),
         ..Sampling::default()
     };
+    let (tools, web_search) = tools::read(&mut body, &mut extra)?;
     let mut chat = Chat {
         messages,
-        tools: tools::read(&mut body, &mut extra)?,
+        tools,
+        web_search: web_search.map(Box::new),
         tool_choice: tools::read_choice(&mut body)?,
         response_format: body
             .take("responseFormat")

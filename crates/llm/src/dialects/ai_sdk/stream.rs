@@ -4,7 +4,7 @@
 //! while it comes, and whole when it is complete. The last part waits for the end of the upstream's stream, because other
 //! dialects tell the usage after the reason.
 
-use super::answer::{proof, write_call, write_end, write_file, write_response, write_warnings};
+use super::answer::{proof, write_call, write_end, write_file, write_response, write_source, write_warnings};
 use super::error::encode_event;
 use super::metadata::Proof;
 use crate::dialects::{AnswerContext, StreamEncoder, fault, write};
@@ -25,6 +25,8 @@ pub(super) struct Encoder {
     /// Number of the next text or reasoning.
     next: u64,
     open: Option<Open>,
+    /// Number of the next source.
+    sources: u64,
     calls: Vec<Call>,
     held_bytes: usize,
     any_call: bool,
@@ -63,6 +65,7 @@ impl Encoder {
             usage: None,
             next: 0,
             open: None,
+            sources: 0,
             calls: Vec::new(),
             held_bytes: 0,
             any_call: false,
@@ -205,6 +208,9 @@ impl StreamEncoder for Encoder {
             }
             StreamEvent::ToolCallStart { call, id, name, .. } => self.begin_call(*call, id, name, out),
             StreamEvent::ToolCallArguments { call, arguments, .. } => self.arguments(*call, arguments, out),
+            StreamEvent::Citation { citation, .. } => {
+                event(out, |object| write_source(citation, &mut self.sources, object));
+            }
             StreamEvent::Image { source, .. } => {
                 self.close_open(None, out);
                 part(out, "file", |object| write_file(source, &self.context, object));

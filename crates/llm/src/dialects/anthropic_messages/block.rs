@@ -7,23 +7,38 @@ use serde_json::value::RawValue;
 
 use crate::dialects::read::{self, At, Object, is_object};
 use crate::dialects::seal::{Proof, seal, unseal};
-use crate::dialects::{DecodeError, Losses, write};
-use crate::ir::{CacheControl, Content, Json, Part, Source};
+use crate::dialects::{DecodeError, Losses, citations, write};
+use crate::ir::{CacheControl, Citation, Content, Json, Part, Source};
 
 /// Marks reasoning as this dialect's own.
 pub(super) const FORMAT: &str = "anthropic-claude-v1";
 
 /// Reads `content`: a string, or a list of blocks.
 pub(super) fn read_content(raw: &RawValue, at: &At<'_>) -> Result<Vec<Part>, DecodeError> {
-    read::content(raw, at, "content blocks", read_block)
+    if !raw.get().starts_with('[') {
+        return read::content(raw, at, "content blocks", |_, _| Err(at.fault("is no list")));
+    }
+    let mut parts = Vec::new();
+    for (index, raw) in read::list(raw, at)?.into_iter().enumerate() {
+        let (part, citations) = read_block(raw, at.index(index))?;
+        parts.push(part);
+        parts.extend(citations);
+    }
+    Ok(parts)
 }
 
-/// Reads one block.
-pub(super) fn read_block(raw: &RawValue, at: At<'_>) -> Result<Part, DecodeError> {
+/// Reads one block, and the sources of its text.
+fn read_block(raw: &RawValue, at: At<'_>) -> Result<(Part, Vec<Part>), DecodeError> {
     let mut block = Object::read(raw, at)?;
+    let mut citations = Vec::new();
     let kind = block.need_string("type")?;
     let content = match kind.as_str() {
-        "text" => Content::Text(block.need_string("text")?),
+        "text" => {
+            if let Some(raw) = block.take("citations") {
+                citations = read_citations(raw);
+            }
+            Content::Text(block.need_string("text")?)
+        }
         "image" => Content::Image { source: need_source(&mut block)?, detail: None },
         "document" => read_document(&mut block, &kind, raw)?,
         "tool_use" => Content::ToolCall {
@@ -57,7 +72,14 @@ pub(super) fn read_block(raw: &RawValue, at: At<'_>) -> Result<Part, DecodeError
         }
         _ => Content::Other { kind, json: Json::copied(raw) },
     };
-    Ok(Part { content, cache_control: read_cache_control(&mut block)? })
+    Ok((Part { content, cache_control: read_cache_control(&mut block)? }, citations))
+}
+
+/// The sources on the web among a text's citations. Those of documents have no address.
+fn read_citations(raw: &RawValue) -> Vec<Part> {
+    let list: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let read = list.into_iter().take(citations::MOST).filter_map(citations::read_anthropic);
+    read.map(|citation| Part::new(Content::Citation(Box::new(citation)))).collect()
 }
 
 fn read_document(block: &mut Object<'_, '_>, kind: &str, raw: &RawValue) -> Result<Content, DecodeError> {
@@ -171,12 +193,25 @@ pub(super) fn write_block(part: &Part, list: &mut write::List<'_>, losses: &mut 
                 out.text("type", "redacted_thinking");
                 out.text("data", &proof(format.as_deref(), data));
             }
-            Content::Audio { .. } | Content::Other { .. } => {}
+            Content::Audio { .. } | Content::Citation(_) | Content::Other { .. } => {}
         }
         // Reasoning blocks cannot be marked.
         if !matches!(part.content, Content::Thinking { .. } | Content::RedactedThinking { .. }) {
             write_cache_control(part.cache_control.as_ref(), out);
         }
+    });
+}
+
+/// Writes a text of an answer with its sources.
+pub(super) fn write_cited(text: &str, sources: &[&Citation], list: &mut write::List<'_>) {
+    list.object(|out| {
+        out.text("type", "text");
+        out.text("text", text);
+        out.list("citations", |list| {
+            sources
+                .iter()
+                .for_each(|source| list.object(|out| citations::write_anthropic(source, FORMAT, out)));
+        });
     });
 }
 

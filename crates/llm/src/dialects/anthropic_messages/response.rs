@@ -1,10 +1,10 @@
 //! Whole answers, and the words for why they ended.
 
-use super::block::{clean_id, read_content, write_block};
+use super::block::{clean_id, read_content, write_block, write_cited};
 use super::usage::{read_usage, write_usage};
 use crate::dialects::read::{At, Object};
 use crate::dialects::{AnswerContext, DecodeError, Losses, fault, write};
-use crate::ir::{Answer, Choice, Content, Finish, FinishReason, Part, Response};
+use crate::ir::{Answer, Choice, Citation, Content, Finish, FinishReason, Part, Response};
 use crate::usage::Usage;
 
 /// Reads an upstream's answer.
@@ -93,10 +93,17 @@ pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
         body.text("model", answer.model.as_deref().unwrap_or(&context.model));
         body.list("content", |list| {
             let mut unused = Losses::default();
-            parts
-                .iter()
-                .filter(|part| answerable(part))
-                .for_each(|part| write_block(part, list, &mut unused));
+            let mut rest = parts;
+            while let [part, after @ ..] = rest {
+                rest = after;
+                match (&part.content, sources(after)) {
+                    (Content::Text(text), sources) if !sources.is_empty() && !text.is_empty() => {
+                        write_cited(text, &sources, list);
+                    }
+                    _ if answerable(part) => write_block(part, list, &mut unused),
+                    _ => {}
+                }
+            }
         });
         let calls = parts.iter().any(|part| matches!(part.content, Content::ToolCall { .. }));
         let reason = finish.map_or(FinishReason::Stop, |finish| finish.reason);
@@ -105,6 +112,15 @@ pub(super) fn encode(response: &Response, context: &AnswerContext) -> Vec<u8> {
         body.object("usage", |usage| write_usage(&answer.usage.unwrap_or_default(), usage));
     });
     out
+}
+
+/// The sources that stand directly at the beginning.
+fn sources(parts: &[Part]) -> Vec<&Citation> {
+    let source = |part| match part {
+        &Part { content: Content::Citation(ref source), .. } => Some(&**source),
+        _ => None,
+    };
+    parts.iter().map_while(source).collect()
 }
 
 /// Whether an answer to a client can hold the part. Unlike in requests, unsigned reasoning is shown.

@@ -19,6 +19,7 @@ pub(super) struct NetUsage {
     cache_write_1h: u64,
     output: u64,
     thinking: u64,
+    web_searches: u64,
     /// The service tier that it names.
     pub(super) tier: Tier,
 }
@@ -34,7 +35,7 @@ impl NetUsage {
     /// The same for a usage object whose members come next, up to its end.
     pub(super) fn walk(&mut self, walk: &mut Walk<'_>) -> Result<(), ScanError> {
         while let Some(key) = walk.key()? {
-            let is_detail = matches!(key, b"cache_creation" | b"output_tokens_details");
+            let is_detail = matches!(key, b"cache_creation" | b"output_tokens_details" | b"server_tool_use");
             if is_detail && walk.kind() == Kind::Object {
                 walk.enter()?;
                 while let Some(detail) = walk.key()? {
@@ -59,6 +60,7 @@ impl NetUsage {
             b"ephemeral_1h_input_tokens" => &mut self.cache_write_1h,
             b"output_tokens" => &mut self.output,
             b"thinking_tokens" => &mut self.thinking,
+            b"web_search_requests" => &mut self.web_searches,
             _ => return,
         };
         *figure = (*figure).max(whole_number(value).unwrap_or(0));
@@ -75,6 +77,7 @@ impl NetUsage {
             cache_write_1h: self.cache_write_1h,
             output: self.output,
             reasoning: self.thinking,
+            web_searches: self.web_searches,
         }
     }
 }
@@ -102,6 +105,9 @@ pub(super) fn write_usage(usage: &Usage, out: &mut write::Object<'_>) {
     if usage.reasoning > 0 {
         out.object("output_tokens_details", |details| details.number("thinking_tokens", usage.reasoning));
     }
+    if usage.web_searches > 0 {
+        out.object("server_tool_use", |used| used.number("web_search_requests", usage.web_searches));
+    }
 }
 
 impl From<Usage> for NetUsage {
@@ -115,6 +121,7 @@ impl From<Usage> for NetUsage {
             cache_write_1h: usage.cache_write_1h,
             output: usage.output,
             thinking: usage.reasoning,
+            web_searches: usage.web_searches,
             tier: Tier::Usual,
         }
     }

@@ -149,6 +149,7 @@ pub(super) fn sayable(part: &Part, assistant: bool, losses: &mut Losses) -> bool
         }
         Content::RedactedThinking { format, .. } => assistant && format.as_deref() == Some(SEALED),
         Content::Other { kind, json } => is_own_kind(kind, json),
+        Content::Citation(_) => false,
     };
     if !possible {
         losses.part(&part.content);
@@ -221,7 +222,7 @@ fn write_content(content: &Content, out: &mut write::Object<'_>, names: &mut Nam
         Content::RedactedThinking { data, .. } => {
             out.object("reasoningContent", |reasoning| reasoning.text("redactedContent", data));
         }
-        Content::Other { .. } => {}
+        Content::Citation(_) | Content::Other { .. } => {}
     }
 }
 

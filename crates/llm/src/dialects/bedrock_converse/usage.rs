@@ -49,7 +49,7 @@ pub(super) fn read_usage(json: &str) -> Option<Usage> {
         cache_write: written - long,
         cache_write_1h: long,
         output,
-        reasoning: 0,
+        ..Usage::default()
     })
 }
 

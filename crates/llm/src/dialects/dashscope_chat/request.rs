@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::dialects::openai::write_url;
-use crate::dialects::{DecodeError, Encoded, Losses, Target, refuse, write};
+use crate::dialects::{DecodeError, Dialect, Encoded, Losses, Target, refuse, search, write};
 use crate::ir::{
     Chat, Content, Message, Part, Reasoning, ReasoningMode, ResponseFormat, Role, Source, Tool, ToolChoice,
 };
@@ -37,7 +37,7 @@ pub(super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encoded, Decode
                 }
             });
         });
-        out.object("parameters", |parameters| write_parameters(chat, parameters, &mut losses));
+        out.object("parameters", |parameters| write_parameters(chat, target, parameters, &mut losses));
     });
     if said == 0 {
         return Err(refuse("messages", "at least one message with content is needed"));
@@ -188,7 +188,7 @@ fn write_calls(parts: &[Part], out: &mut write::Object<'_>) {
     });
 }
 
-fn write_parameters(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
+fn write_parameters(chat: &Chat, target: &Target<'_>, out: &mut write::Object<'_>, losses: &mut Losses) {
     out.text("result_format", "message");
     if chat.stream {
         out.boolean("incremental_output", true);
@@ -213,8 +213,10 @@ fn write_parameters(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losse
     if let Some(reasoning) = &chat.reasoning {
         write_thinking(reasoning, chat.max_tokens, out, losses);
     }
+    search::write_wish(Dialect::DashScopeChat, chat, target, out, losses);
     for (name, value) in &chat.extra {
-        let said = chat.reasoning.is_some() && matches!(name.as_str(), "enable_thinking" | "thinking_budget");
+        let said = chat.reasoning.is_some() && matches!(name.as_str(), "enable_thinking" | "thinking_budget")
+            || chat.web_search.is_some() && name == "enable_search";
         if OWN.contains(&name.as_str()) && !said {
             out.json(name, value);
         } else {

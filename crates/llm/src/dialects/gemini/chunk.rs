@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::dialects::citations::Grounding;
 use crate::dialects::read::Loose;
 
 /// What an upstream generates.
@@ -28,6 +29,7 @@ pub(super) struct Candidate<'a> {
     content: Option<Content<'a>>,
     pub(super) finish_reason: Loose<'a>,
     pub(super) logprobs_result: Option<&'a RawValue>,
+    pub(super) grounding_metadata: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -100,6 +102,11 @@ impl<'a> Candidate<'a> {
     /// Its parts, unread.
     pub(super) fn parts(&self) -> impl Iterator<Item = &'a RawValue> {
         self.content.iter().filter_map(|content| content.parts.as_ref()).flatten().copied()
+    }
+
+    /// What it says of its sources.
+    pub(super) fn grounding(&self) -> Option<Grounding<'a>> {
+        self.grounding_metadata.and_then(Grounding::read)
     }
 
     /// Why it ended, in the upstream's word.

@@ -6,9 +6,11 @@ use super::finish::{blocked, finish_word, read_finish};
 use super::logprobs::{read_logprobs, write_logprobs};
 use super::part::{Said, is_own_kind, signed};
 use super::usage::{read_usage, write_usage};
+use crate::dialects::citations::{place as place_citations, write_grounding};
 use crate::dialects::read::{At, Object};
 use crate::dialects::{AnswerContext, CallIds, DecodeError, Losses, fault, write};
-use crate::ir::{Answer, Choice, Content, Finish, Part, Response, Source};
+use crate::ir::{Answer, Choice, Citation, Content, Finish, Part, Response, Source};
+use crate::usage::Usage;
 
 /// Reads an upstream's answer.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
@@ -20,6 +22,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
     let id = chunk.response_id.text().map(str::to_owned);
     let mut ids = CallIds::default();
     ids.answer(id.as_deref());
+    let groundings = chunk.candidates.iter().flatten().filter_map(Candidate::grounding);
+    let searches = groundings.map(|grounding| grounding.searches()).fold(0, u64::saturating_add);
     let mut choices: Vec<Choice> = chunk
         .candidates
         .iter()
@@ -33,11 +37,12 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
             .ok_or_else(|| At::BODY.key("candidates").fault("is missing from the answer"))?;
         choices.push(Choice { finish: Some(blocked(reason)), ..Choice::default() });
     }
+    let usage = chunk.usage_metadata.and_then(|raw| read_usage(raw.get()));
     Ok(Answer {
         id,
         model: chunk.model_version.into_text(),
         choices,
-        usage: chunk.usage_metadata.and_then(|raw| read_usage(raw.get())),
+        usage: usage.map(|usage| Usage { web_searches: searches, ..usage }),
         ..Answer::default()
     })
 }
@@ -45,6 +50,18 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
 fn read_candidate(candidate: &Candidate<'_>, place: usize, ids: &mut CallIds, seed: &[u8]) -> Choice {
     let parts: Vec<Part> =
         candidate.parts().flat_map(|raw| read_part(raw, ids, seed)).map(Part::new).collect();
+    let parts = match candidate.grounding() {
+        None => parts,
+        Some(grounding) => {
+            // The places of several parts are counted over all of them.
+            let texts = parts.iter().filter_map(|part| match &part.content {
+                Content::Text(text) => Some(text.as_str()),
+                _ => None,
+            });
+            let citations = grounding.citations(&texts.collect::<String>());
+            place_citations(parts, citations)
+        }
+    };
     let calls = parts.iter().any(|part| matches!(part.content, Content::ToolCall { .. }));
     Choice {
         index: candidate.index(place),
@@ -90,9 +107,29 @@ fn write_choice(choice: &Choice, out: &mut write::Object<'_>) {
     });
     out.text("finishReason", finish_word(choice.finish.as_ref().unwrap_or(&Finish::default())));
     out.number("index", choice.index);
+    let cited = cited(&choice.parts);
+    if !cited.is_empty() {
+        write_grounding(&cited, out);
+    }
     if let Some(logprobs) = &choice.logprobs {
         write_logprobs(logprobs, out);
     }
+}
+
+/// Each source with the text before it, and how many bytes stand before that in all texts together.
+fn cited(parts: &[Part]) -> Vec<(&Citation, &str, usize)> {
+    let (mut before, mut text, mut cited) = (0, "", Vec::new());
+    for part in parts {
+        match &part.content {
+            Content::Text(next) => {
+                before += text.len();
+                text = next;
+            }
+            Content::Citation(citation) => cited.push((&**citation, text, before)),
+            _ => {}
+        }
+    }
+    cited
 }
 
 /// Whether an answer to a client can hold the content. Unlike in requests, thoughts and proofs of others are given.
@@ -105,7 +142,7 @@ fn answerable(content: &Content) -> bool {
             !matches!(source, Source::FileId(_) | Source::Brought(_))
         }
         Content::Other { kind, json } => is_own_kind(kind, json),
-        Content::ToolResult { .. } => false,
+        Content::ToolResult { .. } | Content::Citation(_) => false,
     }
 }
 

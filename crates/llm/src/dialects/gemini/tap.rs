@@ -47,8 +47,11 @@ pub(super) fn read_event(data: &[u8], tap: &mut Tap) {
 }
 
 fn note(chunk: Chunk<'_>, tap: &mut Tap) {
+    let mut searches: u64 = 0;
     for candidate in chunk.candidates.iter().flatten() {
         candidate.parts().for_each(|part| note_part(part, tap));
+        let found = candidate.grounding().map_or(0, |grounding| grounding.searches());
+        searches = searches.saturating_add(found);
         if let Some(word) = candidate.finish_word() {
             tap.finish_reason = Some(word.to_owned());
         }
@@ -59,6 +62,10 @@ fn note(chunk: Chunk<'_>, tap: &mut Tap) {
     let said = chunk.usage_metadata.map(RawValue::get);
     tap.tier = tap.tier.or(said.map(tier_of).unwrap_or_default());
     raise_tap_usage(tap, said.and_then(read_usage));
+    tap.units.web_searches = tap.units.web_searches.max(searches);
+    if let Some(usage) = &mut tap.usage {
+        usage.web_searches = usage.web_searches.max(tap.units.web_searches);
+    }
     tap.id = chunk.response_id.into_text().or(tap.id.take());
     tap.model = chunk.model_version.into_text().or(tap.model.take());
 }

@@ -19,6 +19,10 @@ pub(in crate::dialects) struct Chunk<'a> {
     pub(in crate::dialects) choices: Option<Vec<ChunkChoice<'a>>>,
     pub(in crate::dialects) usage: Option<&'a RawValue>,
     pub(in crate::dialects) error: Option<&'a RawValue>,
+    /// The sources of the answer, where a server tells them beside it.
+    pub(in crate::dialects) search_results: Option<&'a RawValue>,
+    pub(in crate::dialects) citations: Option<&'a RawValue>,
+    pub(in crate::dialects) web_search: Option<&'a RawValue>,
 }
 
 /// One choice of a chunk.
@@ -51,6 +55,7 @@ pub(in crate::dialects) struct Delta<'a> {
     pub(in crate::dialects) reasoning_details: Loose<'a>,
     pub(in crate::dialects) refusal: Loose<'a>,
     pub(in crate::dialects) images: Option<&'a RawValue>,
+    pub(in crate::dialects) annotations: Option<&'a RawValue>,
     pub(in crate::dialects) tool_calls: Option<Vec<CallDelta<'a>>>,
 }
 

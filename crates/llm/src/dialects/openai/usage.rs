@@ -8,11 +8,14 @@ use crate::usage::Usage;
 const DEEPEST: usize = 16;
 
 /// Where the parts of a total stand; the newer endpoint has names of its own.
-const DETAILS: [&[u8]; 4] = [
+const DETAILS: [&[u8]; 6] = [
     b"prompt_tokens_details",
     b"completion_tokens_details",
     b"input_tokens_details",
     b"output_tokens_details",
+    // What OpenRouter's tools did, under its newer and its older name.
+    b"server_tool_use_details",
+    b"server_tool_use",
 ];
 
 /// What the wire says, before it is brought into one meaning.
@@ -24,6 +27,7 @@ struct Said {
     cached: u64,
     cache_write: u64,
     reasoning: u64,
+    web_searches: u64,
 }
 
 /// Reads a usage object; `None` when it counts nothing.
@@ -57,6 +61,8 @@ impl Said {
             b"output_tokens" => self.output = self.output.or(Some(number)),
             b"total_tokens" => self.total = Some(number),
             // DeepSeek and Moonshot say it beside the totals.
+            // Perplexity counts searches, xAI what they found.
+            b"num_search_queries" | b"num_sources_used" => self.web_searches = self.web_searches.max(number),
             b"prompt_cache_hit_tokens" | b"cached_tokens" => self.cached = self.cached.max(number),
             _ => {}
         }
@@ -68,6 +74,7 @@ impl Said {
             b"cached_tokens" => self.cached = self.cached.max(number),
             b"cache_write_tokens" => self.cache_write = number,
             b"reasoning_tokens" => self.reasoning = number,
+            b"web_search_requests" => self.web_searches = self.web_searches.max(number),
             _ => {}
         }
     }
@@ -83,8 +90,8 @@ impl Said {
         {
             output = output.saturating_add(reasoning);
         }
-        let (cached_input, cache_write) = (self.cached, self.cache_write);
-        Some(Usage { input, cached_input, cache_write, cache_write_1h: 0, output, reasoning })
+        let Self { cached: cached_input, cache_write, web_searches, .. } = self;
+        Some(Usage { input, cached_input, cache_write, output, reasoning, web_searches, ..Usage::default() })
     }
 }
 

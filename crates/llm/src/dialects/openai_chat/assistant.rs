@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::parts::read_content;
 use crate::dialects::openai::{custom_arguments, read_url, write_url};
 use crate::dialects::read::{At, Object, list, string};
-use crate::dialects::{DecodeError, write};
+use crate::dialects::{DecodeError, citations, write};
 use crate::ir::{Content, Part, Source};
 
 /// Whose signatures are meant when nothing else is said.
@@ -179,6 +179,12 @@ pub(super) fn write_parts(parts: &[Part], in_answer: bool, out: &mut write::Obje
         out.null("refusal");
     }
     write_reasoning(parts, in_answer, out);
+    let mut cited = citations::placed(parts).filter(|_| in_answer).peekable();
+    if cited.peek().is_some() {
+        out.list("annotations", |list| {
+            cited.for_each(|(citation, from, length)| citations::write_chat(citation, from, length, list));
+        });
+    }
     let images = || parts.iter().filter_map(|part| image(&part.content)).filter(|_| in_answer);
     if images().next().is_some() {
         out.list("images", |list| images().for_each(|source| write_image(source, list)));
@@ -252,6 +258,9 @@ fn write_reasoning(parts: &[Part], in_answer: bool, out: &mut write::Object<'_>)
     out.list("reasoning_details", |list| {
         let mut place = Place::default();
         for part in parts {
+            if matches!(part.content, Content::Citation(_)) {
+                continue;
+            }
             let index = place.of(&part.content);
             match &part.content {
                 Content::Thinking { text, signature, format } => list.object(|detail| {

@@ -5,8 +5,11 @@ use serde_json::value::RawValue;
 use super::assistant;
 use crate::dialects::openai::{finish_word, read_finish, read_usage, write_usage};
 use crate::dialects::read::{At, Object};
-use crate::dialects::{AnswerContext, DecodeError, fault, write};
+use crate::dialects::{AnswerContext, DecodeError, citations, fault, write};
 use crate::ir::{Answer, Choice, Content, Finish, FinishReason, Part, Response};
+
+/// Where servers tell their sources beside the answer: Perplexity the first two, xAI the second, Zhipu the third.
+const SOURCES: [&str; 3] = ["search_results", "citations", "web_search"];
 
 /// Reads an upstream's answer. Fields that only describe it are read loosely.
 pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
@@ -18,11 +21,12 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
     let at = At::BODY.key("choices");
     let choices = object.list("choices")?.ok_or_else(|| at.fault("is missing from the answer"))?;
     let id = object.string("id").ok().flatten().filter(|id| !id.is_empty());
+    let sources = SOURCES.iter().find_map(|name| object.take(name));
     let fallback_id = format!("call_{}", id.as_deref().unwrap_or("0"));
     let choices = choices
         .into_iter()
         .enumerate()
-        .map(|(index, raw)| read_choice(raw, at.index(index), index, &fallback_id));
+        .map(|(index, raw)| read_choice(raw, at.index(index), index, (sources, &fallback_id)));
     Ok(Answer {
         choices: choices.collect::<Result<_, _>>()?,
         id,
@@ -34,11 +38,16 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
     })
 }
 
-fn read_choice(raw: &RawValue, at: At<'_>, place: usize, fallback_id: &str) -> Result<Choice, DecodeError> {
+fn read_choice(
+    raw: &RawValue,
+    at: At<'_>,
+    place: usize,
+    (sources, fallback_id): (Option<&RawValue>, &str),
+) -> Result<Choice, DecodeError> {
     let mut choice = Object::read(raw, at)?;
     let index = choice.unsigned("index").ok().flatten().and_then(|index| u32::try_from(index).ok());
     let parts = match choice.take("message") {
-        Some(raw) => read_message(Object::read(raw, at.key("message"))?, fallback_id)?,
+        Some(raw) => read_message(Object::read(raw, at.key("message"))?, sources, fallback_id)?,
         None => return Err(at.key("message").fault("is missing from the answer")),
     };
     let native = choice.string("finish_reason").ok().flatten();
@@ -62,9 +71,17 @@ fn read_choice(raw: &RawValue, at: At<'_>, place: usize, fallback_id: &str) -> R
     })
 }
 
-fn read_message(mut message: Object<'_, '_>, fallback_id: &str) -> Result<Vec<Part>, DecodeError> {
+fn read_message(
+    mut message: Object<'_, '_>,
+    sources: Option<&RawValue>,
+    fallback_id: &str,
+) -> Result<Vec<Part>, DecodeError> {
+    let mut citations = message.take("annotations").map(citations::read_annotations).unwrap_or_default();
+    if citations.is_empty() {
+        citations = sources.map(citations::read_sources).unwrap_or_default();
+    }
     let images = message.take("images").map(assistant::read_images).unwrap_or_default();
-    let mut parts = assistant::read_parts(&mut message, fallback_id)?;
+    let mut parts = citations::place(assistant::read_parts(&mut message, fallback_id)?, citations);
     parts.extend(images.into_iter().map(|source| Part::new(Content::Image { source, detail: None })));
     Ok(parts)
 }

@@ -4,10 +4,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::reasoning::{FORMAT, write_reasoning};
+use crate::dialects::citations::{length, write_responses};
 use crate::dialects::openai::custom_input;
 use crate::dialects::seal::seal;
 use crate::dialects::{AnswerContext, write};
-use crate::ir::{Content, Json, Part};
+use crate::ir::{Citation, Content, Json, Part};
 
 /// One item of an answer.
 pub(super) struct OutputItem {
@@ -37,6 +38,7 @@ pub(super) struct Said {
     pub(super) text: String,
     pub(super) refusal: bool,
     pub(super) logprobs: Logprobs,
+    pub(super) citations: Vec<Citation>,
 }
 
 /// Probabilities of a text's tokens: the members of a JSON list, verbatim.
@@ -92,7 +94,7 @@ impl OutputItem {
 
 impl Said {
     pub(super) fn new(refusal: bool) -> Self {
-        Self { text: String::new(), refusal, logprobs: Logprobs::default() }
+        Self { text: String::new(), refusal, logprobs: Logprobs::default(), citations: Vec::new() }
     }
 
     pub(super) fn write(&self, out: &mut write::Object<'_>) {
@@ -103,7 +105,13 @@ impl Said {
         }
         out.text("type", "output_text");
         out.text("text", &self.text);
-        out.list("annotations", |_| {});
+        out.list("annotations", |list| {
+            if self.citations.is_empty() {
+                return;
+            }
+            let length = length(&self.text);
+            self.citations.iter().for_each(|source| list.object(|out| write_responses(source, length, out)));
+        });
         self.logprobs.write(out);
     }
 }
@@ -154,12 +162,23 @@ pub(super) fn items(parts: &[Part], logprobs: Option<&Json>, context: &AnswerCon
                     text: text.clone(),
                     refusal,
                     logprobs: logprobs.take_if(|_| !refusal).unwrap_or_default(),
+                    citations: Vec::new(),
                 };
                 if let Some(OutputItem { kind: ItemKind::Message(parts), .. }) = items.last_mut() {
                     parts.push(said);
                     continue;
                 }
                 ItemKind::Message(vec![said])
+            }
+            Content::Citation(source) => {
+                if let Some(OutputItem { kind: ItemKind::Message(parts), .. }) = items.last_mut() {
+                    parts
+                        .iter_mut()
+                        .last()
+                        .into_iter()
+                        .for_each(|said| said.citations.push((**source).clone()));
+                }
+                continue;
             }
             Content::Thinking { text, signature, format } => ItemKind::Reasoning {
                 text: text.clone(),

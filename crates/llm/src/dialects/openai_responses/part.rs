@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use crate::dialects::citations::read_annotations;
 use crate::dialects::openai::{read_file_data, read_url, write_url};
 use crate::dialects::read::{self, At, Object, string};
 use crate::dialects::{DecodeError, Losses, write};
@@ -12,12 +13,21 @@ const UNNAMED: &str = "document.pdf";
 
 /// Reads content: a string, or a list of parts.
 pub(super) fn read_content(raw: &RawValue, at: &At<'_>) -> Result<Vec<Part>, DecodeError> {
-    read::content(raw, at, "parts", read_part)
+    if !raw.get().starts_with('[') {
+        return read::content(raw, at, "parts", |_, _| Err(at.fault("is no list")));
+    }
+    let mut parts = Vec::new();
+    for (index, raw) in read::list(raw, at)?.into_iter().enumerate() {
+        read_part(raw, at.index(index), &mut parts)?;
+    }
+    Ok(parts)
 }
 
-fn read_part(raw: &RawValue, at: At<'_>) -> Result<Part, DecodeError> {
+/// Reads a part, and behind it the sources of its text.
+fn read_part(raw: &RawValue, at: At<'_>, parts: &mut Vec<Part>) -> Result<(), DecodeError> {
     if raw.get().starts_with('"') {
-        return Ok(Part::text(string(raw, &at)?));
+        parts.push(Part::text(string(raw, &at)?));
+        return Ok(());
     }
     let mut part = Object::read(raw, at)?;
     let kind = part.need_string("type")?;
@@ -33,7 +43,10 @@ fn read_part(raw: &RawValue, at: At<'_>) -> Result<Part, DecodeError> {
         }
         _ => Content::Other { kind, json: Json::copied(raw) },
     };
-    Ok(Part { content, cache_control: read_breakpoint(&mut part)? })
+    parts.push(Part { content, cache_control: read_breakpoint(&mut part)? });
+    let sources = part.take("annotations").map(read_annotations).unwrap_or_default();
+    parts.extend(sources.into_iter().map(|source| Part::new(Content::Citation(Box::new(source)))));
+    Ok(())
 }
 
 fn read_image(part: &mut Object<'_, '_>) -> Result<Content, DecodeError> {

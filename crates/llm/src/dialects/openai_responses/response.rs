@@ -4,9 +4,10 @@ use super::item::{Item, Place, read_item};
 use super::object::{Identity, Status, incomplete};
 use super::output::{ItemKind, ItemStatus, NO_ARGUMENTS, OutputItem, items};
 use crate::dialects::openai::read_usage;
-use crate::dialects::read::{At, Object, list};
+use crate::dialects::read::{At, Loose, Object, list};
 use crate::dialects::{AnswerContext, DecodeError, fault, write};
 use crate::ir::{Answer, Choice, Content, ErrorFacts, Finish, FinishReason, Json, Part, Response};
+use crate::usage::Usage;
 use serde_json::value::RawValue;
 
 /// Reads an upstream's answer. Fields that only describe it are read loosely.
@@ -20,6 +21,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
     let at = At::BODY.key("output");
     let output = object.take("output").ok_or_else(|| at.fault("is missing from the answer"))?;
     let (parts, logprobs) = read_output(output, &at)?;
+    let searches = searches(&parts);
+    let usage = object.take("usage").and_then(|raw| read_usage(raw.get()));
     let details = object.take("incomplete_details");
     let finish = read_finish(status.as_deref(), details, parts.iter().map(|part| &part.content));
     Ok(Answer {
@@ -27,7 +30,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
         model: object.string("model").ok().flatten(),
         created: object.number("created_at").ok().flatten().map(|seconds| seconds as i64),
         choices: vec![Choice { index: 0, parts, finish: Some(finish), logprobs }],
-        usage: object.take("usage").and_then(|raw| read_usage(raw.get())),
+        usage: usage.map(|usage| Usage { web_searches: usage.web_searches.max(searches), ..usage }),
         system_fingerprint: None,
         service_tier: object.string("service_tier").ok().flatten(),
     })
@@ -46,6 +49,37 @@ pub(super) fn read_output(raw: &RawValue, at: &At<'_>) -> Result<(Vec<Part>, Opt
         probabilities.extend(item_logprobs(raw));
     }
     Ok((parts, chat_logprobs(&probabilities.join(","))))
+}
+
+/// How often the provider's own tool has searched the web.
+pub(super) fn searches(parts: &[Part]) -> u64 {
+    #[derive(serde::Deserialize, Default)]
+    #[serde(default)]
+    struct Call<'a> {
+        #[serde(borrow)]
+        action: Option<Action<'a>>,
+    }
+    let searched = |part: &&Part| {
+        let Content::Other { kind, json } = &part.content else { return false };
+        let call: Call<'_> = serde_json::from_str(json.get()).unwrap_or_default();
+        is_search(Some(kind), call.action.as_ref())
+    };
+    parts.iter().filter(searched).count() as u64
+}
+
+/// What a tool of the provider's own did.
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Action<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Loose<'a>,
+}
+
+/// Whether an item is a search of the web: what only follows a link, or looks for a word on a page, costs nothing.
+/// <https://developers.openai.com/api/docs/guides/tools-web-search>
+pub(super) fn is_search(kind: Option<&str>, action: Option<&Action<'_>>) -> bool {
+    let did = action.and_then(|action| action.kind.text());
+    kind == Some("web_search_call") && did.is_none_or(|did| did == "search")
 }
 
 /// The members of the lists of probabilities in a message.

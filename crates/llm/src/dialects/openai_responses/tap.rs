@@ -7,14 +7,16 @@ use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::response::read_failure;
+use super::response::{Action, is_search, read_failure};
 use crate::dialects::openai::{read_usage, walk_usage};
 use crate::dialects::outline::{DEEPEST, string_end, text};
 use crate::dialects::read::Loose;
 use crate::dialects::{Tap, fault, raise_tap_usage, tier};
 use crate::json::{Kind, Walk};
+use crate::usage::Usage;
 
 static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""type":""#));
+static SEARCH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""web_search_call""#));
 static DELTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""delta":""#));
 
 /// The events that add content, without what all have in common.
@@ -73,6 +75,7 @@ struct Item<'a> {
     encrypted_content: Loose<'a>,
     content: Option<Vec<Part<'a>>>,
     summary: Option<Vec<Part<'a>>>,
+    action: Option<Action<'a>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -110,6 +113,8 @@ fn plain_response(body: &[u8]) -> Option<Tap> {
             b"id" => tap.id = text(value),
             b"model" => tap.model = text(value),
             b"status" if value == b"\"completed\"" => tap.finish_reason = text(value),
+            // Whoever has searched is read whole.
+            b"output" if SEARCH.find(value).is_some() => return None,
             b"output" => tap.content_seen = value.len() > 2,
             b"service_tier" => tap.tier = tier::of(value),
             b"store" => tap.stored = boolean(value),
@@ -181,6 +186,9 @@ fn note(size: usize, tap: &mut Tap) {
 
 /// An item at its end repeats its deltas, unless its server has sent none.
 fn note_done(item: &Item<'_>, tap: &mut Tap) {
+    if is_search(item.kind.text(), item.action.as_ref()) {
+        tap.units.web_searches = tap.units.web_searches.saturating_add(1);
+    }
     if tap.output_bytes == 0 {
         note_item(item, tap);
     } else {
@@ -219,6 +227,10 @@ fn end(response: Response<'_>, tap: &mut Tap) {
     if tap.output_bytes == 0 {
         response.output.iter().flatten().for_each(|item| note_item(item, tap));
     }
+    let output = response.output.iter().flatten();
+    let searches = output.filter(|item| is_search(item.kind.text(), item.action.as_ref())).count() as u64;
+    tap.units.web_searches = tap.units.web_searches.max(searches);
+    let searches = tap.units.web_searches;
     let ids = response.output.into_iter().flatten().filter_map(|item| item.id.into_text());
     tap.items = ids.take(ITEMS_MOST).collect();
     tap.id = response.id.into_text().or(tap.id.take());
@@ -227,7 +239,11 @@ fn end(response: Response<'_>, tap: &mut Tap) {
     let reason = response.incomplete_details.and_then(|details| details.reason.into_text());
     tap.finish_reason = reason.or(response.status.into_text());
     tap.tier = tier::of_said(response.service_tier.text());
-    raise_tap_usage(tap, response.usage.and_then(|usage| read_usage(usage.get())));
+    let usage = response.usage.and_then(|usage| read_usage(usage.get()));
+    raise_tap_usage(
+        tap,
+        usage.map(|usage| Usage { web_searches: usage.web_searches.max(searches), ..usage }),
+    );
     if failed || response.error.is_some() {
         tap.error = Some(Box::new(read_failure(response.error)));
     }

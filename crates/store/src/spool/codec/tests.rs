@@ -108,7 +108,7 @@ prop_compose! {
         (status, outcome, source, streamed) in (any::<u16>(), 0..4u64, 0..3u64, any::<bool>()),
         [input, cached_input, cache_write, output, reasoning, total_us, overhead_us] in any::<[u64; 7]>(),
         [cost_nanos, first_byte_us] in any::<[Option<u64>; 2]>(),
-        [images, audio_ms, characters, searches, video_ms] in any::<[Option<u64>; 5]>(),
+        [images, audio_ms, characters, searches, video_ms, web_searches] in any::<[Option<u64>; 6]>(),
         lossy in proptest::collection::vec(any::<String>(), 0..4),
         route in option::of(routes()),
         heal in heals(),
@@ -118,7 +118,7 @@ prop_compose! {
             id, started_at_us, key_id, key_name, dialect, operation, model_requested, model_served, provider,
             upstream_id, attempts, status, error_code, finish_reason, streamed, cost_nanos, first_byte_us, total_us,
             overhead_us, lossy, route, heal, shadow,
-            units: UnitCounts { images, audio_ms, characters, searches, video_ms },
+            units: UnitCounts { images, audio_ms, characters, searches, video_ms, web_searches },
             outcome: outcome_of(outcome).unwrap(),
             tokens: TokenCounts {
                 input, cached_input, cache_write, output, reasoning, source: source_of(source).unwrap(),

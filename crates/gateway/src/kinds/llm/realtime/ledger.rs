@@ -120,6 +120,7 @@ fn sum(one: &Usage, other: &Usage) -> Usage {
         cache_write_1h: one.cache_write_1h.saturating_add(other.cache_write_1h),
         output: one.output.saturating_add(other.output),
         reasoning: one.reasoning.saturating_add(other.reasoning),
+        web_searches: one.web_searches.saturating_add(other.web_searches),
     }
 }
 

@@ -59,6 +59,7 @@ impl Told {
             StreamEvent::Start(_)
             | StreamEvent::Usage(_)
             | StreamEvent::Ping
+            | StreamEvent::Citation { .. }
             | StreamEvent::PartEnd { .. } => {}
             StreamEvent::Text { .. }
             | StreamEvent::ToolCallStart { .. }

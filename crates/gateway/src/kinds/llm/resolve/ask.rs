@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use smallvec::SmallVec;
 use yumen_config::{Credential, Preferences, Preset, Snapshot, VirtualKey};
-use yumen_llm::dialects::Dialect;
+use yumen_llm::dialects::{Dialect, tools_search};
 use yumen_llm::tokens;
 
 use super::pin::pin;
@@ -14,6 +14,7 @@ use super::{Step, Variant, conversation, session};
 use crate::kinds::llm::call::Call;
 use crate::kinds::llm::shadow::Role;
 use crate::rejection::Rejection;
+use crate::route::Task;
 
 /// A longer body is not weighed letter by letter.
 const WEIGHED_MOST: usize = 32 * 1024;
@@ -47,10 +48,16 @@ pub struct Ask<'a> {
     pub max_output: Option<u64>,
     /// Whether tools are to be called.
     pub needs_tools: bool,
+    /// Whether an answer is asked for, and not only how many tokens a request has.
+    pub answers: bool,
+    /// Whether the web is to be searched, whichever model answers.
+    pub online: bool,
     /// The request, of which the rest is looked at only where the choice depends on it.
     pub source: Source<'a>,
     /// About how many tokens its prompt has, once somebody wants to know.
     tokens: OnceCell<u64>,
+    /// Whether its tools or options wish that the web is searched, once somebody wants to know.
+    searches: OnceCell<bool>,
 }
 
 /// Where the rest comes from.
@@ -81,8 +88,11 @@ impl<'a> Ask<'a> {
             guard: None,
             max_output: limits.into_iter().find_map(limit),
             needs_tools: call.object.get(&call.body, "tools").is_some(),
+            answers: call.task != Task::CountTokens,
+            online: call.web_search.is_some() && call.task != Task::CountTokens,
             source: Source::Call(call, headers),
             tokens: OnceCell::new(),
+            searches: OnceCell::new(),
         }
     }
 
@@ -98,8 +108,11 @@ impl<'a> Ask<'a> {
             guard: None,
             max_output: None,
             needs_tools: false,
+            answers: true,
+            online: false,
             source: Source::Tokens { prompt: prompt_tokens, session: None },
             tokens: OnceCell::new(),
+            searches: OnceCell::new(),
         }
     }
 
@@ -130,6 +143,26 @@ impl<'a> Ask<'a> {
             Source::Call(call, _) => call.body.len() as u64 / BYTES_PER_TOKEN,
             #[cfg(test)]
             Source::Tokens { prompt, .. } => prompt,
+        })
+    }
+
+    /// Whether it has options for a search of the web.
+    pub fn has_search_options(&self) -> bool {
+        match self.source {
+            Source::Call(call, _) => self.answers && call.has_search_options(),
+            #[cfg(test)]
+            Source::Tokens { .. } => false,
+        }
+    }
+
+    /// Whether it wishes by its options or its tools that the web is searched: whoever cannot may answer all the same.
+    pub fn wishes_search(&self) -> bool {
+        *self.searches.get_or_init(|| match self.source {
+            Source::Call(call, _) if self.answers && self.needs_tools => {
+                let tools = call.object.get(&call.body, "tools").map(|field| field.value(&call.body));
+                call.has_search_options() || tools.is_some_and(|tools| tools_search(call.dialect, tools))
+            }
+            _ => self.has_search_options(),
         })
     }
 

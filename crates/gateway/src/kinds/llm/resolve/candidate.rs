@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use yumen_config::{Deployment, Scheme};
-use yumen_llm::dialects::{Dialect, Outline, codec, sayable_in};
+use yumen_llm::dialects::{Dialect, Outline, SearchForm, codec, sayable_in};
 
 use super::{Live, Reason, Step};
 use crate::health::{Figures, Standing};
@@ -16,6 +16,9 @@ pub type Candidates<'c> = SmallVec<[Candidate<'c>; 8]>;
 pub struct Candidate<'c> {
     pub deployment: &'c Deployment,
     pub dialect: Dialect,
+    /// Whether the web is to be searched, and whether it can do that.
+    pub online: bool,
+    pub searches: bool,
     /// Its model's place among those asked for, times two; one more for a fallback of that model.
     pub segment: usize,
     /// Why it cannot be tried.
@@ -31,6 +34,8 @@ pub struct Candidate<'c> {
 pub enum Behind {
     /// It is not known to call tools.
     Tools,
+    /// It is not known to search the web.
+    WebSearch,
     /// The request looks too long for it.
     Length,
     /// No credential of its provider has room for one more request.
@@ -45,6 +50,7 @@ impl Behind {
     pub fn word(self) -> &'static str {
         match self {
             Self::Tools => "tools",
+            Self::WebSearch => "web_search",
             Self::Length => "context_length",
             Self::Limited => "limited",
             Self::Latency => "preferred_max_latency",
@@ -58,6 +64,8 @@ impl<'c> Candidate<'c> {
         Self {
             deployment,
             dialect: Dialect::OpenAiChat,
+            online: false,
+            searches: false,
             segment,
             out: None,
             behind: None,
@@ -73,7 +81,7 @@ impl<'c> Candidate<'c> {
     }
 
     pub fn step(&self) -> Step {
-        Step { deployment: self.deployment.clone(), dialect: self.dialect }
+        Step { deployment: self.deployment.clone(), dialect: self.dialect, online: self.online }
     }
 }
 
@@ -87,6 +95,17 @@ pub fn exists(deployment: &Deployment) -> bool {
 /// The dialect in which to speak to a deployment: the client's own where possible, so that bytes pass through.
 pub fn spoken(client: Dialect, deployment: &Deployment) -> Option<Dialect> {
     spoken_in(client, deployment).next()
+}
+
+/// The same, but one in which it can be asked to search the web comes before all others.
+pub fn spoken_with_search(client: Dialect, deployment: &Deployment) -> Option<Dialect> {
+    let can = |dialect: &Dialect| searches(*dialect, deployment);
+    spoken_in(client, deployment).find(can).or_else(|| spoken(client, deployment))
+}
+
+/// Whether a deployment that is spoken to in `dialect` can be asked to search the web.
+pub fn searches(dialect: Dialect, deployment: &Deployment) -> bool {
+    SearchForm::of(dialect, &deployment.provider.quirks, deployment.model.searches()).is_some()
 }
 
 /// The dialect in which a deployment can be asked to go on with an answer that another has begun.

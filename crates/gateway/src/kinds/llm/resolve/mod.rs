@@ -136,6 +136,8 @@ pub struct Step {
     pub deployment: Deployment,
     /// The dialect of the upstream.
     pub dialect: Dialect,
+    /// Whether it is to search the web, as is wished of the model.
+    pub online: bool,
 }
 
 impl Step {
@@ -302,16 +304,31 @@ impl<'c> Chooser<'c, '_> {
         for (deployment, is_fallback) in listed.chain(fallbacks) {
             let segment = rank * 2 + usize::from(is_fallback);
             let mut candidate = Candidate::new(deployment, segment);
-            match candidate::spoken(self.ask.dialect, deployment) {
+            candidate.online = self.ask.online || self.ask.answers && named.variant == Some(Variant::Online);
+            let spoken = match candidate.online || self.ask.has_search_options() {
+                true => candidate::spoken_with_search(self.ask.dialect, deployment),
+                false => candidate::spoken(self.ask.dialect, deployment),
+            };
+            match spoken {
                 _ if !candidate::exists(deployment) => candidate.out = Some(Reason::NotServed),
                 None => candidate.out = Some(Reason::Unspoken),
                 Some(dialect) => {
                     candidate.dialect = dialect;
-                    candidate.out = rules_out::reason(&levels, deployment);
+                    candidate.searches = candidate::searches(dialect, deployment);
+                    let unable = || self.cannot_search(&candidate, &levels).then_some(Reason::WebSearch);
+                    candidate.out = rules_out::reason(&levels, deployment).or_else(unable);
                 }
             }
             all.push(candidate);
         }
+    }
+
+    /// Whether the web must be searched and a candidate is not known to do that.
+    fn cannot_search(&self, candidate: &Candidate<'_>, levels: &Levels<'_>) -> bool {
+        let must = || {
+            candidate.online || levels.all().any(|level| level.require_parameters) && self.ask.wishes_search()
+        };
+        !candidate.searches && must()
     }
 
     /// Puts the candidates in order; gives the session that is to stay where it is.
@@ -372,6 +389,9 @@ impl<'c> Chooser<'c, '_> {
             && facts.supports.is_some_and(|known| !known.has(yumen_llm::catalogue::Feature::Tools))
         {
             return Some(Behind::Tools);
+        }
+        if !candidate.searches && self.ask.wishes_search() {
+            return Some(Behind::WebSearch);
         }
         let model = &candidate.deployment.model;
         if model.context.is_some_and(|context| self.ask.is_longer_than(context))

@@ -27,6 +27,8 @@ pub enum Reason {
     Quantization,
     /// What it says may not be used to train others.
     Distillable,
+    /// It cannot search the web.
+    WebSearch,
     /// Others may not be tried in place of the first.
     NoFallbacks,
 }
@@ -45,6 +47,7 @@ impl Reason {
             Self::MaxPrice => "max_price",
             Self::Quantization => "quantization",
             Self::Distillable => "distillable",
+            Self::WebSearch => "web_search",
             Self::NoFallbacks => "allow_fallbacks",
         }
     }
@@ -62,6 +65,7 @@ impl Reason {
             Self::MaxPrice => "is dearer than `max_price`, or its price is not known",
             Self::Quantization => "is not of an allowed quantization",
             Self::Distillable => "has no model whose answers may be used to train others",
+            Self::WebSearch => "is not known to search the web",
             Self::NoFallbacks => "is a fallback, and fallbacks are not allowed",
         }
     }

@@ -16,21 +16,24 @@ pub enum Variant {
     Exacto,
     /// The model is to think before it answers.
     Thinking,
+    /// The web is searched for the answer.
+    Online,
 }
 
 impl Variant {
-    const ALL: [(&'static str, Self); 5] = [
+    const ALL: [(&'static str, Self); 6] = [
         (":free", Self::Free),
         (":nitro", Self::Nitro),
         (":floor", Self::Floor),
         (":exacto", Self::Exacto),
         (":thinking", Self::Thinking),
+        (":online", Self::Online),
     ];
 
     /// The order that it asks for.
     pub fn strategy(self) -> Option<Strategy> {
         match self {
-            Self::Free | Self::Thinking => None,
+            Self::Free | Self::Thinking | Self::Online => None,
             Self::Nitro => Some(Strategy::Throughput),
             Self::Floor => Some(Strategy::Price),
             Self::Exacto => Some(Strategy::Exacto),

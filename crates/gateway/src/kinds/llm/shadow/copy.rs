@@ -28,7 +28,7 @@ use crate::worker::Worker;
 /// The operation under which it is recorded.
 const OPERATION: &str = "shadow";
 /// Members of requests that have servers do something: nobody has asked for that twice.
-const WORKING: [&str; 4] = ["web_search_options", "mcp_servers", "container", "search_parameters"];
+const WORKING: [&str; 3] = ["mcp_servers", "container", "search_parameters"];
 
 impl Due {
     /// Asks the candidate and records how its answer compares.
@@ -133,7 +133,8 @@ impl Due {
 /// Whether a request asks for an answer and nothing else: what a provider's own tools do is done, and paid for, each time.
 fn only_answers(dialect: Dialect, body: &[u8]) -> bool {
     let Ok(Request::Chat(chat)) = codec(dialect).decode_request(body) else { return false };
-    let has_server_tool = chat.tools.iter().any(|tool| matches!(tool, Tool::Other { .. }));
+    let has_server_tool =
+        chat.web_search.is_some() || chat.tools.iter().any(|tool| matches!(tool, Tool::Other { .. }));
     let works = chat.extra.iter().any(|(name, value)| match name.as_str() {
         "plugins" => !is_only_healing(value.get().as_bytes()),
         name => WORKING.contains(&name),

@@ -22,7 +22,7 @@ use yumen_telemetry::ShadowRecord;
 pub use heard::Heard;
 
 use super::call::Call;
-use super::resolve::Plan;
+use super::resolve::{Plan, Variant};
 use super::rules::Looked;
 use crate::exchange::Exchange;
 use crate::route::Task;
@@ -123,6 +123,8 @@ fn can_be_copied(call: &Call) -> bool {
     call.task == Task::Generate
         && codec(call.dialect).outline().operation == Operation::Chat
         && call.form.is_none()
+        // What is searched is searched, and paid for, each time.
+        && call.models().all(|named| named.variant != Some(Variant::Online))
         && !is_bound
 }
 

@@ -3,11 +3,11 @@
 use serde_json::value::RawValue;
 
 use super::super::block::{read_cache_control, read_content};
-use crate::dialects::DecodeError;
 use crate::dialects::read::{At, Object, strings};
+use crate::dialects::{DecodeError, search};
 use crate::ir::{
     Chat, Content, Effort, Json, Message, Reasoning, ReasoningMode, ResponseFormat, Role, Sampling, Tool,
-    ToolChoice,
+    ToolChoice, WebSearch,
 };
 
 /// Reads a messages request.
@@ -32,12 +32,14 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
         stop: stop.unwrap_or_default(),
         ..Sampling::default()
     };
+    let (tools, web_search) = read_tools(&mut body)?;
     let (tool_choice, parallel_tool_calls) = read_tool_choice(&mut body)?;
     let user = read_user(&mut body)?;
     let mut chat = Chat {
         model: body.need_string("model")?,
         messages,
-        tools: read_tools(&mut body)?,
+        tools,
+        web_search: web_search.map(Box::new),
         tool_choice,
         parallel_tool_calls,
         sampling,
@@ -94,10 +96,21 @@ fn read_user(body: &mut Object<'_, '_>) -> Result<Option<String>, DecodeError> {
     Object::read(raw, at)?.string("user_id")
 }
 
-fn read_tools(body: &mut Object<'_, '_>) -> Result<Vec<Tool>, DecodeError> {
-    let Some(tools) = body.list("tools")? else { return Ok(Vec::new()) };
-    let at = body.at.key("tools");
-    tools.into_iter().enumerate().map(|(index, raw)| read_tool(raw, at.index(index))).collect()
+/// Reads the tools, and the wish that the one that searches stands for.
+fn read_tools(body: &mut Object<'_, '_>) -> Result<(Vec<Tool>, Option<WebSearch>), DecodeError> {
+    let (mut tools, mut web_search) = (Vec::new(), None);
+    let parent = body.at;
+    let at = parent.key("tools");
+    for (index, raw) in body.list("tools")?.into_iter().flatten().enumerate() {
+        let at = at.index(index);
+        match read_tool(raw, at)? {
+            Tool::Other { kind, .. } if web_search.is_none() && search::is_anthropic_tool(&kind) => {
+                web_search = Some(search::read_anthropic_tool(&kind, raw, at)?);
+            }
+            tool => tools.push(tool),
+        }
+    }
+    Ok((tools, web_search))
 }
 
 fn read_tool(raw: &RawValue, at: At<'_>) -> Result<Tool, DecodeError> {

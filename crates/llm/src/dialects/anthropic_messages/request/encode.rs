@@ -3,7 +3,9 @@
 use super::super::block::{sayable, write_block, write_cache_control};
 use crate::dialects::claude::{BEGINS_ANEW, Written, begins_anew, forces_a_call, thinking};
 use crate::dialects::json_mode::JSON_INSTRUCTION;
-use crate::dialects::{DecodeError, Encoded, Losses, Quirk, Target, Thinking, refuse, write};
+use crate::dialects::{
+    DecodeError, Dialect, Encoded, Losses, Quirk, SearchForm, Target, Thinking, refuse, search, write,
+};
 use crate::ir::{
     Chat, Content, Effort, Message, Part, ReasoningMode, ResponseFormat, Role, Tool, ToolChoice,
 };
@@ -18,6 +20,10 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
     let thinking = thinking(chat, target, max_tokens, &mut losses);
     if chat.continues && begins_anew(target, thinking) {
         return Err(refuse("messages", BEGINS_ANEW));
+    }
+    if searches_beside_a_namesake(chat, target) {
+        let message = "a function of this name cannot stand beside web search, whose tool has it";
+        return Err(refuse("tools.web_search", message));
     }
     let turns = turns(&chat.messages, &mut losses);
     if turns.is_empty() {
@@ -35,7 +41,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
         out.number("max_tokens", max_tokens);
         write_system(chat, out, &mut losses);
         out.list("messages", |list| turns.iter().for_each(|turn| turn.write(list, &mut losses)));
-        write_tools(chat, target.thinking, out, &mut losses);
+        write_tools(chat, target, out, &mut losses);
         write_sampling(chat, target.thinking, thinking, out, &mut losses);
         write_thinking(chat, target.thinking, thinking, out, &mut losses);
         if let Some(user) = &chat.user {
@@ -138,7 +144,18 @@ fn write_system(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
     }
 }
 
-fn write_tools(chat: &Chat, model: Thinking, out: &mut write::Object<'_>, losses: &mut Losses) {
+/// Whether the tool that searches would not be the only one of its name.
+fn searches_beside_a_namesake(chat: &Chat, target: &Target<'_>) -> bool {
+    let is_namesake =
+        |tool: &Tool| matches!(tool, Tool::Function { name, .. } if name == search::ANTHROPIC_NAME);
+    let form =
+        chat.web_search.as_ref().and_then(|wish| search::form_of(Dialect::AnthropicMessages, wish, target));
+    form == Some(SearchForm::Tool) && chat.tools.iter().any(is_namesake)
+}
+
+/// Writes the tools, that which searches behind the functions.
+fn write_tools(chat: &Chat, target: &Target<'_>, out: &mut write::Object<'_>, losses: &mut Losses) {
+    let web_search = search::write_wish(Dialect::AnthropicMessages, chat, target, out, losses);
     let allowed = |name: &str| match &chat.tool_choice {
         Some(ToolChoice::Allowed { names, .. }) => names.iter().any(|allowed| allowed == name),
         _ => true,
@@ -151,7 +168,8 @@ fn write_tools(chat: &Chat, model: Thinking, out: &mut write::Object<'_>, losses
             Tool::Other { kind, .. } => losses.note(&format!("tools.{kind}")),
         }
     }
-    if functions.is_empty() {
+    let has_functions = !functions.is_empty();
+    if !has_functions && web_search.is_none() {
         losses.note_if(chat.tool_choice.is_some(), "tool_choice");
         return;
     }
@@ -171,10 +189,21 @@ fn write_tools(chat: &Chat, model: Thinking, out: &mut write::Object<'_>, losses
                 write_cache_control(cache_control.as_ref(), object);
             });
         }
+        if let Some(wish) = web_search {
+            search::write_anthropic_tool(wish, list, losses);
+        }
     });
+    if !has_functions {
+        losses.note_if(chat.tool_choice.is_some(), "tool_choice");
+        return;
+    }
+    write_tool_choice(chat, target, out, losses);
+}
+
+fn write_tool_choice(chat: &Chat, target: &Target<'_>, out: &mut write::Object<'_>, losses: &mut Losses) {
     let single = chat.parallel_tool_calls == Some(false);
     // A model that always thinks calls what it likes; a forced call is refused.
-    let unforceable = model == Thinking::Always && forces_a_call(chat);
+    let unforceable = target.thinking == Thinking::Always && forces_a_call(chat);
     losses.note_if(unforceable, "tool_choice");
     let (word, name) = match &chat.tool_choice {
         _ if unforceable => ("auto", None),

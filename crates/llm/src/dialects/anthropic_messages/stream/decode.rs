@@ -6,9 +6,10 @@ use serde_json::value::RawValue;
 use super::super::block::FORMAT;
 use super::super::response::{read_finish, service_tier};
 use super::super::usage::NetUsage;
+use crate::dialects::citations::{MOST, read_anthropic};
 use crate::dialects::read::Loose;
 use crate::dialects::{DecodeError, StreamDecoder, fault};
-use crate::ir::{Start, StreamEvent};
+use crate::ir::{Citation, Start, StreamEvent};
 
 /// The reader's state.
 #[derive(Default)]
@@ -19,6 +20,8 @@ pub(in super::super) struct Decoder {
     block: Block,
     /// Number of the next tool call.
     calls: u32,
+    /// The sources of the block's text, which are told once it has ended.
+    citations: Vec<Citation>,
 }
 
 /// The block that is being streamed.
@@ -78,6 +81,7 @@ struct Delta<'a> {
     thinking: Loose<'a>,
     signature: Loose<'a>,
     partial_json: Loose<'a>,
+    citation: Option<&'a RawValue>,
     stop_reason: Loose<'a>,
     stop_sequence: Loose<'a>,
 }
@@ -217,6 +221,9 @@ impl Decoder {
         if let Some(text) = delta.text.into_text() {
             out.push(StreamEvent::Text { choice, text, logprobs: None });
         }
+        if self.citations.len() < MOST {
+            self.citations.extend(delta.citation.and_then(read_anthropic));
+        }
         if let Some(text) = delta.thinking.into_text() {
             out.push(StreamEvent::Thinking { choice, text });
         }
@@ -238,7 +245,9 @@ impl Decoder {
             // A call without arguments has no deltas, or an empty one; elsewhere its arguments are an empty object.
             out.push(StreamEvent::ToolCallArguments { choice, call, arguments: "{}".to_owned() });
         }
+        let citations = self.citations.drain(..).map(Box::new);
         if !matches!(self.block, Block::None | Block::Foreign) {
+            out.extend(citations.map(|citation| StreamEvent::Citation { choice, citation }));
             out.push(StreamEvent::PartEnd { choice });
         }
         self.block = Block::None;

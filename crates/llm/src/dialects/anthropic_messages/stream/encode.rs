@@ -4,12 +4,13 @@
 //! `message_delta` with the reason and the whole usage; one `message_stop`. The last two wait for the end of the
 //! upstream's stream, because other dialects tell the usage after the reason.
 
-use super::super::block::{clean_id, proof};
+use super::super::block::{FORMAT, clean_id, proof};
 use super::super::error::encode_event;
 use super::super::response::{finish_word, message_id, write_stream_usage};
 use crate::dialects::balance::Balance;
+use crate::dialects::citations::write_anthropic;
 use crate::dialects::{AnswerContext, StreamEncoder, fault, write};
-use crate::ir::{Finish, Start, StreamEvent};
+use crate::ir::{Citation, Finish, Start, StreamEvent};
 use crate::usage::Usage;
 
 /// How many bytes of interleaved calls are held back at most.
@@ -119,6 +120,20 @@ impl Encoder {
             });
         }
         self.delta("text_delta", "text", text, out);
+    }
+
+    /// A source of the text that is open; one that has ended can have no more.
+    fn cite(&mut self, citation: &Citation, out: &mut Vec<u8>) {
+        if !matches!(self.open, Open::Text) {
+            return;
+        }
+        event(out, "content_block_delta", |object| {
+            object.number("index", self.next);
+            object.object("delta", |delta| {
+                delta.text("type", "citations_delta");
+                delta.object("citation", |out| write_anthropic(citation, FORMAT, out));
+            });
+        });
     }
 
     fn think(&mut self, out: &mut Vec<u8>) {
@@ -272,6 +287,7 @@ impl StreamEncoder for Encoder {
                 self.close_block(out);
                 self.finish = Some(finish.clone());
             }
+            StreamEvent::Citation { citation, .. } => self.cite(citation, out),
             // Claude draws nothing.
             StreamEvent::Image { .. } => {}
             StreamEvent::Ping => {

@@ -193,7 +193,10 @@ impl StreamEncoder for Encoder {
             }
             StreamEvent::End => self.close(out),
             // There is no event that says nothing, and none that holds a picture.
-            StreamEvent::Start(_) | StreamEvent::Ping | StreamEvent::Image { .. } => {}
+            StreamEvent::Start(_)
+            | StreamEvent::Ping
+            | StreamEvent::Citation { .. }
+            | StreamEvent::Image { .. } => {}
         }
     }
 

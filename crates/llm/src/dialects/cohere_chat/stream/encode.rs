@@ -187,6 +187,7 @@ impl StreamEncoder for Encoder {
             // Nothing proves thoughts here, and nothing is drawn.
             StreamEvent::Signature { .. }
             | StreamEvent::RedactedThinking { .. }
+            | StreamEvent::Citation { .. }
             | StreamEvent::Image { .. } => {}
         }
     }

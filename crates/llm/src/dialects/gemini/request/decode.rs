@@ -21,7 +21,9 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
     }
     let Turns { messages, mut asides, .. } = turns;
     let mut chat = Chat { messages, include_usage: true, ..Chat::default() };
-    chat.tools = read_tools(&mut body, &mut asides)?;
+    let web_search;
+    (chat.tools, web_search) = read_tools(&mut body, &mut asides)?;
+    chat.web_search = web_search.map(Box::new);
     chat.tool_choice = read_tool_choice(&mut body, &mut asides)?;
     read_config(&mut body, &mut chat, &mut asides)?;
     chat.service_tier = body.string("serviceTier")?.map(|tier| service_tier(&tier));

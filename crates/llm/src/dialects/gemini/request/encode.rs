@@ -23,7 +23,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
     write::object(&mut body, |out| {
         write_system(&chat.messages, instruction.as_deref(), out, &mut losses);
         out.list("contents", |list| turns.iter().for_each(|turn| turn.write(list, &mut losses)));
-        write_tools(chat, out, &mut losses);
+        write_tools(chat, target, out, &mut losses);
         write_config(chat, format, &thinking, out, &mut losses);
         match chat.service_tier.as_deref() {
             None | Some("auto") => {}

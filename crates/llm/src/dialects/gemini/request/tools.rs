@@ -6,15 +6,16 @@ use super::super::part::is_own_kind;
 use super::super::schema::{from_google, to_google};
 use super::asides::{self, keep};
 use crate::dialects::read::{At, Object, strings};
-use crate::dialects::{DecodeError, Losses, write};
-use crate::ir::{Chat, Json, Tool, ToolChoice};
+use crate::dialects::{DecodeError, Dialect, Losses, Target, Thinking, search, write};
+use crate::ir::{Chat, Json, SearchTool, Tool, ToolChoice, WebSearch};
 
-/// Reads `tools`: objects that hold lists of functions, and tools of the provider's own under their names.
+/// Reads `tools`: objects that hold lists of functions, and tools of the provider's own under their names. The one that
+/// searches the web is a wish of its own.
 pub(super) fn read_tools(
     body: &mut Object<'_, '_>,
     asides: &mut Vec<(String, Json)>,
-) -> Result<Vec<Tool>, DecodeError> {
-    let mut tools = Vec::new();
+) -> Result<(Vec<Tool>, Option<WebSearch>), DecodeError> {
+    let (mut tools, mut web_search) = (Vec::new(), None);
     let parent = body.at;
     let at = parent.key("tools");
     for (index, raw) in body.list("tools")?.into_iter().flatten().enumerate() {
@@ -28,10 +29,16 @@ pub(super) fn read_tools(
         for (kind, value) in tool.rest() {
             let mut json = Vec::new();
             write::object(&mut json, |object| object.json(&kind, &value));
-            tools.extend(Json::parse(&String::from_utf8_lossy(&json)).map(|json| Tool::Other { kind, json }));
+            let Some(json) = Json::parse(&String::from_utf8_lossy(&json)) else { continue };
+            if web_search.is_none() && search::is_gemini_tool(&kind) {
+                web_search =
+                    Some(WebSearch { tool: Some(SearchTool { kind, json }), ..WebSearch::default() });
+            } else {
+                tools.push(Tool::Other { kind, json });
+            }
         }
     }
-    Ok(tools)
+    Ok((tools, web_search))
 }
 
 fn read_function(raw: &RawValue, at: At<'_>, asides: &mut Vec<(String, Json)>) -> Result<Tool, DecodeError> {
@@ -86,7 +93,13 @@ pub(super) fn read_tool_choice(
 }
 
 /// Writes `tools` and `toolConfig`.
-pub(super) fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
+pub(super) fn write_tools(
+    chat: &Chat,
+    target: &Target<'_>,
+    out: &mut write::Object<'_>,
+    losses: &mut Losses,
+) {
+    let web_search = search::write_wish(Dialect::Gemini, chat, target, out, losses);
     let mut functions = Vec::new();
     let mut own = Vec::new();
     for tool in &chat.tools {
@@ -96,7 +109,13 @@ pub(super) fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut
             Tool::Other { kind, .. } => losses.note(&format!("tools.{kind}")),
         }
     }
-    if !functions.is_empty() || !own.is_empty() {
+    // Models that are asked in tokens refuse it beside functions; who has written both knows why.
+    let fits = |wish: &&WebSearch| {
+        target.thinking != Thinking::Budget || functions.is_empty() || wish.tool.is_some()
+    };
+    losses.note_if(web_search.is_some_and(|wish| !fits(&wish)), "web_search");
+    let web_search = web_search.filter(fits);
+    if !functions.is_empty() || !own.is_empty() || web_search.is_some() {
         out.list("tools", |list| {
             if !functions.is_empty() {
                 list.object(|object| {
@@ -106,6 +125,9 @@ pub(super) fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut
                 });
             }
             own.iter().for_each(|json| list.raw(json.get()));
+            if let Some(wish) = web_search {
+                search::write_gemini_tool(wish, list, losses);
+            }
         });
     }
     losses.note_if(chat.parallel_tool_calls == Some(false), "parallel_tool_calls");

@@ -111,7 +111,7 @@ fn sayable(content: &Content, model: bool, losses: &mut Losses) -> bool {
         Content::ToolCall { .. } => model,
         Content::Thinking { .. } | Content::RedactedThinking { .. } => model && is_own(content),
         Content::Other { kind, json } => is_own_kind(kind, json),
-        Content::ToolResult { .. } => false,
+        Content::ToolResult { .. } | Content::Citation(_) => false,
     };
     if !possible {
         losses.part(content);

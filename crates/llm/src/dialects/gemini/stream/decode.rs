@@ -8,8 +8,9 @@ use super::super::chunk::{Candidate, Chunk};
 use super::super::finish::{blocked, read_finish};
 use super::super::logprobs::read_logprobs;
 use super::super::usage::read_usage;
+use crate::dialects::citations::Remembered;
 use crate::dialects::{CallIds, DecodeError, StreamDecoder, fault, raise};
-use crate::ir::{Content, Json, Start, StreamEvent};
+use crate::ir::{Citation, Content, Json, Start, StreamEvent};
 use crate::usage::Usage;
 
 /// More candidates or calls than any request can ask for: beyond it the upstream is broken.
@@ -33,6 +34,11 @@ struct State {
     /// Number of its next call.
     calls: u32,
     finish_word: Option<String>,
+    /// The text so far, in which the places of sources are told by bytes.
+    text: Remembered,
+    /// The sources that were told last, and how often was searched for them.
+    citations: Vec<Citation>,
+    searches: u64,
 }
 
 impl StreamDecoder for Decoder {
@@ -60,6 +66,7 @@ impl StreamDecoder for Decoder {
         for (place, candidate) in chunk.candidates.iter().flatten().enumerate() {
             self.read_candidate(candidate, place, data, out)?;
         }
+        self.count_searches(out);
         self.blocked = chunk.block_reason().or(self.blocked.take());
         Ok(())
     }
@@ -74,7 +81,7 @@ impl StreamDecoder for Decoder {
                 out.push(StreamEvent::Finish { choice: 0, finish: blocked(reason) });
             }
             _ if ended && !self.candidates.is_empty() => {
-                out.extend(self.candidates.iter().map(State::finish))
+                self.candidates.iter_mut().for_each(|candidate| candidate.finish(out));
             }
             _ => {
                 out.push(StreamEvent::Error(Box::new(fault::truncated())));
@@ -126,6 +133,13 @@ impl Decoder {
                 state.say(content, &mut logprobs, out)?;
             }
         }
+        if let Some(grounding) = candidate.grounding() {
+            state.searches = state.searches.max(grounding.searches());
+            let citations = grounding.citations(state.text.text());
+            if !citations.is_empty() {
+                state.citations = citations;
+            }
+        }
         if logprobs.is_some() {
             out.push(StreamEvent::Text { choice: index, text: String::new(), logprobs });
         }
@@ -133,6 +147,17 @@ impl Decoder {
             state.finish_word = Some(word.to_owned());
         }
         Ok(())
+    }
+}
+
+impl Decoder {
+    /// What was searched is told beside the usage.
+    fn count_searches(&mut self, out: &mut Vec<StreamEvent>) {
+        let searches = self.candidates.iter().map(|state| state.searches).fold(0, u64::saturating_add);
+        if let Some(usage) = self.usage.as_mut().filter(|usage| usage.web_searches < searches) {
+            usage.web_searches = searches;
+            out.push(StreamEvent::Usage(*usage));
+        }
     }
 }
 
@@ -145,7 +170,10 @@ impl State {
     ) -> Result<(), DecodeError> {
         let choice = self.index;
         match content {
-            Content::Text(text) => out.push(StreamEvent::Text { choice, text, logprobs: logprobs.take() }),
+            Content::Text(text) => {
+                self.text.add(&text);
+                out.push(StreamEvent::Text { choice, text, logprobs: logprobs.take() });
+            }
             Content::Thinking { text, signature, format } => {
                 out.extend((!text.is_empty()).then_some(StreamEvent::Thinking { choice, text }));
                 if let Some(signature) = signature {
@@ -176,8 +204,11 @@ impl State {
         Ok(())
     }
 
-    fn finish(&self) -> StreamEvent {
+    fn finish(&mut self, out: &mut Vec<StreamEvent>) {
+        let choice = self.index;
+        let citations = self.citations.drain(..).map(Box::new);
+        out.extend(citations.map(|citation| StreamEvent::Citation { choice, citation }));
         let finish = self.finish_word.as_deref().map(|word| read_finish(word, self.calls > 0));
-        StreamEvent::Finish { choice: self.index, finish: finish.unwrap_or_default() }
+        out.push(StreamEvent::Finish { choice, finish: finish.unwrap_or_default() });
     }
 }

@@ -12,9 +12,10 @@ use super::super::part::write_call;
 use super::super::proof::signature;
 use super::super::usage::write_usage;
 use super::array::JsonArray;
+use crate::dialects::citations::{Remembered, write_grounding};
 use crate::dialects::held_calls::{HELD_LIMIT, HeldCalls};
 use crate::dialects::{AnswerContext, Losses, StreamEncoder, fault, write};
-use crate::ir::{ErrorFacts, Finish, Json, Source, Start, StreamEvent};
+use crate::ir::{Citation, ErrorFacts, Finish, Json, Source, Start, StreamEvent};
 use crate::usage::Usage;
 
 /// The writer's state.
@@ -36,6 +37,12 @@ struct Choice {
     held: HeldCalls,
     /// A signature that stands on the part that comes next.
     signature: Option<String>,
+    /// The text so far, where the one begins that came last, and whether that is complete.
+    text: Remembered,
+    before: usize,
+    text_ended: bool,
+    /// The sources, each with the bytes of the text that it belongs to.
+    citations: Vec<(Citation, usize, usize)>,
     finish: Option<Finish>,
 }
 
@@ -124,6 +131,10 @@ impl Encoder {
         let Some(choice) = self.choice(index).filter(|_| !text.is_empty() || logprobs.is_some()) else {
             return;
         };
+        if std::mem::take(&mut choice.text_ended) {
+            choice.before = choice.text.text().len();
+        }
+        choice.text.add(text);
         let signature = choice.signature.take();
         self.part(index, logprobs, out, |part| {
             part.text("text", text);
@@ -262,6 +273,13 @@ impl Choice {
         });
         out.text("finishReason", finish_word(self.finish.as_ref().unwrap_or(&Finish::default())));
         out.number("index", self.index);
+        let cited = self.citations.iter().map(|(citation, from, until)| {
+            (citation, self.text.text().get(*from..*until).unwrap_or_default(), *from)
+        });
+        let cited: Vec<_> = cited.collect();
+        if !cited.is_empty() {
+            write_grounding(&cited, out);
+        }
     }
 }
 
@@ -288,8 +306,18 @@ impl StreamEncoder for Encoder {
             StreamEvent::ToolCallArguments { choice, call, arguments } => {
                 self.arguments(*choice, *call, arguments, out)
             }
+            StreamEvent::Citation { choice, citation } => {
+                if let Some(choice) = self.choice(*choice) {
+                    let until = choice.text.text().len();
+                    choice.citations.push(((**citation).clone(), choice.before, until));
+                }
+            }
             // Calls are complete when their arguments are.
-            StreamEvent::PartEnd { .. } => {}
+            StreamEvent::PartEnd { choice } => {
+                if let Some(choice) = self.choices.iter_mut().find(|known| known.index == *choice) {
+                    choice.text_ended = true;
+                }
+            }
             StreamEvent::Usage(usage) => self.usage = Some(*usage),
             StreamEvent::Finish { choice, finish } => self.finish_choice(*choice, finish, out),
             // An empty text is what Google says when it has nothing to say; comments make its clients fail.

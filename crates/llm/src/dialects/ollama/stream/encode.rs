@@ -186,6 +186,7 @@ impl StreamEncoder for Encoder {
             StreamEvent::Ping
             | StreamEvent::Signature { .. }
             | StreamEvent::RedactedThinking { .. }
+            | StreamEvent::Citation { .. }
             | StreamEvent::Image { .. }
             | StreamEvent::PartEnd { .. } => {}
         }

@@ -6,10 +6,10 @@ use super::super::assistant;
 use super::super::parts::{read_cache_control, read_content};
 use crate::dialects::openai::{read_sampling, stream_usage};
 use crate::dialects::read::{At, Object, string};
-use crate::dialects::{DecodeError, refuse};
+use crate::dialects::{DecodeError, refuse, search};
 use crate::ir::{
     Chat, Content, Effort, Json, Message, OwnTools, Part, Reasoning, ReasoningMode, ResponseFormat, Role,
-    Tool, ToolChoice,
+    Tool, ToolChoice, WebSearch,
 };
 
 /// Reads a chat request.
@@ -30,6 +30,8 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
             ));
         }
     }
+    let mut web_search = search::read_options(&mut body)?;
+    let tools = read_tools(&mut body, &mut web_search)?;
     let mut sampling = read_sampling(&mut body)?;
     sampling.logprobs = body.boolean("logprobs")?;
     sampling.top_logprobs = body.unsigned("top_logprobs")?;
@@ -38,7 +40,8 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
     Ok(Chat {
         model: body.need_string("model")?,
         messages,
-        tools: read_tools(&mut body)?,
+        tools,
+        web_search: web_search.map(Box::new),
         own_tools: OwnTools::default(),
         tool_choice: read_tool_choice(&mut body)?,
         parallel_tool_calls: body.boolean("parallel_tool_calls")?,
@@ -98,10 +101,24 @@ fn read_message(raw: &RawValue, at: At<'_>) -> Result<Message, DecodeError> {
     Ok(Message { role, parts, name: name.filter(|_| role != Role::Tool) })
 }
 
-fn read_tools(body: &mut Object<'_, '_>) -> Result<Vec<Tool>, DecodeError> {
-    let Some(tools) = body.list("tools")? else { return Ok(Vec::new()) };
-    let at = body.at.key("tools");
-    tools.into_iter().enumerate().map(|(index, raw)| read_tool(raw, at.index(index))).collect()
+/// Reads the tools; the first that searches is a wish of its own, unless one is known already.
+fn read_tools(
+    body: &mut Object<'_, '_>,
+    web_search: &mut Option<WebSearch>,
+) -> Result<Vec<Tool>, DecodeError> {
+    let mut tools = Vec::new();
+    let parent = body.at;
+    let at = parent.key("tools");
+    for (index, raw) in body.list("tools")?.into_iter().flatten().enumerate() {
+        let at = at.index(index);
+        match read_tool(raw, at)? {
+            Tool::Other { kind, .. } if web_search.is_none() && search::is_chat_tool(&kind) => {
+                *web_search = search::read_chat_tool(&kind, raw, at)?;
+            }
+            tool => tools.push(tool),
+        }
+    }
+    Ok(tools)
 }
 
 fn read_tool(raw: &RawValue, at: At<'_>) -> Result<Tool, DecodeError> {

@@ -2,7 +2,7 @@
 
 use super::super::{assistant, parts};
 use crate::dialects::openai::{ask_usage, write_sampling};
-use crate::dialects::{Encoded, Losses, Quirk, Target, write};
+use crate::dialects::{Dialect, Encoded, Losses, Quirk, Target, search, write};
 use crate::ir::{
     Chat, Content, Effort, Message, Part, Reasoning, ReasoningMode, ResponseFormat, Role, Source, Tool,
     ToolChoice,
@@ -19,7 +19,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Encoded {
             out.boolean("continue_final_message", true);
             out.boolean("add_generation_prompt", false);
         }
-        write_tools(chat, out, &mut losses);
+        write_tools(chat, target, out, &mut losses);
         write_response_format(chat.response_format.as_ref(), out);
         let wants_newer = target.has(Quirk::MaxCompletionTokens);
         out.maybe_number(if wants_newer { "max_completion_tokens" } else { "max_tokens" }, chat.max_tokens);
@@ -181,7 +181,8 @@ fn flush_attachments(attachments: &mut Vec<(&str, &Part)>, list: &mut write::Lis
     });
 }
 
-fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
+fn write_tools(chat: &Chat, target: &Target<'_>, out: &mut write::Object<'_>, losses: &mut Losses) {
+    let web_search = search::write_wish(Dialect::OpenAiChat, chat, target, out, losses);
     let functions = || chat.tools.iter().filter(|tool| matches!(tool, Tool::Function { .. }));
     for tool in &chat.tools {
         match tool {
@@ -189,7 +190,8 @@ fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
             Tool::Function { cache_control, .. } => losses.note_if(cache_control.is_some(), "cache_control"),
         }
     }
-    if functions().next().is_none() {
+    let has_functions = functions().next().is_some();
+    if !has_functions && web_search.is_none() {
         losses.note_if(chat.tool_choice.is_some(), "tool_choice");
         return;
     }
@@ -206,7 +208,18 @@ fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
                 });
             });
         }
+        if let Some(wish) = web_search {
+            search::write_zhipu_tool(wish, list, losses);
+        }
     });
+    if has_functions {
+        write_tool_choice(chat, out);
+    } else {
+        losses.note_if(chat.tool_choice.is_some(), "tool_choice");
+    }
+}
+
+fn write_tool_choice(chat: &Chat, out: &mut write::Object<'_>) {
     match &chat.tool_choice {
         None => {}
         Some(ToolChoice::Auto) => out.text("tool_choice", "auto"),

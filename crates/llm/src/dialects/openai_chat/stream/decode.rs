@@ -1,12 +1,14 @@
 //! Reads an upstream's stream.
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::super::assistant::read_images;
+use crate::dialects::citations::{MOST, read_annotations, read_sources};
 use crate::dialects::openai::{CallDelta, Chunk, ChunkChoice, Delta, read_finish, read_usage};
 use crate::dialects::read::Loose;
 use crate::dialects::{DecodeError, StreamDecoder, fault, raise};
-use crate::ir::{Finish, FinishReason, Json, Start, StreamEvent};
+use crate::ir::{Citation, Finish, FinishReason, Json, Start, StreamEvent};
 use crate::usage::Usage;
 
 /// More choices or calls than any request can ask for: beyond it the upstream is broken.
@@ -30,6 +32,8 @@ struct ChoiceState {
     finished: bool,
     /// Place of the reasoning that is being streamed, to tell one part from the next.
     thought: Option<u64>,
+    /// Sources that were told so far.
+    citations: Vec<Citation>,
 }
 
 struct CallState {
@@ -58,8 +62,9 @@ impl StreamDecoder for Decoder {
             return Ok(());
         }
         self.start(&chunk, out);
+        let sources = chunk.search_results.or(chunk.citations).or(chunk.web_search);
         for choice in chunk.choices.into_iter().flatten() {
-            self.read_choice(choice, out)?;
+            self.read_choice(choice, sources, out)?;
         }
         if let Some(usage) = chunk.usage.and_then(|usage| read_usage(usage.get())) {
             raise(&mut self.usage, usage);
@@ -107,6 +112,7 @@ impl Decoder {
         self.over = true;
         for choice in self.choices.iter_mut().filter(|choice| !choice.finished) {
             choice.finished = true;
+            choice.cite(None, out);
             let reason = if choice.calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
             out.push(StreamEvent::Finish {
                 choice: choice.index,
@@ -119,6 +125,7 @@ impl Decoder {
     fn read_choice(
         &mut self,
         choice: ChunkChoice<'_>,
+        sources: Option<&RawValue>,
         out: &mut Vec<StreamEvent>,
     ) -> Result<(), DecodeError> {
         if let Some(usage) = choice.usage.and_then(|usage| read_usage(usage.get())) {
@@ -145,6 +152,7 @@ impl Decoder {
         }
         if let Some(word) = choice.finish_reason.text() {
             state.finished = true;
+            state.cite(sources, out);
             let stop_sequence = choice.stop_reason.text().map(str::to_owned);
             let reason = match read_finish(word) {
                 FinishReason::Stop if state.refused => FinishReason::Refusal,
@@ -162,6 +170,21 @@ impl Decoder {
 }
 
 impl ChoiceState {
+    /// Tells the sources of the text: of where they stand in it, once all of it has come. `beside` are those that are told
+    /// beside the answer, which is where nothing else was told of any.
+    fn cite(&mut self, beside: Option<&RawValue>, out: &mut Vec<StreamEvent>) {
+        let mut citations = std::mem::take(&mut self.citations);
+        if citations.is_empty() {
+            citations = beside.map(read_sources).unwrap_or_default();
+        }
+        let choice = self.index;
+        out.extend(
+            citations
+                .into_iter()
+                .map(|citation| StreamEvent::Citation { choice, citation: Box::new(citation) }),
+        );
+    }
+
     fn read_delta(
         &mut self,
         delta: Delta<'_>,
@@ -181,6 +204,10 @@ impl ChoiceState {
         if let Some(text) = delta.refusal.into_text() {
             self.refused = true;
             out.push(StreamEvent::Refusal { choice, text });
+        }
+        if let Some(raw) = delta.annotations {
+            self.citations.extend(read_annotations(raw));
+            self.citations.truncate(MOST);
         }
         for source in delta.images.map(read_images).unwrap_or_default() {
             out.push(StreamEvent::Image { choice, source });

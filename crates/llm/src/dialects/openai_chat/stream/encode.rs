@@ -1,6 +1,7 @@
 //! Writes a client's stream: one chunk per event, nothing held back.
 
 use super::super::assistant::{Detail, Place, write_detail, write_image};
+use crate::dialects::citations::{length, write_chat};
 use crate::dialects::openai::{encode_error_event, finish_word, write_usage};
 use crate::dialects::{AnswerContext, StreamEncoder, write};
 use crate::ir::{Content, Finish, Json, Start, StreamEvent};
@@ -27,6 +28,10 @@ struct ChoiceState {
     place: Place,
     kind: Kind,
     current: u64,
+    /// Characters of all texts, how many of them stand before the text that came last, and whether that one is complete.
+    said: u64,
+    before: u64,
+    text_ended: bool,
 }
 
 /// What the running part is.
@@ -130,6 +135,15 @@ impl Encoder {
 }
 
 impl ChoiceState {
+    /// A text goes on, or another begins.
+    fn enter_text(&mut self, text: &str) {
+        if self.kind != Kind::Text || std::mem::take(&mut self.text_ended) {
+            self.before = self.said;
+        }
+        self.enter(Kind::Text);
+        self.said = self.said.saturating_add(length(text));
+    }
+
     /// The place of the part that this delta belongs to.
     fn enter(&mut self, kind: Kind) -> u64 {
         if self.kind != kind || kind == Kind::Other {
@@ -213,7 +227,7 @@ impl StreamEncoder for Encoder {
             StreamEvent::Start(start) => self.begin(start),
             StreamEvent::Text { choice, text, logprobs } => {
                 self.chunk(*choice, logprobs.as_ref(), None, out, |state, delta| {
-                    state.enter(Kind::Text);
+                    state.enter_text(text);
                     delta.text("content", text);
                 });
             }
@@ -243,15 +257,22 @@ impl StreamEncoder for Encoder {
                 state.refused = true;
                 delta.text("refusal", text);
             }),
+            StreamEvent::Citation { choice, citation } => {
+                self.chunk(*choice, None, None, out, |state, delta| {
+                    let (before, length) = (state.before, state.said.saturating_sub(state.before));
+                    delta.list("annotations", |list| write_chat(citation, before, length, list));
+                });
+            }
             StreamEvent::Image { choice, source } => self.chunk(*choice, None, None, out, |state, delta| {
                 state.enter(Kind::Other);
                 delta.list("images", |list| write_image(source, list));
             }),
             StreamEvent::PartEnd { choice } => {
-                let thinks =
-                    |state: &&mut ChoiceState| state.index == *choice && state.kind == Kind::Thinking;
-                if let Some(state) = self.choices.iter_mut().find(thinks) {
-                    state.kind = Kind::Other;
+                let state = self.choices.iter_mut().find(|state| state.index == *choice);
+                match state.as_ref().map(|state| state.kind) {
+                    Some(Kind::Thinking) => state.into_iter().for_each(|state| state.kind = Kind::Other),
+                    Some(Kind::Text) => state.into_iter().for_each(|state| state.text_ended = true),
+                    _ => {}
                 }
             }
             StreamEvent::Usage(usage) => self.usage = Some(*usage),

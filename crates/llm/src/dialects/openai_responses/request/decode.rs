@@ -32,12 +32,13 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Chat, DecodeError> {
     read_stream_options(&mut body, &mut unread)?;
     // None of the likeliest tokens is what one gets without asking; to ask for some asks for probabilities.
     let top_logprobs = body.unsigned("top_logprobs")?.filter(|top| *top > 0);
-    let (tools, own_tools) = read_tools(&mut body, &mut unread)?;
+    let (tools, own_tools, web_search) = read_tools(&mut body, &mut unread)?;
     let mut chat = Chat {
         model: body.need_string("model")?,
         messages,
         tools,
         own_tools,
+        web_search: web_search.map(Box::new),
         tool_choice: read_tool_choice(&mut body, &mut unread)?,
         parallel_tool_calls: body.boolean("parallel_tool_calls")?,
         response_format: read_text(&mut body, &mut unread)?,

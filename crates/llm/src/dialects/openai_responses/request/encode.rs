@@ -21,7 +21,7 @@ pub(in super::super) fn encode(chat: &Chat, target: &Target<'_>) -> Result<Encod
     write::object(&mut body, |out| {
         out.text("model", target.model);
         out.list("input", |list| any = write_input(chat, target, list, &mut losses));
-        write_tools(chat, out, &mut losses);
+        write_tools(chat, target, out, &mut losses);
         write_text(chat, out);
         if let Some(reasoning) = &chat.reasoning {
             write_reasoning(reasoning, chat, out, &mut losses);

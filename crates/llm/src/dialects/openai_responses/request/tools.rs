@@ -5,14 +5,12 @@ use serde_json::value::RawValue;
 
 use super::super::item::{tool_name, write_tool_name};
 use crate::dialects::read::{At, Object, string};
-use crate::dialects::{DecodeError, Losses, write};
-use crate::ir::{Chat, Json, Namespace, OwnTools, OwnWord, OwnWords, Tool, ToolChoice};
+use crate::dialects::{DecodeError, Dialect, Losses, Target, search, write};
+use crate::ir::{Chat, Json, Namespace, OwnTools, OwnWord, OwnWords, Tool, ToolChoice, WebSearch};
 
 /// Tools that the provider runs itself, said again as they were read where this API is spoken.
-const HOSTED: [&str; 13] = [
+const HOSTED: [&str; 11] = [
     "file_search",
-    "web_search",
-    "web_search_preview",
     "computer",
     "computer_use",
     "computer_use_preview",
@@ -32,22 +30,26 @@ pub(super) const NAMESPACE_DESCRIPTION: &str = "tools.namespace.description";
 /// The arguments of a function that has said nothing of them; the API wants a schema.
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
-/// Reads the tools, and what the client calls those that are no plain functions.
+/// Reads the tools, what the client calls those that are no plain functions, and the wish that one which searches stands for.
 pub(super) fn read_tools(
     body: &mut Object<'_, '_>,
     unread: &mut Vec<(String, Json)>,
-) -> Result<(Vec<Tool>, OwnTools), DecodeError> {
-    let Some(raw) = body.list("tools")? else { return Ok((Vec::new(), OwnTools::default())) };
+) -> Result<(Vec<Tool>, OwnTools, Option<WebSearch>), DecodeError> {
+    let Some(raw) = body.list("tools")? else { return Ok((Vec::new(), OwnTools::default(), None)) };
     let at = body.at.key("tools");
-    let (mut tools, mut own) = (Vec::with_capacity(raw.len()), OwnTools::default());
+    let (mut tools, mut own, mut web_search) = (Vec::with_capacity(raw.len()), OwnTools::default(), None);
     for (index, raw) in raw.into_iter().enumerate() {
-        let mut tool = Object::read(raw, at.index(index))?;
+        let at = at.index(index);
+        let mut tool = Object::read(raw, at)?;
         match tool.need_string("type")?.as_str() {
             "namespace" => read_namespace(&mut tool, &mut tools, &mut own, unread)?,
+            kind if web_search.is_none() && search::is_responses_tool(kind) => {
+                web_search = Some(search::read_responses_tool(kind, raw, at)?);
+            }
             kind => tools.push(read_tool(kind, raw, &mut tool, None, &mut own)?),
         }
     }
-    Ok((tools, own))
+    Ok((tools, own, web_search))
 }
 
 /// Reads the tools of a namespace, which are functions like the others under joined names.
@@ -183,7 +185,13 @@ fn read_allowed_tools(
 }
 
 /// Writes tools, the choice among them, and whether several may be called at once.
-pub(super) fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut Losses) {
+pub(super) fn write_tools(
+    chat: &Chat,
+    target: &Target<'_>,
+    out: &mut write::Object<'_>,
+    losses: &mut Losses,
+) {
+    let web_search = search::write_wish(Dialect::OpenAiResponses, chat, target, out, losses);
     let own = chat.own_tools.words();
     let sayable = |tool: &&Tool| match tool {
         Tool::Function { .. } => true,
@@ -195,7 +203,7 @@ pub(super) fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut
             Tool::Other { kind, .. } => losses.note_if(!sayable(&tool), &format!("tools.{kind}")),
         }
     }
-    if !chat.tools.iter().any(|tool| sayable(&tool)) {
+    if !chat.tools.iter().any(|tool| sayable(&tool)) && web_search.is_none() {
         losses.note_if(chat.tool_choice.is_some(), "tool_choice");
         return;
     }
@@ -210,6 +218,9 @@ pub(super) fn write_tools(chat: &Chat, out: &mut write::Object<'_>, losses: &mut
                     function => list.object(|out| write_function(function, &own, out)),
                 }),
             }
+        }
+        if let Some(wish) = web_search {
+            search::write_responses_tool(wish, list, losses);
         }
     });
     if let Some(choice) = &chat.tool_choice {

@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::response::{finish_reason, read_failure, read_logprobs, read_output};
+use super::super::response::{finish_reason, read_failure, read_logprobs, read_output, searches};
 use super::incoming::{Incoming, Kind, Piece, ReadItem, Said};
+use crate::dialects::citations::read_annotation;
 use crate::dialects::openai::read_usage;
 use crate::dialects::read::{At, Loose};
 use crate::dialects::{DecodeError, StreamDecoder, fault, raise};
@@ -26,6 +27,8 @@ pub(in super::super) struct Decoder {
     last: Option<usize>,
     refused: bool,
     usage: Usage,
+    /// How often the provider's own tool has searched the web.
+    searches: u64,
 }
 
 #[derive(Deserialize, Default)]
@@ -43,6 +46,7 @@ struct Event<'a> {
     arguments: Loose<'a>,
     input: Loose<'a>,
     logprobs: Option<&'a RawValue>,
+    annotation: Option<&'a RawValue>,
     item: Option<&'a RawValue>,
     response: Option<&'a RawValue>,
 }
@@ -141,7 +145,7 @@ impl Decoder {
 
     fn count(&mut self, response: &Response<'_>, out: &mut Vec<StreamEvent>) {
         if let Some(usage) = response.usage.and_then(|usage| read_usage(usage.get())) {
-            raise(&mut self.usage, usage);
+            raise(&mut self.usage, Usage { web_searches: usage.web_searches.max(self.searches), ..usage });
             out.push(StreamEvent::Usage(self.usage));
         }
     }
@@ -166,6 +170,7 @@ impl Decoder {
     fn tell_output(&mut self, output: Option<&RawValue>, out: &mut Vec<StreamEvent>) {
         let read = output.and_then(|raw| read_output(raw, &At::BODY.key("output")).ok());
         let Some((parts, logprobs)) = read else { return };
+        self.searches = searches(&parts);
         let choice = Choice { index: 0, parts, finish: None, logprobs };
         for step in (Answer { choices: vec![choice], ..Answer::default() }).into_events() {
             match &step {
@@ -185,6 +190,7 @@ impl Decoder {
                 let Some(item) = event.item.and_then(ReadItem::read) else { return Ok(()) };
                 let place = self.place(&event.output_index, item.id.text(), Kind::of(&item))?;
                 let is_done = name.ends_with(".done");
+                self.searches += u64::from(is_done && item.is_search());
                 self.add(place, out, |incoming, calls, out| {
                     incoming.begin(&item, calls, out);
                     if is_done {
@@ -195,8 +201,16 @@ impl Decoder {
                     self.end_part(place, out);
                 }
             }
+            "response.output_text.annotation.added" => {
+                let place = self.find(&event.output_index, event.item_id.text());
+                let item = place.and_then(|place| self.items.get_mut(place));
+                if let Some((item, citation)) = item.zip(event.annotation.and_then(read_annotation)) {
+                    item.hold(citation);
+                }
+            }
             "response.content_part.done" => {
                 if let Some(place) = self.find(&event.output_index, event.item_id.text()) {
+                    self.add(place, out, |incoming, _, out| incoming.cite(out));
                     self.end_part(place, out);
                 }
             }

@@ -106,6 +106,7 @@ impl Encoder {
                 self.refused = true;
                 growth.refusal(text, &self.context, out);
             }
+            StreamEvent::Citation { citation, .. } => growth.cite(citation, out),
             StreamEvent::Thinking { text, .. } => growth.think(text, &self.context, out),
             StreamEvent::Signature { signature, format, .. } => {
                 growth.seal(sealed(format.as_deref(), false, signature), &self.context, out);

@@ -5,8 +5,9 @@ use super::super::output::{ItemKind, ItemStatus, Logprobs, NO_ARGUMENTS, OutputI
 use super::super::reasoning::write_summary;
 use super::event::{Events, Spot};
 use crate::dialects::AnswerContext;
+use crate::dialects::citations::{length, write_responses};
 use crate::dialects::openai::custom_input;
-use crate::ir::Json;
+use crate::ir::{Citation, Json};
 
 /// The items, and which of them are open.
 #[derive(Default)]
@@ -121,6 +122,24 @@ impl Growth {
 
     pub(super) fn refusal(&mut self, text: &str, context: &AnswerContext, out: &mut Vec<u8>) {
         self.say(true, text, &Logprobs::default(), context, out);
+    }
+
+    /// Tells a source of the running text; one that is complete has no more.
+    pub(super) fn cite(&mut self, citation: &Citation, out: &mut Vec<u8>) {
+        let Self { events, items, running, in_part: true, held, .. } = self else { return };
+        let Some((place, item)) = running.and_then(|place| Some((place, items.get_mut(place)?))) else {
+            return;
+        };
+        let ItemKind::Message(parts) = &mut item.kind else { return };
+        let number = parts.len().saturating_sub(1);
+        let Some(part) = parts.last_mut().filter(|part| !part.refusal) else { return };
+        let (spot, length) = (Spot::content(place, &item.id, number), length(&part.text));
+        events.at("response.output_text.annotation.added", spot, out, |object| {
+            object.number("annotation_index", part.citations.len());
+            object.object("annotation", |out| write_responses(citation, length, out));
+        });
+        *held += citation.url.len() + citation.title.as_ref().map_or(0, String::len);
+        part.citations.push(citation.clone());
     }
 
     /// Whether the open item is reasoning.

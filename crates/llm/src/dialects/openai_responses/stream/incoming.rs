@@ -5,9 +5,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::reasoning::{BETWEEN, FORMAT};
+use super::super::response::{Action, is_search};
+use crate::dialects::citations::{MOST, read_annotations};
 use crate::dialects::openai::custom_arguments;
 use crate::dialects::read::Loose;
-use crate::ir::{Json, StreamEvent};
+use crate::ir::{Citation, Json, StreamEvent};
 
 /// What kind of item it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,9 @@ pub(super) struct Incoming {
     /// The part of which some has been told, and what it was.
     told: Option<(Said, u64)>,
     is_done: bool,
+    /// Sources of its text that wait for the text's end, and whether any have been told.
+    citations: Vec<Citation>,
+    cited: bool,
 }
 
 /// An item as an event tells it.
@@ -73,6 +78,7 @@ pub(super) struct ReadItem<'a> {
     encrypted_content: Loose<'a>,
     summary: Option<&'a RawValue>,
     content: Option<&'a RawValue>,
+    action: Option<Action<'a>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -81,9 +87,15 @@ struct ReadPart<'a> {
     #[serde(borrow)]
     text: Loose<'a>,
     refusal: Loose<'a>,
+    annotations: Option<&'a RawValue>,
 }
 
 impl<'a> ReadItem<'a> {
+    /// Whether it is a search of the web.
+    pub(super) fn is_search(&self) -> bool {
+        is_search(self.kind.text(), self.action.as_ref())
+    }
+
     pub(super) fn read(raw: &'a RawValue) -> Option<Self> {
         serde_json::from_str(raw.get()).ok()
     }
@@ -120,7 +132,31 @@ impl Said {
 impl Incoming {
     pub(super) fn new(index: Option<u64>, id: Option<&str>, kind: Kind) -> Self {
         let id = id.map(str::to_owned);
-        Self { index, id, kind, call: None, early: String::new(), told: None, is_done: false }
+        Self {
+            index,
+            id,
+            kind,
+            call: None,
+            early: String::new(),
+            told: None,
+            is_done: false,
+            citations: Vec::new(),
+            cited: false,
+        }
+    }
+
+    /// Keeps a source until the text that it belongs to is complete.
+    pub(super) fn hold(&mut self, citation: Citation) {
+        if self.citations.len() < MOST {
+            self.citations.push(citation);
+        }
+    }
+
+    /// Tells the sources of the text that is complete.
+    pub(super) fn cite(&mut self, out: &mut Vec<StreamEvent>) {
+        self.cited |= !self.citations.is_empty();
+        let citations = self.citations.drain(..).map(Box::new);
+        out.extend(citations.map(|citation| StreamEvent::Citation { choice: 0, citation }));
     }
 
     pub(super) fn is_open_call(&self) -> bool {
@@ -222,8 +258,14 @@ impl Incoming {
             return;
         }
         match self.kind {
-            Kind::Message if self.told.is_none() => {
+            Kind::Message => {
                 for part in parts(item.content) {
+                    if !self.cited && self.citations.is_empty() {
+                        self.citations = part.annotations.map(read_annotations).unwrap_or_default();
+                    }
+                    if self.told.is_some() {
+                        continue;
+                    }
                     let choice = 0;
                     out.extend(part.text.into_text().map(|text| StreamEvent::Text {
                         choice,
@@ -232,6 +274,7 @@ impl Incoming {
                     }));
                     out.extend(part.refusal.into_text().map(|text| StreamEvent::Refusal { choice, text }));
                 }
+                self.cite(out);
             }
             Kind::Reasoning => self.end_reasoning(item, out),
             Kind::Call if self.told.is_none() => {
