@@ -59,7 +59,8 @@ impl Place {
 
     /// Where a redirect leads, whose `Location` may say only what is new (RFC 3986, section 5.2).
     pub(super) fn follow(&self, location: &str) -> Result<Self, Refusal> {
-        let location = location.trim();
+        // A header's own white space is none of the address; any other is, and no host has it.
+        let location = location.trim_matches([' ', '\t']);
         let word = if self.scheme == Scheme::Https { "https" } else { "http" };
         if location.split(['/', '?', '#']).next().is_some_and(|start| start.contains(':')) {
             return Self::read(location);
@@ -228,6 +229,13 @@ mod tests {
             assert_eq!(Place::read(address), Err(Refusal::Credentials), "{address}");
         }
         assert_eq!(Place::read(&format!("http://a.example/{}", "a".repeat(LONGEST))), Err(Refusal::Spelling));
+    }
+
+    #[test]
+    fn white_space_that_is_not_ascii_belongs_to_a_redirect() {
+        let from = Place::read("https://example.com:8443/a").unwrap();
+        assert_eq!(from.follow("//o\u{2002}"), Err(Refusal::Spelling));
+        assert_eq!(from.follow(" \t//o "), Place::read("https://o"));
     }
 
     #[test]
