@@ -265,6 +265,8 @@ async fn a_picture_that_is_not_taken_is_no_question_asked() {
     let pictures: Vec<String> = (0..17).map(|n| format!("data:image/png;base64,iVBORw0KGg{n:02}")).collect();
     let pictures: Vec<&str> = pictures.iter().map(String::as_str).collect();
     taking(&upstream, "/v1/files/upload", |n| json!({ "code": 0, "data": { "id": n.to_string() } }));
+    upstream.forget();
     let refused = gateway.client().post(CHAT, &with_pictures("fake-coze/fake-chat", &pictures)).await;
     assert!(refused.expect_status(400).text().contains("at most 16"));
+    assert!(upstream.requests().is_empty(), "none is brought for nothing");
 }

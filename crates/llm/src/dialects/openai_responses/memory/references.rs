@@ -52,15 +52,20 @@ fn referred(item: &[u8]) -> Vec<String> {
         return Vec::new();
     }
     let Ok(object) = scan_object(item, usize::MAX) else { return unknown() };
-    let kinds = texts(&object, item, "type");
-    let is_named = kinds.iter().any(|kind| kind == "item_reference");
-    let is_bare = kinds.is_empty() && texts(&object, item, "role").is_empty();
-    if is_named || is_bare { texts(&object, item, "id") } else { Vec::new() }
+    let is_named = texts(&object, item, "type").iter().any(|kind| kind == "item_reference");
+    let is_bare = || ["type", "role"].iter().all(|name| can_lack(&object, item, name));
+    if is_named || is_bare() { texts(&object, item, "id") } else { Vec::new() }
 }
 
 /// What cannot be read could name anything: it names what nobody has.
 fn unknown() -> Vec<String> {
     vec![String::new()]
+}
+
+/// Whether one reader or another finds no text under a name.
+fn can_lack(object: &Object, body: &[u8], name: &str) -> bool {
+    let mut named = object.fields.iter().filter(|field| field.is_named(body, name)).peekable();
+    named.peek().is_none() || named.any(|field| field.kind != Kind::String)
 }
 
 /// All texts under a name.
@@ -102,6 +107,8 @@ mod tests {
             ),
             (r#"{"input":[{"type":"item_\u0072eference","\u0069d":"a"}]}"#, &["a"]),
             (r#"{"input":[{"type":"message","type":"item_reference","id":"a","id":"b"}]}"#, &["a", "b"]),
+            (r#"{"input":[{"type":"message","type":null,"id":"a"}]}"#, &["a"]),
+            (r#"{"input":[{"role":"user","\u0072ole":null,"id":"a"}]}"#, &["a"]),
             (r#"{"input":[{"role":"user","id":"a","content":"?"},{"type":"message","id":"b"},7,"x"]}"#, &[]),
             (r#"{"input":[{"type":"function_call_output","output":"{\"id\":\"item_reference\"}"}]}"#, &[]),
         ] {
