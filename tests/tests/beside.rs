@@ -270,3 +270,71 @@ async fn a_picture_that_is_not_taken_is_no_question_asked() {
     assert!(refused.expect_status(400).text().contains("at most 16"));
     assert!(upstream.requests().is_empty(), "none is brought for nothing");
 }
+
+#[tokio::test]
+async fn whoever_leaves_while_a_call_is_made_beside_leaves_one_record_and_nobody_asking() {
+    for (model, stream, path) in [
+        ("fake-dify/fake-chat", false, "/v1/files/upload"),
+        (MODEL, true, "/v1/files/x?token=1"),
+        (MODEL, false, "/v1/predictions/p-1"),
+    ] {
+        let (upstream, gateway) = pair().await;
+        let here = upstream.plain_base();
+        upstream.script(move |request| match request.path.as_str() {
+            PREDICTIONS => {
+                let urls = json!({ "get": format!("{here}/v1/predictions/p-1"),
+                                   "stream": format!("{here}/v1/files/x?token=1") });
+                Some(Reply::json(201, &prediction("starting", urls)))
+            }
+            asked if asked != path => None,
+            _ if stream => Some(Reply::stream(output()).insert(0, Step::Gate)),
+            _ => Some(Reply::json(200, &json!({ "id": "x" })).insert(0, Step::Gate)),
+        });
+        let mut body = with_pictures(model, &[PICTURE]);
+        body["stream"] = json!(stream);
+        let client = gateway.client();
+        let waiting = tokio::spawn(async move { client.post(CHAT, &body).await });
+        let last = || upstream.requests().last().is_some_and(|request| request.path == path);
+        eventually("the call beside", async || last().then_some(())).await;
+        let asked = upstream.counts().received;
+        waiting.abort();
+        upstream.until("it is left", |counts| counts.open == 0).await;
+        let record = eventually("the record", async || {
+            let log = gateway.log();
+            let told = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let records: Vec<Value> = told.filter(|line| line["outcome"] == "client_gone").collect();
+            (!records.is_empty()).then_some(records)
+        })
+        .await;
+        let [record] = &record[..] else { panic!("{path}: {record:?}") };
+        let record = record_of(&gateway.client(), record["id"].as_str().unwrap()).await;
+        assert_eq!(record["provider_responses"].as_array().map(Vec::len), Some(1), "{path}: {record}");
+        assert_eq!(upstream.counts().received, asked, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_never_ready_ends_with_its_time() {
+    let upstream = Upstream::start().await;
+    let config = wide_config(&upstream).replacen(
+        "    type: replicate\n",
+        "    type: replicate\n    timeouts: { total_ms: 1200 }\n",
+        1,
+    );
+    let gateway = Gateway::start(&config).await;
+    let later = format!("{}/v1/predictions/p-1", upstream.plain_base());
+    upstream.script(move |request| {
+        let urls = json!({ "get": later });
+        let is_its = request.path == PREDICTIONS || request.path == "/v1/predictions/p-1";
+        is_its.then(|| Reply::json(200, &prediction("processing", urls)))
+    });
+    for stream in [false, true] {
+        upstream.forget();
+        let mut body = ask(MODEL);
+        body["stream"] = json!(stream);
+        let answer = gateway.client().post(CHAT, &body).await;
+        assert!(answer.expect_status(504).text().contains("not ready in time"));
+        // At a quarter of a second, and at three.
+        assert!((2..=3).contains(&upstream.requests().len()), "{}", upstream.requests().len());
+    }
+}
