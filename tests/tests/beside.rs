@@ -130,6 +130,13 @@ async fn the_credential_is_shown_nowhere_else() {
         assert_eq!(error_code(&answer), "upstream_invalid");
         assert!(address.is_empty() || answer.text().contains("leads_to"), "{}", answer.text());
     }
+    // Nor does a redirect lead there.
+    let location = elsewhere.clone();
+    let moved =
+        move |_: &Received| Reply::json(307, &json!({ "detail": "moved" })).header("location", &location);
+    streaming(&upstream, here(&upstream), moved);
+    let answer = gateway.client().post(CHAT, &ask_stream(MODEL)).await;
+    assert!(answer.status >= 400, "{}", answer.text());
     assert_eq!(other.counts().received, 0);
     // Where the operator names the place, it is asked.
     let named = wide_config(&upstream).replacen(
@@ -229,6 +236,37 @@ async fn pictures_are_brought_to_dify_and_named() {
     let gateway = Gateway::start(&wide_config(&upstream).replace(", upload_path: /files/upload", "")).await;
     let answer = gateway.client().post(CHAT, &body).await.expect_status(200);
     assert!(answer.header("x-yumen-lossy").contains("messages.content.image"));
+}
+
+#[tokio::test]
+async fn pictures_are_brought_anew_for_another_account() {
+    let upstream = Upstream::start().await;
+    let (first, second) = ("{ secret: upstream-dify-secret }", "{ secret: upstream-dify-other }");
+    let config = wide_config(&upstream).replacen(first, &format!("{first}, {second}"), 1);
+    let gateway = Gateway::start(&config).await;
+    let account = |request: &Received| request.header("authorization").replace("Bearer upstream-dify-", "");
+    let refused = std::sync::Mutex::new(None);
+    upstream.script(move |request| {
+        let account = account(request);
+        if request.path == "/v1/files/upload" {
+            return Some(Reply::json(201, &json!({ "id": format!("of-{account}") })));
+        }
+        // Whoever asks first has no room.
+        let mut refused = refused.lock().unwrap();
+        let is_refused = *refused.get_or_insert_with(|| account.clone()) == account;
+        is_refused.then(|| Reply::json(429, &json!({ "code": "rate_limit", "message": "later" })))
+    });
+    let body = with_pictures("fake-dify/fake-chat", &[PICTURE]);
+    let answer = gateway.client().post(CHAT, &body).await.expect_status(200);
+    assert_eq!(Surface::Chat.text(&answer), TEXT);
+    let all = upstream.requests();
+    assert_eq!(all.len(), 4, "each account is brought the picture, and asked");
+    assert_ne!(account(&all[1]), account(&all[3]));
+    for pair in all.chunks(2) {
+        assert_eq!(account(&pair[0]), account(&pair[1]));
+        let named = &pair[1].json()["files"][0]["upload_file_id"];
+        assert_eq!(*named, json!(format!("of-{}", account(&pair[1]))));
+    }
 }
 
 #[tokio::test]
