@@ -353,7 +353,7 @@ async fn auto_takes_what_fits_the_size_and_needs_of_a_request() {
     let plugin = |settings: Value| {
         let mut plugin = json!({ "id": "auto-router" });
         plugin.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
-        json!({ "plugins": [{ "id": "web" }, plugin] })
+        json!({ "plugins": [{ "id": "file-parser" }, plugin] })
     };
     let tool = json!({ "tools": [{ "type": "function", "function": { "name": "f" } }] });
     let picture = json!({ "messages": [{ "role": "user", "content": [
