@@ -130,6 +130,13 @@ async fn the_credential_is_shown_nowhere_else() {
         assert_eq!(error_code(&answer), "upstream_invalid");
         assert!(address.is_empty() || answer.text().contains("leads_to"), "{}", answer.text());
     }
+    // Nor does a redirect lead there.
+    let location = elsewhere.clone();
+    let moved =
+        move |_: &Received| Reply::json(307, &json!({ "detail": "moved" })).header("location", &location);
+    streaming(&upstream, here(&upstream), moved);
+    let answer = gateway.client().post(CHAT, &ask_stream(MODEL)).await;
+    assert!(answer.status >= 400, "{}", answer.text());
     assert_eq!(other.counts().received, 0);
     // Where the operator names the place, it is asked.
     let named = wide_config(&upstream).replacen(
@@ -232,6 +239,37 @@ async fn pictures_are_brought_to_dify_and_named() {
 }
 
 #[tokio::test]
+async fn pictures_are_brought_anew_for_another_account() {
+    let upstream = Upstream::start().await;
+    let (first, second) = ("{ secret: upstream-dify-secret }", "{ secret: upstream-dify-other }");
+    let config = wide_config(&upstream).replacen(first, &format!("{first}, {second}"), 1);
+    let gateway = Gateway::start(&config).await;
+    let account = |request: &Received| request.header("authorization").replace("Bearer upstream-dify-", "");
+    let refused = std::sync::Mutex::new(None);
+    upstream.script(move |request| {
+        let account = account(request);
+        if request.path == "/v1/files/upload" {
+            return Some(Reply::json(201, &json!({ "id": format!("of-{account}") })));
+        }
+        // Whoever asks first has no room.
+        let mut refused = refused.lock().unwrap();
+        let is_refused = *refused.get_or_insert_with(|| account.clone()) == account;
+        is_refused.then(|| Reply::json(429, &json!({ "code": "rate_limit", "message": "later" })))
+    });
+    let body = with_pictures("fake-dify/fake-chat", &[PICTURE]);
+    let answer = gateway.client().post(CHAT, &body).await.expect_status(200);
+    assert_eq!(Surface::Chat.text(&answer), TEXT);
+    let all = upstream.requests();
+    assert_eq!(all.len(), 4, "each account is brought the picture, and asked");
+    assert_ne!(account(&all[1]), account(&all[3]));
+    for pair in all.chunks(2) {
+        assert_eq!(account(&pair[0]), account(&pair[1]));
+        let named = &pair[1].json()["files"][0]["upload_file_id"];
+        assert_eq!(*named, json!(format!("of-{}", account(&pair[1]))));
+    }
+}
+
+#[tokio::test]
 async fn pictures_are_brought_to_coze_and_named() {
     let (upstream, gateway) = pair().await;
     taking(&upstream, "/v1/files/upload", |_| json!({ "code": 0, "msg": "", "data": { "id": "7369" } }));
@@ -265,6 +303,76 @@ async fn a_picture_that_is_not_taken_is_no_question_asked() {
     let pictures: Vec<String> = (0..17).map(|n| format!("data:image/png;base64,iVBORw0KGg{n:02}")).collect();
     let pictures: Vec<&str> = pictures.iter().map(String::as_str).collect();
     taking(&upstream, "/v1/files/upload", |n| json!({ "code": 0, "data": { "id": n.to_string() } }));
+    upstream.forget();
     let refused = gateway.client().post(CHAT, &with_pictures("fake-coze/fake-chat", &pictures)).await;
     assert!(refused.expect_status(400).text().contains("at most 16"));
+    assert!(upstream.requests().is_empty(), "none is brought for nothing");
+}
+
+#[tokio::test]
+async fn whoever_leaves_while_a_call_is_made_beside_leaves_one_record_and_nobody_asking() {
+    for (model, stream, path) in [
+        ("fake-dify/fake-chat", false, "/v1/files/upload"),
+        (MODEL, true, "/v1/files/x?token=1"),
+        (MODEL, false, "/v1/predictions/p-1"),
+    ] {
+        let (upstream, gateway) = pair().await;
+        let here = upstream.plain_base();
+        upstream.script(move |request| match request.path.as_str() {
+            PREDICTIONS => {
+                let urls = json!({ "get": format!("{here}/v1/predictions/p-1"),
+                                   "stream": format!("{here}/v1/files/x?token=1") });
+                Some(Reply::json(201, &prediction("starting", urls)))
+            }
+            asked if asked != path => None,
+            _ if stream => Some(Reply::stream(output()).insert(0, Step::Gate)),
+            _ => Some(Reply::json(200, &json!({ "id": "x" })).insert(0, Step::Gate)),
+        });
+        let mut body = with_pictures(model, &[PICTURE]);
+        body["stream"] = json!(stream);
+        let client = gateway.client();
+        let waiting = tokio::spawn(async move { client.post(CHAT, &body).await });
+        let last = || upstream.requests().last().is_some_and(|request| request.path == path);
+        eventually("the call beside", async || last().then_some(())).await;
+        let asked = upstream.counts().received;
+        waiting.abort();
+        upstream.until("it is left", |counts| counts.open == 0).await;
+        let record = eventually("the record", async || {
+            let log = gateway.log();
+            let told = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let records: Vec<Value> = told.filter(|line| line["outcome"] == "client_gone").collect();
+            (!records.is_empty()).then_some(records)
+        })
+        .await;
+        let [record] = &record[..] else { panic!("{path}: {record:?}") };
+        let record = record_of(&gateway.client(), record["id"].as_str().unwrap()).await;
+        assert_eq!(record["provider_responses"].as_array().map(Vec::len), Some(1), "{path}: {record}");
+        assert_eq!(upstream.counts().received, asked, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_never_ready_ends_with_its_time() {
+    let upstream = Upstream::start().await;
+    let config = wide_config(&upstream).replacen(
+        "    type: replicate\n",
+        "    type: replicate\n    timeouts: { total_ms: 1200 }\n",
+        1,
+    );
+    let gateway = Gateway::start(&config).await;
+    let later = format!("{}/v1/predictions/p-1", upstream.plain_base());
+    upstream.script(move |request| {
+        let urls = json!({ "get": later });
+        let is_its = request.path == PREDICTIONS || request.path == "/v1/predictions/p-1";
+        is_its.then(|| Reply::json(200, &prediction("processing", urls)))
+    });
+    for stream in [false, true] {
+        upstream.forget();
+        let mut body = ask(MODEL);
+        body["stream"] = json!(stream);
+        let answer = gateway.client().post(CHAT, &body).await;
+        assert!(answer.expect_status(504).text().contains("not ready in time"));
+        // At a quarter of a second, and at three.
+        assert!((2..=3).contains(&upstream.requests().len()), "{}", upstream.requests().len());
+    }
 }

@@ -238,6 +238,7 @@ async fn items_of_a_providers_answers_are_their_keys_alone() {
                 (error_code(&refused).as_str(), &refused.json()["error"]["param"]),
                 ("object_not_found", &json!("input"))
             );
+            assert!(!refused.text().contains("  "), "{}", refused.text());
             for setting in ["access: [\\\"providers/one\\\"]", "passthrough: [\\\"POST /responses\\\"]"] {
                 assert!(refused.text().contains(setting), "{setting}: {}", refused.text());
             }
@@ -260,6 +261,45 @@ async fn items_of_a_providers_answers_are_their_keys_alone() {
         (0..1001).map(|n| json!({ "type": "item_reference", "id": format!("msg_{n}") })).collect();
     let refused = gateway.client().post(RESPONSES, &many).await.expect_status(400);
     assert!(refused.text().contains("at most 1000"), "{}", refused.text());
+}
+
+#[tokio::test]
+async fn an_item_of_the_same_name_at_another_provider_opens_nobody_elses() {
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    let gateway = trusting(&first, &second).await;
+    let (mine, theirs) = (gateway.client(), gateway.anonymous().key(OTHER));
+    // Both providers number their items alike.
+    let secret = respond(&theirs, unkept("one/one", "?"), false).await["output"][0]["id"].clone();
+    let own = respond(&mine, unkept("two/one", "?"), false).await;
+    assert_eq!(own["output"][0]["id"], secret);
+    let before = respond(&mine, unkept("one/one", "?"), false).await;
+    let mut body = unkept("one/one", "?");
+    body["previous_response_id"] = before["id"].clone();
+    body["input"] = json!([{ "type": "item_reference", "id": secret }]);
+    let asked = first.counts().received;
+    let refused = mine.post(RESPONSES, &body).await.expect_status(404);
+    assert_eq!(error_code(&refused), "object_not_found");
+    assert_eq!(first.counts().received, asked, "nobody was asked");
+    // What is the key's own where the request goes may be named, whatever else has the same name.
+    body["input"][0]["id"] = before["output"][0]["id"].clone();
+    respond(&mine, body, false).await;
+}
+
+#[tokio::test]
+async fn what_was_kept_here_names_nobody_elses_items_either() {
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    let gateway = trusting(&first, &second).await;
+    let theirs = gateway.anonymous().key(OTHER);
+    let secret = respond(&theirs, unkept("one/one", "?"), false).await["output"][0]["id"].clone();
+    // A message to whoever takes the last of two, and so to the gateway; others take the first.
+    let body = format!(
+        r#"{{"model":"plain/fake-chat","store":true,"input":[{{"type":"item_reference","type":"message","id":{secret},"role":"user","content":"?"}}]}}"#
+    );
+    let kept = gateway.client().send(Method::POST, RESPONSES, body).await.expect_status(200).json();
+    let asked = first.counts().received;
+    let refused = gateway.client().post(RESPONSES, &go_on("one/one", &kept, "And then?")).await;
+    assert_eq!(error_code(&refused.expect_status(404)), "object_not_found");
+    assert_eq!(first.counts().received, asked, "nobody was asked");
 }
 
 #[tokio::test]

@@ -13,8 +13,10 @@ use crate::error::StoreError;
 
 /// Ids that are looked for in one statement.
 const IDS_AT_ONCE: usize = 500;
-/// Old objects that are forgotten in one statement.
-const FORGOTTEN_AT_ONCE: u32 = 1000;
+/// Old objects that are forgotten in one go. Answers that are being remembered wait for it: it is a few hundredths of a second.
+const FORGOTTEN_AT_ONCE: u32 = 100;
+/// Objects that are chosen at once to be forgotten, by somebody who reads and keeps nobody waiting.
+const CHOSEN_AT_ONCE: u64 = 10_000;
 
 /// What is remembered of files, batches, jobs and responses. A clone is the same.
 #[derive(Debug, Clone)]
@@ -61,23 +63,60 @@ impl OwnedObjects {
         for (key_id, has) in keys {
             let mut left = u64::try_from(has - most).unwrap_or(0);
             while left > 0 {
-                let deleted = sqlx::query(
-                    "DELETE FROM owned_objects WHERE (provider, kind, id) IN \
-                     (SELECT provider, kind, id FROM owned_objects WHERE key_id = $1 AND kind = $2 \
-                     ORDER BY created_at LIMIT $3)",
-                )
-                .bind(&key_id)
-                .bind(kind.as_str())
-                .bind(i64::try_from(left.min(u64::from(FORGOTTEN_AT_ONCE))).unwrap_or(0))
-                .execute(&self.database.writer)
-                .await?
-                .rows_affected();
-                forgotten += deleted;
+                let oldest = self.oldest(kind, &key_id, left.min(CHOSEN_AT_ONCE)).await?;
+                if oldest.is_empty() {
+                    break;
+                }
+                for some in oldest.chunks(FORGOTTEN_AT_ONCE as usize) {
+                    forgotten += self.delete_some(kind, &key_id, some).await?;
+                }
                 // Whoever has deleted his own meanwhile has made room as well.
-                left = if deleted == 0 { 0 } else { left.saturating_sub(deleted) };
+                left = left.saturating_sub(oldest.len() as u64);
             }
         }
         Ok(forgotten)
+    }
+
+    /// The providers and ids of a key's oldest objects of a kind.
+    async fn oldest(
+        &self,
+        kind: ObjectKind,
+        key_id: &str,
+        most: u64,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT provider, id FROM owned_objects WHERE key_id = $1 AND kind = $2 ORDER BY created_at LIMIT $3",
+        )
+        .bind(key_id)
+        .bind(kind.as_str())
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(&self.database.readers)
+        .await?;
+        Ok(rows)
+    }
+
+    async fn delete_some(
+        &self,
+        kind: ObjectKind,
+        key_id: &str,
+        objects: &[(String, String)],
+    ) -> Result<u64, StoreError> {
+        let mut transaction = self.database.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut deleted = 0;
+        for (provider, id) in objects {
+            deleted += sqlx::query(
+                "DELETE FROM owned_objects WHERE provider = $1 AND kind = $2 AND id = $3 AND key_id = $4",
+            )
+            .bind(provider)
+            .bind(kind.as_str())
+            .bind(id)
+            .bind(key_id)
+            .execute(&mut *transaction)
+            .await?
+            .rows_affected();
+        }
+        transaction.commit().await?;
+        Ok(deleted)
     }
 
     async fn insert(&self, objects: &[OwnedObject]) -> Result<bool, StoreError> {

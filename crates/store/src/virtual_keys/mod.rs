@@ -169,12 +169,7 @@ impl VirtualKeys {
 
     /// The key with this id or name.
     pub async fn find(&self, id_or_name: &str) -> Result<Option<StoredKey>, StoreError> {
-        let row =
-            sqlx::query("SELECT * FROM virtual_keys WHERE id = $1 OR name = $1 ORDER BY id <> $1 LIMIT 1")
-                .bind(id_or_name)
-                .fetch_optional(&self.database.readers)
-                .await?;
-        row.as_ref().map(stored).transpose()
+        found(&self.database.readers, id_or_name).await
     }
 
     /// Changes what a key allows, and its name if one is given. It holds from the next look at the store, as all
@@ -186,12 +181,12 @@ impl VirtualKeys {
         change: impl FnOnce(KeySpec) -> KeySpec,
     ) -> Result<StoredKey, StoreError> {
         name.map(check_name).transpose()?;
-        let key = self.existing(id_or_name).await?;
-        let name = name.unwrap_or(&key.name);
         let mut transaction = self.begin().await?;
         // As it is now that nobody else writes.
-        let row = sqlx::query("SELECT * FROM virtual_keys WHERE id = $1").bind(&key.id);
-        let spec = change(stored(&row.fetch_one(&mut *transaction).await?)?.spec);
+        let key = found(&mut *transaction, id_or_name).await?;
+        let key = key.ok_or_else(|| StoreError::NoSuchKey(id_or_name.to_owned()))?;
+        let name = name.unwrap_or(&key.name);
+        let spec = change(key.spec);
         spec.check()?;
         let version = next_version(&mut transaction).await?;
         let row = sqlx::query(
@@ -358,6 +353,17 @@ fn stored(row: &SqliteRow) -> Result<StoredKey, StoreError> {
         disabled: row.try_get::<i64, _>("disabled")? != 0,
         version: row.try_get("version")?,
     })
+}
+
+async fn found(
+    reader: impl sqlx::SqliteExecutor<'_>,
+    id_or_name: &str,
+) -> Result<Option<StoredKey>, StoreError> {
+    let row = sqlx::query("SELECT * FROM virtual_keys WHERE id = $1 OR name = $1 ORDER BY id <> $1 LIMIT 1")
+        .bind(id_or_name)
+        .fetch_optional(reader)
+        .await?;
+    row.as_ref().map(stored).transpose()
 }
 
 fn written(spec: &KeySpec) -> Result<String, StoreError> {

@@ -117,6 +117,26 @@ async fn a_changed_key_keeps_its_secret_and_what_was_not_changed() {
 }
 
 #[tokio::test]
+async fn a_change_takes_back_no_name_that_another_has_given_meanwhile() {
+    let (_dir, store) = store().await;
+    let keys = store.keys();
+    let id = keys.create("ci", &KeySpec::default()).await.unwrap().key.id;
+    // Another process writes, and has not ended.
+    let mut other = keys.begin().await.unwrap();
+    let rename = "UPDATE virtual_keys SET name = 'batch' WHERE id = $1";
+    sqlx::query(rename).bind(&id).execute(&mut *other).await.unwrap();
+    let update = keys.update(&id, None, |was| KeySpec { team: Some("red".into()), ..was });
+    let end = async {
+        // Whatever can be read without the others' leave is read by now.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        other.commit().await.unwrap();
+    };
+    let (changed, ()) = tokio::join!(update, end);
+    let changed = changed.unwrap();
+    assert_eq!((&*changed.name, changed.spec.team.as_deref()), ("batch", Some("red")));
+}
+
+#[tokio::test]
 async fn rotation_ends_old_secrets() {
     let (_dir, store) = store().await;
     let keys = store.keys();

@@ -56,22 +56,22 @@ impl Try<'_> {
         let native_id = &self.step.deployment.model.native_id;
         let path = endpoint.upload_path.as_ref().and_then(|path| path.for_model(native_id));
         let Some(path) = path else { return Ok(()) };
-        for brought in 0.. {
-            let mut next: Option<(Content, Encoded)> = None;
-            request.visit_contents(&mut |content| {
-                if next.is_none() {
-                    let form = codec.upload(content, user.as_deref());
-                    next = form.map(|form| (content.clone(), form));
-                }
-            });
-            let Some((content, form)) = next else { break };
-            if brought == BROUGHT_MOST {
-                let name = &self.step.provider().name;
-                let message = format!(
-                    "{name} takes pictures one by one, and at most {BROUGHT_MOST} of a request are brought there."
-                );
-                return Err(Failure::unsayable(message, None));
+        let mut pictures: Vec<Content> = Vec::new();
+        request.visit_contents(&mut |content| {
+            let is_new = pictures.len() <= BROUGHT_MOST && !pictures.contains(content);
+            if is_new && codec.upload(content, user.as_deref()).is_some() {
+                pictures.push(content.clone());
             }
+        });
+        if pictures.len() > BROUGHT_MOST {
+            let name = &self.step.provider().name;
+            let message = format!(
+                "{name} takes pictures one by one, and at most {BROUGHT_MOST} of a request are brought there."
+            );
+            return Err(Failure::unsayable(message, None));
+        }
+        for content in pictures {
+            let Some(form) = codec.upload(&content, user.as_deref()) else { continue };
             let id = self.bring(exchange, endpoint, &path, form).await?;
             request.visit_contents(&mut |other| {
                 if *other == content {

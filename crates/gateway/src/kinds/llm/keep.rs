@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use yumen_config::GatewaySettings;
 use yumen_llm::dialects::{Tap, memory};
 use yumen_llm::json::{Read, Walk, scan_object};
-use yumen_telemetry::{Account, KeepLimits, KeptResponse, NotKept, ObjectKind, OwnedObject};
+use yumen_telemetry::{Account, KeepLimits, KeptResponse, LookupError, NotKept, ObjectKind, OwnedObject};
 
 use super::arrival::{Arrival, Arrived};
 use super::call::Call;
@@ -150,19 +150,11 @@ impl Remembering {
         let is_over = tap.finished && !self.has_items;
         let items = tap.items.iter().filter(|id| is_over && is_id(id));
         let items: Vec<OwnedObject> = items.map(|id| object(ObjectKind::Item, id)).collect();
-        if let Some(response) = response {
-            let gateway = Arc::clone(&self.gateway);
-            self.begin(async move {
-                match gateway.owners.remember(vec![response]).await {
-                    Ok(true) => Ok(()),
-                    Ok(false) => Err(NotKept::IdTaken),
-                    Err(error) => Err(NotKept::Unavailable(error.to_string())),
-                }
-            });
-        }
         self.has_items |= tap.finished;
-        if !items.is_empty() {
-            self.then_remember(items);
+        match response {
+            Some(response) => self.begin(remembered(Arc::clone(&self.gateway), response, items)),
+            None if !items.is_empty() => self.then_remember(items),
+            None => {}
         }
     }
 
@@ -240,6 +232,21 @@ impl Remembering {
             (What::Here { .. }, false) => memory::not_kept(&last),
         }
     }
+}
+
+/// Remembers a response together with its items, for its client waits for both. Servers may give the id of an item again: then it
+/// stays its first owner's, and the response counts alone.
+async fn remembered(
+    gateway: Arc<Gateway>,
+    response: OwnedObject,
+    items: Vec<OwnedObject>,
+) -> Result<(), NotKept> {
+    let owners = &gateway.owners;
+    let all = std::iter::once(response.clone()).chain(items).collect();
+    let unavailable = |error: LookupError| NotKept::Unavailable(error.to_string());
+    let is_own = owners.remember(all).await.map_err(unavailable)?
+        || owners.remember(vec![response]).await.map_err(unavailable)?;
+    if is_own { Ok(()) } else { Err(NotKept::IdTaken) }
 }
 
 /// A whole response, unless it has failed.

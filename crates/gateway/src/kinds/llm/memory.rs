@@ -106,15 +106,33 @@ impl Memory {
     }
 }
 
-/// Finds what a request continues. Only such a request waits.
+/// Finds what a request continues, and what else it names. Only such a request waits.
 pub async fn recall(
+    exchange: &Exchange,
+    settings: &GatewaySettings,
+    key: &VirtualKey,
+    call: Call,
+) -> Result<Call, Rejection> {
+    let mut call = continued(exchange, settings, key, call).await?;
+    if let Some(memory) = &mut call.memory {
+        let Memory { previous, referred, .. } = &mut **memory;
+        let previous = match previous {
+            Some(Previous::There(object)) => Some(&object.account),
+            _ => None,
+        };
+        referred.look_up(exchange, key, previous).await?;
+    }
+    Ok(call)
+}
+
+/// The same call with what came before it, where that is kept here.
+async fn continued(
     exchange: &Exchange,
     settings: &GatewaySettings,
     key: &VirtualKey,
     mut call: Call,
 ) -> Result<Call, Rejection> {
     let Some(memory) = &mut call.memory else { return Ok(call) };
-    memory.referred.look_up(exchange, key).await?;
     let Some(Previous::Named(id)) =
         memory.previous.take_if(|previous| matches!(previous, Previous::Named(_)))
     else {
@@ -161,6 +179,8 @@ pub async fn recall(
         Rejection::new(Code::Internal, "The conversation could not be put together.").cause(error)
     })?;
     call.holds_sealed = holds_sealed(&call.body);
+    // Whoever answered the earlier turns may have read them otherwise than a provider reads them that looks things up.
+    memory.referred = Referred::read(&call.object, &call.body)?;
     Ok(call)
 }
 

@@ -49,27 +49,39 @@ impl Referred {
         Ok(if named.is_empty() { Self::Nothing } else { Self::Named(named) })
     }
 
-    /// Finds whose it is. Only a request that names something waits.
-    pub async fn look_up(&mut self, exchange: &Exchange, key: &VirtualKey) -> Result<(), Rejection> {
+    /// Finds whose it is; what is continued is kept at `previous`. Only a request that names something waits.
+    pub async fn look_up(
+        &mut self,
+        exchange: &Exchange,
+        key: &VirtualKey,
+        previous: Option<&Account>,
+    ) -> Result<(), Rejection> {
         let Self::Named(named) = self else { return Ok(()) };
         let named = std::mem::take(named);
         *self = remembered(async {
             let owners = &exchange.worker().gateway.owners;
             let mut at: Option<(Account, &'static str)> = None;
             for kind in [ObjectKind::Conversation, ObjectKind::Item] {
-                let mut ids = named.iter().filter_map(|one| id_of(one, kind));
-                let Some(first) = ids.next() else { continue };
+                let ids: Vec<&str> = named.iter().filter_map(|one| id_of(one, kind)).collect();
+                let Some(first) = ids.first() else { continue };
                 let unknown = |id: &str| Self::Unknown(of(kind, id));
-                let found = if is_id(first) { owners.find(kind, first, &key.id).await? } else { None };
-                let Some(found) = found else { return Ok(unknown(first)) };
-                let rest: Vec<String> = ids.map(str::to_owned).collect();
-                let provider = &found.account.provider;
-                let own = owners.of_these(kind, &key.id, provider, rest.clone()).await?;
+                // Providers may give the same ids: what is the key's own at one may be another's where the request goes.
+                let account = match previous.or(at.as_ref().map(|(account, _)| account)) {
+                    Some(account) => account.clone(),
+                    None => {
+                        let found =
+                            if is_id(first) { owners.find(kind, first, &key.id).await? } else { None };
+                        let Some(found) = found else { return Ok(unknown(first)) };
+                        found.account
+                    }
+                };
+                let asked = ids.iter().copied().map(str::to_owned).collect();
+                let own = owners.of_these(kind, &key.id, &account.provider, asked).await?;
                 let own: HashSet<&str> = own.iter().map(String::as_str).collect();
-                if let Some(id) = rest.iter().find(|id| !own.contains(id.as_str())) {
+                if let Some(id) = ids.iter().find(|id| !own.contains(*id)) {
                     return Ok(unknown(id));
                 }
-                at.get_or_insert((found.account, field(kind)));
+                at.get_or_insert((account, field(kind)));
             }
             Ok(at.map_or(Self::Nothing, |(account, field)| Self::At(account, field)))
         })
@@ -124,7 +136,8 @@ fn refusal(reference: &memory::Reference, provider: &str) -> Rejection {
     };
     let id: String = id.chars().take(200).filter(|letter| !letter.is_control() && *letter != '`').collect();
     let message = format!(
-        "This virtual key has no {} `{id}` at the provider `{provider}`: it is none that the key has made here. A key may name          what was made elsewhere if it may let requests through to the provider as they are: `access: \
+        "This virtual key has no {} `{id}` at the provider `{provider}`: it is none that the key has made here. A key may name \
+         what was made elsewhere if it may let requests through to the provider as they are: `access: \
          [\"providers/{provider}\"]` of the key, and `passthrough: [\"POST {RESPONSES}\"]` of the provider.",
         kind.as_str()
     );

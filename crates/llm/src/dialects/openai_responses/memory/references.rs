@@ -28,19 +28,23 @@ pub fn references(object: &Object, body: &[u8]) -> Vec<Reference> {
             _ => {}
         }
     }
-    if let Some(field) = object.get(body, "input").filter(|field| field.kind == Kind::Array) {
+    if let Some(field) = object.get(body, "input")
+        && may_refer(field.value(body))
+    {
         let input = field.value(body);
-        if may_refer(input) {
-            let items = serde_json::from_slice::<Vec<&RawValue>>(input);
-            let ids =
-                items.map(|items| items.iter().flat_map(|item| referred(item.get().as_bytes())).collect());
-            found.extend(ids.unwrap_or_else(|_| unknown()).into_iter().map(Reference::Item));
-        }
+        let ids = match field.kind {
+            Kind::Array => serde_json::from_slice::<Vec<&RawValue>>(input)
+                .map(|items| items.iter().flat_map(|item| referred(item.get().as_bytes())).collect())
+                .unwrap_or_else(|_| unknown()),
+            // Nobody is known to take an item outside a list.
+            _ => referred(input),
+        };
+        found.extend(ids.into_iter().map(Reference::Item));
     }
     found
 }
 
-/// Whether there could be a reference in a list: most requests hold none, and are not read for it.
+/// Whether there could be a reference in an input: most requests hold none, and are not read for it.
 fn may_refer(input: &[u8]) -> bool {
     let holds = |part: &[u8]| memchr::memmem::find(input, part).is_some();
     holds(b"\"id\"") || holds(b"\\u00")
@@ -52,15 +56,20 @@ fn referred(item: &[u8]) -> Vec<String> {
         return Vec::new();
     }
     let Ok(object) = scan_object(item, usize::MAX) else { return unknown() };
-    let kinds = texts(&object, item, "type");
-    let is_named = kinds.iter().any(|kind| kind == "item_reference");
-    let is_bare = kinds.is_empty() && texts(&object, item, "role").is_empty();
-    if is_named || is_bare { texts(&object, item, "id") } else { Vec::new() }
+    let is_named = texts(&object, item, "type").iter().any(|kind| kind == "item_reference");
+    let is_bare = || ["type", "role"].iter().all(|name| can_lack(&object, item, name));
+    if is_named || is_bare() { texts(&object, item, "id") } else { Vec::new() }
 }
 
 /// What cannot be read could name anything: it names what nobody has.
 fn unknown() -> Vec<String> {
     vec![String::new()]
+}
+
+/// Whether one reader or another finds no text under a name.
+fn can_lack(object: &Object, body: &[u8], name: &str) -> bool {
+    let mut named = object.fields.iter().filter(|field| field.is_named(body, name)).peekable();
+    named.peek().is_none() || named.any(|field| field.kind != Kind::String)
 }
 
 /// All texts under a name.
@@ -102,6 +111,9 @@ mod tests {
             ),
             (r#"{"input":[{"type":"item_\u0072eference","\u0069d":"a"}]}"#, &["a"]),
             (r#"{"input":[{"type":"message","type":"item_reference","id":"a","id":"b"}]}"#, &["a", "b"]),
+            (r#"{"input":{"type":"item_reference","id":"a"}}"#, &["a"]),
+            (r#"{"input":[{"type":"message","type":null,"id":"a"}]}"#, &["a"]),
+            (r#"{"input":[{"role":"user","\u0072ole":null,"id":"a"}]}"#, &["a"]),
             (r#"{"input":[{"role":"user","id":"a","content":"?"},{"type":"message","id":"b"},7,"x"]}"#, &[]),
             (r#"{"input":[{"type":"function_call_output","output":"{\"id\":\"item_reference\"}"}]}"#, &[]),
         ] {
