@@ -261,6 +261,33 @@ async fn of_exhausted_keys_the_one_that_returns_first_is_tried_and_its_wait_is_t
 }
 
 #[tokio::test]
+async fn of_those_that_wait_the_next_is_asked_where_one_fails_for_another_reason() {
+    let upstream = Upstream::start().await;
+    let later = Arc::new(Mutex::new(false));
+    let is_later = Arc::clone(&later);
+    upstream.script(move |request| {
+        let first = request.path.starts_with("/pool");
+        Some(match (*is_later.lock().unwrap(), first) {
+            (false, _) => limited().header("retry-after", if first { "40" } else { "500" }),
+            (true, true) => Reply::json(500, &json!({ "error": { "message": "down" } })),
+            (true, false) => answered(),
+        })
+    });
+    let all =
+        config(&upstream, TWO).replace("/other/v1\"", "/other/v1\", credentials: [ { secret: key-three } ]");
+    let gateway = Gateway::start(&all).await;
+    let client = gateway.client();
+    client.post(CHAT, &ask("both")).await.expect_status(429);
+    assert_eq!(sent(&upstream).len(), 3, "all were found to be limited");
+    *later.lock().unwrap() = true;
+    upstream.forget();
+    // The other key of a server that is down would not help, another server does.
+    client.post(CHAT, &ask("both")).await.expect_status(200);
+    let asked: Vec<_> = upstream.requests().iter().map(|request| request.path.clone()).collect();
+    assert_eq!(asked, ["/pool/v1/chat/completions", "/other/v1/chat/completions"]);
+}
+
+#[tokio::test]
 async fn weights_hold_as_long_as_there_is_enough_for_all() {
     let upstream = Upstream::start().await;
     const MUCH: &[(&str, &str)] = &[

@@ -91,7 +91,7 @@ pub enum Cleared {
 #[derive(Debug, Args)]
 #[allow(missing_docs)]
 pub struct Allows {
-    /// A model it may use; `*` stands for anything. May be given several times; all models when not given.
+    /// A model it may use; `*` stands for anything. May be given several times; all models where none is given.
     #[arg(long = "model", value_name = "PATTERN")]
     pub models: Vec<String>,
     /// What it may do beyond asking models: files, providers/NAME, providers/* or *. May be given several times; nothing

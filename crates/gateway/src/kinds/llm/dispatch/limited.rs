@@ -1,9 +1,13 @@
 //! Credentials that wait, because they rest or have no room: which of them is asked after all, and when a client may come back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::super::arrival::Arrival;
-use super::Run;
+use super::super::resolve::Step;
+use super::{Run, Then};
 use crate::exchange::Exchange;
 use crate::kinds::turns::returns_in;
 use crate::rejection::Rejection;
@@ -11,20 +15,33 @@ use crate::rejection::Rejection;
 const LIMITED: u16 = 429;
 
 impl Run<'_> {
-    /// Before giving up, the one that is expected to have room first is asked after all, once. The others are known to have
-    /// none for longer: asking them as well would bring more refusals, which count with many providers.
+    /// Before giving up, those that wait are asked after all, the one that is expected to have room first before the others.
+    /// Once it is refused for having none, the others are known to have none for longer: asking them as well would bring
+    /// more refusals, which count with many providers.
     pub(super) async fn at_last(&mut self, exchange: &mut Exchange) -> Result<Option<Arrival>, Rejection> {
-        let waiting = std::mem::take(&mut self.resting).into_iter().filter(|(step, _)| self.is_left(step));
-        let gateway = &exchange.worker().gateway;
-        let first = waiting.min_by_key(|(step, credential)| {
-            returns_in(gateway, credential, self.call.load(&step.deployment))
+        let mut waiting = std::mem::take(&mut self.resting);
+        let gateway = Arc::clone(&exchange.worker().gateway);
+        waiting.sort_by_cached_key(|(step, credential)| {
+            returns_in(&gateway, credential, self.call.load(&step.deployment))
         });
-        let Some((step, credential)) = first else { return Ok(None) };
         let failed = self.last.take();
-        self.enter(exchange, step, true);
-        let tried = self.attempt(exchange, step, Some(credential)).await?;
+        let mut done: SmallVec<[&Step; 2]> = SmallVec::new();
+        for (step, credential) in waiting {
+            if !self.is_left(step) || done.iter().any(|done| std::ptr::eq(*done, step)) {
+                continue;
+            }
+            self.enter(exchange, step, true);
+            match self.attempt(exchange, step, Some(credential)).await? {
+                Ok(arrival) => return Ok(Some(arrival)),
+                Err(Then::Step) => done.push(step),
+                Err(Then::Credential | Then::Renewed) => {}
+            }
+            if self.last.as_ref().is_some_and(|last| last.status == LIMITED) {
+                break;
+            }
+        }
         self.last = failed.or(self.last.take());
-        Ok(tried.ok())
+        Ok(None)
     }
 
     /// The same rejection, which tells a client that is limited to come back when the first of those that could be asked is
