@@ -353,7 +353,7 @@ async fn auto_takes_what_fits_the_size_and_needs_of_a_request() {
     let plugin = |settings: Value| {
         let mut plugin = json!({ "id": "auto-router" });
         plugin.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
-        json!({ "plugins": [{ "id": "file-parser" }, plugin] })
+        json!({ "plugins": [{ "id": "response-healing" }, plugin] })
     };
     let tool = json!({ "tools": [{ "type": "function", "function": { "name": "f" } }] });
     let picture = json!({ "messages": [{ "role": "user", "content": [
@@ -386,4 +386,38 @@ async fn auto_takes_what_fits_the_size_and_needs_of_a_request() {
     let wrong =
         client.post(CHAT, &with(ask("openrouter/auto"), plugin(json!({ "allowed_models": "b/*" })))).await;
     assert_eq!((wrong.status, wrong.json()["error"]["param"].clone()), (400, json!("plugins")));
+}
+
+#[tokio::test]
+async fn names_that_leave_the_model_to_the_gateway_take_variants() {
+    let upstream = Upstream::start().await;
+    let openai = upstream.openai_base();
+    let gateway = Gateway::start(&format!(
+        "gateway: {{ listen: \"127.0.0.1:0\" }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\nproviders:\n  \
+         blind: {{ type: openai-compatible, base_url: \"{openai}\", discovery: off, models: {{ \
+         cheap: {{ canonical: a/cheap-2, price: {{ input: 0.1, output: 0.1 }} }}, \
+         free: {{ canonical: a/free-1, price: {{ input: 0, output: 0 }} }} }} }}\n  \
+         seeing: {{ type: openai-compatible, base_url: \"{openai}\", discovery: off, quirks: [search_parameter], models: {{ \
+         dear: {{ canonical: a/dear-1, price: {{ input: 9, output: 9 }} }} }} }}\n\
+         keys:\n  - {{ name: tests, secret: \"{KEY}\" }}\n"
+    ))
+    .await;
+    let client = gateway.client();
+    let plugin = json!([{ "id": "web" }]);
+    for (model, plugins, served) in [
+        ("openrouter/auto:online", Value::Null, "dear"),
+        ("openrouter/auto", plugin, "dear"),
+        ("openrouter/auto:free", Value::Null, "free"),
+        ("openrouter/auto:nitro", Value::Null, "free"),
+        ("~a/dear-latest:online", Value::Null, "dear"),
+        ("~a/cheap-latest:floor", Value::Null, "cheap"),
+    ] {
+        client.post(CHAT, &with(ask(model), json!({ "plugins": plugins }))).await.expect_status(200);
+        let sent = upstream.last().json();
+        assert_eq!(sent["model"], served, "{model}");
+        assert_eq!(sent["enable_search"] == true, served == "dear", "{model} {sent}");
+    }
+    for model in ["~a/cheap-latest:online", "~a/nothing-latest:online", "~a/cheap-latest:odd"] {
+        client.post(CHAT, &ask(model)).await.expect_status(404);
+    }
 }

@@ -440,3 +440,38 @@ async fn searches_are_counted_and_paid() {
     let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
     assert!(record["units"].get("web_searches").is_none() && record["cost_nanos"].is_number(), "{record}");
 }
+
+/// Whoever has no list there means another's field, as before there was anything to wish.
+#[tokio::test]
+async fn plugins_that_are_no_list_are_left_alone() {
+    let upstream = Upstream::start().await;
+    let gateway = gateway(&upstream).await;
+    for plugins in [json!({ "id": "web" }), json!("web"), Value::Null] {
+        let mut body = chat("router/m", false);
+        body["plugins"] = plugins.clone();
+        gateway.client().post(CHAT, &body).await.expect_status(200);
+        assert_eq!(upstream.last().json()["plugins"], plugins);
+    }
+}
+
+/// Perplexity always searches and tells how often: what it charges for that is known, so that its users' costs are.
+#[tokio::test]
+async fn searches_that_cannot_be_left_out_have_a_known_cost() {
+    let upstream = Upstream::start().await;
+    upstream.script(|_| {
+        let mut answer = chat_whole();
+        answer["usage"] = json!({ "prompt_tokens": 100, "completion_tokens": 10, "num_search_queries": 3 });
+        Some(Reply::json(200, &answer))
+    });
+    let gateway = Gateway::start(&format!(
+        "gateway: {{ listen: \"127.0.0.1:0\" }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\nproviders:\n  \
+         perplexity: {{ type: perplexity, base_url: \"{}\", credentials: [ {{ secret: s }} ], \
+         models: {{ m: {{ price: {{ input: 1, output: 1 }} }} }} }}\n\
+         keys:\n  - {{ name: tests, secret: \"{KEY}\" }}\n",
+        upstream.openai_base()
+    ))
+    .await;
+    let answer = gateway.client().post(CHAT, &chat("perplexity/m", false)).await.expect_status(200);
+    let record = record_of(&gateway.client(), answer.header("x-generation-id")).await;
+    assert_eq!(record["cost_nanos"], 110_000 + 15_000_000, "{record}");
+}

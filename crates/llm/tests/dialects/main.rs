@@ -30,6 +30,7 @@ mod requests;
 mod responses;
 mod responses_upstream;
 mod round_trips;
+mod sources;
 mod streams;
 mod support;
 mod targets;

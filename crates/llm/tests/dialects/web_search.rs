@@ -1,5 +1,6 @@
 //! The wish for web search in the words of each dialect, and the sources of answers between them.
 
+use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -7,11 +8,12 @@ use serde_json::{Value, json};
 use yumen_llm::dialects::Dialect::{
     self, AiSdk, AnthropicMessages, DashScopeChat, Gemini, OpenAiChat, OpenAiResponses,
 };
-use yumen_llm::dialects::{Quirk, Target, codec, encode_request, read_plugins, tools_search};
+use yumen_llm::dialects::{Quirk, Target, codec, encode_request, read_plugins, search_edits, tools_search};
 use yumen_llm::ir::{
     Answer, Chat, Choice, Citation, Content, Finish, FinishReason, Gatherer, Message, Part, Request,
     Response, Role, SearchContext, SearchLocation, WebSearch,
 };
+use yumen_llm::json::{scan_object, splice};
 
 use crate::support::{context, decode, encode};
 
@@ -119,12 +121,39 @@ fn the_plugin_is_read_out_of_all_plugins() {
     let plugin = br#"[{"id":"response-healing"},7,{"id":"web","max_uses":2,"search_prompt":"p","include_domains":["a.org"]}]"#;
     let wish = read_plugins(plugin).expect("readable").expect("a wish");
     assert_eq!((wish.max_uses, wish.prompt.as_deref(), wish.allowed_domains.len()), (Some(2), Some("p"), 1));
-    for nothing in [&b"[]"[..], br#"[{"id":"web","enabled":false}]"#, br#"[{"id":"moderation"}]"#] {
+    // What is no list is somebody else's.
+    for nothing in [
+        &b"[]"[..],
+        br#"[{"id":"web","enabled":false}]"#,
+        br#"[{"id":"moderation"}]"#,
+        b"{}",
+        b"null",
+        b"true",
+    ] {
         assert_eq!(read_plugins(nothing), Ok(None));
     }
     let param = |json: &[u8]| read_plugins(json).expect_err("refused").param;
-    assert_eq!(param(b"{}").as_deref(), Some("plugins"));
     assert_eq!(param(br#"[{"id":"web","max_uses":-1}]"#).as_deref(), Some("plugins[0].max_uses"));
+}
+
+#[test]
+fn there_are_never_two_plugins_that_search() {
+    let target = Target { model: "m", quirks: &[Quirk::OpenrouterFields], ..Target::default() };
+    for (said, expected) in [
+        ("null", r#"[{"id":"web"}]"#),
+        (r#"[ {"id":"a"} ]"#, r#"[{"id":"a"},{"id":"web"}]"#),
+        (r#"[{"id":"web","enabled":false}, {"id":"a"}]"#, r#"[{"id":"a"},{"id":"web"}]"#),
+        (r#"[{"id":"web","max_results":1}]"#, r#"[{"id":"web","max_results":1}]"#),
+        ("{}", "{}"),
+    ] {
+        let body = Bytes::from(format!(r#"{{"plugins":{said}}}"#));
+        let object = scan_object(&body, 64).expect("an object");
+        let wish = WebSearch::default();
+        let (edits, lost) = search_edits(OpenAiChat, &target, &wish, (&body, &object));
+        let sent = splice(&body, &object, &edits).concat();
+        let expected = format!(r#"{{"plugins":{expected}}}"#);
+        assert_eq!((sent.as_ref(), lost.len()), (expected.as_bytes(), 0), "{said}");
+    }
 }
 
 fn asking(wish: WebSearch) -> Request {

@@ -12,7 +12,7 @@ use yumen_llm::catalogue::{Feature, Modality};
 use yumen_llm::json::Kind;
 
 use super::call::Call;
-use super::resolve::Ask;
+use super::resolve::{Ask, Variant, can_search, is_free};
 use super::rules::Texts;
 use crate::rejection::{Code, Rejection};
 
@@ -50,6 +50,11 @@ struct Plugin {
     cost_tier: Option<Tier>,
 }
 
+/// Whether a name leaves the model to the gateway.
+pub fn is_open(snapshot: &Snapshot, name: &str) -> bool {
+    name == AUTO || snapshot.latest(name).is_some()
+}
+
 /// The call with models in the place of names that leave them to the gateway.
 pub fn chosen(
     snapshot: &Snapshot,
@@ -83,7 +88,8 @@ pub fn chosen(
     };
     call.model = first;
     let own = std::mem::take(&mut call.fallbacks);
-    call.fallbacks = models.map(|name| (name, None)).chain(own).collect();
+    // What is wished of the name is wished of each of them.
+    call.fallbacks = models.map(|name| (name, call.variant)).chain(own).collect();
     Ok(call)
 }
 
@@ -125,8 +131,11 @@ fn fitting(
     let excluded = patterns(plugin.and_then(|plugin| plugin.excluded_models.as_ref()));
     let needs_pictures = Texts::read(call).images > 0;
     let tokens = ask.prompt_tokens().saturating_add(ask.max_output.unwrap_or(0));
+    let online = ask.online || call.variant == Some(Variant::Online);
     let fits = |model: &Listed<'_>| {
         model.converses()
+            && (!online || model.deployments().any(|one| can_search(call.dialect, one)))
+            && (call.variant != Some(Variant::Free) || model.deployments().any(is_free))
             && allowed.as_ref().is_none_or(|allowed| allowed.allows(model.name))
             && !excluded.as_ref().is_some_and(|excluded| excluded.allows(model.name))
             && model.context().is_none_or(|context| context >= tokens)

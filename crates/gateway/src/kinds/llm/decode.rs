@@ -8,7 +8,7 @@ use http::{HeaderMap, request};
 use hyper::body::Incoming;
 use smallvec::SmallVec;
 use yumen_config::{GatewaySettings, Snapshot};
-use yumen_llm::dialects::{Dialect, ErrorShape, Outline, codec, holds_sealed, read_plugins};
+use yumen_llm::dialects::{Dialect, ErrorShape, Operation, Outline, codec, holds_sealed, read_plugins};
 use yumen_llm::ir::WebSearch;
 use yumen_llm::json::{Kind, Object, Read, ScanReason, scan_object};
 use yumen_llm::usage::Units;
@@ -154,7 +154,7 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
         json_array,
         ai_sdk_version,
         include_usage: includes_usage(&object, &body)?,
-        web_search: web_search(&object, &body)?,
+        web_search: web_search(dialect, &object, &body)?,
         wishes: wishes(&object, &body)?,
         wish: wish(dialect, &object, &body)?,
         memory: Memory::read(dialect, &object, &body)?,
@@ -164,9 +164,10 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
     })
 }
 
-/// How the web is to be searched, where a plugin wishes that.
-fn web_search(object: &Object, body: &[u8]) -> Result<Option<Box<WebSearch>>, Rejection> {
-    let plugins = object.get(body, "plugins").filter(|field| field.kind != Kind::Null);
+/// How the web is to be searched for a conversation, where a plugin wishes that.
+fn web_search(dialect: Dialect, object: &Object, body: &[u8]) -> Result<Option<Box<WebSearch>>, Rejection> {
+    let is_chat = codec(dialect).outline().operation == Operation::Chat;
+    let plugins = object.get(body, "plugins").filter(|field| is_chat && field.kind == Kind::Array);
     let read = plugins.map(|field| read_plugins(field.value(body))).transpose();
     let read = read.map_err(|error| Rejection::new(Code::InvalidRequest, error.message).param("plugins"))?;
     Ok(read.flatten().map(Box::new))

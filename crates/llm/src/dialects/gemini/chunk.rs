@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialects::citations::Grounding;
+use crate::dialects::citations::grounding::Grounding;
 use crate::dialects::read::Loose;
 
 /// What an upstream generates.

@@ -6,10 +6,11 @@ use super::finish::{blocked, finish_word, read_finish};
 use super::logprobs::{read_logprobs, write_logprobs};
 use super::part::{Said, is_own_kind, signed};
 use super::usage::{read_usage, write_usage};
-use crate::dialects::citations::{place as place_citations, write_grounding};
+use crate::dialects::citations::grounding::{Cited, write_grounding};
+use crate::dialects::citations::place as place_citations;
 use crate::dialects::read::{At, Object};
 use crate::dialects::{AnswerContext, CallIds, DecodeError, Losses, fault, write};
-use crate::ir::{Answer, Choice, Citation, Content, Finish, Part, Response, Source};
+use crate::ir::{Answer, Choice, Content, Finish, Part, Response, Source};
 use crate::usage::Usage;
 
 /// Reads an upstream's answer.
@@ -48,20 +49,19 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
 }
 
 fn read_candidate(candidate: &Candidate<'_>, place: usize, ids: &mut CallIds, seed: &[u8]) -> Choice {
-    let parts: Vec<Part> =
-        candidate.parts().flat_map(|raw| read_part(raw, ids, seed)).map(Part::new).collect();
-    let parts = match candidate.grounding() {
-        None => parts,
-        Some(grounding) => {
-            // The places of several parts are counted over all of them.
-            let texts = parts.iter().filter_map(|part| match &part.content {
-                Content::Text(text) => Some(text.as_str()),
-                _ => None,
-            });
-            let citations = grounding.citations(&texts.collect::<String>());
-            place_citations(parts, citations)
+    let grounding = candidate.grounding();
+    let (mut parts, mut all, mut starts) = (Vec::new(), String::new(), Vec::new());
+    for raw in candidate.parts() {
+        starts.push(all.len());
+        for content in read_part(raw, ids, seed) {
+            if let (Content::Text(text), Some(_)) = (&content, &grounding) {
+                all.push_str(text);
+            }
+            parts.push(Part::new(content));
         }
-    };
+    }
+    let citations = grounding.map(|grounding| grounding.citations(&all, &starts)).unwrap_or_default();
+    let parts = place_citations(parts, citations);
     let calls = parts.iter().any(|part| matches!(part.content, Content::ToolCall { .. }));
     Choice {
         index: candidate.index(place),
@@ -117,7 +117,7 @@ fn write_choice(choice: &Choice, out: &mut write::Object<'_>) {
 }
 
 /// Each source with the text before it, and how many bytes stand before that in all texts together.
-fn cited(parts: &[Part]) -> Vec<(&Citation, &str, usize)> {
+fn cited(parts: &[Part]) -> Vec<Cited<'_>> {
     let (mut before, mut text, mut cited) = (0, "", Vec::new());
     for part in parts {
         match &part.content {

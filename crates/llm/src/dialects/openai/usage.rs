@@ -8,7 +8,7 @@ use crate::usage::Usage;
 const DEEPEST: usize = 16;
 
 /// Where the parts of a total stand; the newer endpoint has names of its own.
-const DETAILS: [&[u8]; 6] = [
+const DETAILS: [&[u8]; 7] = [
     b"prompt_tokens_details",
     b"completion_tokens_details",
     b"input_tokens_details",
@@ -16,6 +16,8 @@ const DETAILS: [&[u8]; 6] = [
     // What OpenRouter's tools did, under its newer and its older name.
     b"server_tool_use_details",
     b"server_tool_use",
+    // What xAI's did. <https://docs.x.ai/developers/tools/tool-usage-details>
+    b"server_side_tool_usage_details",
 ];
 
 /// What the wire says, before it is brought into one meaning.
@@ -60,9 +62,9 @@ impl Said {
             b"input_tokens" => self.input = self.input.or(Some(number)),
             b"output_tokens" => self.output = self.output.or(Some(number)),
             b"total_tokens" => self.total = Some(number),
+            // Perplexity says it so. What xAI says beside it is how many sources its searches found.
+            b"num_search_queries" => self.web_searches = self.web_searches.max(number),
             // DeepSeek and Moonshot say it beside the totals.
-            // Perplexity counts searches, xAI what they found.
-            b"num_search_queries" | b"num_sources_used" => self.web_searches = self.web_searches.max(number),
             b"prompt_cache_hit_tokens" | b"cached_tokens" => self.cached = self.cached.max(number),
             _ => {}
         }
@@ -74,7 +76,7 @@ impl Said {
             b"cached_tokens" => self.cached = self.cached.max(number),
             b"cache_write_tokens" => self.cache_write = number,
             b"reasoning_tokens" => self.reasoning = number,
-            b"web_search_requests" => self.web_searches = self.web_searches.max(number),
+            b"web_search_requests" | b"web_search_calls" => self.web_searches = self.web_searches.max(number),
             _ => {}
         }
     }

@@ -23,10 +23,11 @@ pub(super) fn decode(body: &[u8]) -> Result<Answer, DecodeError> {
     let id = object.string("id").ok().flatten().filter(|id| !id.is_empty());
     let sources = SOURCES.iter().find_map(|name| object.take(name));
     let fallback_id = format!("call_{}", id.as_deref().unwrap_or("0"));
-    let choices = choices
-        .into_iter()
-        .enumerate()
-        .map(|(index, raw)| read_choice(raw, at.index(index), index, (sources, &fallback_id)));
+    let choices = choices.into_iter().enumerate().map(|(index, raw)| {
+        // They are the first choice's: were they everyone's, a few would become very many.
+        let sources = sources.filter(|_| index == 0);
+        read_choice(raw, at.index(index), index, (sources, &fallback_id))
+    });
     Ok(Answer {
         choices: choices.collect::<Result<_, _>>()?,
         id,

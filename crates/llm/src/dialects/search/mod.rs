@@ -6,10 +6,12 @@
 mod reading;
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 
 use super::{DecodeError, Dialect, Encoded, Losses, Quirk, Target, codec, write};
 use crate::ir::{Chat, Request, SearchContext, SearchLocation, WebSearch};
 use crate::json::{self, Edit, Kind};
+use reading::is_web_plugin;
 
 pub(super) use reading::{
     is_anthropic_tool, is_chat_tool, is_gemini_tool, is_responses_tool, read_ai_sdk_tool,
@@ -365,7 +367,7 @@ pub fn search_edits(
             let said = listed("plugins");
             if !matches!(read_plugins(said), Ok(Some(_))) {
                 let plugin = alone(|list| write_plugin(wish, list));
-                edits.extend(appended(said, plugin).map(|value| Edit::Set { name: "plugins", value }));
+                edits.extend(with_plugin(said, plugin).map(|value| Edit::Set { name: "plugins", value }));
             }
         }
         form => {
@@ -393,6 +395,17 @@ fn alone(write: impl FnOnce(&mut write::List<'_>)) -> Vec<u8> {
     write::object(&mut out, |object| object.list("l", write));
     let inner = out.strip_prefix(br#"{"l":["#).and_then(|rest| rest.strip_suffix(b"]}"));
     inner.unwrap_or_default().to_vec()
+}
+
+/// The plugins with the one that searches. One that the client has switched off gives way: the model's name wishes it, and
+/// there are never two. What is no list is left for its provider to refuse.
+fn with_plugin(plugins: &[u8], plugin: Vec<u8>) -> Option<Bytes> {
+    let Ok(known) = serde_json::from_slice::<Option<Vec<&RawValue>>>(plugins) else {
+        return appended(plugins, plugin);
+    };
+    let others = known.into_iter().flatten().filter(|raw| !is_web_plugin(raw));
+    let all: Vec<&[u8]> = others.map(|raw| raw.get().as_bytes()).chain([&*plugin]).collect();
+    Some([b"[", &*all.join(&b','), b"]"].concat().into())
 }
 
 /// A list with one more element; nothing where there is something else than a list, which is left for its provider to refuse.

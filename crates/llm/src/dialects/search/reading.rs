@@ -16,22 +16,23 @@ const OPENROUTER_TOOL: &str = "openrouter:web_search";
 const DOMAINS_MOST: usize = 256;
 
 /// Reads the plugin `web` out of `plugins`, unless it is switched off or not there. What else stands in the list is for others
-/// to understand.
+/// to understand, and so is what is no list.
 pub fn read_plugins(json: &[u8]) -> Result<Option<WebSearch>, DecodeError> {
     let at = At::BODY.key("plugins");
-    let plugins: Vec<&RawValue> = serde_json::from_slice(json).map_err(|_| at.expected("a list"))?;
-    for (index, raw) in plugins.into_iter().enumerate() {
-        let at = at.index(index);
-        let Ok(mut plugin) = Object::read(raw, at) else { continue };
-        if plugin.string("id").ok().flatten().as_deref() != Some(PLUGIN) {
-            continue;
-        }
-        if plugin.boolean("enabled")? == Some(false) {
-            return Ok(None);
-        }
-        return read_openrouter(&mut plugin).map(Some);
+    let plugins: Vec<&RawValue> = serde_json::from_slice(json).unwrap_or_default();
+    let Some(index) = plugins.iter().position(|raw| is_web_plugin(raw)) else { return Ok(None) };
+    let Some(raw) = plugins.get(index) else { return Ok(None) };
+    let mut plugin = Object::read(raw, at.index(index))?;
+    if plugin.boolean("enabled")? == Some(false) {
+        return Ok(None);
     }
-    Ok(None)
+    read_openrouter(&mut plugin).map(Some)
+}
+
+/// Whether one of the plugins is the one that searches.
+pub(super) fn is_web_plugin(raw: &RawValue) -> bool {
+    let plugin = Object::read(raw, At::BODY);
+    plugin.is_ok_and(|mut plugin| plugin.string("id").ok().flatten().as_deref() == Some(PLUGIN))
 }
 
 /// Whether a list of a request's tools holds one that searches. Nearly all are told by a search for the words.

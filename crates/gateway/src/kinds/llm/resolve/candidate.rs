@@ -103,6 +103,11 @@ pub fn spoken_with_search(client: Dialect, deployment: &Deployment) -> Option<Di
     spoken_in(client, deployment).find(can).or_else(|| spoken(client, deployment))
 }
 
+/// Whether a deployment can be asked to search the web for a client of this dialect.
+pub fn can_search(client: Dialect, deployment: &Deployment) -> bool {
+    spoken_in(client, deployment).any(|dialect| searches(dialect, deployment))
+}
+
 /// Whether a deployment that is spoken to in `dialect` can be asked to search the web.
 pub fn searches(dialect: Dialect, deployment: &Deployment) -> bool {
     SearchForm::of(dialect, &deployment.provider.quirks, deployment.model.searches()).is_some()

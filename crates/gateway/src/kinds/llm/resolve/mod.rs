@@ -27,10 +27,10 @@ use crate::stages::unknown_model;
 
 pub use ask::{Ask, Named};
 use candidate::{Behind, Candidate, Candidates};
-pub use candidate::{going_on, spoken};
+pub use candidate::{can_search, going_on, spoken};
 pub use conversation::{conversation, session, session_name};
 pub use decision::Decision;
-pub use rules_out::Reason;
+pub use rules_out::{Reason, is_free};
 pub use variant::{Variant, split_variant};
 
 /// What to try, in order.

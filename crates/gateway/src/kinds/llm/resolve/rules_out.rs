@@ -73,11 +73,15 @@ impl Reason {
 
 /// Why a deployment may not be tried, if it may not.
 pub fn reason(levels: &Levels<'_>, deployment: &Deployment) -> Option<Reason> {
-    let free = levels.variant == Some(Variant::Free);
-    if free && !FREE.allows(deployment.model.price.as_ref()) {
+    if levels.variant == Some(Variant::Free) && !is_free(deployment) {
         return Some(Reason::MaxPrice);
     }
     levels.all().find_map(|level| of_level(level, deployment))
+}
+
+/// Whether it is known to cost nothing.
+pub fn is_free(deployment: &Deployment) -> bool {
+    FREE.allows(deployment.model.price.as_ref())
 }
 
 /// What costs nothing.

@@ -3,6 +3,8 @@
 
 use yumen_config::{Snapshot, Strategy};
 
+use crate::kinds::llm::auto::is_open;
+
 /// What stands behind a model's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Variant {
@@ -41,14 +43,17 @@ impl Variant {
     }
 }
 
-/// Takes a variant off a name, unless a model is called so with it.
+/// Takes a variant off a name, unless a model is called so with it. What is left is a model's name, or one that leaves the
+/// model to the gateway.
 pub fn split_variant<'n>(snapshot: &Snapshot, name: &'n str) -> (&'n str, Option<Variant>) {
     if !name.contains(':') || snapshot.models.contains_key(name) || snapshot.withheld.contains(name) {
         return (name, None);
     }
     let found = Variant::ALL.iter().find_map(|(end, variant)| Some((name.strip_suffix(end)?, *variant)));
     match found {
-        Some((base, variant)) if snapshot.models.contains_key(base) => (base, Some(variant)),
+        Some((base, variant)) if snapshot.models.contains_key(base) || is_open(snapshot, base) => {
+            (base, Some(variant))
+        }
         _ => (name, None),
     }
 }

@@ -8,7 +8,7 @@ use super::super::chunk::{Candidate, Chunk};
 use super::super::finish::{blocked, read_finish};
 use super::super::logprobs::read_logprobs;
 use super::super::usage::read_usage;
-use crate::dialects::citations::Remembered;
+use crate::dialects::citations::grounding::Remembered;
 use crate::dialects::{CallIds, DecodeError, StreamDecoder, fault, raise};
 use crate::ir::{Citation, Content, Json, Start, StreamEvent};
 use crate::usage::Usage;
@@ -135,7 +135,7 @@ impl Decoder {
         }
         if let Some(grounding) = candidate.grounding() {
             state.searches = state.searches.max(grounding.searches());
-            let citations = grounding.citations(state.text.text());
+            let citations = grounding.citations(state.text.text(), &[]);
             if !citations.is_empty() {
                 state.citations = citations;
             }

@@ -12,7 +12,8 @@ use super::super::part::write_call;
 use super::super::proof::signature;
 use super::super::usage::write_usage;
 use super::array::JsonArray;
-use crate::dialects::citations::{Remembered, write_grounding};
+use crate::dialects::citations::MOST;
+use crate::dialects::citations::grounding::{Remembered, write_grounding};
 use crate::dialects::held_calls::{HELD_LIMIT, HeldCalls};
 use crate::dialects::{AnswerContext, Losses, StreamEncoder, fault, write};
 use crate::ir::{Citation, ErrorFacts, Finish, Json, Source, Start, StreamEvent};
@@ -307,7 +308,7 @@ impl StreamEncoder for Encoder {
                 self.arguments(*choice, *call, arguments, out)
             }
             StreamEvent::Citation { choice, citation } => {
-                if let Some(choice) = self.choice(*choice) {
+                if let Some(choice) = self.choice(*choice).filter(|choice| choice.citations.len() < MOST) {
                     let until = choice.text.text().len();
                     choice.citations.push(((**citation).clone(), choice.before, until));
                 }

@@ -22,6 +22,8 @@ pub(in super::super) struct Decoder {
     id: Option<String>,
     choices: Vec<ChoiceState>,
     usage: Usage,
+    /// Sources that are told beside the answer, until its first choice has ended.
+    sources: Vec<Citation>,
 }
 
 #[derive(Default)]
@@ -62,9 +64,11 @@ impl StreamDecoder for Decoder {
             return Ok(());
         }
         self.start(&chunk, out);
-        let sources = chunk.search_results.or(chunk.citations).or(chunk.web_search);
+        if let Some(sources) = chunk.search_results.or(chunk.citations).or(chunk.web_search) {
+            self.keep_sources(sources, chunk.choices.as_deref().unwrap_or_default());
+        }
         for choice in chunk.choices.into_iter().flatten() {
-            self.read_choice(choice, sources, out)?;
+            self.read_choice(choice, out)?;
         }
         if let Some(usage) = chunk.usage.and_then(|usage| read_usage(usage.get())) {
             raise(&mut self.usage, usage);
@@ -107,12 +111,24 @@ impl Decoder {
         })));
     }
 
+    /// Keeps the sources that are told beside the answer. Servers tell them with its first piece, its last, or all: read are
+    /// the first and the last.
+    fn keep_sources(&mut self, sources: &RawValue, choices: &[ChunkChoice<'_>]) {
+        let ends = choices.iter().any(|choice| choice.finish_reason.text().is_some());
+        if ends || self.sources.is_empty() {
+            let sources = read_sources(sources);
+            if !sources.is_empty() {
+                self.sources = sources;
+            }
+        }
+    }
+
     /// The upstream says that all is said. Choices without a finish word have simply ended.
     fn close(&mut self, out: &mut Vec<StreamEvent>) {
         self.over = true;
         for choice in self.choices.iter_mut().filter(|choice| !choice.finished) {
             choice.finished = true;
-            choice.cite(None, out);
+            choice.cite(&mut self.sources, out);
             let reason = if choice.calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
             out.push(StreamEvent::Finish {
                 choice: choice.index,
@@ -125,7 +141,6 @@ impl Decoder {
     fn read_choice(
         &mut self,
         choice: ChunkChoice<'_>,
-        sources: Option<&RawValue>,
         out: &mut Vec<StreamEvent>,
     ) -> Result<(), DecodeError> {
         if let Some(usage) = choice.usage.and_then(|usage| read_usage(usage.get())) {
@@ -152,7 +167,7 @@ impl Decoder {
         }
         if let Some(word) = choice.finish_reason.text() {
             state.finished = true;
-            state.cite(sources, out);
+            state.cite(&mut self.sources, out);
             let stop_sequence = choice.stop_reason.text().map(str::to_owned);
             let reason = match read_finish(word) {
                 FinishReason::Stop if state.refused => FinishReason::Refusal,
@@ -170,12 +185,12 @@ impl Decoder {
 }
 
 impl ChoiceState {
-    /// Tells the sources of the text: of where they stand in it, once all of it has come. `beside` are those that are told
-    /// beside the answer, which is where nothing else was told of any.
-    fn cite(&mut self, beside: Option<&RawValue>, out: &mut Vec<StreamEvent>) {
+    /// Tells the sources of the text, of whose places nothing is known before all of it has come. Those that are told `beside`
+    /// the answer are the first choice's, if it tells none itself: were they everyone's, a few would become very many.
+    fn cite(&mut self, beside: &mut Vec<Citation>, out: &mut Vec<StreamEvent>) {
         let mut citations = std::mem::take(&mut self.citations);
         if citations.is_empty() {
-            citations = beside.map(read_sources).unwrap_or_default();
+            citations = std::mem::take(beside);
         }
         let choice = self.index;
         out.extend(

@@ -138,8 +138,10 @@ impl Growth {
             object.number("annotation_index", part.citations.len());
             object.object("annotation", |out| write_responses(citation, length, out));
         });
-        *held += citation.url.len() + citation.title.as_ref().map_or(0, String::len);
-        part.citations.push(citation.clone());
+        // What it says there has no place in this API.
+        let kept = Citation { quote: None, ..citation.clone() };
+        *held += size_of::<Citation>() + kept.url.len() + kept.title.as_ref().map_or(0, String::len);
+        part.citations.push(kept);
     }
 
     /// Whether the open item is reasoning.
