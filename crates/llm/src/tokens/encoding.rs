@@ -16,7 +16,7 @@ use super::vocabulary::{Bench, LONGEST, Vocabulary};
 
 /// Steps that counting may take whatever is counted, and one more for so many bytes. Prose takes one for four bytes, what is
 /// made to be slow more than one for each: a megabyte of that ends as an estimate.
-const STEPS: u64 = 200_000;
+const STEPS: u64 = 150_000;
 const BYTES_PER_STEP: u64 = 3;
 
 /// A vocabulary that is public.
