@@ -230,13 +230,14 @@ async fn where_the_next_one_has_begun_to_fail_the_one_after_it_is_asked_beside()
     let next = "provider: fast-openai, model: fake-500 }";
     let config = config(&upstream, "{ after_ms: 1500, max_percent: 1000 }", "fake-never-answers", "fake-500")
         .replace("models:\n  openai", &format!("{third}  openai"))
-        .replace(next, &format!("{next}, {{ provider: third, model: fake-chat }}"));
+        .replace(next, &format!("{next}, {{ provider: third, model: fake-chat }}"))
+        .replacen("gateway: {", "gateway: { retry_rounds: 0,", 1);
     let gateway = Gateway::start(&config).await;
     let client = gateway.client();
     let asked = tokio::spawn(async move { client.post(CHAT, &ask("openai")).await });
     upstream.until("the first one works", |counts| counts.received == 1).await;
-    // Since the choice was made, nobody is to try the next one any more.
-    for _ in 0..6 {
+    // Since the choice was made, nobody is to try the next one any more, and those who ask it again keep it so.
+    while !asked.is_finished() {
         gateway.client().post(CHAT, &ask("fast-openai/fake-500")).await;
     }
     let answer = asked.await.unwrap().expect_status(200);
