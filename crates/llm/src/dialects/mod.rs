@@ -47,6 +47,7 @@ mod seal;
 mod search;
 mod stopwatch;
 mod tally;
+mod tap;
 mod target;
 mod texts;
 mod tier;
@@ -59,7 +60,7 @@ use serde::{Deserialize, Serialize};
 use crate::ir;
 pub use crate::ir::{ErrorFacts, ErrorKind};
 use crate::json::Object;
-use crate::price::{Price, Tier};
+use crate::price::Price;
 
 pub use about::{Answers, Asking, ErrorShape, Onward, Outline, Prefill, Upstream};
 pub use anthropic_messages::{count_tokens_answer, read_count_tokens};
@@ -69,8 +70,9 @@ pub use openai_realtime::{Counted, Heard, ModelPlace, NamedModel, named_models, 
 pub use openai_responses::memory;
 pub use passing::{BodyForm, Passing, Pictures};
 pub use seal::holds_sealed;
-pub use search::{SearchForm, encode_request, read_plugins, search_edits, tools_search};
+pub use search::{SearchForm, WEB_PLUGIN, encode_request, read_plugins, search_edits, tools_search};
 pub use stopwatch::Stopwatch;
+pub use tap::Tap;
 pub use target::{Quirk, Target, Thinking};
 pub use texts::{End, Span, TextId, Texts, texts};
 
@@ -82,7 +84,7 @@ pub use operation::Operation;
 use operation::{as_chat, as_chat_with, one_sided, refuse};
 use tally::{raise, raise_tap_usage};
 
-use crate::usage::{Units, Usage};
+use crate::usage::Units;
 
 /// The name of a wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -249,35 +251,6 @@ pub struct AnswerContext {
     pub kept: bool,
     /// The kept answer that the request continues, for the same.
     pub previous: Option<String>,
-}
-
-/// What a side reader has learned of an answer that passes through in its own bytes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tap {
-    /// The upstream's id for this answer.
-    pub id: Option<String>,
-    /// The model that the upstream says has answered.
-    pub model: Option<String>,
-    /// The finish reason in the dialect's own word.
-    pub finish_reason: Option<String>,
-    /// Usage as reported, merged over the events seen so far (see pitfall 26: the last or largest, never the sum).
-    pub usage: Option<Usage>,
-    /// What was used beside text tokens.
-    pub units: Units,
-    /// At which service tier the answer says that it was served.
-    pub tier: Tier,
-    /// Whether the provider says that it keeps the answer, in dialects in which it does.
-    pub stored: Option<bool>,
-    /// The ids of its items, where it ends with all of them.
-    pub items: Vec<String>,
-    /// Bytes of generated text, reasoning and tool arguments seen so far: the ground for an estimate.
-    pub output_bytes: u64,
-    /// Whether any generated content (not only lifecycle frames) has been seen.
-    pub content_seen: bool,
-    /// Whether the dialect's terminal event has been seen (`[DONE]`, `message_stop`, `response.completed`).
-    pub finished: bool,
-    /// An error event that the upstream sent inside the stream.
-    pub error: Option<Box<ErrorFacts>>,
 }
 
 /// One dialect. Implementations are stateless; streams have their own state objects.

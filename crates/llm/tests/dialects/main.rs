@@ -12,6 +12,7 @@ mod ai_sdk_media;
 mod bad_input;
 mod bedrock;
 mod bedrock_round_trips;
+mod beside;
 mod cohere;
 mod completions;
 mod embeddings;

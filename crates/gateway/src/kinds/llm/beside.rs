@@ -56,11 +56,11 @@ impl Try<'_> {
         let native_id = &self.step.deployment.model.native_id;
         let path = endpoint.upload_path.as_ref().and_then(|path| path.for_model(native_id));
         let Some(path) = path else { return Ok(()) };
-        let mut pictures: Vec<Content> = Vec::new();
+        let mut pictures: Vec<(Content, Encoded)> = Vec::new();
         request.visit_contents(&mut |content| {
-            let is_new = pictures.len() <= BROUGHT_MOST && !pictures.contains(content);
-            if is_new && codec.upload(content, user.as_deref()).is_some() {
-                pictures.push(content.clone());
+            let is_new = pictures.len() <= BROUGHT_MOST && pictures.iter().all(|(known, _)| known != content);
+            if is_new && let Some(form) = codec.upload(content, user.as_deref()) {
+                pictures.push((content.clone(), form));
             }
         });
         if pictures.len() > BROUGHT_MOST {
@@ -70,8 +70,7 @@ impl Try<'_> {
             );
             return Err(Failure::unsayable(message, None));
         }
-        for content in pictures {
-            let Some(form) = codec.upload(&content, user.as_deref()) else { continue };
+        for (content, form) in pictures {
             let id = self.bring(exchange, endpoint, &path, form).await?;
             request.visit_contents(&mut |other| {
                 if *other == content {

@@ -31,6 +31,7 @@ mod large;
 mod load;
 mod memory;
 mod nested;
+mod plugins;
 mod preset;
 mod probe;
 mod realtime;

@@ -6,21 +6,22 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
 use yumen_config::VirtualKey;
-use yumen_llm::dialects::{ErrorShape, codec};
+use yumen_llm::dialects::{ErrorShape, WEB_PLUGIN, codec};
 use yumen_llm::json::{Field, Kind};
 
 use super::call::Call;
+use super::heal;
+use super::plugins::are_only;
 use crate::rejection::{Code, Rejection};
 
 /// Members that carry settings of a provider or router, models among them.
 const FREE_FORM: [&str; 2] = ["plugins", "providerOptions"];
 /// Plugins with settings that name no model, and those settings: <https://openrouter.ai/docs/guides/features/plugins>
 const PLUGINS: [(&str, &[&str]); 2] = [
-    ("response-healing", &[]),
+    (heal::PLUGIN, &[]),
     (
-        "web",
+        WEB_PLUGIN,
         &[
             "engine",
             "max_results",
@@ -87,7 +88,8 @@ pub fn permit_nested(consumer: &VirtualKey, call: &Call) -> Result<(), Rejection
         );
         return Err(Rejection::new(Code::AmbiguousField, message).param(name));
     }
-    let harmless = |name: &str, field: &Field| name == "plugins" && name_no_model(field.value(&call.body));
+    let harmless =
+        |name: &str, field: &Field| name == "plugins" && are_only(field.value(&call.body), &PLUGINS);
     let free = |name: &&str| present(name).is_some_and(|field| !harmless(name, field));
     if let Some(name) = FREE_FORM.into_iter().find(free) {
         let message =
@@ -113,17 +115,6 @@ pub fn permit_nested(consumer: &VirtualKey, call: &Call) -> Result<(), Rejection
         }
         None => Ok(()),
     }
-}
-
-/// Whether plugins are only such as can name no model.
-fn name_no_model(plugins: &[u8]) -> bool {
-    let is_known = |plugin: &Map<String, Value>| {
-        let known = PLUGINS.iter().find(|(id, _)| plugin.get("id").is_some_and(|said| said == id));
-        known.is_some_and(|(_, settings)| {
-            plugin.keys().all(|name| name == "id" || name == "enabled" || settings.contains(&&**name))
-        })
-    };
-    serde_json::from_slice::<Vec<Map<String, Value>>>(plugins).is_ok_and(|all| all.iter().all(is_known))
 }
 
 fn further_model(name: &str) -> Rejection {
@@ -295,7 +286,7 @@ mod tests {
             r#"[{"id":"web","max_results":3,"include_domains":["example.org"]},{"id":"response-healing"}]"#,
             "[]",
         ] {
-            assert!(name_no_model(plugins.as_bytes()), "{plugins}");
+            assert!(are_only(plugins.as_bytes(), &PLUGINS), "{plugins}");
         }
         for plugins in [
             r#"[{"id":"web","model":"big"}]"#,
@@ -303,7 +294,7 @@ mod tests {
             r#"[{"id":"auto-router","id":"web","allowed_models":["big"]}]"#,
             r#"{"id":"web"}"#,
         ] {
-            assert!(!name_no_model(plugins.as_bytes()), "{plugins}");
+            assert!(!are_only(plugins.as_bytes(), &PLUGINS), "{plugins}");
         }
     }
 

@@ -19,8 +19,8 @@ pub(super) use reading::{
 };
 pub use reading::{read_plugins, tools_search};
 
-/// The plugin that searches.
-const PLUGIN: &str = "web";
+/// The plugin of OpenRouter's that searches.
+pub const WEB_PLUGIN: &str = "web";
 /// What is lost of a request that cannot ask for search.
 const LOST: &str = "web_search";
 
@@ -324,7 +324,7 @@ fn write_members(form: SearchForm, wish: &WebSearch, out: &mut write::Object<'_>
 /// Writes the plugin.
 fn write_plugin(wish: &WebSearch, list: &mut write::List<'_>) {
     list.object(|out| {
-        out.text("id", PLUGIN);
+        out.text("id", WEB_PLUGIN);
         out.maybe_text("engine", wish.engine.as_deref());
         out.maybe_number("max_results", wish.max_results);
         out.maybe_number("max_uses", wish.max_uses);

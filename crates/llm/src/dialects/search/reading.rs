@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
-use super::PLUGIN;
+use super::WEB_PLUGIN;
 use crate::dialects::read::{At, Object, strings};
 use crate::dialects::{DecodeError, Dialect};
 use crate::ir::{Json, SearchContext, SearchLocation, SearchTool, WebSearch};
@@ -32,14 +32,20 @@ pub fn read_plugins(json: &[u8]) -> Result<Option<WebSearch>, DecodeError> {
 /// Whether one of the plugins is the one that searches.
 pub(super) fn is_web_plugin(raw: &RawValue) -> bool {
     let plugin = Object::read(raw, At::BODY);
-    plugin.is_ok_and(|mut plugin| plugin.string("id").ok().flatten().as_deref() == Some(PLUGIN))
+    plugin.is_ok_and(|mut plugin| plugin.string("id").ok().flatten().as_deref() == Some(WEB_PLUGIN))
 }
 
 /// Whether a list of a request's tools holds one that searches. Nearly all are told by a search for the words.
 pub fn tools_search(dialect: Dialect, tools: &[u8]) -> bool {
-    static SNAKE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"_search"));
-    static CAMEL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"leSearch"));
-    let is_named = SNAKE.find(tools).is_some() || dialect == Dialect::Gemini && CAMEL.find(tools).is_some();
+    static WEB: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"web_search"));
+    static GOOGLE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"google_search"));
+    static CAMEL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"googleSearch"));
+    let is_there = |finder: &Finder<'_>| finder.find(tools).is_some();
+    let is_named = match dialect {
+        Dialect::Gemini => is_there(&CAMEL) || is_there(&GOOGLE),
+        Dialect::AiSdk => is_there(&WEB) || is_there(&GOOGLE),
+        _ => is_there(&WEB),
+    };
     if !is_named {
         return false;
     }

@@ -15,4 +15,4 @@ pub use events::EventHealer;
 pub use frames::{FrameHealer, Frames};
 pub use tally::{header, with_status};
 pub use whole::{heal_answer, heal_body};
-pub use wish::{Healing, Wish, is_only_healing, wish};
+pub use wish::{Healing, PLUGIN, Wish, is_only_healing, wish};

@@ -7,12 +7,13 @@ use yumen_config::{Snapshot, VirtualKey};
 use yumen_llm::dialects::Dialect;
 use yumen_llm::json::{Kind, Object};
 
+use crate::kinds::llm::plugins::are_only;
 use crate::rejection::{Code, Rejection};
 
 /// The member with which a request decides for itself.
 const HEAL_JSON: &str = "heal_json";
 /// OpenRouter's name for the repair.
-const PLUGIN: &str = "response-healing";
+pub const PLUGIN: &str = "response-healing";
 
 /// What a request says about the form of its answer.
 #[derive(Debug, Clone, Default)]
@@ -68,14 +69,9 @@ fn plugin(plugins: &Value) -> Option<bool> {
     Some(plugin.get("enabled").and_then(Value::as_bool).unwrap_or(true))
 }
 
-/// Whether plugins name nothing but the repair, which chooses no model.
+/// Whether plugins name nothing but the repair.
 pub fn is_only_healing(plugins: &[u8]) -> bool {
-    let is_healing = |plugin: &Value| {
-        let Some(members) = plugin.as_object() else { return false };
-        members.get("id").is_some_and(|id| id == PLUGIN)
-            && members.keys().all(|name| name == "id" || name == "enabled")
-    };
-    serde_json::from_slice::<Vec<Value>>(plugins).is_ok_and(|plugins| plugins.iter().all(is_healing))
+    are_only(plugins, &[(PLUGIN, &[])])
 }
 
 /// Whether JSON is asked for, in the way of each dialect.

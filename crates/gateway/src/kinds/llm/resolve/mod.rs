@@ -301,11 +301,13 @@ impl<'c> Chooser<'c, '_> {
         let levels = self.levels(target, named.variant);
         let listed = target.deployments.items().iter().map(|deployment| (deployment, false));
         let fallbacks = target.fallbacks.iter().map(|deployment| (deployment, true));
+        let online = self.ask.online || self.ask.answers && named.variant == Some(Variant::Online);
+        let searches = online || self.ask.has_search_options();
         for (deployment, is_fallback) in listed.chain(fallbacks) {
             let segment = rank * 2 + usize::from(is_fallback);
             let mut candidate = Candidate::new(deployment, segment);
-            candidate.online = self.ask.online || self.ask.answers && named.variant == Some(Variant::Online);
-            let spoken = match candidate.online || self.ask.has_search_options() {
+            candidate.online = online;
+            let spoken = match searches {
                 true => candidate::spoken_with_search(self.ask.dialect, deployment),
                 false => candidate::spoken(self.ask.dialect, deployment),
             };
