@@ -23,7 +23,7 @@ pub struct Chooser {
 
 /// A request, read.
 #[derive(Debug)]
-pub struct Read(Call);
+pub struct Read(Box<Call>);
 
 impl Chooser {
     /// With these settings.

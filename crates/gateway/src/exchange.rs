@@ -83,7 +83,7 @@ pub struct Exchange {
     pub worked: Duration,
     head_us: Option<u64>,
     /// The try under way, noted when the client leaves in the middle of it.
-    pub trying: Option<Trying>,
+    pub trying: Option<Box<Trying>>,
     /// What was last sent for it with a credential.
     pub sent: Option<Sent>,
     /// Files that were fetched for it, until an answer begins.

@@ -82,7 +82,7 @@ async fn serve(
     route: LlmRoute,
     head: &request::Parts,
     body: &mut Incoming,
-) -> Result<(llm::Call, llm::Arrival), Rejection> {
+) -> Result<(Box<llm::Call>, Box<llm::Arrival>), Rejection> {
     let worker = Arc::clone(exchange.worker());
     let gateway = &worker.gateway;
     exchange.routed(&route);
@@ -117,7 +117,7 @@ async fn serve(
             llm::dispatch(exchange, settings, &call, &plan, &head.headers).await?
         }
         Task::CountTokens | Task::Explain => {
-            llm::count_tokens(exchange, settings, &call, &plan, &head.headers).await?
+            Box::pin(llm::count_tokens(exchange, settings, &call, &plan, &head.headers)).await?
         }
     };
     if let Some(job) = llm::job(exchange, &call, &arrival)? {

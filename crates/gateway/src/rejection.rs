@@ -4,6 +4,7 @@
 //! never holds a secret: outer text is for the caller, the cause is for the log.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 use yumen_llm::dialects::{ErrorFacts, ErrorKind};
 
@@ -119,10 +120,15 @@ codes! {
     UpstreamTimeout "upstream_timeout" 504 Timeout Upstream Next "The provider did not answer within the time-out of this phase.";
 }
 
-/// A refusal or failure on its way to the client.
+/// A refusal or failure on its way to the client. It is as small as a pointer, because every result of every stage has room
+/// for one, and nearly none has one.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
-pub struct Rejection {
+#[error("{}", .0.message)]
+pub struct Rejection(Box<Refused>);
+
+/// What a [`Rejection`] says.
+#[derive(Debug, Clone)]
+pub struct Refused {
     /// What happened.
     pub code: Code,
     /// HTTP status: the code's, or the upstream's own.
@@ -159,7 +165,7 @@ pub struct UpstreamSaid {
 impl Rejection {
     /// A rejection with the code's own status.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Refused {
             code,
             status: code.row().status,
             message: message.into(),
@@ -168,7 +174,7 @@ impl Rejection {
             cause: None,
             metadata: None,
             upstream: None,
-        }
+        }))
     }
 
     /// Names the request field at fault.
@@ -206,6 +212,20 @@ impl Rejection {
             metadata: self.metadata.clone(),
             request_id: Some(generation_id.to_owned()),
         }
+    }
+}
+
+impl Deref for Rejection {
+    type Target = Refused;
+
+    fn deref(&self) -> &Refused {
+        &self.0
+    }
+}
+
+impl DerefMut for Rejection {
+    fn deref_mut(&mut self) -> &mut Refused {
+        &mut self.0
     }
 }
 

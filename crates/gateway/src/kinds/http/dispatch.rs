@@ -115,7 +115,7 @@ pub(super) async fn send(
         let deadline = exchange.started + step.provider.timeouts.total;
         let attempt = Attempt { settings, call, step, query, credential: credential.as_ref(), deadline };
         let began = Instant::now();
-        exchange.trying = Some(attempt.trying(exchange, began));
+        exchange.trying = Some(Box::new(attempt.trying(exchange, began)));
         let result = attempt.run(exchange).await;
         attempt.note(exchange, &result);
         match result {
@@ -267,7 +267,8 @@ impl Attempt<'_> {
     }
 
     fn note(&self, exchange: &mut Exchange, result: &Result<Arrival, Failure>) {
-        let Some(Trying { mut attempt, began, .. }) = exchange.trying.take() else { return };
+        let Some(trying) = exchange.trying.take() else { return };
+        let Trying { mut attempt, began, .. } = *trying;
         (attempt.status, attempt.cause) = match result {
             Ok(arrival) => (Some(arrival.status.as_u16()), arrival.cause.map(str::to_owned)),
             Err(failure) => (failure.status, Some(failure.class.word().to_owned())),

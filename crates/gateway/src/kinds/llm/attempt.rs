@@ -93,7 +93,7 @@ impl Try<'_> {
     }
 
     /// Makes the try.
-    pub async fn run(&self, exchange: &mut Exchange) -> Result<Arrival, Failure> {
+    pub async fn run(&self, exchange: &mut Exchange) -> Result<Box<Arrival>, Failure> {
         let provider = self.step.provider();
         let endpoint = provider.endpoints.get(&self.step.dialect).ok_or_else(|| {
             Failure::unsayable(format!("{} does not speak this dialect.", provider.name), None)
@@ -138,7 +138,7 @@ impl Try<'_> {
         };
         let answer = answer.map_err(|failure| self.without_token(failure, &pass, exchange.worker()))?;
         exchange.files = None;
-        Ok(Arrival {
+        Ok(Box::new(Arrival {
             status,
             headers,
             dialect: self.step.dialect,
@@ -151,7 +151,7 @@ impl Try<'_> {
             remembering: None,
             prospect: None,
             earlier: Earlier::default(),
-        })
+        }))
     }
 
     /// What the client asks for, written anew.

@@ -59,9 +59,9 @@ pub fn is_open(snapshot: &Snapshot, name: &str) -> bool {
 pub fn chosen(
     snapshot: &Snapshot,
     key: &VirtualKey,
-    mut call: Call,
+    mut call: Box<Call>,
     headers: &http::HeaderMap,
-) -> Result<Call, Rejection> {
+) -> Result<Box<Call>, Rejection> {
     let latest = |name: &mut String| {
         if name.starts_with('~')
             && !snapshot.models.contains_key(name.as_str())

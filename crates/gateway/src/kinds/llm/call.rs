@@ -85,8 +85,8 @@ pub struct Call {
 
 impl Call {
     /// A call that asks for nothing beside its model.
-    pub fn plain((dialect, task, skin): (Dialect, Task, Skin), model: String, body: Bytes) -> Self {
-        Self {
+    pub fn plain((dialect, task, skin): (Dialect, Task, Skin), model: String, body: Bytes) -> Box<Self> {
+        Box::new(Self {
             dialect,
             task,
             skin,
@@ -114,7 +114,7 @@ impl Call {
             rescue: Rescue::default(),
             shadow: Role::None,
             recorded_tokens: None,
-        }
+        })
     }
 
     /// Whether the client is told the usage of its stream; OpenRouter's clients always are.

@@ -22,7 +22,7 @@ pub async fn count_tokens(
     call: &Call,
     plan: &Plan,
     client_headers: &HeaderMap,
-) -> Result<Arrival, Rejection> {
+) -> Result<Box<Arrival>, Rejection> {
     let first = plan.steps.first();
     // A whole request inside the body names a model of its own.
     let whole = call.object.get(&call.body, "generateContentRequest").is_some();
@@ -47,7 +47,7 @@ fn can_count(step: &Step) -> bool {
 }
 
 /// Counts by the model's own vocabulary where it is public, else by estimate.
-async fn count(exchange: &Exchange, call: &Call, step: Option<&Step>, whole: bool) -> Arrival {
+async fn count(exchange: &Exchange, call: &Call, step: Option<&Step>, whole: bool) -> Box<Arrival> {
     let gateway = &exchange.worker().gateway;
     let model = step.map(|step| step.deployment.model.name());
     let gauge = Gauge::of(model.map_or(call.model.as_str(), |name| name));
@@ -69,7 +69,7 @@ async fn count(exchange: &Exchange, call: &Call, step: Option<&Step>, whole: boo
         Dialect::Gemini => gemini_count_tokens_answer(tokens),
         _ => count_tokens_answer(tokens),
     });
-    Arrival {
+    Box::new(Arrival {
         status: StatusCode::OK,
         headers: HeaderMap::from_iter([headers::token_source(is_exact)]),
         dialect: call.dialect,
@@ -88,5 +88,5 @@ async fn count(exchange: &Exchange, call: &Call, step: Option<&Step>, whole: boo
         remembering: None,
         prospect: None,
         earlier: Earlier::default(),
-    }
+    })
 }

@@ -63,7 +63,7 @@ pub async fn decode(
     route: LlmRoute,
     head: &request::Parts,
     body: &mut Incoming,
-) -> Result<Call, Rejection> {
+) -> Result<Box<Call>, Rejection> {
     let settings = &snapshot.gateway;
     if route.task == Task::Converse {
         return understood(snapshot, realtime::open(exchange, route, head)?, &head.headers);
@@ -81,14 +81,18 @@ pub async fn decode(
         _ => read(settings, route, body)?,
     };
     if call.dialect != named {
-        let Call { dialect, task, skin, .. } = call;
+        let Call { dialect, task, skin, .. } = *call;
         exchange.routed(&LlmRoute { dialect, task, skin, in_path: None });
     }
     understood(snapshot, call, &head.headers)
 }
 
 /// The call with what the settings and its headers make of it.
-pub fn understood(snapshot: &Snapshot, mut call: Call, headers: &HeaderMap) -> Result<Call, Rejection> {
+pub fn understood(
+    snapshot: &Snapshot,
+    mut call: Box<Call>,
+    headers: &HeaderMap,
+) -> Result<Box<Call>, Rejection> {
     let asked = headers.get(TRACE_HEADER).and_then(|value| value.to_str().ok());
     call.wants_trace = asked.is_some_and(|value| value.eq_ignore_ascii_case("enabled"));
     if codec(call.dialect).outline().errors == ErrorShape::Ollama {
@@ -105,7 +109,7 @@ pub fn understood(snapshot: &Snapshot, mut call: Call, headers: &HeaderMap) -> R
 }
 
 /// Reads the facts of a whole body.
-pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<Call, Rejection> {
+pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<Box<Call>, Rejection> {
     let object = scan_object(&body, settings.max_json_depth).map_err(|error| {
         let code = if error.reason == ScanReason::TooDeep { Code::JsonTooDeep } else { Code::InvalidJson };
         Rejection::new(code, format!("The body cannot be read: {} (byte {}).", error.reason, error.position))
@@ -147,21 +151,21 @@ pub fn read(settings: &GatewaySettings, route: LlmRoute, body: Bytes) -> Result<
     expect(preset::MEMBER, "the name of a preset", object.string(&body, preset::MEMBER))?;
     let skin = if skin == Skin::Plain && addressed.is_some() { Skin::Vercel } else { skin };
     let fallbacks = fallbacks(&object, &body, addressed.as_ref())?;
-    Ok(Call {
-        holds_sealed: codec(dialect).outline().seals && holds_sealed(&body),
-        fallbacks: fallbacks.into_iter().map(|name| (name, None)).collect(),
-        stream: stream && task == Task::Generate,
-        json_array,
-        ai_sdk_version,
-        include_usage: includes_usage(&object, &body)?,
-        web_search: web_search(dialect, &object, &body)?,
-        wishes: wishes(&object, &body)?,
-        wish: wish(dialect, &object, &body)?,
-        memory: Memory::read(dialect, &object, &body)?,
-        units: characters(spoken, &object, &body)?,
-        object,
-        ..Call::plain((dialect, task, skin), model, body)
-    })
+    let mut call = Call::plain((dialect, task, skin), model, body);
+    let body = &call.body;
+    call.holds_sealed = codec(dialect).outline().seals && holds_sealed(body);
+    call.fallbacks = fallbacks.into_iter().map(|name| (name, None)).collect();
+    call.stream = stream && task == Task::Generate;
+    call.json_array = json_array;
+    call.ai_sdk_version = ai_sdk_version;
+    call.include_usage = includes_usage(&object, body)?;
+    call.web_search = web_search(dialect, &object, body)?;
+    call.wishes = wishes(&object, body)?;
+    call.wish = wish(dialect, &object, body)?;
+    call.memory = Memory::read(dialect, &object, body)?;
+    call.units = characters(spoken, &object, body)?;
+    call.object = object;
+    Ok(call)
 }
 
 /// How the web is to be searched for a conversation, where a plugin wishes that.

@@ -37,7 +37,7 @@ pub async fn dispatch(
     call: &Call,
     plan: &Plan,
     client_headers: &HeaderMap,
-) -> Result<Arrival, Rejection> {
+) -> Result<Box<Arrival>, Rejection> {
     let mut run = Run {
         settings,
         call,
@@ -75,7 +75,7 @@ enum Then {
 }
 
 /// What came of one try that does not end the exchange.
-type Tried = Result<Arrival, Then>;
+type Tried = Result<Box<Arrival>, Then>;
 
 /// A try that has begun.
 struct Side<'a> {
@@ -111,7 +111,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Tries all that may answer.
-    async fn all(&mut self, exchange: &mut Exchange) -> Result<Arrival, Rejection> {
+    async fn all(&mut self, exchange: &mut Exchange) -> Result<Box<Arrival>, Rejection> {
         if let Some(arrival) =
             self.round(exchange, self.plan.steps.iter(), self.plan.steps.len() == 1).await?
         {
@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
         exchange: &mut Exchange,
         steps: impl Iterator<Item = &'a Step>,
         anyway: bool,
-    ) -> Result<Option<Arrival>, Rejection> {
+    ) -> Result<Option<Box<Arrival>>, Rejection> {
         for step in steps {
             if !self.is_left(step) || self.beside.iter().any(|tried| std::ptr::eq(*tried, step)) {
                 continue;
@@ -223,7 +223,11 @@ impl<'a> Run<'a> {
     }
 
     /// Tries one deployment with its credentials. `Ok(None)`: go on; `Err`: nobody would answer differently.
-    async fn step(&mut self, exchange: &mut Exchange, step: &'a Step) -> Result<Option<Arrival>, Rejection> {
+    async fn step(
+        &mut self,
+        exchange: &mut Exchange,
+        step: &'a Step,
+    ) -> Result<Option<Box<Arrival>>, Rejection> {
         if step.provider().credentials.items().is_empty() {
             return Ok(self.attempt(exchange, step, None).await?.ok());
         }
@@ -250,7 +254,8 @@ impl<'a> Run<'a> {
         credential: Option<&'a Arc<Credential>>,
     ) -> Result<Tried, Rejection> {
         match self.try_once(exchange, step, credential, false).await? {
-            Err(Then::Renewed) => self.try_once(exchange, step, credential, true).await,
+            // Rare, so that it takes no room in the others.
+            Err(Then::Renewed) => Box::pin(self.try_once(exchange, step, credential, true)).await,
             tried => Ok(tried),
         }
     }
@@ -307,7 +312,7 @@ impl<'a> Run<'a> {
         &mut self,
         exchange: &mut Exchange,
         side: Side<'a>,
-        result: Result<Arrival, Failure>,
+        result: Result<Box<Arrival>, Failure>,
     ) -> Result<Tried, Rejection> {
         let Side { attempt: Try { step, credential, began, .. }, held } = side;
         note(exchange, &result);
@@ -423,7 +428,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn trying(exchange: &Exchange, attempt: &Try<'_>) -> Trying {
+fn trying(exchange: &Exchange, attempt: &Try<'_>) -> Box<Trying> {
     let Try { call, step, began, .. } = *attempt;
     let model = &step.deployment.model;
     let attempt = AttemptRecord {
@@ -437,11 +442,12 @@ fn trying(exchange: &Exchange, attempt: &Try<'_>) -> Trying {
         ..AttemptRecord::default()
     };
     let asked = Asked { model: Some(Arc::clone(model.name())), ..call.asked() };
-    Trying { attempt, began, asked, price: model.price }
+    Box::new(Trying { attempt, began, asked, price: model.price })
 }
 
-fn note(exchange: &mut Exchange, result: &Result<Arrival, Failure>) {
-    let Some(Trying { mut attempt, began, .. }) = exchange.trying.take() else { return };
+fn note(exchange: &mut Exchange, result: &Result<Box<Arrival>, Failure>) {
+    let Some(trying) = exchange.trying.take() else { return };
+    let Trying { mut attempt, began, .. } = *trying;
     (attempt.status, attempt.cause) = match result {
         Ok(arrival) => (Some(arrival.status.as_u16()), None),
         Err(failure) => (failure.status, Some(failure.class.word().to_owned())),

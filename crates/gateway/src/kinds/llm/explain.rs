@@ -77,12 +77,12 @@ pub fn dry_run(
     headers: &HeaderMap,
     looked: &Looked<'_>,
     plan: &Plan,
-) -> Option<Arrival> {
+) -> Option<Box<Arrival>> {
     if call.task != Task::Explain {
         return None;
     }
     let told = Bytes::from(told(plan, &looked.ask(snapshot, call, headers), looked.record(call)).to_string());
-    Some(Arrival {
+    Some(Box::new(Arrival {
         status: StatusCode::OK,
         headers: HeaderMap::new(),
         dialect: call.dialect,
@@ -95,11 +95,11 @@ pub fn dry_run(
         remembering: None,
         prospect: None,
         earlier: Earlier::default(),
-    })
+    }))
 }
 
 /// A request of this head and body, read as the settings understand it.
-pub fn understood(snapshot: &Snapshot, head: &request::Parts, body: Bytes) -> Result<Call, Rejection> {
+pub fn understood(snapshot: &Snapshot, head: &request::Parts, body: Bytes) -> Result<Box<Call>, Rejection> {
     let Route::Llm(route) = stages::route(head)? else {
         return Err(Rejection::new(Code::RouteNotFound, "No model is asked at this path."));
     };

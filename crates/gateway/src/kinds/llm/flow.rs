@@ -182,7 +182,7 @@ impl StreamFlow {
     }
 
     /// Goes on with what another deployment answers.
-    fn go_on(&mut self, arrival: Arrival) -> Result<Bytes, Rejection> {
+    fn go_on(&mut self, arrival: Box<Arrival>) -> Result<Bytes, Rejection> {
         let (Some(stream), Some(exchange), Some(rescuer)) =
             (&mut self.stream, &mut self.exchange, &self.rescuer)
         else {

@@ -50,7 +50,7 @@ pub fn boundary_of(passing: &Passing, headers: &HeaderMap) -> Result<Option<Stri
 }
 
 /// Reads the facts of a whole form.
-pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> Result<Call, Rejection> {
+pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> Result<Box<Call>, Rejection> {
     let form = Form::scan(&body, boundary)
         .map_err(|error| Rejection::new(Code::InvalidForm, format!("The form cannot be read: {error}.")))?;
     let acted_on: Vec<&str> = ACTED_ON.iter().copied().chain(ALSO_ACTED_ON).collect();
@@ -86,7 +86,9 @@ pub fn read(passing: &Passing, route: LlmRoute, boundary: &str, body: Bytes) -> 
     };
     let model = named(text("model")?.or(passing.default_model).map(Into::into))?;
     let LlmRoute { dialect, task, skin, in_path: _ } = route;
-    Ok(Call { form: Some(form), stream, ..Call::plain((dialect, task, skin), model, body) })
+    let mut call = Call::plain((dialect, task, skin), model, body);
+    (call.form, call.stream) = (Some(form), stream);
+    Ok(call)
 }
 
 #[cfg(test)]

@@ -44,8 +44,8 @@ pub async fn keep(
     exchange: &mut Exchange,
     settings: &GatewaySettings,
     call: &Call,
-    mut arrival: Arrival,
-) -> Arrival {
+    mut arrival: Box<Arrival>,
+) -> Box<Arrival> {
     let keep = arrival.keep.take();
     let Some(mut remembering) = keep.and_then(|keep| Remembering::new(exchange, settings, call, keep)) else {
         return arrival;

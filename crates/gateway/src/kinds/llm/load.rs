@@ -16,7 +16,7 @@ use super::resolve::Plan;
 use crate::exchange::Exchange;
 
 /// The answer to a call that only loads its model; none where there is more to it, or someone to ask.
-pub fn load(exchange: &Exchange, call: &Call, plan: &Plan) -> Option<Arrival> {
+pub fn load(exchange: &Exchange, call: &Call, plan: &Plan) -> Option<Box<Arrival>> {
     if !asks_nothing(call) || plan.steps.iter().any(|step| step.dialect == call.dialect) {
         return None;
     }
@@ -35,7 +35,7 @@ pub fn load(exchange: &Exchange, call: &Call, plan: &Plan) -> Option<Arrival> {
     };
     let told = codec(call.dialect).encode_response(&Response::Chat(Box::new(answer)), &context);
     let told = Bytes::from(told);
-    Some(Arrival {
+    Some(Box::new(Arrival {
         status: StatusCode::OK,
         headers: HeaderMap::new(),
         dialect: call.dialect,
@@ -49,7 +49,7 @@ pub fn load(exchange: &Exchange, call: &Call, plan: &Plan) -> Option<Arrival> {
         remembering: None,
         prospect: None,
         earlier: Earlier::default(),
-    })
+    }))
 }
 
 /// Whether there are no messages, or an empty prompt and no pictures.

@@ -111,8 +111,8 @@ pub async fn recall(
     exchange: &Exchange,
     settings: &GatewaySettings,
     key: &VirtualKey,
-    call: Call,
-) -> Result<Call, Rejection> {
+    call: Box<Call>,
+) -> Result<Box<Call>, Rejection> {
     let mut call = continued(exchange, settings, key, call).await?;
     if let Some(memory) = &mut call.memory {
         let Memory { previous, referred, .. } = &mut **memory;
@@ -130,8 +130,8 @@ async fn continued(
     exchange: &Exchange,
     settings: &GatewaySettings,
     key: &VirtualKey,
-    mut call: Call,
-) -> Result<Call, Rejection> {
+    mut call: Box<Call>,
+) -> Result<Box<Call>, Rejection> {
     let Some(memory) = &mut call.memory else { return Ok(call) };
     let Some(Previous::Named(id)) =
         memory.previous.take_if(|previous| matches!(previous, Previous::Named(_)))

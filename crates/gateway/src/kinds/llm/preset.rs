@@ -23,7 +23,7 @@ pub const MEMBER: &str = "preset";
 type Name = (String, Option<Variant>);
 
 /// The preset that a request asks for, by the model's name or by a member; the call then names plain models.
-pub fn asked(snapshot: &Snapshot, mut call: Call) -> Result<Call, Rejection> {
+pub fn asked(snapshot: &Snapshot, mut call: Box<Call>) -> Result<Box<Call>, Rejection> {
     let (model, name) = match call.model.split_once(MARK) {
         Some((model, name)) => (model.to_owned(), name.to_owned()),
         None => match call.object.string(&call.body, MEMBER).value() {
@@ -68,7 +68,11 @@ pub fn models(snapshot: &Snapshot, preset: &Preset) -> Option<(Name, Vec<Name>)>
 }
 
 /// The call with what a preset says and it does not.
-pub fn put_on(snapshot: &Snapshot, mut call: Call, preset: &Arc<Preset>) -> Result<Call, Rejection> {
+pub fn put_on(
+    snapshot: &Snapshot,
+    mut call: Box<Call>,
+    preset: &Arc<Preset>,
+) -> Result<Box<Call>, Rejection> {
     let mut edits = edits(&call, preset)?;
     if call.object.get(&call.body, MEMBER).is_some() {
         edits.push(Edit::Remove { name: MEMBER });
@@ -81,7 +85,7 @@ pub fn put_on(snapshot: &Snapshot, mut call: Call, preset: &Arc<Preset>) -> Resu
 }
 
 /// The call with the wish to think that stands behind its model's name, unless it says itself how much.
-pub fn thinks(snapshot: &Snapshot, mut call: Call) -> Result<Call, Rejection> {
+pub fn thinks(snapshot: &Snapshot, mut call: Box<Call>) -> Result<Box<Call>, Rejection> {
     if call.variant != Some(Variant::Thinking) {
         return Ok(call);
     }

@@ -48,7 +48,7 @@ impl Answer {
 }
 
 /// Sends an answer on. The exchange closes when the last of it is handed to the socket's writer.
-pub fn relay(mut exchange: Box<Exchange>, call: Call, mut arrival: Arrival) -> Answer {
+pub fn relay(mut exchange: Box<Exchange>, call: Box<Call>, mut arrival: Box<Arrival>) -> Answer {
     let mut account = Account { price: None, asked: call.asked() };
     let mut timeouts = OWN_ANSWER;
     if let Some(step) = &arrival.step {

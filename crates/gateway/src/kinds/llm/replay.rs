@@ -96,7 +96,7 @@ impl<'s> Replay<'s> {
     }
 
     /// The call as far as it is known.
-    fn call(&self, outline: &Outline, record: &ExchangeRecord, tokens: u64) -> Result<Call, Rejection> {
+    fn call(&self, outline: &Outline, record: &ExchangeRecord, tokens: u64) -> Result<Box<Call>, Rejection> {
         let in_path = InPath {
             model: record.model_requested.clone(),
             stream: record.streamed,

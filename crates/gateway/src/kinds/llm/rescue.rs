@@ -84,8 +84,8 @@ impl Prospect {
         settings: &Arc<GatewaySettings>,
         plan: Plan,
         client_headers: &HeaderMap,
-        mut arrival: Arrival,
-    ) -> Arrival {
+        mut arrival: Box<Arrival>,
+    ) -> Box<Arrival> {
         if let (Arrived::Stream(stream, _), Some(served)) = (&arrival.answer, &arrival.step)
             && stream.can_be_rescued()
         {
@@ -127,10 +127,10 @@ fn is_able<'p>(call: &Call, mut steps: impl Iterator<Item = &'p Step>) -> bool {
 }
 
 /// What came of a rescue.
-type Tried = (Box<Exchange>, Box<Job>, Result<Arrival, Rejection>);
+type Tried = (Box<Exchange>, Box<Job>, Result<Box<Arrival>, Rejection>);
 
 struct Job {
-    call: Call,
+    call: Box<Call>,
     prospect: Box<Prospect>,
 }
 
@@ -148,12 +148,12 @@ pub struct Rescued {
     /// The exchange, which is the stream's again.
     pub exchange: Box<Exchange>,
     /// What goes on with the answer, or why it broke off when nothing does.
-    pub result: Result<Arrival, Rejection>,
+    pub result: Result<Box<Arrival>, Rejection>,
 }
 
 impl Rescuer {
     /// What may be needed.
-    pub fn new(prospect: Box<Prospect>, call: Call) -> Self {
+    pub fn new(prospect: Box<Prospect>, call: Box<Call>) -> Self {
         Self { job: Some(Box::new(Job { call, prospect })), running: None, broke: None }
     }
 

@@ -164,7 +164,7 @@ impl<'a> Run<'a> {
         beside: &mut Exchange,
         opened: &mut Option<Opened>,
         side: Side<'a>,
-        result: Result<super::Arrival, super::Failure>,
+        result: Result<Box<super::Arrival>, super::Failure>,
     ) -> Result<Tried, Rejection> {
         let step = side.attempt.step;
         std::mem::swap(&mut self.opened, opened);

@@ -18,7 +18,10 @@ impl Run<'_> {
     /// Before giving up, those that wait are asked after all, the one that is expected to have room first before the others.
     /// Once it is refused for having none, the others are known to have none for longer: asking them as well would bring
     /// more refusals, which count with many providers.
-    pub(super) async fn at_last(&mut self, exchange: &mut Exchange) -> Result<Option<Arrival>, Rejection> {
+    pub(super) async fn at_last(
+        &mut self,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Box<Arrival>>, Rejection> {
         let mut waiting = std::mem::take(&mut self.resting);
         let gateway = Arc::clone(&exchange.worker().gateway);
         waiting.sort_by_cached_key(|(step, credential)| {

@@ -17,7 +17,7 @@ use crate::rejection::Rejection;
 
 /// An answer that was put aside.
 pub(super) struct Aside<'a> {
-    arrival: Arrival,
+    arrival: Box<Arrival>,
     step: &'a Step,
     began: Instant,
     opened: Option<Opened>,
@@ -40,7 +40,7 @@ impl<'a> Run<'a> {
         &mut self,
         exchange: &mut Exchange,
         (step, began): (&'a Step, Instant),
-        (reaction, arrival): (Reaction, Arrival),
+        (reaction, arrival): (Reaction, Box<Arrival>),
         mut held: Option<Opened>,
     ) -> Then {
         let model = &step.deployment.model;
@@ -69,8 +69,8 @@ impl<'a> Run<'a> {
         &mut self,
         exchange: &mut Exchange,
         aside: Aside<'a>,
-        result: Result<Arrival, Rejection>,
-    ) -> Arrival {
+        result: Result<Box<Arrival>, Rejection>,
+    ) -> Box<Arrival> {
         if let Ok(better) = result {
             aside.leave(exchange);
             return better;

@@ -26,7 +26,7 @@ impl Try<'_> {
         exchange: &mut Exchange,
         endpoint: &Endpoint,
         opening: &Opening,
-    ) -> Result<Arrival, Failure> {
+    ) -> Result<Box<Arrival>, Failure> {
         let (pass, sent) = self.pass(exchange).await?;
         let provider = self.step.provider();
         let nonce = Nonce::fresh().map_err(|error| {
@@ -55,7 +55,7 @@ impl Try<'_> {
             return Err(self.invalid_session("its handshake is not the standard's"));
         }
         let scrub = Scrub::new(&self.step.deployment.provider, self.credential, pass.token());
-        Ok(Arrival {
+        Ok(Box::new(Arrival {
             status: head.status,
             headers: head.headers,
             dialect: self.step.dialect,
@@ -68,7 +68,7 @@ impl Try<'_> {
             remembering: None,
             prospect: None,
             earlier: Earlier::default(),
-        })
+        }))
     }
 
     fn asking(

@@ -38,7 +38,7 @@ pub struct Opening {
 }
 
 /// Reads a request for a session.
-pub fn open(exchange: &Exchange, route: LlmRoute, head: &request::Parts) -> Result<Call, Rejection> {
+pub fn open(exchange: &Exchange, route: LlmRoute, head: &request::Parts) -> Result<Box<Call>, Rejection> {
     let nonce = websocket::asks(head);
     let switched = nonce.zip(head.extensions.get::<OnUpgrade>().cloned());
     let (nonce, upgrade) = switched.ok_or_else(|| {
@@ -58,8 +58,9 @@ pub fn open(exchange: &Exchange, route: LlmRoute, head: &request::Parts) -> Resu
     };
     let LlmRoute { dialect, task, skin, .. } = route;
     let model = named(asked.model.map(Into::into))?;
-    let plain = Call::plain((dialect, task, skin), model, bytes::Bytes::new());
-    Ok(Call { stream: true, opening: Some(Box::new(opening)), ..plain })
+    let mut call = Call::plain((dialect, task, skin), model, bytes::Bytes::new());
+    (call.stream, call.opening) = (true, Some(Box::new(opening)));
+    Ok(call)
 }
 
 /// What the query says.

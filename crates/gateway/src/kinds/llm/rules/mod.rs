@@ -102,7 +102,7 @@ impl Looked<'_> {
     }
 
     /// The call as the rule has it, or the rule's refusal.
-    pub fn obeyed(&self, snapshot: &Snapshot, call: Call) -> Result<Call, Rejection> {
+    pub fn obeyed(&self, snapshot: &Snapshot, call: Box<Call>) -> Result<Box<Call>, Rejection> {
         let Some(rule) = self.rule else { return Ok(call) };
         match &rule.then {
             Then::Keep | Then::Models(_) => Ok(call),

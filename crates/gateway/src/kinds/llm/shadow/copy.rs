@@ -97,7 +97,7 @@ impl Due {
     }
 
     /// The call as it was, but that it asks the candidate for a whole answer that nobody keeps.
-    fn call(&self) -> Result<Call, Rejection> {
+    fn call(&self) -> Result<Box<Call>, Rejection> {
         let settings = &self.snapshot.gateway;
         let call = decode::read(settings, self.route(), self.body.clone())?;
         let says = |name: &str| call.object.get(&call.body, name).is_some();

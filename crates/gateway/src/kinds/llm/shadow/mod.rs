@@ -82,11 +82,11 @@ pub fn drawn(
     exchange: &Exchange,
     snapshot: &Arc<Snapshot>,
     key: &VirtualKey,
-    mut call: Call,
+    mut call: Box<Call>,
     plan: &Plan,
     looked: &Looked<'_>,
     headers: &HeaderMap,
-) -> Call {
+) -> Box<Call> {
     let Some(shadow) = &plan.shadow else { return call };
     let worker = exchange.worker();
     let shadows = &worker.gateway.shadows;
