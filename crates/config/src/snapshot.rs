@@ -3,10 +3,12 @@
 //! In: what [`crate::parse_and_check`] has checked. Out: look-ups. Nothing here can fail or refuse; what was
 //! wrong was reported before and is not in here.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
+
+use foldhash::HashMap;
 
 use crate::intent::Intent;
 use crate::keys::KeyTable;

@@ -3,10 +3,11 @@
 //! In: changes. Out: an immutable table; a change copies one small shard, never all that is in it.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 /// A fixed number: with a million entries a shard holds about a thousand.
 const SHARDS: usize = 1024;

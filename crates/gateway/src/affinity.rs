@@ -3,9 +3,10 @@
 //! In: keys that say nothing of anybody, and ids of deployments. Out: the deployment of a key. It is bounded and forgets
 //! what has been idle; nothing depends on what it remembers.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
+
+use foldhash::HashMap;
 
 /// How long a session may be idle: so long do providers keep what they have cached, at most twice this is remembered.
 const IDLE_MS: u64 = 600_000;

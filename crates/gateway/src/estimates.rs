@@ -4,9 +4,9 @@
 //! A factor moves slowly, so that one odd prompt changes little, and stays within bounds, so that no provider can make
 //! estimates absurd. What is kept is bounded, lives in memory only and survives a reload.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::HashMap;
 use yumen_llm::tokens::Gauge;
 
 /// Models of which something is kept; of further ones nothing is learnt.

@@ -3,9 +3,10 @@
 //! In: the aliases as read and the table of all other names. Out: the whole table, and the names of aliases
 //! that were left out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt as _};
 use yumen_llm::price::PerToken;
 
 use super::{Providers, routing};

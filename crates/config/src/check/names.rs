@@ -3,9 +3,11 @@
 //! In: the configured providers. Out: what each name stands for; where a name could be of two kinds, the
 //! earlier kind wins.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::provider::Provider;
 use crate::rotation::Rotation;

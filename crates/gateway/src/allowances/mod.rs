@@ -8,12 +8,12 @@
 mod minute;
 mod told;
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use foldhash::{HashMap, HashMapExt as _};
 use http::HeaderMap;
 use yumen_config::{Credential, CredentialLimits};
 use yumen_telemetry::{AllowanceReport, Left};

@@ -11,10 +11,10 @@ mod saved;
 mod smooth;
 mod window;
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
+use foldhash::HashMap;
 use yumen_config::{Credential, Deployment, Provider};
 use yumen_telemetry::HealthReport;
 

@@ -4,13 +4,13 @@
 
 mod rate;
 
-use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use foldhash::HashMap;
+use foldhash::fast::RandomState;
 use yumen_config::VirtualKey;
 
 pub use rate::SlidingMinute;
@@ -59,7 +59,7 @@ impl Drop for Permit {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { epoch: Instant::now(), hasher: RandomState::new(), shards: Default::default() }
+        Self { epoch: Instant::now(), hasher: RandomState::default(), shards: Default::default() }
     }
 }
 

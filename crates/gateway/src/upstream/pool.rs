@@ -1,6 +1,5 @@
 //! One worker's connections to providers, and the sending of one request.
 
-use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -13,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use foldhash::HashMap;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -189,7 +189,8 @@ impl Pool {
                 }
             }
         }
-        let line = self.open(endpoint, timeouts.connect).await?;
+        // Rare, so that it takes no room in the exchanges that find a connection.
+        let line = Box::pin(self.open(endpoint, timeouts.connect)).await?;
         self.exchange(key, line, first_byte, make()).await.map_err(|missed| missed.error)
     }
 
@@ -274,21 +275,25 @@ impl Pool {
     }
 }
 
-/// A request body in pieces of known length.
+/// A request body in pieces of known length. It is moved some ten times on its way to the socket, so it is small.
 pub struct RequestBody {
-    pieces: std::iter::Fuse<smallvec::IntoIter<[Bytes; 6]>>,
+    first: Option<Bytes>,
+    rest: std::vec::IntoIter<Bytes>,
     left: u64,
 }
 
 impl RequestBody {
     /// A body of these pieces.
-    pub fn new(mut pieces: Pieces) -> Self {
+    pub fn new(pieces: Pieces) -> Self {
         let left = pieces.iter().map(|piece| piece.len() as u64).sum();
         // Copying a small body costs less than handing its pieces to the socket one by one.
         if pieces.len() > 1 && left <= SMALL_BODY_BYTES {
-            pieces = Pieces::from_iter([Bytes::from(pieces.concat())]);
+            let first = Some(Bytes::from(pieces.concat()));
+            return Self { first, rest: Vec::new().into_iter(), left };
         }
-        Self { pieces: pieces.into_iter().fuse(), left }
+        let mut pieces = pieces.into_iter();
+        let first = pieces.next();
+        Self { first, rest: pieces.collect::<Vec<_>>().into_iter(), left }
     }
 }
 
@@ -301,7 +306,7 @@ impl http_body::Body for RequestBody {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let body = self.get_mut();
-        let next = body.pieces.by_ref().find(|piece| !piece.is_empty());
+        let next = body.first.take().into_iter().chain(body.rest.by_ref()).find(|piece| !piece.is_empty());
         Poll::Ready(next.map(|piece| {
             body.left = body.left.saturating_sub(piece.len() as u64);
             Ok(Frame::data(piece))

@@ -1,10 +1,11 @@
 //! Credentials that a provider has refused or limited rest for a while, as a whole or for one model; others serve
 //! meanwhile.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use foldhash::HashMap;
 
 /// How long a credential rests that was refused (401, 402, 403): it will not get better by itself soon.
 pub const REST_REFUSED: Duration = Duration::from_secs(300);

@@ -35,8 +35,8 @@ impl Edit {
     }
 }
 
-/// A body as pieces that follow each other.
-pub type Pieces = SmallVec<[Bytes; 6]>;
+/// A body as pieces that follow each other. There is room for what one edit makes; more are rare, and go to the heap.
+pub type Pieces = SmallVec<[Bytes; 3]>;
 
 /// Applies `edits` to `body`; unedited bytes are slices of the original. `object` is what a scan of `body`
 /// gave: the whole body's members, or those of an object within it.

@@ -16,7 +16,6 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use memchr::memmem::Finder;
-use smallvec::SmallVec;
 
 use crate::json::{Pieces, folds_to};
 use crate::percent::percent_decode;
@@ -180,7 +179,7 @@ impl Form {
             return None;
         }
         let slice = |range: Range<usize>| body.get(range).map(|bytes| body.slice_ref(bytes));
-        let mut pieces: SmallVec<[Bytes; 6]> = SmallVec::new();
+        let mut pieces = Pieces::new();
         match self.part(body, name) {
             Some(part) => {
                 pieces.extend([slice(0..part.value.start)?, value, slice(part.value.end..body.len())?]);
