@@ -14,7 +14,7 @@ pub use failures::{FailureClass, Reaction, failures_markdown};
 pub use hedge::Hedge;
 pub use names::ProviderName;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use yumen_llm::catalogue::Word;
 
@@ -146,7 +146,8 @@ pub struct Preferences {
 impl Preferences {
     /// Whether nothing is wished.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        static NOTHING: LazyLock<Preferences> = LazyLock::new(Preferences::default);
+        *self == *NOTHING
     }
 }
 

@@ -33,6 +33,11 @@ impl<T> Read<T> {
 
 /// A whole number that is not negative, also when it is spelt `100.0` or `1e3`.
 pub fn whole_number(text: &[u8]) -> Option<u64> {
+    /// As many digits never overflow.
+    const DIGITS: usize = 19;
+    if (1..=DIGITS).contains(&text.len()) && text.iter().all(u8::is_ascii_digit) {
+        return Some(text.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')));
+    }
     let text = std::str::from_utf8(text).ok()?;
     text.parse().ok().or_else(|| {
         let number: f64 = text.parse().ok()?;

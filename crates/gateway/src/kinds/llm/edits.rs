@@ -164,12 +164,13 @@ mod tests {
 
     use super::*;
 
-    fn call(dialect: Dialect, body: &'static str) -> Call {
+    fn call(dialect: Dialect, body: &'static str) -> Box<Call> {
         let body = Bytes::from_static(body.as_bytes());
         let object = scan_object(&body, 128).expect("JSON");
         let stream = object.get(&body, "stream").is_some();
-        let plain = Call::plain((dialect, Task::Generate, crate::route::Skin::Plain), "m".into(), body);
-        Call { object, stream, ..plain }
+        let mut call = Call::plain((dialect, Task::Generate, crate::route::Skin::Plain), "m".into(), body);
+        (call.object, call.stream) = (object, stream);
+        call
     }
 
     fn sent(dialect: Dialect, quirks: &[Quirk], body: &'static str) -> (String, bool) {

@@ -1,6 +1,7 @@
 //! Which headers go on in each direction: lists of names, everything else stays here.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use memchr::memchr;
 use smallvec::SmallVec;
 use yumen_config::Endpoint;
 use yumen_llm::dialects::{Dialect, Outline, codec};
@@ -84,7 +85,8 @@ pub fn betas(client: &HeaderMap) -> SmallVec<[&str; 8]> {
 /// What a body is, without parameters.
 pub fn media_type(headers: &HeaderMap) -> &str {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().unwrap_or_default().trim()
+    let end = memchr(b';', kind.as_bytes()).unwrap_or(kind.len());
+    kind.get(..end).unwrap_or_default().trim_ascii()
 }
 
 /// Whether a body is JSON.

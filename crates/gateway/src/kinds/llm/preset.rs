@@ -3,10 +3,12 @@
 //! In: a call and a preset. Out: the call with single members spliced, all other bytes as they were. What a dialect has no
 //! words for is refused by name, never left out silently.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use memchr::memchr;
 use serde_json::{Value, json};
 use smallvec::SmallVec;
-use std::sync::Arc;
 use yumen_config::{Effort, Preset, Snapshot};
 use yumen_llm::dialects::Dialect;
 use yumen_llm::json::{Edit, Kind, scan_object, splice};
@@ -22,9 +24,15 @@ pub const MEMBER: &str = "preset";
 
 type Name = (String, Option<Variant>);
 
+/// What stands before and behind the mark; most names have not even its first character.
+fn marked(model: &str) -> Option<(&str, &str)> {
+    memchr(b'@', model.as_bytes())?;
+    model.split_once(MARK)
+}
+
 /// The preset that a request asks for, by the model's name or by a member; the call then names plain models.
 pub fn asked(snapshot: &Snapshot, mut call: Box<Call>) -> Result<Box<Call>, Rejection> {
-    let (model, name) = match call.model.split_once(MARK) {
+    let (model, name) = match marked(&call.model) {
         Some((model, name)) => (model.to_owned(), name.to_owned()),
         None => match call.object.string(&call.body, MEMBER).value() {
             Some(name) => (call.model.clone(), name.into_owned()),

@@ -107,7 +107,7 @@ impl World {
     /// The providers of a plan in their order.
     fn order(&self, model: &str, wishes: Preferences) -> String {
         let plan = self.plan("all", &Ask::for_models(&[model], Some(&wishes), 100));
-        plan.map_or_else(|rejection| rejection.message, |plan| shown(&plan))
+        plan.map_or_else(|rejection| rejection.message.clone(), |plan| shown(&plan))
     }
 
     /// A deployment fails until its breaker is open.
@@ -205,7 +205,7 @@ fn hard_filters_fail_closed_and_say_why() {
     let nobody = Preferences { only: names(&["cheap"]), zero_retention: true, ..none() };
     let refusal = world.plan("all", &Ask::for_models(&["a/m"], Some(&nobody), 1)).unwrap_err();
     assert_eq!((refusal.code, refusal.status), (Code::NoEndpoints, 404));
-    let availability = &refusal.metadata.unwrap()["availability"];
+    let availability = &refusal.metadata.as_ref().unwrap()["availability"];
     assert_eq!(availability["excluded_by"], serde_json::json!(["data_policy:zdr", "allowed_providers"]));
     assert!(refusal.message.contains("keep nothing"), "{}", refusal.message);
 }
@@ -222,7 +222,7 @@ fn models_that_are_not_approved_are_not_tried() {
     assert_eq!(world.order("shared", approved("a/m")), "cheap middle dear odd");
     let wishes = approved("b/*");
     let refusal = world.plan("all", &Ask::for_models(&["shared"], Some(&wishes), 1)).unwrap_err();
-    let availability = &refusal.metadata.unwrap()["availability"];
+    let availability = &refusal.metadata.as_ref().unwrap()["availability"];
     assert_eq!(availability["excluded_by"], serde_json::json!(["allowed_models"]));
 }
 
