@@ -115,7 +115,7 @@ pub(super) async fn send(
         let deadline = exchange.started + step.provider.timeouts.total;
         let attempt = Attempt { settings, call, step, query, credential: credential.as_ref(), deadline };
         let began = Instant::now();
-        exchange.trying = Some(Box::new(attempt.trying(exchange, began)));
+        exchange.trying = Some(attempt.trying(exchange, began));
         let result = attempt.run(exchange).await;
         attempt.note(exchange, &result);
         match result {
@@ -251,7 +251,7 @@ impl Attempt<'_> {
         read
     }
 
-    fn trying(&self, exchange: &Exchange, began: Instant) -> Trying {
+    fn trying(&self, exchange: &Exchange, began: Instant) -> Box<Trying> {
         let credential = self.credential.map(|credential| credential.label.to_string());
         let attempt = AttemptRecord {
             provider: self.step.provider.id.to_string(),
@@ -263,7 +263,7 @@ impl Attempt<'_> {
             duration_us: 0,
             ..AttemptRecord::default()
         };
-        Trying { attempt, began, asked: Asked::default(), price: None }
+        Box::new(Trying { attempt, began, asked: Asked::default(), price: None })
     }
 
     fn note(&self, exchange: &mut Exchange, result: &Result<Arrival, Failure>) {

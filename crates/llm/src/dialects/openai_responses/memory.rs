@@ -47,7 +47,7 @@ pub fn continued(turns: &[Turn<'_>], input: &[u8]) -> Result<Vec<u8>, Unreadable
     for turn in turns {
         push_input(turn.input, &mut out)?;
         for item in output(turn.response)? {
-            push(&without_id(item), &mut out);
+            push(&without_id(item)?, &mut out);
         }
     }
     push_input(input, &mut out)?;
@@ -163,12 +163,10 @@ fn output(response: &[u8]) -> Result<Vec<&RawValue>, Unreadable> {
     serde_json::from_slice::<Shape<'_>>(response).map(|shape| shape.output).map_err(|_| Unreadable)
 }
 
-fn without_id(item: &RawValue) -> Vec<u8> {
+fn without_id(item: &RawValue) -> Result<Vec<u8>, Unreadable> {
     let item = Bytes::copy_from_slice(item.get().as_bytes());
-    match scan_object(&item, usize::MAX) {
-        Ok(object) => splice(&item, &object, &[Edit::Remove { name: "id" }]).concat(),
-        Err(_) => item.into(),
-    }
+    let object = scan_object(&item, usize::MAX).map_err(|_| Unreadable)?;
+    Ok(splice(&item, &object, &[Edit::Remove { name: "id" }]).concat())
 }
 
 fn user_message(text: String) -> Map<String, Value> {

@@ -25,6 +25,15 @@ fn what_was_said_before_stands_before_the_new_input_as_it_was_written() {
 }
 
 #[test]
+fn an_item_that_not_every_reader_can_read_goes_on_as_no_part_of_a_conversation() {
+    for item in [r#"{"id":"msg_a","content":[{"logprobs":[{"bytes":[72,101e995]}]}]}"#, "7"] {
+        let response = format!(r#"{{"output":[{item}]}}"#);
+        let turn = Turn { response: response.as_bytes(), ..FIRST };
+        assert_eq!(continued(&[turn], b"[]"), Err(Unreadable), "{item}");
+    }
+}
+
+#[test]
 fn items_are_listed_with_an_id_a_type_and_parts() {
     let items = input_items(&[FIRST, SECOND]).unwrap();
     let ids: Vec<&str> = items.iter().map(|item| item.id.as_str()).collect();
