@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::serve::target_folder;
-use crate::{setup, shell};
+use crate::{profile, setup, shell};
 
 /// Help text.
 pub const HELP: &str = "\
@@ -91,7 +91,7 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
         arguments.iter().map(String::as_str).filter(|word| !ours.contains(word)).collect();
     setup::ensure(&[setup::C_COMPILER, setup::NGINX])?;
     let build = ["build", "--release", "--package", "yumen", "--package", "yumen-bench"];
-    shell::run(shell::cargo().current_dir(root).args(build))?;
+    shell::run(profile::cargo(root)?.args(build))?;
     let (mut passed, table) = measure(root, &passed_on)?;
     let mut report = table;
     if asked("--large") {
@@ -118,8 +118,8 @@ fn run_parts(root: &Path, parts: &[&Part], write: bool) -> Result<()> {
     let mut passed = true;
     for Part { bench, section, .. } in parts {
         let mut report = String::new();
-        let mut command = shell::cargo();
-        command.current_dir(root).args(["bench", "--quiet", "--package", "yumen-llm", "--bench", bench]);
+        let mut command = profile::cargo(root)?;
+        command.args(["bench", "--quiet", "--package", "yumen-llm", "--bench", bench]);
         passed &= shell::follow(&mut command, |line| {
             report.push_str(line);
             report.push('\n');

@@ -14,6 +14,7 @@ mod fuzz;
 mod gen_catalogue;
 mod generate;
 mod names;
+mod profile;
 mod rust_text;
 mod scaffold;
 mod serve;
@@ -46,6 +47,13 @@ const COMMANDS: &[Command] = &[
         run: serve::run,
     },
     Command {
+        name: "build",
+        usage: "build [ARGUMENTS OF cargo build]",
+        summary: "Build the optimised binary as it is released",
+        help: profile::BUILD_HELP,
+        run: profile::build,
+    },
+    Command {
         name: "test",
         usage: "test [--clients all] [ARGUMENTS OF cargo test]",
         summary: "Everything that a change must pass: check, then all tests, official clients included",
@@ -72,6 +80,13 @@ const COMMANDS: &[Command] = &[
         summary: "Measure the gateway beside nginx and print the ratios, or micro benches",
         help: bench::HELP,
         run: bench::run,
+    },
+    Command {
+        name: "profile",
+        usage: "profile",
+        summary: "Take anew what optimised builds know of a gateway under load",
+        help: profile::HELP,
+        run: profile::run,
     },
     Command {
         name: "fuzz",

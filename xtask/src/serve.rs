@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{setup, shell};
+use crate::profile;
 
 /// Help text.
 pub const HELP: &str = "\
@@ -20,9 +20,8 @@ key and a ready curl line. What you write behind `run` goes to `yumen serve`:
 
 /// Builds and starts the server.
 pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
-    setup::ensure(&[setup::C_COMPILER])?;
     println!("building yumen (optimised; a few minutes the first time)");
-    shell::run(shell::cargo().current_dir(root).args(["build", "--release", "--package", "yumen"]))?;
+    profile::build(root, &[])?;
     let binary = target_folder(root).join("release").join("yumen");
     become_program(Command::new(binary).args(["serve", "--demo"]).args(arguments))
 }
@@ -41,5 +40,5 @@ fn become_program(command: &mut Command) -> Result<()> {
 
 #[cfg(not(unix))]
 fn become_program(command: &mut Command) -> Result<()> {
-    shell::run(command)
+    crate::shell::run(command)
 }

@@ -38,6 +38,12 @@ pub const NGINX: Tool = Tool { name: "nginx", probe: ("nginx", &["-v"]), package
 /// Counts instructions.
 pub const VALGRIND: Tool =
     Tool { name: "valgrind", probe: ("valgrind", &["--version"]), packages: &["valgrind"] };
+/// Merges what instrumented programs count, for those who have not the compiler's own.
+pub const LLVM_PROFDATA: Tool = Tool {
+    name: "llvm-profdata (`rustup component add llvm-tools`)",
+    probe: ("llvm-profdata-19", &["merge", "--help"]),
+    packages: &["llvm-19"],
+};
 
 /// Makes sure that each tool is there.
 pub fn ensure(tools: &[Tool]) -> Result<()> {

@@ -45,18 +45,15 @@ impl Process {
         family(self.child.id()).iter().filter_map(|pid| resident(*pid)).sum()
     }
 
-    /// Asks for an orderly stop where the program has children to stop; kills what is left.
+    /// Asks for an orderly stop, which children and the counters of an instrumented program need; kills what is left.
     fn end(&mut self) {
         let pid = self.child.id();
-        let children: Vec<u32> = family(pid).into_iter().filter(|other| *other != pid).collect();
-        if !children.is_empty() {
-            let _asked = super::silent(Command::new("kill").args(["-TERM", &pid.to_string()])).status();
-            for _ in 0..1_000 {
-                if !matches!(self.child.try_wait(), Ok(None)) {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(2));
+        let _asked = super::silent(Command::new("kill").args(["-TERM", &pid.to_string()])).status();
+        for _ in 0..1_000 {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
             }
+            std::thread::sleep(Duration::from_millis(2));
         }
         let _killed = self.child.kill();
         let _reaped = self.child.wait();

@@ -45,6 +45,7 @@ Rules:
   links           links between Markdown files lead somewhere
   generated       schema and reference pages are as `cargo xtask gen` writes them
   catalogue       the generated model catalogue is as `cargo xtask gen` writes it
+  profile         the profile of optimised builds belongs to this compiler, version and release profile
   examples        each examples/*/yumen.yaml and deploy/yumen.yaml passes `yumen check`
 ";
 
@@ -102,6 +103,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("clippy", tooling::clippy),
     ("generated", products::generated),
     ("catalogue", products::catalogue),
+    ("profile", products::profile),
     ("examples", products::examples),
 ];
 

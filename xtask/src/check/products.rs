@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::Finding;
 use crate::tree::{File, Tree};
-use crate::{gen_catalogue, generate, shell};
+use crate::{gen_catalogue, generate, profile, shell};
 
 /// Schema and reference pages are as `cargo xtask gen` writes them.
 pub fn generated(tree: &Tree) -> Vec<Finding> {
@@ -26,6 +26,15 @@ pub fn catalogue(tree: &Tree) -> Vec<Finding> {
         .map(|error| Finding::failure("providers", format!("{error:#}")))
         .into_iter()
         .collect()
+}
+
+/// Optimised builds find in their profile what they look for.
+pub fn profile(tree: &Tree) -> Vec<Finding> {
+    match profile::fault(&tree.root) {
+        Ok(None) => Vec::new(),
+        Ok(Some(fault)) => vec![Finding::failure("bench/profile", fault)],
+        Err(error) => vec![Finding::broken(&error)],
+    }
 }
 
 /// Each `examples/*/yumen.yaml`, and the one we deploy, passes `yumen check`; a page says what an example is for.

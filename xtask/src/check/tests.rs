@@ -426,6 +426,24 @@ fn a_catalogue_that_is_stale_is_found() -> Result<()> {
 }
 
 #[test]
+fn a_profile_of_another_compiler_is_found() -> Result<()> {
+    let planted = Planted::new()?;
+    let channel = |version: &str| format!("[toolchain]\nchannel = \"{version}\"\n");
+    planted.write("rust-toolchain.toml", &channel("1.95.0"))?;
+    planted.write("bench/profile/taken.toml", "compiler = \"1.95.0\"\nsettings = \"\"\nversion = \"\"\n")?;
+    let data = "bench/profile/yumen.profdata.deflate";
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(data);
+    std::fs::copy(ours, planted.folder.path().join(data))?;
+    let other = [("rust-toolchain.toml", channel("1.96.0"))];
+    let other = other.each_ref().map(|(path, text)| (*path, text.as_str()));
+    planted.expect("profile", &other, "bench/profile", "taken with compiler 1.95.0, and it is 1.96.0 now")?;
+    planted.write("rust-toolchain.toml", &channel("1.95.0"))?;
+    // An empty block, deflated: no profile.
+    std::fs::write(planted.folder.path().join(data), [3, 0])?;
+    planted.expect_now("profile", &[], "bench/profile", "profile")
+}
+
+#[test]
 fn an_example_that_is_refused_is_found() -> Result<()> {
     let planted = Planted::new()?;
     planted.expect(
