@@ -29,6 +29,8 @@ pub(crate) enum Surface {
 pub(crate) enum Delivery {
     /// One JSON document.
     Whole,
+    /// An error: the model is unknown here.
+    Gone,
     /// Fifty chunks in short bursts, as fast as they can be written.
     Stream,
     /// The same, each chunk with the time at which it was sent, and a pause after it.
@@ -43,6 +45,7 @@ pub(crate) struct Answers {
     chat: Bytes,
     messages: Bytes,
     embeddings: Bytes,
+    gone: Bytes,
     chat_stream: Streamed,
     messages_stream: Streamed,
 }
@@ -56,9 +59,10 @@ struct Streamed {
 impl Answers {
     pub(crate) fn new() -> Self {
         Self {
-            chat: whole(&chat_answer()),
-            messages: whole(&messages_answer()),
-            embeddings: whole(&embeddings_answer()),
+            chat: whole("200 OK", &chat_answer()),
+            messages: whole("200 OK", &messages_answer()),
+            embeddings: whole("200 OK", &embeddings_answer()),
+            gone: whole("404 Not Found", &gone_answer()),
             chat_stream: streamed(&chat_events()),
             messages_stream: streamed(&messages_events()),
         }
@@ -71,6 +75,11 @@ impl Answers {
             Surface::AnthropicMessages => &self.messages,
             Surface::OpenAiEmbeddings => &self.embeddings,
         }
+    }
+
+    /// What is said of a model that is not known, head included.
+    pub(crate) fn gone(&self) -> &Bytes {
+        &self.gone
     }
 
     /// A stream as its chunks, the head with the first, the body's end with the last.
@@ -103,7 +112,9 @@ pub(crate) fn classify(path: &str, body: &[u8]) -> (Surface, Delivery) {
     let head = body.get(..WINDOW_BYTES).unwrap_or(body);
     let tail = body.get(body.len().saturating_sub(WINDOW_BYTES)..).unwrap_or(body);
     let has = |word: &str| [head, tail].iter().any(|part| memmem::find(part, word.as_bytes()).is_some());
-    if !has("\"stream\":true") {
+    if has("bench-gone") {
+        (surface, Delivery::Gone)
+    } else if !has("\"stream\":true") {
         (surface, Delivery::Whole)
     } else if has("bench-paced") {
         (surface, Delivery::Paced)
@@ -130,10 +141,10 @@ pub(crate) fn request_body(surface: Surface, model: &str, bytes: usize, stream: 
     )
 }
 
-fn whole(body: &serde_json::Value) -> Bytes {
+fn whole(status: &str, body: &serde_json::Value) -> Bytes {
     let body = body.to_string();
     Bytes::from(format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req_bench\r\ncontent-length: {}\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nx-request-id: req_bench\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     ))
 }
@@ -178,6 +189,11 @@ fn messages_answer() -> serde_json::Value {
         "usage": { "input_tokens": 70, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
                    "output_tokens": 140, "service_tier": "standard" }
     })
+}
+
+fn gone_answer() -> serde_json::Value {
+    json!({ "error": { "message": "The model `bench-gone` does not exist.", "type": "invalid_request_error", "param": null,
+        "code": "model_not_found" } })
 }
 
 fn embeddings_answer() -> serde_json::Value {

@@ -44,6 +44,7 @@ async fn converse(mut connection: Connection, answers: &Answers) -> Result<()> {
         let (surface, delivery) = classify(&head.path, &body);
         match delivery {
             Delivery::Whole => connection.stream.write_all(answers.whole(surface)).await?,
+            Delivery::Gone => connection.stream.write_all(answers.gone()).await?,
             Delivery::Stream => stream(&mut connection, answers, surface).await?,
             Delivery::Paced => paced(&mut connection, answers, surface).await?,
             Delivery::Hold => return hold(&mut connection, answers, surface).await,

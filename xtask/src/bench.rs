@@ -3,6 +3,7 @@
 //! In: arguments for `yumen-bench run`. Out: its table, on the terminal and, with `--write`, as a page of the
 //! documentation. It never judges the figures.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -19,6 +20,7 @@ Builds the gateway and the bench optimised, installs nginx if it is missing (as 
   --dialects measure conversion between dialects instead: each event of a stream and a request of 100 KB
   --tokens   measure the counting of tokens instead
              (both also in instructions, by valgrind, which machines have in common)
+  --routing  measure the choice of deployments and settings of a large installation instead
   --large    measure the main rows once more with ten million records in the ledger (4 GB of disk for the time)
   --write    put the tables into docs/benchmarks.md as well
   --healing  compare how well broken JSON is repaired instead, beside Python's json_repair, which is installed into the
@@ -39,10 +41,13 @@ const LARGE: &[&str] = &[
     "--only=stream",
 ];
 
-/// A micro bench of `yumen-llm` that prints a section of the page.
+/// Micro benches that give a section of the page.
 struct Part {
     word: &'static str,
-    bench: &'static str,
+    /// Packages and their benches.
+    benches: &'static [(&'static str, &'static str)],
+    /// Makes the section of what they print.
+    table: fn(&str) -> String,
     section: Section,
 }
 
@@ -56,7 +61,8 @@ struct Section {
 const PARTS: &[Part] = &[
     Part {
         word: "--dialects",
-        bench: "dialects",
+        benches: &[("yumen-llm", "dialects")],
+        table: str::to_owned,
         section: Section {
             heading: "Conversion between dialects",
             intro: "Written by `cargo xtask bench --dialects --write`. One thread converts streams of 181 pieces (reasoning, text, a call with\n\
@@ -66,7 +72,8 @@ const PARTS: &[Part] = &[
     },
     Part {
         word: "--tokens",
-        bench: "tokens",
+        benches: &[("yumen-llm", "tokens")],
+        table: str::to_owned,
         section: Section {
             heading: "Counting tokens",
             intro: "Written by `cargo xtask bench --tokens --write`. One thread counts by a public vocabulary, as for those who ask for a\n\
@@ -74,6 +81,27 @@ const PARTS: &[Part] = &[
                     and estimated from there on. Times are the shortest of many and belong to the machine; instructions do not.",
         },
     },
+    Part {
+        word: "--routing",
+        benches: &[("yumen-gateway", "resolve"), ("yumen-config", "load")],
+        table: routing_table,
+        section: Section {
+            heading: "Routing",
+            intro: "Written by `cargo xtask bench --routing --write`. One thread chooses among deployments that have all served, and takes the\n\
+                    settings of a large installation. What a failover adds on the wire is in the first table (`failover-latency`).",
+        },
+    },
+];
+
+/// Names that criterion prints, what they mean, and what each must stay under.
+const ROUTING: &[(&str, &str, &str)] = &[
+    ("choose/10_candidates", "the order of 10 candidates", "5 µs"),
+    ("choose/10_candidates_5_rules", "the same after 5 rules, of which the last one holds", "5 µs"),
+    ("choose/10_candidates_5_rules_100000_keys", "the same with 100,000 keys", "5 µs"),
+    ("settings/read_10000_aliases", "reading 10,000 aliases", "2 s"),
+    ("settings/take_100000_keys", "taking 100,000 keys", "2 s"),
+    ("settings/change_one_of_100000_keys", "changing one of 100,000 keys", "1 ms"),
+    ("settings/change_one_of_10000_presets", "changing one of 10,000 presets", "1 ms"),
 ];
 
 /// Builds and measures.
@@ -112,26 +140,48 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
     if passed { Ok(()) } else { bail!("the bench failed") }
 }
 
-/// Runs micro benches, and puts what they print into their sections.
+/// Runs micro benches, and puts what they give into their sections.
 fn run_parts(root: &Path, parts: &[&Part], write: bool) -> Result<()> {
     setup::ensure(&[setup::C_COMPILER, setup::VALGRIND])?;
     let mut passed = true;
-    for Part { bench, section, .. } in parts {
+    for Part { benches, table, section, .. } in parts {
         let mut report = String::new();
-        let mut command = profile::cargo(root)?;
-        command.args(["bench", "--quiet", "--package", "yumen-llm", "--bench", bench]);
-        passed &= shell::follow(&mut command, |line| {
-            report.push_str(line);
-            report.push('\n');
-        })?;
+        for (package, bench) in *benches {
+            let mut command = profile::cargo(root)?;
+            command.args(["bench", "--quiet", "--package", package, "--bench", bench]);
+            passed &= shell::follow(&mut command, |line| {
+                report.push_str(line);
+                report.push('\n');
+            })?;
+        }
         if write {
             let page = root.join(PAGE);
             let text = std::fs::read_to_string(&page).with_context(|| page.display().to_string())?;
-            std::fs::write(&page, with_section(&text, *section, &report))?;
+            std::fs::write(&page, with_section(&text, *section, &table(&report)))?;
             println!("written: {PAGE}, {}", section.heading);
         }
     }
     if passed { Ok(()) } else { bail!("the bench failed") }
+}
+
+/// The middle ones of criterion's times, by name: `NAME  time:   [low unit, middle unit, high unit]`, where a long name has
+/// a line of its own.
+fn routing_table(report: &str) -> String {
+    let mut words = report.split_whitespace();
+    let (mut last, mut times) = ("", BTreeMap::new());
+    while let Some(word) = words.next() {
+        if word == "time:" {
+            let middle: Vec<&str> = words.by_ref().take(6).skip(2).take(2).collect();
+            times.insert(last, middle.join(" "));
+        }
+        last = word;
+    }
+    let mut table = String::from("| what | time | must be under |\n|---|---:|---:|\n");
+    for (name, title, most) in ROUTING {
+        let time = times.get(name).map_or("not measured", String::as_str);
+        table.push_str(&format!("| {title} | {time} | {most} |\n"));
+    }
+    table
 }
 
 /// Where a section begins.
@@ -209,6 +259,16 @@ fn page_of(report: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_read_from_what_criterion_prints() {
+        let report = "choose/10_candidates    time:   [1.10 µs 1.20 µs 1.30 µs]\n                change: [-1% +0% +1%]\n\
+                      settings/read_10000_aliases\n                        time:   [150.1 ms 151.2 ms 152.3 ms]\n";
+        let table = routing_table(report);
+        assert!(table.contains("| the order of 10 candidates | 1.20 µs | 5 µs |"), "{table}");
+        assert!(table.contains("| reading 10,000 aliases | 151.2 ms | 2 s |"), "{table}");
+        assert!(table.contains("| changing one of 100,000 keys | not measured | 1 ms |"), "{table}");
+    }
 
     #[test]
     fn a_section_is_written_in_its_place() {

@@ -97,6 +97,12 @@ impl Table {
         figures.values.get(name(kind)).and_then(|values| median(values))
     }
 
+    /// Yumen's figure in the row that this one is compared with.
+    fn of_other_row(&self, figures: &Figures) -> Option<f64> {
+        let other = figures.row.other()?;
+        self.value(self.rows.iter().find(|figures| figures.row.name == other)?, Kind::Yumen)
+    }
+
     /// The figure that is compared with what is wanted.
     fn ratio(&self, figures: &Figures) -> Option<f64> {
         let yumen = self.value(figures, Kind::Yumen)?;
@@ -109,10 +115,8 @@ impl Table {
                 let nginx = self.value(figures, Kind::Nginx)? - direct;
                 (nginx > 0.0).then(|| (yumen - direct) / nginx)
             }
-            Goal::OfRowAtMost(other, _) => {
-                let other = self.rows.iter().find(|figures| figures.row.name == other)?;
-                Some(yumen / self.value(other, Kind::Yumen)?)
-            }
+            Goal::OfRowAtMost(..) => Some(yumen / self.of_other_row(figures)?),
+            Goal::OverRowAtMost(..) => Some(yumen - self.of_other_row(figures)?),
             Goal::AtMost(_) => None,
             Goal::Shown => Some(yumen / self.value(figures, Kind::Nginx)?),
         }
@@ -137,7 +141,9 @@ impl Table {
             Goal::OfNginxAtLeast(must, aim)
             | Goal::OfNginxAtMost(must, aim)
             | Goal::AddedAtMost(must, aim) => judge(self.ratio(figures), must, aim),
-            Goal::OfRowAtMost(_, limit) => at_most(self.ratio(figures), limit),
+            Goal::OfRowAtMost(_, limit) | Goal::OverRowAtMost(_, limit) => {
+                at_most(self.ratio(figures), limit)
+            }
             Goal::AtMost(limit) => at_most(self.value(figures, Kind::Yumen), limit),
             Goal::Shown => Verdict::None,
         }
@@ -150,6 +156,7 @@ fn wanted(goal: Goal) -> (String, String) {
         Goal::OfNginxAtMost(must, aim) => (format!("≤ {must:.1}"), format!("≤ {aim:.1}")),
         Goal::AddedAtMost(must, aim) => (format!("adds ≤ {must:.0}×"), format!("≤ {aim:.0}×")),
         Goal::OfRowAtMost(_, limit) => (format!("≤ {limit:.1}"), String::new()),
+        Goal::OverRowAtMost(_, limit) => (format!("adds ≤ {limit:.0}"), String::new()),
         Goal::AtMost(limit) => (format!("≤ {limit:.0}"), String::new()),
         Goal::Shown => (String::new(), String::new()),
     }
@@ -197,6 +204,19 @@ mod tests {
             let table = table(name, direct, nginx, yumen);
             assert_eq!(table.passed(), passed, "{name} {yumen}");
             assert!(table.markdown().ends_with(&format!(" {mark} |\n")), "{}", table.markdown());
+        }
+    }
+
+    #[test]
+    fn what_a_row_adds_to_another_is_judged() {
+        for (adds, passed, mark) in [(999.0, true, "✓"), (1_001.0, false, "✗")] {
+            let mut table = table("chat-latency", 10.0, 20.0, 35.0);
+            let row = ROWS.iter().find(|row| row.name == "failover-latency").unwrap();
+            assert_eq!(row.kinds(), [Kind::Yumen]);
+            table.add(row, Kind::Yumen, 35.0 + adds);
+            assert_eq!(table.passed(), passed);
+            let end = format!(" | {adds:.2} | adds ≤ 1000 |  | {mark} |\n");
+            assert!(table.markdown().ends_with(&end), "{}", table.markdown());
         }
     }
 }

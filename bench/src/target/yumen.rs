@@ -49,12 +49,15 @@ providers:
     type: openai-compatible
     base_url: \"http://{upstream}/v1\"
     credentials: [ {{ secret: \"upstream-credential\" }} ]
-    models: {{ bench: {{ price: {{ input: \"0.15\", output: \"0.60\" }} }}, bench-paced: {{}}, bench-hold: {{}}, bench-embed: {{}} }}
+    models: {{ bench: {{ price: {{ input: \"0.15\", output: \"0.60\" }} }}, bench-paced: {{}}, bench-hold: {{}}, bench-embed: {{}}, bench-gone: {{}} }}
   fake-anthropic:
     type: anthropic-compatible
     base_url: \"http://{upstream}\"
     credentials: [ {{ secret: \"upstream-credential\" }} ]
     models: {{ bench-claude: {{ price: {{ input: \"3\", output: \"15\" }} }} }}
+models:
+  bench-failover: {{ deployments: [ {{ provider: fake-openai, model: bench-gone }}, {{ provider: fake-openai, model: bench }} ], \
+routing: {{ strategy: priority }} }}
 keys:
   - {{ name: bench, secret: \"{KEY}\", models: [\"*\"], requests_per_minute: 4000000000, concurrency: 100000 }}
 "
