@@ -3,7 +3,7 @@
 //! In: the profile in `bench/profile/`, and `cargo xtask profile`, which takes it anew from an instrumented build under the
 //! rows of the bench. Out: cargo, set up to build by it. What the profile does not know is built as it would be without.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -22,8 +22,8 @@ use crate::{setup, shell};
 pub const HELP: &str = "\
 Builds the gateway with counters in it (in target/instrumented), runs the rows of the bench against it, and writes what
 they ran through to bench/profile/. Optimised builds of `cargo xtask run`, `build` and `bench` go by that file. Take it anew
-before a release and after a change of the compiler, the version or the release profile: names in it depend on those, and
-`cargo xtask check` says so. Parts that have changed since are built as without a profile.
+before a release and after a change of the compiler, of a dependency or of the release profile: names in it depend on those,
+and `cargo xtask check` says so. Parts that have changed since are built as without a profile.
 
 It needs llvm-profdata: `rustup component add llvm-tools`, or Debian's llvm-19, which it installs as root.
 ";
@@ -37,6 +37,8 @@ request. Other arguments go to `cargo build`.
 
 const DATA: &str = "bench/profile/yumen.profdata.deflate";
 const FACTS: &str = "bench/profile/taken.toml";
+/// Where the profile is taken, and the only system whose builds find their names in it.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Where the counters of an instrumented build go.
 const COUNTERS: &str = "counters";
 /// Cargo that builds by the profile.
@@ -64,6 +66,10 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
         bail!("profile takes no arguments");
     }
     setup::ensure(&[setup::C_COMPILER])?;
+    let host = host()?;
+    if host != TARGET {
+        bail!("a profile taken on {host} would be of no use on {TARGET}, where it is meant for");
+    }
     let profdata = profdata()?;
     let target = target_folder(root).join("instrumented");
     let counters = target.join(COUNTERS);
@@ -88,12 +94,16 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(&fs::read(&merged).with_context(|| merged.display().to_string())?)?;
     write(root, DATA, &encoder.finish()?)?;
-    let facts = format!("# Written by `cargo xtask profile`.\n{}", toml::to_string(&facts(root)?)?);
-    write(root, FACTS, facts.as_bytes())
+    write(root, FACTS, page_of_facts(root)?.as_bytes())
 }
 
-/// What is wrong with the profile, if anything is: it was taken under another compiler, version or release profile, or this
-/// compiler does not read it.
+/// What [`fault`] compares with, as it is written.
+pub fn page_of_facts(root: &Path) -> Result<String> {
+    Ok(format!("# Written by `cargo xtask profile`.\n{}", toml::to_string(&facts(root)?)?))
+}
+
+/// What is wrong with the profile, if anything is: it was taken with another compiler or with other dependencies, or this compiler
+/// does not read it.
 pub fn fault(root: &Path) -> Result<Option<String>> {
     let taken: BTreeMap<String, String> = toml::from_str(&read_text(&root.join(FACTS))?)?;
     let now = facts(root)?;
@@ -106,7 +116,7 @@ pub fn fault(root: &Path) -> Result<Option<String>> {
     let folder = target_folder(root);
     let empty = folder.join("empty.rs");
     fs::write(&empty, "")?;
-    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    let mut rustc = rustc();
     rustc.args(["--crate-type=lib", "--edition=2024", "--emit=obj", "-o"]).arg(folder.join("empty.o"));
     let output = shell::capture(rustc.current_dir(root).arg(used).arg(&empty))?;
     // What it cannot read is a warning to it, and nothing more would be noticed.
@@ -114,23 +124,40 @@ pub fn fault(root: &Path) -> Result<Option<String>> {
     Ok((!output.status.success() || !said.is_empty()).then_some(said))
 }
 
-/// What names of functions in a profile depend on.
+/// What names of functions in a profile depend on. Each package's depend on those below it, with their features.
 fn facts(root: &Path) -> Result<BTreeMap<String, String>> {
     let manifest: toml::Table = read_text(&root.join("Cargo.toml"))?.parse()?;
     let toolchain: toml::Table = read_text(&root.join("rust-toolchain.toml"))?.parse()?;
-    let text = |value: Option<&toml::Value>| match value {
-        Some(toml::Value::String(text)) => text.clone(),
-        value => value.map(ToString::to_string).unwrap_or_default(),
-    };
-    let at = |table: &toml::Table, path: &[&str]| {
-        let (first, rest) = path.split_first()?;
-        rest.iter().try_fold(table.get(*first)?, |value, name| value.get(*name)).cloned()
+    let at = |table: &toml::Table, section: &str, name: &str| match table.get(section)?.get(name)? {
+        toml::Value::String(text) => Some(text.clone()),
+        value => Some(value.to_string()),
     };
     Ok(BTreeMap::from([
-        ("compiler".to_owned(), text(at(&toolchain, &["toolchain", "channel"]).as_ref())),
-        ("version".to_owned(), text(at(&manifest, &["workspace", "package", "version"]).as_ref())),
-        ("settings".to_owned(), text(at(&manifest, &["profile", "release"]).as_ref())),
+        ("compiler".to_owned(), at(&toolchain, "toolchain", "channel").unwrap_or_default()),
+        ("settings".to_owned(), at(&manifest, "profile", "release").unwrap_or_default()),
+        ("packages".to_owned(), packages(root)?),
     ]))
+}
+
+/// How many packages the gateway is made of, and a sum over their versions and features.
+fn packages(root: &Path) -> Result<String> {
+    let words =
+        ["tree", "--package", "yumen", "--edges", "normal,build", "--target", TARGET, "--prefix", "none"];
+    let mut tree = shell::cargo();
+    let output = shell::capture(tree.current_dir(root).args(words).args(["--format", "{p} {f}"]))?;
+    if !output.status.success() {
+        bail!("cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let said = String::from_utf8(output.stdout)?;
+    // Where a package lies on this machine, and that it was listed before, is in brackets.
+    let plain = |line: &str| {
+        let words = line.split_whitespace().filter(|word| !word.starts_with('('));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let lines: BTreeSet<String> = said.lines().map(plain).collect();
+    let mut sum = flate2::Crc::new();
+    lines.iter().for_each(|line| sum.update(line.as_bytes()));
+    Ok(format!("{} ({:08x})", lines.len(), sum.sum()))
 }
 
 /// The profile as the compiler reads it. Its name has a sum of its content, so that cargo sees when it is another.
@@ -175,19 +202,26 @@ fn cargo_with(root: &Path, flags: &[impl AsRef<OsStr>]) -> Command {
 
 /// The compiler's own, or Debian's.
 fn profdata() -> Result<PathBuf> {
-    let rustc = || Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    let said = |arguments: &[&str]| -> Result<String> {
-        Ok(String::from_utf8(shell::capture(rustc().args(arguments))?.stdout)?.trim().to_owned())
-    };
-    let host = said(&["-vV"])?;
-    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
-    let own =
-        Path::new(&said(&["--print", "sysroot"])?).join("lib/rustlib").join(host).join("bin/llvm-profdata");
+    let sysroot = rustc_says(&["--print", "sysroot"])?;
+    let own = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).join("bin/llvm-profdata");
     if own.exists() {
         return Ok(own);
     }
     setup::ensure(&[setup::LLVM_PROFDATA])?;
     Ok("llvm-profdata-19".into())
+}
+
+fn host() -> Result<String> {
+    let said = rustc_says(&["-vV"])?;
+    Ok(said.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default().to_owned())
+}
+
+fn rustc_says(arguments: &[&str]) -> Result<String> {
+    Ok(String::from_utf8(shell::capture(rustc().args(arguments))?.stdout)?)
+}
+
+fn rustc() -> Command {
+    Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
 }
 
 fn read_text(file: &Path) -> Result<String> {

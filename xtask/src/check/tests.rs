@@ -3,7 +3,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::*;
-use crate::gen_catalogue;
+use crate::{gen_catalogue, profile};
 
 /// A small workspace in which every rule passes.
 struct Planted {
@@ -430,14 +430,20 @@ fn a_profile_of_another_compiler_is_found() -> Result<()> {
     let planted = Planted::new()?;
     let channel = |version: &str| format!("[toolchain]\nchannel = \"{version}\"\n");
     planted.write("rust-toolchain.toml", &channel("1.95.0"))?;
-    planted.write("bench/profile/taken.toml", "compiler = \"1.95.0\"\nsettings = \"\"\nversion = \"\"\n")?;
+    let take = || planted.write("bench/profile/taken.toml", &profile::page_of_facts(planted.folder.path())?);
     let data = "bench/profile/yumen.profdata.deflate";
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(data);
+    std::fs::create_dir_all(planted.folder.path().join("bench/profile"))?;
     std::fs::copy(ours, planted.folder.path().join(data))?;
+    take()?;
     let other = [("rust-toolchain.toml", channel("1.96.0"))];
     let other = other.each_ref().map(|(path, text)| (*path, text.as_str()));
     planted.expect("profile", &other, "bench/profile", "taken with compiler 1.95.0, and it is 1.96.0 now")?;
     planted.write("rust-toolchain.toml", &channel("1.95.0"))?;
+    planted.append("crates/store/Cargo.toml", "[features]\ndefault = [\"more\"]\nmore = []\n")?;
+    planted.expect_now("profile", &[], "bench/profile", "taken with packages 2 (")?;
+    take()?;
+    assert_eq!(planted.findings("profile")?, []);
     // An empty block, deflated: no profile.
     std::fs::write(planted.folder.path().join(data), [3, 0])?;
     planted.expect_now("profile", &[], "bench/profile", "profile")
