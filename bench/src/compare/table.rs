@@ -59,7 +59,11 @@ impl Table {
         for figures in &self.rows {
             let (must, aim) = wanted(figures.row.goal);
             let cell = |kind| self.value(figures, kind).map_or_else(String::new, short);
-            let ratio = self.ratio(figures).map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+            let shown = |ratio: f64| match figures.row.goal {
+                Goal::OverRowAtMost(..) => format!("+{ratio:.0}"),
+                _ => format!("{ratio:.2}"),
+            };
+            let ratio = self.ratio(figures).map_or_else(String::new, shown);
             let verdict = match self.verdict(figures) {
                 Verdict::Aim => "✓✓",
                 Verdict::Must => "✓",
@@ -215,7 +219,7 @@ mod tests {
             assert_eq!(row.kinds(), [Kind::Yumen]);
             table.add(row, Kind::Yumen, 35.0 + adds);
             assert_eq!(table.passed(), passed);
-            let end = format!(" | {adds:.2} | adds ≤ 1000 |  | {mark} |\n");
+            let end = format!(" | +{adds:.0} | adds ≤ 1000 |  | {mark} |\n");
             assert!(table.markdown().ends_with(&end), "{}", table.markdown());
         }
     }
