@@ -46,8 +46,10 @@ struct Part {
     word: &'static str,
     /// Packages and their benches.
     benches: &'static [(&'static str, &'static str)],
+    /// What they need beside a C compiler.
+    tools: &'static [setup::Tool],
     /// Makes the section of what they print.
-    table: fn(&str) -> String,
+    table: fn(&str) -> Result<String>,
     section: Section,
 }
 
@@ -62,7 +64,8 @@ const PARTS: &[Part] = &[
     Part {
         word: "--dialects",
         benches: &[("yumen-llm", "dialects")],
-        table: str::to_owned,
+        tools: &[setup::VALGRIND],
+        table: as_printed,
         section: Section {
             heading: "Conversion between dialects",
             intro: "Written by `cargo xtask bench --dialects --write`. One thread converts streams of 181 pieces (reasoning, text, a call with\n\
@@ -73,7 +76,8 @@ const PARTS: &[Part] = &[
     Part {
         word: "--tokens",
         benches: &[("yumen-llm", "tokens")],
-        table: str::to_owned,
+        tools: &[setup::VALGRIND],
+        table: as_printed,
         section: Section {
             heading: "Counting tokens",
             intro: "Written by `cargo xtask bench --tokens --write`. One thread counts by a public vocabulary, as for those who ask for a\n\
@@ -84,6 +88,7 @@ const PARTS: &[Part] = &[
     Part {
         word: "--routing",
         benches: &[("yumen-gateway", "resolve"), ("yumen-config", "load")],
+        tools: &[],
         table: routing_table,
         section: Section {
             heading: "Routing",
@@ -120,7 +125,7 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
     setup::ensure(&[setup::NGINX])?;
     profile::build(root, &[])?;
     // Not in one build: what the bench depends on would change features, and so names, of what both depend on.
-    shell::run(profile::cargo(root)?.args(["build", "--release", "--package", "yumen-bench"]))?;
+    shell::run(shell::cargo().current_dir(root).args(["build", "--release", "--package", "yumen-bench"]))?;
     let (mut passed, table) = measure(root, &passed_on)?;
     let mut report = table;
     if asked("--large") {
@@ -143,13 +148,14 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
 
 /// Runs micro benches, and puts what they give into their sections.
 fn run_parts(root: &Path, parts: &[&Part], write: bool) -> Result<()> {
-    setup::ensure(&[setup::C_COMPILER, setup::VALGRIND])?;
+    setup::ensure(&[setup::C_COMPILER])?;
     let mut passed = true;
-    for Part { benches, table, section, .. } in parts {
+    for Part { benches, tools, table, section, .. } in parts {
+        setup::ensure(tools)?;
         let mut report = String::new();
         for (package, bench) in *benches {
-            let mut command = profile::cargo(root)?;
-            command.args(["bench", "--quiet", "--package", package, "--bench", bench]);
+            let mut command = shell::cargo();
+            command.current_dir(root).args(["bench", "--quiet", "--package", package, "--bench", bench]);
             passed &= shell::follow(&mut command, |line| {
                 report.push_str(line);
                 report.push('\n');
@@ -158,7 +164,7 @@ fn run_parts(root: &Path, parts: &[&Part], write: bool) -> Result<()> {
         if write {
             let page = root.join(PAGE);
             let text = std::fs::read_to_string(&page).with_context(|| page.display().to_string())?;
-            std::fs::write(&page, with_section(&text, *section, &table(&report)))?;
+            std::fs::write(&page, with_section(&text, *section, &table(&report)?))?;
             println!("written: {PAGE}, {}", section.heading);
         }
     }
@@ -167,7 +173,7 @@ fn run_parts(root: &Path, parts: &[&Part], write: bool) -> Result<()> {
 
 /// The middle ones of criterion's times, by name: `NAME  time:   [low unit, middle unit, high unit]`, where a long name has
 /// a line of its own.
-fn routing_table(report: &str) -> String {
+fn routing_table(report: &str) -> Result<String> {
     let mut words = report.split_whitespace();
     let (mut last, mut times) = ("", BTreeMap::new());
     while let Some(word) = words.next() {
@@ -179,10 +185,14 @@ fn routing_table(report: &str) -> String {
     }
     let mut table = String::from("| what | time | must be under |\n|---|---:|---:|\n");
     for (name, title, most) in ROUTING {
-        let time = times.get(name).map_or("not measured", String::as_str);
+        let time = times.get(name).with_context(|| format!("no bench prints {name}, which is in ROUTING"))?;
         table.push_str(&format!("| {title} | {time} | {most} |\n"));
     }
-    table
+    Ok(table)
+}
+
+fn as_printed(report: &str) -> Result<String> {
+    Ok(report.to_owned())
 }
 
 /// Where a section begins.
@@ -251,8 +261,9 @@ fn measure(root: &Path, arguments: &[&str]) -> Result<(bool, String)> {
 fn page_of(report: &str) -> String {
     format!(
         "# Benchmarks\n\nWritten by `cargo xtask bench --large --write`. Yumen runs with key check, limits and records on; nginx is a\n\
-         plain reverse proxy beside it, before the same fake upstream, in the same run. Only the ratios mean something:\n\
-         absolute figures belong to the machine they were taken on.\n\n{}\n",
+         plain reverse proxy beside it, before the same fake upstream, in the same run. Yumen is built as it is released, by a\n\
+         profile taken under these same rows ([0025](decisions/0025-releases-are-built-by-a-profile.md)), nginx as the distribution\n\
+         builds it. Only the ratios mean something: absolute figures belong to the machine they were taken on.\n\n{}\n",
         report.trim()
     )
 }
@@ -265,10 +276,13 @@ mod tests {
     fn times_are_read_from_what_criterion_prints() {
         let report = "choose/10_candidates    time:   [1.10 µs 1.20 µs 1.30 µs]\n                change: [-1% +0% +1%]\n\
                       settings/read_10000_aliases\n                        time:   [150.1 ms 151.2 ms 152.3 ms]\n";
-        let table = routing_table(report);
+        let missing = routing_table(report).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(missing.starts_with("no bench prints choose/10_candidates_5_rules, "), "{missing}");
+        let rest = ROUTING.iter().map(|(name, ..)| format!("{name} time: [1 ns 2 ns 3 ns]\n"));
+        let table = routing_table(&(rest.collect::<String>() + report)).unwrap_or_default();
         assert!(table.contains("| the order of 10 candidates | 1.20 µs | 5 µs |"), "{table}");
         assert!(table.contains("| reading 10,000 aliases | 151.2 ms | 2 s |"), "{table}");
-        assert!(table.contains("| changing one of 100,000 keys | not measured | 1 ms |"), "{table}");
+        assert!(table.contains("| changing one of 100,000 keys | 2 ns | 1 ms |"), "{table}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::{profile, shell};
+use crate::shell;
 
 /// Help text.
 pub const HELP: &str = "\
@@ -18,5 +18,5 @@ fuzz/artifacts/TARGET. A name that does not exist lists those that do. With --se
 /// Builds optimised and runs.
 pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let build = ["run", "--release", "--package", "yumen-fuzz", "--"];
-    shell::run(profile::cargo(root)?.args(build).args(arguments))
+    shell::run(shell::cargo().current_dir(root).args(build).args(arguments))
 }

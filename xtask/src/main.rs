@@ -76,7 +76,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "bench [--dialects] [--tokens] [--routing] [--write] [ARGUMENTS OF yumen-bench run]",
+        usage: "bench [--dialects] [--tokens] [--routing] [--healing] [--large] [--write] [ARGUMENTS OF yumen-bench run]",
         summary: "Measure the gateway beside nginx and print the ratios, or micro benches",
         help: bench::HELP,
         run: bench::run,

@@ -60,7 +60,7 @@ impl Table {
             let (must, aim) = wanted(figures.row.goal);
             let cell = |kind| self.value(figures, kind).map_or_else(String::new, short);
             let shown = |ratio: f64| match figures.row.goal {
-                Goal::OverRowAtMost(..) => format!("+{ratio:.0}"),
+                Goal::OverRowAtMost(..) => format!("{ratio:+.0}"),
                 _ => format!("{ratio:.2}"),
             };
             let ratio = self.ratio(figures).map_or_else(String::new, shown);
@@ -145,9 +145,12 @@ impl Table {
             Goal::OfNginxAtLeast(must, aim)
             | Goal::OfNginxAtMost(must, aim)
             | Goal::AddedAtMost(must, aim) => judge(self.ratio(figures), must, aim),
-            Goal::OfRowAtMost(_, limit) | Goal::OverRowAtMost(_, limit) => {
-                at_most(self.ratio(figures), limit)
-            }
+            Goal::OfRowAtMost(_, limit) => at_most(self.ratio(figures), limit),
+            // What costs nothing has not happened.
+            Goal::OverRowAtMost(_, limit) => at_most(
+                self.ratio(figures).map(|added| if added > 0.0 { added } else { f64::INFINITY }),
+                limit,
+            ),
             Goal::AtMost(limit) => at_most(self.value(figures, Kind::Yumen), limit),
             Goal::Shown => Verdict::None,
         }
@@ -213,13 +216,13 @@ mod tests {
 
     #[test]
     fn what_a_row_adds_to_another_is_judged() {
-        for (adds, passed, mark) in [(999.0, true, "✓"), (1_001.0, false, "✗")] {
+        for (adds, passed, mark) in [(999.0, true, "✓"), (1_001.0, false, "✗"), (-1.0, false, "✗")] {
             let mut table = table("chat-latency", 10.0, 20.0, 35.0);
             let row = ROWS.iter().find(|row| row.name == "failover-latency").unwrap();
             assert_eq!(row.kinds(), [Kind::Yumen]);
             table.add(row, Kind::Yumen, 35.0 + adds);
             assert_eq!(table.passed(), passed);
-            let end = format!(" | +{adds:.0} | adds ≤ 1000 |  | {mark} |\n");
+            let end = format!(" | {adds:+.0} | adds ≤ 1000 |  | {mark} |\n");
             assert!(table.markdown().ends_with(&end), "{}", table.markdown());
         }
     }

@@ -55,6 +55,10 @@ impl Process {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
+        let program = self.log.display();
+        crate::cli::say_error(&format!(
+            "no end within two seconds, so it is killed, and what it counted lost: {program}"
+        ));
         let _killed = self.child.kill();
         let _reaped = self.child.wait();
     }

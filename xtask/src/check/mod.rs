@@ -45,7 +45,8 @@ Rules:
   links           links between Markdown files lead somewhere
   generated       schema and reference pages are as `cargo xtask gen` writes them
   catalogue       the generated model catalogue is as `cargo xtask gen` writes it
-  profile         the profile of optimised builds belongs to this compiler, version and release profile
+  profile         the compiler reads the profile of optimised builds; warns when it was taken with another compiler, other
+                  dependencies or another release profile
   examples        each examples/*/yumen.yaml and deploy/yumen.yaml passes `yumen check`
 ";
 
