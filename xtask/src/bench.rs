@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::serve::target_folder;
+use crate::shell::target_folder;
 use crate::{profile, setup, shell};
 
 /// Help text.

@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
-use crate::serve::target_folder;
+use crate::shell::target_folder;
 use crate::{setup, shell};
 
 /// Help text.

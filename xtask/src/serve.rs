@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::profile;
+use crate::shell::target_folder;
 
 /// Help text.
 pub const HELP: &str = "\
@@ -24,11 +25,6 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
     profile::build(root, &[])?;
     let binary = target_folder(root).join("release").join("yumen");
     become_program(Command::new(binary).args(["serve", "--demo"]).args(arguments))
-}
-
-/// Where cargo puts what it builds.
-pub fn target_folder(root: &Path) -> std::path::PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
 }
 
 /// Replaces this process, so that signals reach the server and no parent lingers.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::Finding;
 use crate::profile::Fault;
-use crate::serve::target_folder;
+use crate::shell::target_folder;
 use crate::tree::{File, Tree};
 use crate::{gen_catalogue, generate, profile, shell};
 
