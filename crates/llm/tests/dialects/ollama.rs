@@ -45,6 +45,16 @@ fn streams_are_the_default_and_said_to_upstreams_either_way() {
 }
 
 #[test]
+fn a_limit_beyond_what_ollama_reads_is_its_largest() {
+    for (asked, sent_on) in [(json!(256), json!(256)), (json!(u64::MAX), json!(i64::MAX))] {
+        let (sent, lossy) = request(AnthropicMessages, OllamaChat, &ask(&json!({ "max_tokens": asked })));
+        assert_eq!(sent["options"]["num_predict"], sent_on);
+        assert!(lossy.is_empty(), "{lossy:?}");
+        codec(OllamaChat).decode_request(sent.to_string().as_bytes()).expect("what we write can be read");
+    }
+}
+
+#[test]
 fn arguments_are_objects_whatever_the_model_wrote() {
     for (written, expected, lost) in [
         (r#"{"a": 1.0}"#, json!({ "a": 1.0 }), false),

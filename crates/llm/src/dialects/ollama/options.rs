@@ -76,7 +76,8 @@ pub(super) fn write_options(chat: &Chat, out: &mut write::Object<'_>) {
         if !sampling.stop.is_empty() {
             options.texts("stop", sampling.stop.iter().map(String::as_str));
         }
-        options.maybe_number("num_predict", chat.max_tokens);
+        // Ollama's own is a number with a sign: a larger limit is none that could be reached.
+        options.maybe_number("num_predict", chat.max_tokens.map(|most| most.min(i64::MAX as u64)));
         let mut said: Vec<&str> = Vec::new();
         for (name, value) in chat.extra.iter().filter_map(|(name, value)| Some((own(name)?, value))) {
             if !said.contains(&name) {
