@@ -273,6 +273,8 @@ mod tests {
             classify("/v1/chat/completions", paced.as_bytes()),
             (Surface::OpenAiChat, Delivery::Paced)
         );
+        let gone = request_body(Surface::OpenAiChat, "bench-gone", 300, false);
+        assert_eq!(classify("/v1/chat/completions", gone.as_bytes()), (Surface::OpenAiChat, Delivery::Gone));
         let plain = request_body(Surface::AnthropicMessages, "bench-claude", 102_400, true);
         assert_eq!(
             classify("/v1/messages", plain.as_bytes()),

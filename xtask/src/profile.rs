@@ -40,8 +40,6 @@ const DATA: &str = "bench/profile/yumen.profdata.deflate";
 const FACTS: &str = "bench/profile/taken.toml";
 /// Where the profile is taken, and the only system whose builds find their names in it.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
-/// Where the counters of an instrumented build go.
-const COUNTERS: &str = "counters";
 
 /// Builds the binary as it is released.
 pub fn build(root: &Path, arguments: &[String]) -> Result<()> {
@@ -69,14 +67,14 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
     setup::ensure(&[setup::C_COMPILER])?;
     let profdata = profdata()?;
     let target = target_folder(root).join("instrumented");
-    let counters = target.join(COUNTERS);
+    let counters = target.join("counters");
     let words = ["build", "--release", "--package", "yumen", "--target-dir"];
     shell::run(cargo(root, &[joined("-Cprofile-generate=", &counters)])?.args(words).arg(&target))?;
     // Earlier runs have counted, and so have build scripts and macros, which are instrumented too.
     if counters.exists() {
         fs::remove_dir_all(&counters)?;
     }
-    shell::run(cargo(root, &[])?.args(["build", "--release", "--package", "yumen-bench"]))?;
+    shell::run(shell::cargo().current_dir(root).args(["build", "--release", "--package", "yumen-bench"]))?;
 
     let mut bench = Command::new(target_folder(root).join("release").join("yumen-bench"));
     bench.args(["run", "--targets", "yumen", "--runs", "1", "--seconds", "2", "--yumen"]);
@@ -201,14 +199,14 @@ fn unpacked(root: &Path, folder: &Path) -> Result<PathBuf> {
 fn cargo(root: &Path, flags: &[OsString]) -> Result<Command> {
     let mut command = shell::cargo();
     command.current_dir(root);
+    if flags.is_empty() {
+        return Ok(command);
+    }
     let encoded = std::env::var("CARGO_ENCODED_RUSTFLAGS").ok();
     let plain = std::env::var("RUSTFLAGS").ok().filter(|_| encoded.is_none());
     let set = encoded.iter().flat_map(|flags| flags.split('\u{1f}'));
     let set = set.chain(plain.iter().flat_map(|flags| flags.split_whitespace()));
     let set: Vec<OsString> = set.filter(|flag| !flag.is_empty()).map(OsString::from).collect();
-    if flags.is_empty() {
-        return Ok(command);
-    }
     if set.is_empty() {
         let text = |flag: &OsString| flag.to_str().map(|text| toml::Value::String(text.to_owned()));
         let list: Option<Vec<toml::Value>> = flags.iter().map(text).collect();

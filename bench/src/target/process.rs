@@ -55,9 +55,9 @@ impl Process {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        let program = self.log.display();
+        let log = self.log.display();
         crate::cli::say_error(&format!(
-            "no end within two seconds, so it is killed, and what it counted lost: {program}"
+            "{log}: no end within two seconds; killed, and what it counted is lost"
         ));
         let _killed = self.child.kill();
         let _reaped = self.child.wait();
