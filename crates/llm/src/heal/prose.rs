@@ -162,7 +162,9 @@ impl Healer {
         } else if let Some(word) = word {
             self.out.push_str(word);
             self.report.note(0, EditKind::Literal);
-        } else if let Some(text) = single.filter(|text| !text.contains(['\'', '"', '\\', '\n', '\r', '\t'])) {
+        } else if let Some(text) =
+            single.filter(|text| !text.contains(|c| matches!(c, '\'' | '"' | '\\' | ..' ')))
+        {
             self.out.push('"');
             self.out.push_str(text);
             self.out.push('"');

@@ -128,6 +128,16 @@ fn what_cannot_be_repaired_is_left_alone() {
 }
 
 #[test]
+fn a_lone_text_with_a_control_character_is_not_called_healed() {
+    for control in 0..b' ' {
+        let text = format!("'a{}'", char::from(control));
+        let (out, report) = streamed(&text, &[1]);
+        assert_eq!((report.status, &out), (Status::Failed, &text));
+    }
+    check("'a'", "\"a\"");
+}
+
+#[test]
 fn arguments_that_were_cut_off_are_left_alone() {
     for text in [
         r#"{"path":"a.txt","content":"half of"#,
